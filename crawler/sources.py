@@ -1,0 +1,57 @@
+"""What to visit and how politely: the settings that this room wants from the configuration."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One declared source. Exactly one of `feed`, `sitemap`, `section`, `telegram` was given: `kind` and `url`."""
+
+    id: str                                    # [a-z0-9][a-z0-9_-]{0,63}
+    kind: str                                  # feed, sitemap, section, telegram
+    url: str
+    name: str = ""
+    every: timedelta = timedelta(hours=1)      # the starting interval; it adapts
+    owner: str = ""                            # publishers of one owner count as one independent voice
+    language: str | None = None
+    zone: str | None = None                    # IANA name, for dates that name none
+    min_relevance: float | None = None         # None: the topic's
+    max_age: timedelta | None = None           # None: the crawl's
+    enabled: bool = True
+    obey_robots: bool = True                   # of its own feed; pages always obey
+    verify_tls: bool = True
+    link_pattern: str | None = None            # regular expression that article links match (section, sitemap)
+    body_selector: str | None = None           # CSS selector of the article's body
+    date_format: str | None = None             # strptime format of the page's own date
+    headers: dict[str, str] = field(default_factory=dict)
+    javascript: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlSettings:
+    """How politely and within which limits. Times in seconds unless they are timedeltas."""
+
+    user_agent: str = "khabar/0.1"
+    contact: str = ""
+    concurrency: int = 32
+    delay: float = 2.0
+    timeout: float = 30.0
+    obey_robots: bool = True
+    max_age: timedelta = timedelta(days=30)
+    proxy: str = ""
+    verify_tls: bool = True
+    allow_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
+    workers: int = 0                           # 0: one a core
+    max_feed_size: int = 5_000_000             # bytes, content-decoded (rules: 5 MB feeds, 10 MB pages)
+    max_page_size: int = 10_000_000
+    max_redirects: int = 10
+    max_entries: int = 2_000
+    min_relevance: float = 0.5
+    extra_terms: tuple[tuple[str, str, float], ...] = ()   # (term, category, weight) that the user added
+
+    @property
+    def agent(self) -> str:
+        """User-Agent as it is sent, with the contact in brackets."""
+        return f"{self.user_agent} (+{self.contact})" if self.contact else self.user_agent

@@ -1,0 +1,1 @@
+"""Time, processes and people: when, signals, flags, commands, pages, numbers to show."""

@@ -1,0 +1,69 @@
+"""The faults of khabar. A rejection is a value, never one of these.
+
+KhabarError
+├── ConfigError        exit 2
+├── UsageError         exit 2
+├── StoreError         exit 3
+│   ├── StoreMissing
+│   ├── StoreUnusable
+│   └── StoreTooNew
+├── StoreBusy          exit 75
+└── WorkFailed         exit 1
+
+The docstring of an error is its message when none is given; each says what to do.
+"""
+
+from typing import ClassVar
+
+
+class KhabarError(Exception):
+    """Something went wrong in khabar; run again with -v to see where."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class ConfigError(KhabarError):
+    """The configuration cannot be used; run `khabar config check` to see every fault."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str = "", *, faults: tuple[str, ...] = ()) -> None:
+        self.faults = faults
+        super().__init__(message or "\n".join(faults))
+
+
+class UsageError(KhabarError):
+    """The command's words are wrong; see its --help."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class StoreError(KhabarError):
+    """The database file cannot be used; run `khabar doctor`."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class StoreMissing(StoreError):
+    """There is no database yet; run `khabar crawl` or `khabar demo` first."""
+
+
+class StoreUnusable(StoreError):
+    """The database file is damaged or cannot be read; restore a backup, or run `khabar doctor`."""
+
+
+class StoreTooNew(StoreError):
+    """The database was written by a newer khabar; upgrade this one."""
+
+
+class StoreBusy(KhabarError):
+    """Another khabar process writes to this database; stop it, or let it do the work."""
+
+    exit_code: ClassVar[int] = 75
+
+
+class WorkFailed(KhabarError):
+    """The work was not done; the lines above say why."""

@@ -1,0 +1,395 @@
+"""The words of the product.
+
+Frozen, slotted, keyword-only types; standard library only. Every datetime is aware and in UTC.
+Data from outside (`Lead`, `Page`), what was made of it (`Document`, `Rejection`) and the stored thing
+(`Article`, `Copy`, `Capture`) are different types.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+def utc_now() -> datetime:
+    """The present moment, aware, in UTC, to the second's thousandth."""
+    return datetime.now(UTC)
+
+
+def to_text(moment: datetime) -> str:
+    """ISO 8601 UTC ending in `Z`, whole seconds, as every time rests in the file."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_text(text: str) -> datetime:
+    """The aware UTC datetime that `to_text` wrote. Raises ValueError."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+class FateKind(StrEnum):
+    """What became of a URL. Each URL ever pointed to is a pending lead or has exactly one of these."""
+
+    ARTICLE = "article"
+    COPY = "copy"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    TOO_OLD = "too_old"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+    FORGOTTEN = "forgotten"
+
+
+class Why(StrEnum):
+    """The reasons beside `rejected` and `refused`."""
+
+    IRRELEVANT = "irrelevant"
+    EMPTY = "empty"
+    LISTING = "listing"
+    NOT_AN_ARTICLE = "not_an_article"
+    SCRIPT_ONLY = "script_only"
+    PAYWALLED = "paywalled"
+    UNREADABLE = "unreadable"      # the worker gave up: time, memory, crash
+    ROBOTS = "robots"
+    ADDRESS = "address"            # not a public address
+    SCHEME = "scheme"
+    SIZE = "size"
+    HOME_PAGE = "home_page"
+
+
+class What(StrEnum):
+    """The kinds of row in `changes`."""
+
+    NEW = "new"
+    REVISED = "revised"
+    COPIED = "copied"
+    PROMOTED = "promoted"
+    SPLIT = "split"
+    WITHDRAWN = "withdrawn"
+    RECLASSIFIED = "reclassified"
+    FORGOTTEN = "forgotten"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """A URL that somebody pointed to, with what they said of it."""
+
+    url: str                                   # as it was given; requested as it stands
+    source: str                                # id of the source that pointed to it
+    title: str | None = None
+    published_at: datetime | None = None
+    published_raw: str | None = None           # the date as it was written
+    authors: tuple[str, ...] = ()
+    language: str | None = None
+    summary: str | None = None                 # plain text
+    body: str | None = None                    # full text of a feed entry, as HTML or text; the article when the page is gone
+    guid: str | None = None
+    origin: str | None = None                  # publisher that the entry names (`source` element), URL or name
+    via: str = "feed"                          # feed, sitemap, section, telegram, import, manual, archive
+    backfill: bool = False
+    found_at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingLead:
+    """A stored lead that has no fate yet."""
+
+    id: int
+    lead: Lead
+    attempts: int
+    poll_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One response as it came, before anybody read it."""
+
+    url: str                                   # as requested
+    final_url: str                             # after redirects
+    status: int
+    headers: tuple[tuple[str, str], ...]       # latin-1 text, in order; names as sent
+    body: bytes                                # content-decoded
+    fetched_at: datetime
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, whatever its case."""
+        low = name.lower()
+        return next((value for key, value in self.headers if key.lower() == low), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A line or passage that cleaning took out, and the rule that did."""
+
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One term that spoke for or against: what, where (`title`, `lead`, `body`), with which weight."""
+
+    term: str
+    where: str
+    weight: float
+    kind: str = ""                             # actor, event, place, negative ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Relevance of a text to the conflict: 0 to 1, with everything that made it."""
+
+    score: float
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """A place, actor or event type that a text names."""
+
+    kind: str                                  # place, actor, event
+    code: str                                  # gazetteer code, actor id, event id
+    name: str
+    count: int
+    sentence: str = ""                         # the first sentence that names it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A number that a text claims: an unverified hint, never a fact."""
+
+    kind: str                                  # killed, wounded, captured, displaced, districts_fallen, crossed ...
+    number: int
+    qualifier: str = ""                        # "at least", "more than", "about", "" = as stated
+    said_by: str = ""                          # who says so, as the text names them
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What a page or a feed entry says: an article's text and everything told about it. Not yet stored."""
+
+    url: str                                   # canonical form (storage.identity.canonical)
+    source: str
+    title: str | None
+    text: str                                  # one line a paragraph or heading, no markup
+    authors: tuple[str, ...] = ()
+    language: str | None = None                # BCP 47
+    published_at: datetime | None = None
+    published_how: str | None = None           # feed, jsonld, meta, time, url, text, import
+    published_confidence: float | None = None  # 0 to 1
+    published_raw: str | None = None
+    modified_at: datetime | None = None
+    site: str | None = None                    # site name
+    section: str | None = None
+    image: str | None = None                   # URL; never fetched
+    origin_url: str | None = None              # another publisher that rel=canonical or the entry names
+    credit: str | None = None                  # agency or outlet that the text credits: "AFP", "Pajhwok"
+    extracted_how: str = ""                    # which method won and why
+    extractor: str = ""                        # version of the rules that made it
+    cuts: tuple[Cut, ...] = ()
+    mentions: tuple[Mention, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    verdict: Verdict = field(default_factory=lambda: Verdict(score=1.0))
+    via: str = "feed"
+    backfill: bool = False
+    from_feed: bool = False                    # the text is the feed's own, because the page was not to be had
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """Why something that was read is not an article of ours: a value, not a fault."""
+
+    why: Why
+    detail: str = ""
+    url: str | None = None                     # canonical, where the page named one
+    title: str | None = None
+    verdict: Verdict | None = None
+    cuts: tuple[Cut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why something was not even asked for or not read to its end."""
+
+    why: Why
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A fault on the way to a page. `final` ends the lead; else it is tried again after `retry_at`."""
+
+    detail: str                                # "http 503", "timeout", "dns", ...
+    final: bool = False
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooOld:
+    """An item older than the source's `max_age`: noted, not fetched."""
+
+    published_at: datetime
+
+
+Outcome = Document | Rejection | Refusal | Failure | TooOld
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """Everything that one visit to a URL brought, to be stored in one transaction."""
+
+    outcome: Outcome
+    url: str                                   # the URL that gets the fate, as given
+    source: str
+    lead: PendingLead | None = None            # the lead that this ends, if there was one
+    page: Page | None = None                   # kept as a capture where captures are kept
+    aliases: tuple[str, ...] = ()              # further URLs that lead here: redirects, rel=canonical
+    lines: tuple[int, ...] = ()                # hashes of the text's lines, for what a host teaches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """What the store made of a landing."""
+
+    url: str
+    fate: FateKind | None                      # None: still pending, to be tried again
+    reason: str
+    what: What | None = None                   # the change it made, if any
+    document_id: int | None = None
+    article_id: int | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validators:
+    """What a server gave to ask conditionally with, byte for byte as it came."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """One visit to a source, as it is told to the store when the feed, sitemap or section page was read.
+
+    `leads` is everything it showed, in its order. The store counts which of them are known.
+    """
+
+    source: str
+    started_at: datetime
+    ended_at: datetime
+    status: str                                # ok, not_modified, unchanged, empty, error
+    http_status: int | None = None
+    leads: tuple[Lead, ...] = ()
+    validators: Validators | None = None       # None: keep what is stored; Validators(): forget them
+    body_hash: str | None = None
+    bytes: int = 0
+    error: str | None = None                   # class and detail: "html_instead_of_feed: ..."
+    warnings: tuple[str, ...] = ()
+    next_check_at: datetime | None = None
+    interval: float | None = None              # seconds
+    failures: float = 0.0                      # the count after this visit
+    muted: bool = False                        # answered 410: probed weekly
+    moved_to: str | None = None                # permanent redirect seen this time
+    newest_at: datetime | None = None          # newest publication date that it showed
+    manual: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """What the store made of a poll."""
+
+    poll_id: int
+    found: int
+    known: int
+    fresh: tuple[PendingLead, ...]             # leads that are pending now because of this poll
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """What happened to a source so far; what it *is* stands in the configuration."""
+
+    id: str
+    name: str
+    kind: str                                  # feed, sitemap, section, telegram
+    url: str
+    enabled: bool = True
+    next_check_at: datetime | None = None      # None: never polled, due at once
+    last_poll_at: datetime | None = None
+    last_success_at: datetime | None = None
+    last_new_at: datetime | None = None
+    newest_at: datetime | None = None
+    interval: float | None = None              # seconds
+    failures: float = 0.0
+    first_failure_at: datetime | None = None
+    last_error: str | None = None
+    muted: bool = False
+    validators: Validators = field(default_factory=Validators)
+    validators_since: datetime | None = None   # when the validators were first met by only 304s
+    body_hash: str | None = None
+    empty_in_a_row: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """Where one raw response rests in the WARC files."""
+
+    id: int
+    url: str
+    fetched_at: datetime
+    digest: str                                # sha256 of the body, hex
+    file: str                                  # relative to the captures folder
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """Another place that carried an article."""
+
+    id: int
+    article_id: int
+    url: str
+    source: str
+    title: str | None
+    text: str
+    published_at: datetime | None
+    seen_at: datetime
+    kind: str                                  # declared, exact, near
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """One distinct article: the head of its copies."""
+
+    id: int
+    url: str
+    source: str
+    title: str | None
+    authors: tuple[str, ...]
+    language: str | None
+    published_at: datetime | None
+    published_how: str | None
+    first_seen_at: datetime
+    updated_at: datetime
+    revision: int
+    text: str
+    words: int
+    relevance: float
+    capture_id: int | None
+    document_id: int
+    copies: int = 0
+    extra: Mapping[str, object] = field(default_factory=dict)   # credit, origin_url, site, section, cuts ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row of the append-only log."""
+
+    cursor: int
+    at: datetime
+    article_id: int
+    what: What
+    document_id: int | None = None
+    detail: str = ""
