@@ -9,22 +9,22 @@ from ipaddress import IPv4Network, IPv6Network
 class Source:
     """One declared source. Exactly one of `feed`, `sitemap`, `section`, `telegram` was given: `kind` and `url`."""
 
-    id: str                                    # [a-z0-9][a-z0-9_-]{0,63}
-    kind: str                                  # feed, sitemap, section, telegram
+    id: str  # [a-z0-9][a-z0-9_-]{0,63}
+    kind: str  # feed, sitemap, section, telegram
     url: str
     name: str = ""
-    every: timedelta = timedelta(hours=1)      # the starting interval; it adapts
-    owner: str = ""                            # publishers of one owner count as one independent voice
+    every: timedelta = timedelta(hours=1)  # the starting interval; it adapts
+    owner: str = ""  # publishers of one owner count as one independent voice
     language: str | None = None
-    zone: str | None = None                    # IANA name, for dates that name none
-    min_relevance: float | None = None         # None: the topic's
-    max_age: timedelta | None = None           # None: the crawl's
+    zone: str | None = None  # IANA name, for dates that name none
+    min_relevance: float | None = None  # None: the topic's
+    max_age: timedelta | None = None  # None: the crawl's
     enabled: bool = True
-    obey_robots: bool = True                   # of its own feed; pages always obey
+    obey_robots: bool = True  # of its own feed; pages always obey
     verify_tls: bool = True
-    link_pattern: str | None = None            # regular expression that article links match (section, sitemap)
-    body_selector: str | None = None           # CSS selector of the article's body
-    date_format: str | None = None             # strptime format of the page's own date
+    link_pattern: str | None = None  # regular expression that article links match (section, sitemap)
+    body_selector: str | None = None  # CSS selector of the article's body
+    date_format: str | None = None  # strptime format of the page's own date
     headers: dict[str, str] = field(default_factory=dict)
     javascript: bool = False
 
@@ -43,13 +43,13 @@ class CrawlSettings:
     proxy: str = ""
     verify_tls: bool = True
     allow_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
-    workers: int = 0                           # 0: one a core
-    max_feed_size: int = 5_000_000             # bytes, content-decoded (rules: 5 MB feeds, 10 MB pages)
+    workers: int = 0  # 0: one a core
+    max_feed_size: int = 5_000_000  # bytes, content-decoded (rules: 5 MB feeds, 10 MB pages)
     max_page_size: int = 10_000_000
     max_redirects: int = 10
     max_entries: int = 2_000
     min_relevance: float = 0.5
-    extra_terms: tuple[tuple[str, str, float], ...] = ()   # (term, category, weight) that the user added
+    extra_terms: tuple[tuple[str, str, float], ...] = ()  # (term, category, weight) that the user added
 
     @property
     def agent(self) -> str:

@@ -48,9 +48,9 @@ class Why(StrEnum):
     NOT_AN_ARTICLE = "not_an_article"
     SCRIPT_ONLY = "script_only"
     PAYWALLED = "paywalled"
-    UNREADABLE = "unreadable"      # the worker gave up: time, memory, crash
+    UNREADABLE = "unreadable"  # the worker gave up: time, memory, crash
     ROBOTS = "robots"
-    ADDRESS = "address"            # not a public address
+    ADDRESS = "address"  # not a public address
     SCHEME = "scheme"
     SIZE = "size"
     HOME_PAGE = "home_page"
@@ -73,18 +73,18 @@ class What(StrEnum):
 class Lead:
     """A URL that somebody pointed to, with what they said of it."""
 
-    url: str                                   # as it was given; requested as it stands
-    source: str                                # id of the source that pointed to it
+    url: str  # as it was given; requested as it stands
+    source: str  # id of the source that pointed to it
     title: str | None = None
     published_at: datetime | None = None
-    published_raw: str | None = None           # the date as it was written
+    published_raw: str | None = None  # the date as it was written
     authors: tuple[str, ...] = ()
     language: str | None = None
-    summary: str | None = None                 # plain text
-    body: str | None = None                    # full text of a feed entry, as HTML or text; the article when the page is gone
+    summary: str | None = None  # plain text
+    body: str | None = None  # full text of a feed entry: the article when the page is gone
     guid: str | None = None
-    origin: str | None = None                  # publisher that the entry names (`source` element), URL or name
-    via: str = "feed"                          # feed, sitemap, section, telegram, import, manual, archive
+    origin: str | None = None  # publisher that the entry names (`source` element), URL or name
+    via: str = "feed"  # feed, sitemap, section, telegram, import, manual, archive
     backfill: bool = False
     found_at: datetime = field(default_factory=utc_now)
 
@@ -103,11 +103,11 @@ class PendingLead:
 class Page:
     """One response as it came, before anybody read it."""
 
-    url: str                                   # as requested
-    final_url: str                             # after redirects
+    url: str  # as requested
+    final_url: str  # after redirects
     status: int
-    headers: tuple[tuple[str, str], ...]       # latin-1 text, in order; names as sent
-    body: bytes                                # content-decoded
+    headers: tuple[tuple[str, str], ...]  # latin-1 text, in order; names as sent
+    body: bytes  # content-decoded
     fetched_at: datetime
 
     def header(self, name: str) -> str | None:
@@ -131,7 +131,7 @@ class Reason:
     term: str
     where: str
     weight: float
-    kind: str = ""                             # actor, event, place, negative ...
+    kind: str = ""  # actor, event, place, negative ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,21 +146,21 @@ class Verdict:
 class Mention:
     """A place, actor or event type that a text names."""
 
-    kind: str                                  # place, actor, event
-    code: str                                  # gazetteer code, actor id, event id
+    kind: str  # place, actor, event
+    code: str  # gazetteer code, actor id, event id
     name: str
     count: int
-    sentence: str = ""                         # the first sentence that names it
+    sentence: str = ""  # the first sentence that names it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A number that a text claims: an unverified hint, never a fact."""
 
-    kind: str                                  # killed, wounded, captured, displaced, districts_fallen, crossed ...
+    kind: str  # killed, wounded, captured, displaced, districts_fallen, crossed ...
     number: int
-    qualifier: str = ""                        # "at least", "more than", "about", "" = as stated
-    said_by: str = ""                          # who says so, as the text names them
+    qualifier: str = ""  # "at least", "more than", "about", "" = as stated
+    said_by: str = ""  # who says so, as the text names them
     sentence: str = ""
 
 
@@ -168,31 +168,31 @@ class Claim:
 class Document:
     """What a page or a feed entry says: an article's text and everything told about it. Not yet stored."""
 
-    url: str                                   # canonical form (storage.identity.canonical)
+    url: str  # canonical form (storage.identity.canonical)
     source: str
     title: str | None
-    text: str                                  # one line a paragraph or heading, no markup
+    text: str  # one line a paragraph or heading, no markup
     authors: tuple[str, ...] = ()
-    language: str | None = None                # BCP 47
+    language: str | None = None  # BCP 47
     published_at: datetime | None = None
-    published_how: str | None = None           # feed, jsonld, meta, time, url, text, import
+    published_how: str | None = None  # feed, jsonld, meta, time, url, text, import
     published_confidence: float | None = None  # 0 to 1
     published_raw: str | None = None
     modified_at: datetime | None = None
-    site: str | None = None                    # site name
+    site: str | None = None  # site name
     section: str | None = None
-    image: str | None = None                   # URL; never fetched
-    origin_url: str | None = None              # another publisher that rel=canonical or the entry names
-    credit: str | None = None                  # agency or outlet that the text credits: "AFP", "Pajhwok"
-    extracted_how: str = ""                    # which method won and why
-    extractor: str = ""                        # version of the rules that made it
+    image: str | None = None  # URL; never fetched
+    origin_url: str | None = None  # another publisher that rel=canonical or the entry names
+    credit: str | None = None  # agency or outlet that the text credits: "AFP", "Pajhwok"
+    extracted_how: str = ""  # which method won and why
+    extractor: str = ""  # version of the rules that made it
     cuts: tuple[Cut, ...] = ()
     mentions: tuple[Mention, ...] = ()
     claims: tuple[Claim, ...] = ()
     verdict: Verdict = field(default_factory=lambda: Verdict(score=1.0))
     via: str = "feed"
     backfill: bool = False
-    from_feed: bool = False                    # the text is the feed's own, because the page was not to be had
+    from_feed: bool = False  # the text is the feed's own, because the page was not to be had
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,7 @@ class Rejection:
 
     why: Why
     detail: str = ""
-    url: str | None = None                     # canonical, where the page named one
+    url: str | None = None  # canonical, where the page named one
     title: str | None = None
     verdict: Verdict | None = None
     cuts: tuple[Cut, ...] = ()
@@ -219,7 +219,7 @@ class Refusal:
 class Failure:
     """A fault on the way to a page. `final` ends the lead; else it is tried again after `retry_at`."""
 
-    detail: str                                # "http 503", "timeout", "dns", ...
+    detail: str  # "http 503", "timeout", "dns", ...
     final: bool = False
     retry_at: datetime | None = None
 
@@ -239,12 +239,12 @@ class Landing:
     """Everything that one visit to a URL brought, to be stored in one transaction."""
 
     outcome: Outcome
-    url: str                                   # the URL that gets the fate, as given
+    url: str  # the URL that gets the fate, as given
     source: str
-    lead: PendingLead | None = None            # the lead that this ends, if there was one
-    page: Page | None = None                   # kept as a capture where captures are kept
-    aliases: tuple[str, ...] = ()              # further URLs that lead here: redirects, rel=canonical
-    lines: tuple[int, ...] = ()                # hashes of the text's lines, for what a host teaches
+    lead: PendingLead | None = None  # the lead that this ends, if there was one
+    page: Page | None = None  # kept as a capture where captures are kept
+    aliases: tuple[str, ...] = ()  # further URLs that lead here: redirects, rel=canonical
+    lines: tuple[int, ...] = ()  # hashes of the text's lines, for what a host teaches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,9 +252,9 @@ class Landed:
     """What the store made of a landing."""
 
     url: str
-    fate: FateKind | None                      # None: still pending, to be tried again
+    fate: FateKind | None  # None: still pending, to be tried again
     reason: str
-    what: What | None = None                   # the change it made, if any
+    what: What | None = None  # the change it made, if any
     document_id: int | None = None
     article_id: int | None = None
     title: str | None = None
@@ -278,20 +278,20 @@ class Poll:
     source: str
     started_at: datetime
     ended_at: datetime
-    status: str                                # ok, not_modified, unchanged, empty, error
+    status: str  # ok, not_modified, unchanged, empty, error
     http_status: int | None = None
     leads: tuple[Lead, ...] = ()
-    validators: Validators | None = None       # None: keep what is stored; Validators(): forget them
+    validators: Validators | None = None  # None: keep what is stored; Validators(): forget them
     body_hash: str | None = None
     bytes: int = 0
-    error: str | None = None                   # class and detail: "html_instead_of_feed: ..."
+    error: str | None = None  # class and detail: "html_instead_of_feed: ..."
     warnings: tuple[str, ...] = ()
     next_check_at: datetime | None = None
-    interval: float | None = None              # seconds
-    failures: float = 0.0                      # the count after this visit
-    muted: bool = False                        # answered 410: probed weekly
-    moved_to: str | None = None                # permanent redirect seen this time
-    newest_at: datetime | None = None          # newest publication date that it showed
+    interval: float | None = None  # seconds
+    failures: float = 0.0  # the count after this visit
+    muted: bool = False  # answered 410: probed weekly
+    moved_to: str | None = None  # permanent redirect seen this time
+    newest_at: datetime | None = None  # newest publication date that it showed
     manual: bool = False
 
 
@@ -302,7 +302,7 @@ class Polled:
     poll_id: int
     found: int
     known: int
-    fresh: tuple[PendingLead, ...]             # leads that are pending now because of this poll
+    fresh: tuple[PendingLead, ...]  # leads that are pending now because of this poll
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,21 +311,21 @@ class SourceState:
 
     id: str
     name: str
-    kind: str                                  # feed, sitemap, section, telegram
+    kind: str  # feed, sitemap, section, telegram
     url: str
     enabled: bool = True
-    next_check_at: datetime | None = None      # None: never polled, due at once
+    next_check_at: datetime | None = None  # None: never polled, due at once
     last_poll_at: datetime | None = None
     last_success_at: datetime | None = None
     last_new_at: datetime | None = None
     newest_at: datetime | None = None
-    interval: float | None = None              # seconds
+    interval: float | None = None  # seconds
     failures: float = 0.0
     first_failure_at: datetime | None = None
     last_error: str | None = None
     muted: bool = False
     validators: Validators = field(default_factory=Validators)
-    validators_since: datetime | None = None   # when the validators were first met by only 304s
+    validators_since: datetime | None = None  # when the validators were first met by only 304s
     body_hash: str | None = None
     empty_in_a_row: int = 0
 
@@ -337,8 +337,8 @@ class Capture:
     id: int
     url: str
     fetched_at: datetime
-    digest: str                                # sha256 of the body, hex
-    file: str                                  # relative to the captures folder
+    digest: str  # sha256 of the body, hex
+    file: str  # relative to the captures folder
     offset: int
     length: int
 
@@ -355,7 +355,7 @@ class Copy:
     text: str
     published_at: datetime | None
     seen_at: datetime
-    kind: str                                  # declared, exact, near
+    kind: str  # declared, exact, near
     score: float
 
 
@@ -380,7 +380,7 @@ class Article:
     capture_id: int | None
     document_id: int
     copies: int = 0
-    extra: Mapping[str, object] = field(default_factory=dict)   # credit, origin_url, site, section, cuts ...
+    extra: Mapping[str, object] = field(default_factory=dict)  # credit, origin_url, site, section, cuts ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,149 @@
+"""When a source is looked at again."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler import rhythm
+from scheduler.rhythm import CAP, FLOOR, WEEK, Trouble, Visit, next_check
+from storage.model import SourceState
+
+NOW = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # half an hour before Europe's clocks change
+
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds the zone
+spans = st.timedeltas(timedelta(0), timedelta(days=400))
+states = st.builds(
+    SourceState,
+    id=st.just("a"),
+    name=st.just("A"),
+    kind=st.just("feed"),
+    url=st.just("https://a.example/feed"),
+    interval=st.none() | st.floats(1, 1e9),
+    failures=st.floats(0, 1e6),
+    first_failure_at=st.none() | moments,
+    last_success_at=st.none() | moments,
+    last_new_at=st.none() | moments,
+)
+visits = st.builds(
+    Visit,
+    fresh=st.integers(0, 2000),
+    found=st.integers(0, 2000),
+    trouble=st.none() | st.sampled_from(Trouble),
+    server_floor=st.none() | spans,
+    retry_after=st.none() | spans,
+)
+
+
+def state(**changes) -> SourceState:
+    return SourceState(id="a", name="A", kind="feed", url="https://a.example/feed", **changes)
+
+
+@given(states, visits, moments, st.integers())
+def test_a_source_is_never_asked_before_the_floor_and_never_forgotten(state, visit, now, seed) -> None:
+    """Whatever happened, the next visit lies between the floor and the cap."""
+    wait = next_check(state, visit, now, chance=random.Random(seed)).next_check_at - now
+    latest = WEEK * 1.1 if visit.trouble is Trouble.GONE else CAP
+    earliest = rhythm.OFFLINE_PROBE if visit.trouble is Trouble.OFFLINE else FLOOR
+    assert earliest <= wait <= latest + timedelta(seconds=1)
+
+
+@given(states, visits, moments)
+def test_the_same_visit_gives_the_same_answer(state, visit, now) -> None:
+    """The decision is pure: chance comes from the source and the moment."""
+    assert next_check(state, visit, now) == next_check(state, visit, now)
+
+
+@given(states, visits, moments)
+def test_success_forgives_and_failure_counts(state, visit, now) -> None:
+    """Errors reset at the first success, and only the machine's own silence is free."""
+    failures = next_check(state, visit, now).failures
+    if visit.trouble is None:
+        assert failures == 0
+    elif visit.trouble is Trouble.OFFLINE:
+        assert failures == state.failures
+    else:
+        assert failures > state.failures or state.failures > 1e5
+
+
+def test_news_shortens_and_silence_lengthens_the_interval() -> None:
+    """The interval follows the feed's own rhythm."""
+    start = timedelta(hours=1)
+    news = next_check(state(last_success_at=NOW), Visit(fresh=1, found=30), NOW, every=start)
+    silence = next_check(state(last_success_at=NOW), Visit(found=30), NOW, every=start)
+    assert news.interval == pytest.approx(0.8 * 3600 + 0.2 * 300)
+    assert silence.interval == pytest.approx(1.25 * 3600)
+
+
+def test_case_105_a_feed_that_outran_us_is_asked_twice_as_often_and_the_gap_is_told() -> None:
+    """Fewer than a third known means that items may have come and gone between two polls."""
+    late = next_check(state(interval=3600.0, last_success_at=NOW), Visit(fresh=25, found=30), NOW)
+    first = next_check(state(interval=3600.0), Visit(fresh=30, found=30), NOW)
+    assert (late.possible_gap, late.interval) == (True, 1800.0)
+    assert not first.possible_gap
+
+
+def test_a_busy_source_sleeps_six_hours_at_most() -> None:
+    """A source with news in the last week is not left alone for a day."""
+    busy = next_check(state(interval=1e6, last_new_at=NOW - timedelta(days=6)), Visit(), NOW)
+    quiet = next_check(state(interval=1e6, last_new_at=NOW - timedelta(days=8)), Visit(), NOW)
+    assert (busy.interval, quiet.interval) == (6 * 3600, 24 * 3600)
+
+
+def test_case_66_a_server_that_asks_for_a_year_gets_six_hours() -> None:
+    """`max-age` of a year is not believed."""
+    answer = next_check(state(), Visit(server_floor=timedelta(days=365)), NOW)
+    assert timedelta(hours=5) < answer.next_check_at - NOW <= timedelta(hours=6.6)
+
+
+def test_case_36_a_huge_retry_after_is_a_day_at_most() -> None:
+    """Retry-After is obeyed up to 24 hours."""
+    answer = next_check(state(), Visit(trouble=Trouble.SOFT, retry_after=timedelta(days=30)), NOW)
+    assert answer.next_check_at - NOW <= CAP
+
+
+def test_case_32_a_feed_that_is_gone_is_muted_and_probed_weekly() -> None:
+    """410 stops polling, but never for good."""
+    answer = next_check(state(), Visit(trouble=Trouble.GONE), NOW)
+    assert answer.muted
+    assert timedelta(days=6) < answer.next_check_at - NOW <= WEEK * 1.1
+
+
+def test_case_41_nobody_is_charged_while_the_machine_is_offline() -> None:
+    """The probe comes every minute and the failure count stays."""
+    answer = next_check(state(failures=3.0), Visit(trouble=Trouble.OFFLINE), NOW)
+    assert answer.failures == 3.0
+    assert answer.next_check_at - NOW <= timedelta(seconds=67)
+
+
+def test_errors_back_off_and_end_in_a_daily_probe() -> None:
+    """A source that only fails is asked ever more rarely, at last once a day."""
+    dead = state(failures=20.0, first_failure_at=NOW - timedelta(days=15), interval=3600.0)
+    answer = next_check(dead, Visit(trouble=Trouble.HARD), NOW)
+    assert timedelta(hours=21) < answer.next_check_at - NOW <= CAP
+    assert rhythm.is_dead(dead, NOW)
+
+
+@given(states, visits, moments, spans)
+def test_case_102_an_outage_brings_one_poll_and_no_burst(state, visit, now, outage) -> None:
+    """However long the service was down, a source that was asked once waits again."""
+    woken = now + outage
+    after = next_check(state, visit, woken)
+    assert not rhythm.is_due(
+        SourceState(id="a", name="A", kind="feed", url="u", next_check_at=after.next_check_at), woken
+    )
+
+
+@given(moments, spans)
+def test_case_103_a_clock_set_back_leaves_no_source_asleep(now, jump) -> None:
+    """A due time further away than any wait can be is a clock's mistake: the source is due."""
+    sleeping = state(next_check_at=now + WEEK * 1.1 + timedelta(seconds=1) + jump)
+    assert rhythm.is_due(sleeping, now)
+
+
+def test_a_source_that_was_never_polled_is_due_at_once() -> None:
+    """A new source does not wait for its first interval."""
+    assert rhythm.is_due(state(), NOW)
+    assert not rhythm.is_due(state(enabled=False), NOW)

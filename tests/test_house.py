@@ -1,0 +1,61 @@
+"""The house as a whole: its rooms, its walls and its size."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import crawler
+import scheduler
+import storage
+
+ROOMS = ("storage", "crawler", "scheduler")
+
+
+def modules(root: Path) -> list[Path]:
+    return [path for room in ROOMS for path in sorted((root / room).rglob("*.py"))]
+
+
+def test_the_three_rooms_share_one_parent() -> None:
+    """Their names are common words: an import must never pick up a stranger's `storage`."""
+    parents = {Path(next(iter(room.__path__))).resolve().parent for room in (storage, crawler, scheduler)}
+    assert len(parents) == 1
+
+
+def test_no_module_is_named_after_nothing(root: Path) -> None:
+    """A line lives where its question is answered: there is no drawer for the rest."""
+    drawers = {"utils", "util", "helpers", "helper", "common", "core", "base", "misc"}
+    assert not [path for path in modules(root) if path.stem in drawers]
+
+
+def test_no_function_is_longer_than_fifty_lines(root: Path) -> None:
+    """A function that does not fit on a page is several."""
+    long = [
+        f"{path.relative_to(root)}:{node.lineno} {node.name}"
+        for path in modules(root)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno is not None
+        and node.end_lineno - node.body[0].lineno >= 50
+    ]
+    assert not long
+
+
+def test_every_broad_except_says_why(root: Path) -> None:
+    """`except Exception` stands at process boundaries only, with the reason beside it."""
+    bare = []
+    for path in modules(root):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        bare += [
+            f"{path.relative_to(root)}:{number}"
+            for number, line in enumerate(lines, 1)
+            if line.strip().startswith(("except Exception", "except BaseException", "except:")) and "#" not in line
+        ]
+    assert not bare
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_says_what_it_is_for(root: Path, room: str) -> None:
+    """A newcomer reads the purpose of each room and module in its first line."""
+    silent = [path for path in (root / room).rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
+    assert not silent
