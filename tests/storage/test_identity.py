@@ -1,0 +1,161 @@
+"""What makes two things the same."""
+
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage import identity
+
+_HOSTS = st.sampled_from(
+    ["example.com", "www.example.com", "m.example.co.uk", "amp.example.org", "xn--p1ai.example", "h.example:8080"]
+)
+_PARTS = st.text(alphabet=string.ascii_letters + string.digits + "-._~%/;=+&é خبر", max_size=30)
+URLS = st.builds(
+    "{}://{}/{}?{}#{}".format, st.sampled_from(["http", "HTTPS"]), _HOSTS, _PARTS, _PARTS, st.sampled_from(["", "top"])
+)
+
+
+@given(URLS | st.text())
+def test_canonical_twice_is_canonical_once(url):
+    """A stored URL read back and made canonical again is the same string."""
+    once = identity.canonical(url)
+    assert identity.canonical(once) == once
+
+
+@settings(deadline=None)  # the first look at the list of suffixes takes .4 s
+@given(URLS | st.text())
+def test_any_string_has_a_key_and_a_host(url):
+    """Junk raises nothing, and a URL and its canonical form are one page."""
+    assert identity.key(identity.canonical(url)) == identity.key(url)
+    assert identity.host(identity.canonical(url)) == identity.host(url)
+
+
+@pytest.mark.parametrize(
+    ("given_url", "stored"),
+    [
+        ("HTTP://Example.COM:80/News/?b=2&a=1#top", "http://example.com/News/?b=2&a=1"),
+        ("https://user:secret@example.com/x", "https://example.com/x"),
+        ("https://example.com", "https://example.com/"),
+        ("https://example.com/x?utm_source=rss&id=5&fbclid=A", "https://example.com/x?id=5"),
+        ("https://example.com/x?at_medium=RSS&at_campaign=KARANGA", "https://example.com/x"),
+        ("https://example.com/x?ref=rss", "https://example.com/x"),
+        ("https://example.com/x?ref=chapter-2", "https://example.com/x?ref=chapter-2"),
+        ("https://example.com/x;jsessionid=0A1B?id=3", "https://example.com/x?id=3"),
+        ("https://example.com/خبر", "https://example.com/%D8%AE%D8%A8%D8%B1"),
+        ("https://example.com/100% sure", "https://example.com/100%25%20sure"),
+        ("https://example.com/a%2fb", "https://example.com/a%2fb"),
+        ("  https://example.com/x\n", "https://example.com/x"),
+        ("https://bücher.example/", "https://xn--bcher-kva.example/"),
+        ("javascript:alert(1)", "javascript:alert(1)"),
+        ("http://[bad/", "http://[bad/"),
+        ("http://example.com:99999/", "http://example.com:99999/"),
+        ("", ""),
+    ],
+)
+def test_the_stored_form(given_url, stored):
+    """The stored form drops what only tracks and keeps what a server may need."""
+    assert identity.canonical(given_url) == stored
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://www.example.com/a/", "https://example.com/a"),
+        ("https://m.example.com/a/b", "https://www.example.com/a/b"),
+        ("https://amp.example.com/a/b", "https://example.com/a/b"),
+        ("https://example.com/a/b/amp/", "https://example.com/a/b"),
+        ("https://example.com/news/amp/world-1", "https://example.com/news/world-1"),
+        ("https://example.com/a.amp.html", "https://example.com/a.html"),
+        ("https://example.com/a?amp=1", "https://example.com/a"),
+        ("https://example.com/a?outputType=amp&id=1", "https://example.com/a?id=1"),
+        ("https://www.google.com/amp/s/www.example.com/a/b", "https://example.com/a/b"),
+        ("https://example-com.cdn.ampproject.org/c/s/example.com/a", "https://example.com/a"),
+        ("https://example.com/%d8%ae", "https://example.com/خ"),
+        ("https://example.com/a/index.html", "https://example.com/a/"),
+        ("https://example.com//a//b", "https://example.com/a/b"),
+    ],
+)
+def test_twins_have_one_key(one, other):
+    """Scheme, www, mobile and AMP forms and spelling of escapes do not make two pages."""
+    assert identity.key(one) == identity.key(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://m.co.uk/a", "https://co.uk/a"),
+        ("https://example.com/a?id=1", "https://example.com/a?id=2"),
+        ("https://example.com/amp", "https://example.com/"),
+        ("https://example.com/A", "https://example.com/a"),
+        ("https://example.com/a%2Fb", "https://example.com/a/b"),
+        ("https://fa.example.com/a", "https://example.com/a"),
+        ("https://m.example.com/", "https://example.com/"),
+    ],
+)
+def test_different_pages_have_different_keys(one, other):
+    """Folding stops where two pages could differ."""
+    assert identity.key(one) != identity.key(other)
+
+
+def test_a_site_is_a_registrable_domain():
+    """Hosts of one publisher share a site; two blogs of one platform and two bare addresses do not."""
+    assert identity.site("https://www.fa.example.co.uk/x") == identity.site("http://example.co.uk/") == "example.co.uk"
+    assert identity.site("https://one.blogspot.com/") != identity.site("https://two.blogspot.com/")
+    assert identity.site("http://192.0.2.7/x") == "192.0.2.7"
+    assert identity.site("not a url") == ""
+
+
+PAGE = "https://news.example.com/world/2021/08/kabul-falls"
+
+
+@pytest.mark.parametrize(
+    ("declared", "own", "other"),
+    [
+        (None, PAGE, None),
+        ("", PAGE, None),
+        ("/world/2021/08/kabul-falls?utm_source=x", PAGE, None),
+        ("https://www.example.com/kabul-falls", "https://www.example.com/kabul-falls", None),
+        ("https://agency.example.net/story/17", PAGE, "https://agency.example.net/story/17"),
+        ("https://news.example.com/", PAGE, None),
+        ("https://news.example.com/en/", PAGE, None),
+        ("https://agency.example.net", PAGE, None),
+        ("https://news.example.com/world/", PAGE, None),
+        ("http://[bad", PAGE, None),
+        ("javascript:void(0)", PAGE, None),
+    ],
+)
+def test_a_declared_canonical_counts_within_one_publisher(declared, own, other):
+    """`link rel=canonical` renames a page within its site, is evidence across sites, and never names a home page or a section."""
+    assert identity.resolve_canonical(PAGE, declared) == (own, other)
+
+
+def test_a_script_without_its_number_is_no_canonical():
+    """A template that forgets the story's number does not make all stories one."""
+    page = "https://example.com/story.php?id=17"
+    assert identity.resolve_canonical(page, "https://example.com/story.php") == (page, None)
+    assert identity.resolve_canonical("https://example.com/a/b/amp", "/a/b") == ("https://example.com/a/b", None)
+
+
+@settings(deadline=None)
+@given(st.text(), st.text())
+def test_resolving_never_raises_and_stays_canonical(page, declared):
+    """Whatever a page declares, both answers are canonical URLs."""
+    own, other = identity.resolve_canonical(page, declared)
+    assert identity.canonical(own) == own
+    assert other is None or identity.canonical(other) == other
+
+
+def test_words_fold_spelling_and_punctuation():
+    """Case, marks, keyboards and quotation marks do not change the words of a text."""
+    assert identity.words("KÁBUL\u2019S “governor”") == ["kabul", "s", "governor"]
+    assert identity.words("كابل") == identity.words("کابل")
+    assert identity.text_hash("Kabul, 12 killed.") == identity.text_hash("  KABUL — 12 killed")
+    assert identity.text_hash("Kabul, 12 killed.") != identity.text_hash("Kabul, 14 killed.")
+
+
+@given(st.text())
+def test_a_text_hash_fits_the_file(text):
+    """Hashes rest in a signed 64-bit column."""
+    assert -(2**63) <= identity.text_hash(text) < 2**63
