@@ -1,0 +1,239 @@
+"""How values are written in the configuration and on the command line: durations, sizes, networks, moments.
+
+Each reader takes what TOML or a shell gave and returns the value, or raises Unfit, whose message goes on
+where the value stopped: `"10x"` + `is not a duration such as "15m"`.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+Reader = Callable[[Any], Any]
+
+
+class Unfit(ValueError):
+    """A value that cannot be what its key wants; the message goes on where the value stopped."""
+
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d|w)")
+_SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?([KMGT]?B)")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_CHANNEL = re.compile(r"(?:https://t\.me/(?:s/)?)?([A-Za-z]\w{3,31})/?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LONGEST = timedelta(days=36_500)
+
+
+def shown(value: object) -> str:
+    """The value as a message quotes it: JSON where it can be, cut at 60 characters."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def text(value: Any) -> str:
+    """One line of text."""
+    if not isinstance(value, str):
+        raise Unfit("is not text in quotes")
+    if _CONTROL.search(value):
+        raise Unfit("holds a line break or another control character")
+    return value
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Unfit("is neither true nor false")
+    return value
+
+
+def duration(value: Any) -> timedelta:
+    """`"15m"`: a number and one of ms, s, m, h, d, w; up to a hundred years."""
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match:
+        raise Unfit('is not a duration such as "15m"')
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST.total_seconds():
+        raise Unfit("is longer than a hundred years")
+    return timedelta(seconds=seconds)
+
+
+def seconds(value: Any) -> float:
+    """A duration as a number of seconds."""
+    return duration(value).total_seconds()
+
+
+def longer_than(floor: str, read: Reader) -> Reader:
+    """The same reader for durations of at least `floor`."""
+    least = read(floor)
+
+    def checked(value: Any) -> Any:
+        found = read(value)
+        if found < least:
+            raise Unfit(f"is shorter than {floor}")
+        return found
+
+    return checked
+
+
+def size(value: Any) -> int:
+    """`"50GB"`: bytes, with decimal kB, MB, GB or TB."""
+    match = _SIZE.fullmatch(value.strip().upper()) if isinstance(value, str) else None
+    if not match:
+        raise Unfit('is not a size such as "50GB"')
+    return int(float(match[1]) * _SIZES[match[2]])
+
+
+def whole(least: int, most: int) -> Reader:
+    """A reader of whole numbers from `least` to `most`."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise Unfit(f"is not a whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def share(value: Any) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise Unfit("is not a number from 0 to 1")
+    return float(value)
+
+
+def web_address(value: Any) -> str:
+    """An absolute http or https URL without a password in it."""
+    url = text(value).strip()
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise Unfit('is not an address such as "https://outlet.example/feed"')
+    if parts.username or parts.password:
+        raise Unfit("holds a user name or password, which would be sent and stored in the open")
+    if len(url) > 2_048:
+        raise Unfit("is longer than 2,048 characters")
+    return url
+
+
+def channel(value: Any) -> str:
+    """A public Telegram channel, by name or address: the address of its preview page."""
+    match = _CHANNEL.fullmatch(text(value).strip())
+    if not match:
+        raise Unfit('is not the name of a public Telegram channel such as "outlet_channel"')
+    return f"https://t.me/s/{match[1]}"
+
+
+def proxy(value: Any) -> str:
+    """Nothing, or the http address of a proxy."""
+    address = text(value).strip()
+    if address and (not address.startswith("http://") or not urlsplit(address).hostname):
+        raise Unfit('is not a proxy such as "http://127.0.0.1:8899"')
+    return address
+
+
+def networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A list of networks or single addresses."""
+    if not isinstance(value, list):
+        raise Unfit('is not a list of networks such as ["127.0.0.0/8"]')
+    return tuple(_network(entry) for entry in value)
+
+
+def _network(entry: Any) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text(entry))
+    except ValueError:
+        raise Unfit(f'names {shown(entry)}, which is not a network such as "127.0.0.0/8"') from None
+
+
+def identifier(value: Any) -> str:
+    """The id of a source."""
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise Unfit("is not an id: up to 64 of a-z, 0-9, _ and -, beginning with a letter or digit")
+    return value
+
+
+def language(value: Any) -> str:
+    """A BCP 47 tag."""
+    if not isinstance(value, str) or not _LANGUAGE.fullmatch(value):
+        raise Unfit('is not a language tag such as "en", "fa" or "ps"')
+    return value
+
+
+def zone(value: Any) -> str:
+    """An IANA time zone."""
+    name = text(value)
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise Unfit('is not a time zone such as "Asia/Kabul"') from None
+    return name
+
+
+def pattern(value: Any) -> str:
+    """A regular expression."""
+    try:
+        re.compile(text(value))
+    except re.error as fault:
+        raise Unfit(f"is not a regular expression: {fault}") from None
+    return text(value)
+
+
+def selector(value: Any) -> str:
+    """A CSS selector."""
+    from cssselect import SelectorError, parse  # noqa: PLC0415  # few sources have one, and every command reads them all
+
+    try:
+        parse(text(value))
+    except SelectorError:
+        raise Unfit('is not a CSS selector such as "div.story-body"') from None
+    return text(value)
+
+
+def date_format(value: Any) -> str:
+    """A strptime format that at least names a day."""
+    form = text(value)
+    try:
+        datetime.strptime(datetime(2026, 11, 22, tzinfo=UTC).strftime(form), form)  # noqa: DTZ007  # the form is tried, no time is made
+    except ValueError:
+        raise Unfit('is not a date format such as "%d/%m/%Y %H:%M"') from None
+    if "%" not in form:
+        raise Unfit('is not a date format such as "%d/%m/%Y %H:%M"')
+    return form
+
+
+def headers(value: Any) -> dict[str, str]:
+    """A table of extra request headers."""
+    if not isinstance(value, dict):
+        raise Unfit('is not a table such as { Accept-Language = "fa" }')
+    for name, content in value.items():
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name) or not isinstance(content, str) or _CONTROL.search(content):
+            raise Unfit(f"names {shown(name)}, which is not a request header with text in quotes")
+    return dict(value)
+
+
+def moment(written: str, now: datetime) -> datetime:
+    """A point in time on the command line: a day, a date and time (UTC without a zone), or so long ago (`7d`)."""
+    written = written.strip()
+    days = {"now": now, "today": _midnight(now.date()), "yesterday": _midnight(now.date() - timedelta(days=1))}
+    if written in days:
+        return days[written]
+    if _DURATION.fullmatch(written):
+        return now - duration(written)
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        raise Unfit('is not a time such as "2026-11-01", "2026-11-01T12:00Z", "yesterday" or "7d"') from None
+    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
