@@ -6,7 +6,8 @@ KhabarError
 ├── StoreError         exit 3
 │   ├── StoreMissing
 │   ├── StoreUnusable
-│   └── StoreTooNew
+│   ├── StoreTooNew
+│   └── StoreFull
 ├── StoreBusy          exit 75
 └── WorkFailed         exit 1
 
@@ -57,6 +58,10 @@ class StoreUnusable(StoreError):
 
 class StoreTooNew(StoreError):
     """The database was written by a newer khabar; upgrade this one."""
+
+
+class StoreFull(StoreError):
+    """There is no room left on the disk; free some space, it goes on by itself."""
 
 
 class StoreBusy(KhabarError):
