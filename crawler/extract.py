@@ -1,0 +1,91 @@
+"""One page to one document, or to the reason why it is none. Pure.
+
+The sequence: guards and parsing (`markup`), the text (`body`), what the page says about it (`metadata`, `dates`,
+`language`), cleaning (`clean`). Nothing here judges what an article is about.
+"""
+
+from datetime import datetime, timedelta
+from importlib.metadata import version
+
+from crawler import body, clean, markup, metadata
+from crawler.sources import Source
+from storage import identity
+from storage.model import Document, Lead, Page, Rejection, Why
+
+VERSION = f"1/trafilatura-{version('trafilatura')}"
+FEED_WORDS = 100  # a feed entry of fewer words is a teaser
+
+
+def extract(
+    page: Page,
+    *,
+    lead: Lead | None = None,
+    source: Source | None = None,
+    furniture: frozenset[int] = frozenset(),
+    now: datetime,
+) -> Document | Rejection:
+    """The article of a page, cleaned, with everything that the page says about it."""
+    parsed = markup.parse(page)
+    if isinstance(parsed, Rejection):
+        return parsed
+    about = metadata.read(parsed)
+    own, other = identity.resolve_canonical(page.final_url, about.canonical)
+    found = body.find(parsed)
+    cleaned = clean.clean(found.text, title=about.title, site=about.site, furniture=furniture)
+    if not cleaned.text:
+        return Rejection(why=Why.EMPTY, detail="no text", url=own, title=about.title)
+    return Document(
+        url=own,
+        source=source.id if source else lead.source if lead else "",
+        title=about.title or (lead.title if lead else None),
+        text=cleaned.text,
+        authors=about.authors or (lead.authors if lead else ()),
+        language=about.language,
+        published_at=_said(lead, now),
+        published_how="feed" if _said(lead, now) else None,
+        site=about.site,
+        section=about.section,
+        image=about.image,
+        origin_url=other,
+        extracted_how=found.how,
+        extractor=VERSION,
+        cuts=cleaned.cuts,
+        via=lead.via if lead else "import",
+        backfill=lead.backfill if lead else False,
+    )
+
+
+def from_feed(
+    lead: Lead,
+    *,
+    now: datetime,
+    source: Source | None = None,
+    furniture: frozenset[int] = frozenset(),
+) -> Document | None:
+    """The article as the feed entry carries it, None where it carries fewer than 100 words."""
+    cleaned = clean.clean(markup.plain(lead.body or ""), title=lead.title, furniture=furniture)
+    if len(cleaned.text.split()) < FEED_WORDS:
+        return None
+    return Document(
+        url=identity.canonical(lead.url),
+        source=source.id if source else lead.source,
+        title=lead.title,
+        text=cleaned.text,
+        authors=lead.authors,
+        language=lead.language,
+        published_at=_said(lead, now),
+        published_how="feed" if _said(lead, now) else None,
+        published_raw=lead.published_raw,
+        extracted_how="feed: full text of the entry",
+        extractor=VERSION,
+        cuts=cleaned.cuts,
+        via=lead.via,
+        backfill=lead.backfill,
+        from_feed=True,
+    )
+
+
+def _said(lead: Lead | None, now: datetime) -> datetime | None:
+    """The date that the pointer gave, unless it lies in the future."""
+    moment = lead.published_at if lead else None
+    return moment if moment and moment <= now + timedelta(days=1) else None

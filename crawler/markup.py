@@ -1,0 +1,253 @@
+"""Bytes of a page to one parsed tree that every reader of it shares, guarded against what strangers send.
+
+Limits are those that the hostile files taught: trafilatura and lxml take over 30 s for 200,000 attributes, 500,000
+line breaks or 300,000 unclosed paragraphs, and quadratic time for JSON-LD that never closes.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any, cast
+
+from lxml import etree, html
+from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, read_bom
+
+from storage.model import Page, Rejection, Why
+
+MAX_BYTES = 3_000_000
+MAX_TAGS = 50_000
+MAX_ATTRIBUTES = 5_000  # in one tag
+MAX_JSON = 500_000  # characters of JSON-LD on one page
+_TAG_BYTES = 2 * MAX_ATTRIBUTES  # the shortest tag that could hold so many
+
+# The same for every page: comments and instructions are never read, and ids need no index.
+_PARSER = html.HTMLParser(collect_ids=False, encoding="utf-8", remove_comments=True, remove_pis=True)
+_UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# libxml2 drops the rest of a document after a doctype that closes itself.
+_DOCTYPE = re.compile(r"^\s*<!doctype[^>]{0,500}>", re.IGNORECASE)
+_SELF_CLOSED = re.compile(r"(<html[^<>]{0,2000}?)\s*/>", re.IGNORECASE)
+_CHARSET_GUESSES = ("utf-8", "windows-1256", "cp1252")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Markup:
+    """A page as its readers share it: the tree, its `meta` tags, its JSON-LD objects and how much was hidden."""
+
+    tree: html.HtmlElement
+    meta: Mapping[str, tuple[str, ...]]  # by lower-case name, property or itemprop; values in order
+    objects: tuple[dict[str, Any], ...]  # every JSON-LD object with a type, nested graphs flattened
+    hidden: int = 0  # characters of invisible text that were taken out
+    scripted: bool = field(default=False)  # it says itself that it needs JavaScript
+
+
+def parse(page: Page) -> Markup | Rejection:
+    """The page's tree without invisible text, or why it is not worth parsing. Never raises for any bytes."""
+    if reason := _excess(page.body):
+        return Rejection(why=Why.SIZE, detail=reason)
+    if not _is_markup(page):
+        return Rejection(why=Why.NOT_AN_ARTICLE, detail=f"not HTML: {(page.header('content-type') or '?')[:80]}")
+    tree = _tree(decode(page.body, page.header("content-type")))
+    if tree is None:
+        return Rejection(why=Why.EMPTY, detail="no markup")
+    objects = tuple(_objects(tree))
+    scripted = _needs_script(tree)
+    return Markup(tree=tree, meta=_meta(tree), objects=objects, hidden=_unhide(tree), scripted=scripted)
+
+
+def decode(body: bytes, content_type: str | None = None) -> str:
+    """Text of a page: byte order mark, UTF-8 if it is valid, then what header or markup declare, then a guess."""
+    encoding, bare = read_bom(body)
+    if encoding and bare is not None:
+        return bare.decode(encoding, "replace")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    for name in (http_content_type_encoding(content_type), html_body_declared_encoding(body), *_CHARSET_GUESSES):
+        if name and (text := _try(body, name)) is not None:
+            return text
+    return body.decode("utf-8", "replace")
+
+
+def _try(body: bytes, name: str) -> str | None:
+    """Text in that encoding. A page that declares UTF-8 and breaks it in places is still UTF-8."""
+    try:
+        text = body.decode(codecs.lookup(name).name, "replace")
+    except (LookupError, ValueError):
+        return None
+    return text if text.count("\ufffd") <= len(text) // 200 else None
+
+
+def _excess(body: bytes) -> str:
+    """Which limit the bytes pass, if any; counted before anything parses them."""
+    if len(body) > MAX_BYTES:
+        return f"{len(body):,} bytes of HTML"
+    if (tags := body.count(b"<") - body.count(b"</")) > MAX_TAGS:
+        return f"{tags:,} tags"
+    if len(body) > _TAG_BYTES and (most := _attributes(body)) > MAX_ATTRIBUTES:
+        return f"{most:,} attributes in one tag"
+    return ""
+
+
+def _attributes(body: bytes) -> int:
+    """The most attributes that one tag can have, counted as white space and equal signs."""
+    long_tags = (chunk.partition(b">")[0] for chunk in body.split(b"<") if len(chunk) > _TAG_BYTES)
+    counts = (
+        max(len(tag.split()), tag.count(b"=")) for tag in long_tags if tag[:1].isalpha() and len(tag) > _TAG_BYTES
+    )
+    return max(counts, default=0)
+
+
+def _is_markup(page: Page) -> bool:
+    """Whether it says that it is HTML, or says nothing and looks like it."""
+    kind = (page.header("content-type") or "").lower()
+    if not kind or "html" in kind or "text/plain" in kind or "octet-stream" in kind:
+        return b"<" in page.body[:100_000] or b"\x00" in page.body[:100]
+    return "xml" in kind and b"<html" in page.body[:5_000].lower()
+
+
+def _tree(text: str) -> html.HtmlElement | None:
+    text = _UNWANTED.sub("", text)
+    text = _SELF_CLOSED.sub(r"\1>", _DOCTYPE.sub("", text, count=1), count=1)
+    if not text.strip():
+        return None
+    try:
+        return html.document_fromstring(text.encode("utf-8", "replace"), parser=_PARSER)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return None
+
+
+def _meta(tree: html.HtmlElement) -> dict[str, tuple[str, ...]]:
+    """`meta` contents by name; at most ten of a name, 1,000 characters each."""
+    out: dict[str, list[str]] = {}
+    for element in tree.iter("meta"):
+        content = " ".join((element.get("content") or "")[:1_000].split())
+        for attribute in ("name", "property", "itemprop", "http-equiv"):
+            if content and (name := element.get(attribute)):
+                values = out.setdefault(name.strip().lower()[:100], [])
+                if len(values) < 10 and content not in values:
+                    values.append(content)
+    return {name: tuple(values) for name, values in out.items()}
+
+
+def _objects(tree: html.HtmlElement) -> Iterator[dict[str, Any]]:
+    """JSON-LD objects with a type, in the order of the page."""
+    left = MAX_JSON
+    for script in tree.iter("script"):
+        if "ld+json" not in (script.get("type") or "").lower():
+            continue
+        raw = script.text or ""
+        left -= len(raw)
+        if left < 0:
+            return
+        yield from _walk(_loads(raw), 0)
+
+
+def _loads(raw: str) -> Any:
+    """The JSON of a script, which templates wrap in comments and end with commas; None when it is none."""
+    bare = re.sub(r"^\s*(?:<!\[CDATA\[|<!--|//\s*<!\[CDATA\[)|(?:\]\]>|-->|//\s*\]\]>)?[\s;]*$", "", raw)
+    for text in (bare, re.sub(r",(\s{0,100}[}\]])", r"\1", bare)):
+        try:
+            return json.loads(text, strict=False)
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def _walk(node: Any, depth: int) -> Iterator[dict[str, Any]]:
+    if depth > 4:
+        return
+    if isinstance(node, list):
+        for item in node[:200]:
+            yield from _walk(item, depth + 1)
+    elif isinstance(node, dict):
+        if "@type" in node:
+            yield node
+        for key in ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item"):
+            if isinstance(node.get(key), dict | list):
+                yield from _walk(node[key], depth + 1)
+
+
+_STYLED = etree.XPath("//body//*[@style or @hidden or @aria-hidden]")
+_INVISIBLE = re.compile(
+    r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?:\.0+)?(?:px|em|rem|pt|%)?\s*(?:;|!|$))",
+    re.IGNORECASE,
+)
+
+
+_TEXTS = etree.XPath("//body//text()[not(parent::script or parent::style)]")
+
+
+def select(tree: html.HtmlElement, path: etree.XPath) -> list[html.HtmlElement]:
+    """The elements (or strings) that a compiled path picks, in the order of the page."""
+    return cast("list[html.HtmlElement]", path(tree))
+
+
+def _unhide(tree: html.HtmlElement) -> int:
+    """Take out what no reader sees, and count its characters.
+
+    A block that holds more than half of the page's text stays: some templates hide the article until a script runs.
+    """
+    hidden = [e for e in select(tree, _STYLED) if _is_hidden(e)]
+    if not hidden:
+        return 0
+    whole, out = sum(len(text) for text in select(tree, _TEXTS)), 0
+    for element in hidden:
+        if element.getparent() is None:
+            continue
+        size = len(element.text_content())
+        if size * 2 <= whole or size < 200:
+            element.drop_tree()
+            out += size
+    return out
+
+
+def _is_hidden(element: html.HtmlElement) -> bool:
+    return (
+        element.get("hidden") is not None
+        or (element.get("aria-hidden") or "").lower() == "true"
+        or bool(_INVISIBLE.search((element.get("style") or "")[:500]))
+    )
+
+
+def _needs_script(tree: html.HtmlElement) -> bool:
+    """Whether a `noscript` asks for JavaScript to be switched on."""
+    words = " ".join("".join(e.itertext())[:500] for e in tree.iter("noscript")).lower()
+    return "javascript" in words
+
+
+_BLOCKS = frozenset(
+    ["p", "div", "br", "li", "ul", "ol", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre"]
+) | {"table", "tr", "section", "article", "hr"}
+_DROPPED = ("script", "style", "figure", "iframe", "noscript", "form", "svg", "video", "audio", "object", "template")
+
+
+def plain(fragment: str) -> str:
+    """The text of a piece of HTML as a feed or JSON-LD carries it, one line a block. Never raises.
+
+    A piece without markup keeps its own lines. Pieces over the limits of a page give nothing.
+    """
+    if "<" not in fragment:
+        return unescape(fragment[:MAX_BYTES])
+    raw = _UNWANTED.sub("", fragment).encode("utf-8", "replace")
+    if _excess(raw):
+        return ""
+    try:
+        root = html.fragment_fromstring(b"<div>" + raw + b"</div>", create_parent="div", parser=_PARSER)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return ""
+    etree.strip_elements(root, *_DROPPED, with_tail=False)
+    blocks = [e for e in root.iter() if e.tag in _BLOCKS]
+    for element in root.iter() if any(e.tag != "div" for e in blocks) else ():
+        element.text, element.tail = _one_line(element.text), _one_line(element.tail)
+    for element in blocks:
+        element.text, element.tail = f"\n{element.text or ''}", f"\n{element.tail or ''}"
+    lines = ("".join(root.itertext())).split("\n")
+    return "\n".join(line for raw_line in lines if (line := " ".join(raw_line.split())))
+
+
+def _one_line(text: str | None) -> str | None:
+    return text.replace("\n", " ") if text else text
