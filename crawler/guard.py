@@ -1,0 +1,148 @@
+"""What may be fetched at all: schemes, addresses in every spelling, ports.
+
+Two checks, and both must pass. `Guard.check` looks at a URL before anything is asked, on every redirect too.
+`Guard.check_dial` looks at the very address that a socket is about to connect to, so that a name which answered with a
+public address first and a private one later (rebinding) gains nothing. With a proxy names are resolved there: then
+only the proxy itself may be dialled.
+"""
+
+import ipaddress
+import re
+import socket
+import unicodedata
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from urllib.parse import urlsplit
+
+from storage.model import Refusal, Why
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+MAX_URL = 2048  # characters (rules: feed items with longer ones are kept without a link)
+SCHEMES = {"http": 80, "https": 443}
+NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+# Names that no public resolver answers, or that a proxy would resolve to itself or to its neighbours.
+INSIDE_NAMES = re.compile(r"(^|\.)(localhost|localdomain|local|internal|intranet|lan|home\.arpa)$")
+NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}")
+
+
+class AddressRefused(Exception):
+    """A connection was about to go to an address that may not be fetched."""
+
+
+def literal(host: str) -> Address | None:
+    """The address that a URL's host spells out, or None for a name.
+
+    Reads what browsers and `getaddrinfo` read: dotted, decimal, hexadecimal and octal IPv4 with one to four parts,
+    IPv6 with or without brackets and zone, full-width digits.
+    """
+    plain = unicodedata.normalize("NFKC", host).strip("[]").rstrip(".").lower().partition("%")[0]
+    try:
+        return ipaddress.ip_address(plain)
+    except ValueError:
+        pass
+    if not NUMERIC.fullmatch(plain):
+        return None
+    try:
+        return IPv4Address(socket.inet_aton(plain))
+    except OSError:
+        return IPv4Address(0)  # all digits and yet no address ("1.2.3.999"): never a name, so never fetched
+
+
+def innermost(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one carries (mapped, compatible, 6to4, NAT64), or the address itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if any(address in network for network in NAT64) or 1 < int(address) < 2**32:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address belongs to the open internet."""
+    inner = innermost(address)
+    return inner.is_global and not inner.is_multicast and not inner.is_reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the proxy listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(slots=True)
+class Guard:
+    """Decides what may be fetched. `allow` names networks that may be although they are not public."""
+
+    allow: tuple[Network, ...] = ()
+    proxy: Endpoint | None = None
+    _proxy_addresses: set[Address] = field(default_factory=set)
+
+    def check(self, url: str) -> Refusal | None:
+        """Why a URL may not be asked for, or None. Names are not resolved here."""
+        if len(url) > MAX_URL:
+            return Refusal(why=Why.SIZE, detail=f"URL of {len(url)} characters")
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            return Refusal(why=Why.SCHEME, detail=f"not a URL: {error}")
+        if parts.scheme not in SCHEMES:
+            return Refusal(why=Why.SCHEME, detail=f"scheme {parts.scheme[:20]!r}")
+        if not host:
+            return Refusal(why=Why.SCHEME, detail="no host")
+        if parts.username is not None or parts.password is not None:
+            return Refusal(why=Why.ADDRESS, detail="user name in the URL")
+        return self._check_host(host, SCHEMES[parts.scheme] if port is None else port)
+
+    def _check_host(self, host: str, port: int) -> Refusal | None:
+        if not is_web_port(port):
+            return Refusal(why=Why.ADDRESS, detail=f"port {port}")
+        address = literal(host)
+        if address is not None and not self.allows(address):
+            return Refusal(why=Why.ADDRESS, detail=f"{host} is not a public address")
+        if address is None and INSIDE_NAMES.search(host.rstrip(".").lower()):
+            return Refusal(why=Why.ADDRESS, detail=f"{host} is a name of this machine or its neighbours")
+        return None
+
+    def allows(self, address: Address) -> bool:
+        """Whether a page may come from this address."""
+        inner = innermost(address)
+        return any(one in net for net in self.allow for one in {address, inner}) or is_public(address)
+
+    def check_dial(self, host: str, port: int) -> None:
+        """Raise AddressRefused unless a socket may connect there now. `host` is an address, or the proxy's name."""
+        if self.proxy is not None and port == self.proxy.port and self._is_proxy(host):
+            return
+        address = literal(host)
+        if self.proxy is not None or address is None or not self.allows(address):
+            raise AddressRefused(f"{host}:{port} is not a public address")
+
+    def _is_proxy(self, host: str) -> bool:
+        assert self.proxy is not None
+        return host == self.proxy.host or literal(host) in self._proxy_addresses
+
+    def learn(self, host: str, addresses: list[str]) -> None:
+        """Remember what the proxy's own name resolved to; any other name is of no interest."""
+        if self.proxy is not None and host == self.proxy.host:
+            self._proxy_addresses = {found for found in map(literal, addresses) if found is not None}
+
+
+def is_web_port(port: int) -> bool:
+    """80, 443 and the unprivileged ones: below 1024 sit mail, file and login services that speak no HTTP."""
+    return port in SCHEMES.values() or 1024 <= port <= 65535
+
+
+def endpoint(proxy: str) -> Endpoint | None:
+    """The proxy that a setting such as `http://127.0.0.1:8899` names; None for the empty setting."""
+    if not proxy:
+        return None
+    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    return Endpoint(host=parts.hostname or "", port=parts.port or SCHEMES.get(parts.scheme, 80))

@@ -1,0 +1,130 @@
+"""The processes in which hostile bytes are parsed.
+
+A worker that hangs, crashes or eats memory is ended and replaced; only its own task is lost. Workers have no store, and
+no network where the system lets it be taken from them. They are forked from a server that has already imported what
+they need, so that a new one costs milliseconds and their memory is shared.
+"""
+
+import asyncio
+import ctypes
+import gc
+import multiprocessing
+import os
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, ParamSpec, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TIMEOUT = 15.0  # seconds of wall clock for one task (rules: every attack ends within 15 s)
+MEMORY = 1 << 30  # bytes of address space beyond what a warm worker maps
+MAX_TASKS = 400  # tasks after which a worker is replaced: lxml and trafilatura keep some of each page
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+PRELOAD = ("crawler.feeds", "crawler.intake")
+
+
+class Lost(Exception):
+    """A worker gave up on a task: `timeout`, `memory`, or how the process ended."""
+
+
+class Pool:
+    """A pool of workers. Used from one event loop; `close` when done."""
+
+    def __init__(self, size: int = 0, *, timeout: float = TIMEOUT, memory: int = MEMORY) -> None:
+        self.size = size or os.cpu_count() or 1
+        self.timeout = timeout
+        self.memory = memory
+        self.lost = 0  # tasks whose worker had to be ended
+        self._pool: ProcessPool | None = None
+
+    def start(self) -> None:
+        """Start the workers now, so that the first page does not wait for imports."""
+        pool = self._workers()
+        for _ in range(self.size):
+            pool.schedule(os.getpid)
+
+    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What `function` returns in a worker. Raises Lost where the worker gave up, else what the function raised."""
+        scheduled = self._schedule(function, args, kwargs)
+        try:
+            return await asyncio.wrap_future(scheduled)
+        except FutureTimeoutError as error:
+            raise self._gave_up("timeout") from error
+        except MemoryError as error:
+            raise self._gave_up("memory") from error
+        except ProcessExpired as error:
+            raise self._gave_up(f"worker ended with {error.exitcode}") from error
+
+    def _gave_up(self, how: str) -> Lost:
+        self.lost += 1
+        return Lost(how)
+
+    def _schedule(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        wrapped = (function, self.timeout, args, kwargs)
+        try:
+            return self._workers().schedule(_limited, args=wrapped, timeout=self.timeout)
+        except RuntimeError:
+            # Pebble gives a pool up when a worker dies between two tasks. Its other tasks are told; we start afresh.
+            self.close()
+            return self._workers().schedule(_limited, args=wrapped, timeout=self.timeout)
+
+    def _workers(self) -> ProcessPool:
+        if self._pool is None:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(list(PRELOAD))
+            self._pool = ProcessPool(
+                max_workers=self.size,
+                max_tasks=MAX_TASKS,
+                context=context,
+                initializer=_prepare,
+                initargs=(self.memory,),
+            )
+        return self._pool
+
+    def close(self) -> None:
+        """End the workers; tasks under way are lost."""
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
+            self._pool = None
+
+
+def _prepare(memory: int) -> None:
+    """Once in each worker: take the network away, bound the memory, leave what was preloaded to the shared pages."""
+    _leave_network()
+    gc.freeze()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    mapped = _mapped_bytes()
+    if mapped:
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + memory, resource.RLIM_INFINITY))
+
+
+def _leave_network() -> None:
+    """A network name space of its own, with nothing in it. Needs Linux and a kernel that grants it; else nothing."""
+    try:
+        unshare = ctypes.CDLL(None, use_errno=True).unshare
+    except (OSError, AttributeError):
+        return
+    unshare(CLONE_NEWUSER | CLONE_NEWNET)
+
+
+def _mapped_bytes() -> int:
+    """Address space in use, or 0 where /proc does not say."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a kernel file, not a path of ours
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except (OSError, ValueError):
+        return 0
+
+
+def _limited(function: Callable[..., R], timeout: float, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    """Run a task under a CPU limit of its own: RLIMIT_CPU counts from the process's start, so it moves along."""
+    spent = int(time.process_time())
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (spent + int(timeout) + 2, hard))
+    return function(*args, **kwargs)
