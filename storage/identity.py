@@ -147,7 +147,7 @@ _AMP_NAME = re.compile(r"\.amp(?=\.html?\Z|\Z)", re.IGNORECASE)
 
 
 def _plain_host(netloc: str, path: str) -> str:
-    """The host that a mobile or AMP host stands for: only for a page below it, never a registrable domain's first label."""
+    """The host that a mobile or AMP host stands for: only for pages below it, never a registrable domain's own label."""
     bare = netloc.removeprefix("www.")
     twin = _TWIN_HOST.match(bare)
     name = bare.partition(":")[0]
