@@ -1,0 +1,174 @@
+"""How a feed is asked, and what its answer says of asking again: request headers, validators, hints. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from crawler.sources import Source
+from storage.model import SourceState, Validators
+
+# Feeds first, and never text/html: some servers choose by it (case 10; Miniflux, lemon24/reader).
+ACCEPT = (
+    "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
+    "application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
+)
+MAX_ETAG = 1_024  # case 7
+MAX_DATE = 100
+MAX_AGE_OF_VALIDATORS = timedelta(days=8)  # case 8: some servers answer 304 to anything (NetNewsWire)
+FLOOR = timedelta(minutes=5)
+CEILING = timedelta(hours=6)  # cases 61 to 66
+PERIODS = {
+    "hourly": 3_600,
+    "daily": 86_400,
+    "dayly": 86_400,
+    "weekly": 604_800,
+    "monthly": 2_592_000,
+    "yearly": 31_536_000,
+}
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def request_headers(state: SourceState, source: Source, *, now: datetime) -> dict[str, str]:
+    """The headers of a poll (cases 1 to 11): validators byte for byte, both where both are known.
+
+    User-Agent and Accept-Encoding are the downloader's; cookies and Referer are never sent.
+    """
+    conditional = {} if is_unconditional(state, source, now=now) else _conditional(state.validators, now)
+    return {"Accept": ACCEPT} | dict(source.headers) | conditional
+
+
+def is_unconditional(state: SourceState, source: Source, *, now: datetime) -> bool:
+    """Whether the validators are left out: the address was edited, or eight days brought nothing but 304 (8, 9)."""
+    worn = state.validators_since is not None and now - state.validators_since > MAX_AGE_OF_VALIDATORS
+    return worn or state.url != source.url
+
+
+def _conditional(validators: Validators, now: datetime) -> dict[str, str]:
+    headers = {}
+    if validators.etag:
+        headers["If-None-Match"] = validators.etag
+    if validators.last_modified and _is_past(validators.last_modified, now):
+        headers["If-Modified-Since"] = validators.last_modified
+    return headers
+
+
+def validators(headers: Mapping[str, str]) -> Validators:
+    """What the answer gives to ask with next time. An ETag over 1 KB is not worth keeping (case 7)."""
+    low = _lowered(headers)
+    etag, modified = low.get("etag", ""), low.get("last-modified", "")
+    return Validators(
+        etag=etag if 0 < len(etag) <= MAX_ETAG and etag.isprintable() else None,
+        last_modified=modified if 0 < len(modified) <= MAX_DATE and modified.isprintable() else None,
+    )
+
+
+def _is_past(text: str, now: datetime) -> bool:
+    """A date that is one, and that has been: 2038 and junk are never sent back (case 5)."""
+    moment = _http_date(text)
+    return moment is not None and moment <= now + timedelta(days=1)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text[:MAX_DATE])
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a feed document says of being polled, as it was written."""
+
+    ttl: str = ""
+    period: str | None = None  # sy:updatePeriod, "" where the element is empty
+    frequency: str = ""
+    skip_hours: tuple[str, ...] = ()
+    skip_days: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """How often a publisher wants to be asked, in seconds as it said it; `floor` is what to obey."""
+
+    ttl: float | None = None
+    period: float | None = None
+    max_age: float | None = None  # Cache-Control less Age
+    expires: float | None = None  # Expires relative to Date
+    skip_hours: frozenset[int] = frozenset()  # GMT
+    skip_days: frozenset[int] = frozenset()  # Monday is 0
+
+    @property
+    def floor(self) -> float | None:
+        """The longest of them, between 5 minutes and 6 hours; None where nothing was said."""
+        said = [value for value in (self.ttl, self.period, self.max_age, self.expires) if value]
+        return min(max(*said, FLOOR.total_seconds()), CEILING.total_seconds()) if said else None
+
+    def not_before(self, moment: datetime) -> datetime:
+        """The moment, or the first full hour after it that is not to be skipped, at most 24 h later (case 62)."""
+        later = moment
+        while self._skips(later) and later - moment < timedelta(hours=24):
+            later = later.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        return min(later, moment + timedelta(hours=24))
+
+    def _skips(self, moment: datetime) -> bool:
+        gmt = moment.astimezone(UTC)
+        return gmt.hour in self.skip_hours or gmt.weekday() in self.skip_days
+
+
+def hints(headers: Mapping[str, str], said: Said = Said()) -> Hints:
+    """What headers and document say of the interval (cases 61 to 66). RFC 5861's stale-* have no effect."""
+    low = _lowered(headers)
+    hours = frozenset(int(h) % 24 for h in said.skip_hours if h.isdecimal() and h.isascii() and int(h) <= 24)
+    days = frozenset(DAYS.index(d.lower()) for d in said.skip_days if d.lower() in DAYS)
+    return Hints(
+        ttl=_positive(said.ttl, 60),
+        period=_period(said),
+        max_age=_max_age(low),
+        expires=_expires(low),
+        skip_hours=hours if len(hours) < 24 else frozenset(),
+        skip_days=days if len(days) < 7 else frozenset(),
+    )
+
+
+def _period(said: Said) -> float | None:
+    """sy:updatePeriod and updateFrequency as mediacloud reads them: empty is daily, "always" is as often as we like."""
+    if said.period is None:
+        return None
+    seconds = PERIODS.get(said.period.strip().lower() or "daily")
+    frequency = _positive(said.frequency or "1", 1)
+    return seconds / frequency if seconds and frequency else None
+
+
+def _positive(text: str, unit: float) -> float | None:
+    try:
+        number = float(text.strip()[:20]) * unit
+    except ValueError:
+        return None
+    return min(number, 1e9) if number > 0 else None  # False for nan
+
+
+def _max_age(low: Mapping[str, str]) -> float | None:
+    directives = {
+        name.strip().lower(): value.strip(' "')
+        for name, _, value in (part.partition("=") for part in low.get("cache-control", "")[:1_000].split(","))
+    }
+    if directives.keys() & {"no-cache", "no-store"} or "max-age" not in directives:
+        return None
+    age = _positive(low.get("age", ""), 1) or 0.0
+    most = _positive(directives["max-age"], 1)
+    return max(most - age, 0.0) or None if most else None
+
+
+def _expires(low: Mapping[str, str]) -> float | None:
+    """Seconds between Date and Expires; without a Date nothing is known, since the server's clock may be off."""
+    expires, date = _http_date(low.get("expires", "")), _http_date(low.get("date", ""))
+    if expires is None or date is None or "no-cache" in low.get("cache-control", "").lower():
+        return None
+    seconds = (expires - date).total_seconds()
+    return seconds if seconds > 0 else None
+
+
+def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
