@@ -100,7 +100,7 @@ class Config:
 def load(path: Path | None = None) -> Config:
     """Read the configuration of `path`, or the one that `find` finds. Raises ConfigError with every fault."""
     file = path or find()
-    config, found = parse(_read(file), base=_base(file))
+    config, found = parse(_read(file), base=_base(file, named=path is not None))
     if found:
         raise ConfigError("\n".join(f"{file}: {fault}" for fault in found), faults=tuple(found))
     return replace(config, path=file)
@@ -109,7 +109,7 @@ def load(path: Path | None = None) -> Config:
 def faults(path: Path | None = None) -> tuple[str, ...]:
     """Every fault of the configuration, each with its path; empty for a good one. Raises ConfigError for no TOML."""
     file = path or find()
-    return tuple(parse(_read(file), base=_base(file))[1])
+    return tuple(parse(_read(file))[1])
 
 
 def find(environment: Mapping[str, str] = os.environ) -> Path:
@@ -150,11 +150,9 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} is not a TOML file: {fault}") from fault
 
 
-def _base(file: Path) -> Path:
-    """Paths in a file are relative to it; the shipped one has no place for data beside it when it is installed."""
-    if file == shipped():
-        return _user_folder("data", os.environ)
-    return file.parent
+def _base(file: Path, *, named: bool) -> Path:
+    """Paths in a file are relative to it; but who falls back on the shipped one wants no data beside the program."""
+    return file.parent if named or file != shipped() else _user_folder("data", os.environ)
 
 
 def _user_folder(kind: str, environment: Mapping[str, str]) -> Path:
