@@ -189,7 +189,7 @@ def _table(path: str, table: Mapping[str, Any], keys: Mapping[str, values.Reader
 
 
 def _nearest(key: str, keys: Mapping[str, values.Reader]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415  # only a faulty file pays for it
+    from difflib import get_close_matches  # only a faulty file pays for it
 
     near = get_close_matches(key, keys, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -189,7 +189,7 @@ def pattern(value: Any) -> str:
 
 def selector(value: Any) -> str:
     """A CSS selector."""
-    from cssselect import SelectorError, parse  # noqa: PLC0415  # few sources have one, and every command reads them all
+    from cssselect import SelectorError, parse  # few sources have one, and every command reads them all
 
     try:
         parse(text(value))
