@@ -1,0 +1,256 @@
+"""Where a page says when it was published or changed: each place with its text, unread, the surest first. Pure."""
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from lxml import etree, html
+
+PUBLISHED = "published"
+MODIFIED = "modified"
+
+MAX_JSON = 500_000  # characters of JSON-LD on one page
+MAX_ELEMENTS = 400  # elements of one kind that are looked at
+MAX_TEXT = 160  # characters of an element that may hold a date
+
+_ARTICLES = re.compile(r"(article|posting|blogposting|newsarticle|report|reportage|review|recipe|creativework|story)$")
+_PAGES = frozenset({"webpage", "itempage", "aboutpage", "medicalwebpage"})
+_LOOSE_LD = re.compile(r'"date(Published|Modified)"\s{0,5}:\s{0,5}"([^"]{4,60})"')
+
+# Parts of a page that speak of other articles, or of none.
+_ELSEWHERE = re.compile(
+    r"comment|related|sidebar|widget|footer|teaser|recommend|trending|popular|most-?read|newsletter|"
+    r"carousel|read-?more|more-?(news|stories|from)|latest|promo|advert|calendar|event|reply|respond",
+    re.IGNORECASE,
+)
+_DATE_CLASS = re.compile(
+    r"publi|posted|post-?(date|time|meta|info|on)|entry-?(date|meta|time)|(article|story|news|page|content|blog)[-_]*"
+    r"(date|time|meta|info)|dateline|timestamp|byline|datum|date|fecha|created|zeit|veroeff|submitted|meta-?info",
+    re.IGNORECASE,
+)
+_CHANGED = re.compile(r"updat|modif|aktualis|actualiz|bearbeit|changed|edited|mis-?a-?jour", re.IGNORECASE)
+_FIRST = re.compile(r"publi|entry-date|post-date|created|posted", re.IGNORECASE)
+_URL_DATE = re.compile(
+    r"(?<!\d)(?:((?:19|20)\d{2}|1[34]\d{2})([/_-])(\d{1,2})\2(\d{1,2})(?!\d)|(20\d{2})(\d{2})(\d{2})(?!\d))"
+)
+_DIGIT = re.compile(r"\d")
+_CLASSED = etree.XPath(
+    "//body//*[@class or @id or @itemprop or @property][not(self::script or self::style or self::body or self::img)]"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """One place of a page that gives a date: what it dates, where it stands, and how far such places are right."""
+
+    kind: str  # published, modified
+    how: str  # jsonld, meta, time, url, text
+    raw: str
+    weight: float  # 0 to 1
+
+
+def of_page(
+    tree: html.HtmlElement,
+    *,
+    url: str,
+    text: str = "",
+    objects: Sequence[Mapping[str, Any]] | None = None,
+) -> Iterator[Mark]:
+    """Every mark of a page, group by group, so that a reader who is content stops early."""
+    yield from of_objects(_objects(tree) if objects is None else objects, url)
+    if objects is None:
+        yield from _unparsed(tree)
+    yield from _meta(tree)
+    yield from _time_elements(tree)
+    yield from _classed(tree)
+    yield from of_url(url)
+    yield from _near_headline(tree)
+    yield from _in_text(text)
+
+
+def of_objects(objects: Iterable[Mapping[str, Any]], url: str) -> list[Mark]:
+    """JSON-LD: the object that names this page first, then articles, then pages."""
+    marks = []
+    for place, item in enumerate(objects):
+        rank = _rank(item)
+        if rank:
+            own = 0.01 if _names(item, url) else 0.0
+            for key, kind in (("datePublished", PUBLISHED), ("dateModified", MODIFIED), ("dateCreated", PUBLISHED)):
+                value = item.get(key)
+                raw = next(iter(value), "") if isinstance(value, list) else value
+                if isinstance(raw, str) and raw.strip():
+                    weight = rank + own - min(place, 50) / 10_000 - (0.1 if key == "dateCreated" else 0.0)
+                    marks.append(Mark(kind=kind, how="jsonld", raw=raw, weight=round(weight, 4)))
+    return sorted(marks, key=lambda mark: -mark.weight)
+
+
+def _rank(item: Mapping[str, Any]) -> float:
+    named = item.get("@type")
+    types = [str(t).lower() for t in (named if isinstance(named, list) else [named])]
+    if any(_ARTICLES.search(t) for t in types):
+        return 0.96
+    return 0.9 if any(t in _PAGES for t in types) else 0.0
+
+
+def _names(item: Mapping[str, Any], url: str) -> bool:
+    page = item.get("mainEntityOfPage")
+    named = (item.get("url"), item.get("@id"), page.get("@id") if isinstance(page, Mapping) else page)
+    path = url.partition("://")[2].partition("?")[0].rstrip("/")
+    return bool(path) and any(isinstance(name, str) and path in name for name in named)
+
+
+def _objects(tree: html.HtmlElement) -> list[Mapping[str, Any]]:
+    """Typed objects of the page's JSON-LD, nested graphs flattened."""
+    found: list[Mapping[str, Any]] = []
+    for raw in _scripts(tree):
+        try:
+            data = json.loads(raw, strict=False)
+        except (ValueError, RecursionError):
+            continue
+        stack = [data]
+        while stack and len(found) < MAX_ELEMENTS:
+            node = stack.pop()
+            if isinstance(node, list):
+                stack.extend(reversed(node[:MAX_ELEMENTS]))
+            elif isinstance(node, dict):
+                found.append(node)
+                stack.extend(node[key] for key in ("mainEntity", "mainEntityOfPage", "@graph") if key in node)
+    return found
+
+
+def _unparsed(tree: html.HtmlElement) -> Iterator[Mark]:
+    """Dates of JSON-LD that no parser reads, which is as common as it is broken."""
+    for raw in _scripts(tree):
+        for which, value in _LOOSE_LD.findall(raw)[:20]:
+            yield Mark(kind=which.lower(), how="jsonld", raw=value, weight=0.85)
+
+
+def _scripts(tree: html.HtmlElement) -> Iterator[str]:
+    left = MAX_JSON
+    for script in tree.iter("script"):
+        raw = script.text or ""
+        if "ld+json" in (script.get("type") or "").lower():
+            left -= len(raw)
+            if left < 0:
+                return
+            yield raw
+
+
+def _meta(tree: html.HtmlElement) -> list[Mark]:
+    marks = []
+    for element in tree.iter("meta"):
+        content = (element.get("content") or element.get("value") or "").strip()
+        for attribute in ("property", "name", "itemprop", "http-equiv"):
+            known = _known().get((element.get(attribute) or "").strip().lower())
+            if known and content and not (attribute == "itemprop" and _is_elsewhere(element)):
+                marks.append(Mark(kind=known[0], how="meta", raw=content[:MAX_TEXT], weight=known[1]))
+    return sorted(marks, key=lambda mark: -mark.weight)
+
+
+@cache
+def _known() -> dict[str, tuple[str, float]]:
+    text = resources.files("crawler").joinpath("data", "date_marks.csv").read_text(encoding="utf-8")
+    return {row["name"]: (row["kind"], float(row["weight"])) for row in csv.DictReader(text.splitlines())}
+
+
+def _time_elements(tree: html.HtmlElement) -> list[Mark]:
+    """`<time>`: those that say what they date first, then the first of the page that stands in no list or aside."""
+    marks = []
+    for place, element in enumerate(tree.iter("time")):
+        if place >= MAX_ELEMENTS:
+            break
+        raw = element.get("datetime") or element.get("content") or _text(element)
+        if raw and _DIGIT.search(raw) and not _is_elsewhere(element):
+            marks.append(_time_mark(element, raw, place))
+    return sorted(marks, key=lambda mark: -mark.weight)
+
+
+def _time_mark(element: html.HtmlElement, raw: str, place: int) -> Mark:
+    said = f"{element.get('itemprop') or ''} {element.get('class') or ''} {element.get('pubdate') is not None and 'publi'}"
+    around = f"{said} {_own_words(element.getparent())}"
+    changed = _CHANGED.search(said) or (_CHANGED.search(around) and not _FIRST.search(said))
+    weight = 0.88 if _FIRST.search(said) else 0.82
+    kind = MODIFIED if changed and not _FIRST.search(said) else PUBLISHED
+    return Mark(kind=kind, how="time", raw=raw[:MAX_TEXT], weight=round(weight - min(place, 50) / 1_000, 4))
+
+
+def _classed(tree: html.HtmlElement) -> list[Mark]:
+    """Elements whose class, id or itemprop speaks of a date, with a short text or a machine-readable attribute."""
+    marks: list[Mark] = []
+    for element in _CLASSED(tree)[: 20 * MAX_ELEMENTS]:
+        said = f"{element.get('itemprop') or ''} {element.get('property') or ''} {element.get('class') or ''} {element.get('id') or ''}"
+        if not _DATE_CLASS.search(said[:300]) or len(marks) >= MAX_ELEMENTS:
+            continue
+        raw = element.get("content") or element.get("datetime") or element.get("title") or _text(element)
+        if raw and len(raw) <= MAX_TEXT and _DIGIT.search(raw) and not _is_elsewhere(element):
+            exact = "datepublished" in said.lower() or "datemodified" in said.lower()
+            kind = MODIFIED if _CHANGED.search(said) and not _FIRST.search(said) else PUBLISHED
+            weight = 0.9 if exact else 0.78 if _FIRST.search(said) else 0.72
+            marks.append(Mark(kind=kind, how="text", raw=raw, weight=round(weight - len(marks) / 1_000, 4)))
+    return sorted(marks, key=lambda mark: -mark.weight)
+
+
+def of_url(url: str) -> Iterator[Mark]:
+    """A day in the path: /2021/07/04/, -20210704, /1400/04/13/."""
+    path = url.partition("://")[2].partition("/")[2].partition("?")[0][:500]
+    match = _URL_DATE.search(path)
+    if match:
+        parts = match[1], match[3], match[4]
+        raw = "-".join(part for part in (parts if match[1] else (match[5], match[6], match[7])) if part)
+        yield Mark(kind=PUBLISHED, how="url", raw=raw, weight=0.8)
+
+
+def _near_headline(tree: html.HtmlElement) -> Iterator[Mark]:
+    """Short texts with a figure that follow the headline, then those before it."""
+    heading = next(tree.iter("h1"), None)
+    if heading is None:
+        heading = next(tree.iter("h2"), None)
+    if heading is None:
+        return
+    after = heading.xpath("following::text()[string-length(normalize-space()) > 5][position() <= 40]")
+    before = heading.xpath("preceding::text()[string-length(normalize-space()) > 5][position() <= 10]")
+    for texts, weight in ((after, 0.6), (before, 0.5)):
+        for place, raw in enumerate(texts):
+            said = " ".join(str(raw)[:400].split())
+            if len(said) <= MAX_TEXT and _DIGIT.search(said) and raw.getparent().tag not in ("script", "style"):
+                kind = MODIFIED if _CHANGED.search(said) else PUBLISHED
+                yield Mark(kind=kind, how="text", raw=said, weight=round(weight - place / 1_000, 4))
+
+
+def _in_text(text: str) -> Iterator[Mark]:
+    """The first and last lines of the article itself: a dateline, or "published on ..."."""
+    lines = [line for line in text[:3_000].split("\n")[:4] + text[-1_000:].split("\n")[-3:] if _DIGIT.search(line)]
+    for place, line in enumerate(lines):
+        yield Mark(kind=PUBLISHED, how="text", raw=line[:MAX_TEXT], weight=round(0.4 - place / 100, 4))
+
+
+def _text(element: html.HtmlElement) -> str:
+    """The element's text in single spaces, "" where it is longer than a date's surroundings."""
+    pieces: list[str] = []
+    length = 0
+    for piece in element.itertext():
+        pieces.append(piece)
+        length += len(piece)
+        if length > 10 * MAX_TEXT:
+            return ""
+    text = " ".join(" ".join(pieces).split())
+    return text if len(text) <= MAX_TEXT else ""
+
+
+def _is_elsewhere(element: html.HtmlElement) -> bool:
+    """Whether an element belongs to comments, teasers or the foot of the page."""
+    for ancestor in (element, *element.iterancestors()):
+        if ancestor.tag in ("body", "main", "html"):
+            return False
+        if ancestor.tag in ("aside", "footer", "nav") or _ELSEWHERE.search(_own_words(ancestor)):
+            return True
+    return False
+
+
+def _own_words(element: html.HtmlElement | None) -> str:
+    return "" if element is None else f"{element.get('class') or ''} {element.get('id') or ''}"[:300]
