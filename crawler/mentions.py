@@ -1,0 +1,128 @@
+"""What a text names: places, armed parties, kinds of event (ACLED's six), and the numbers that it claims.
+
+Each mention has its count and the first sentence that names it. State forces are told apart by period: "Afghan forces"
+are those of the Republic until 15 August 2021 and the Taliban's after it. Data: `data/actors.csv`. Pure.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from functools import cache
+from importlib import resources
+
+from crawler import claims, vocabulary
+from crawler.scan import Scan, scan
+from storage import folding
+from storage.model import Claim, Mention
+
+EVENTS = {
+    "battles": "Battles",
+    "explosions": "Explosions and remote violence",
+    "violence_against_civilians": "Violence against civilians",
+    "protests": "Protests",
+    "riots": "Riots",
+    "strategic_developments": "Strategic developments",
+}
+# Ids of the lexicon -> ACLED's type. `violence`, `casualties` and `forces` name none by themselves.
+_TYPES = {
+    "battles": "battles",
+    "battles_territory": "battles",
+    "explosions": "explosions",
+    "remote": "explosions",
+    "vac": "violence_against_civilians",
+    "protests": "protests",
+    "riots": "riots",
+    "strategic": "strategic_developments",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Everything that a text names and claims."""
+
+    mentions: tuple[Mention, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """A party in ACLED's manner."""
+
+    id: str
+    name: str
+    until: datetime | None  # from then on the same words mean `then`
+    then: str
+
+
+@cache
+def actors() -> dict[str, Actor]:
+    """All parties by id."""
+    text = resources.files("crawler").joinpath("data/actors.csv").read_text(encoding="utf-8")
+    return {
+        row["id"]: Actor(id=row["id"], name=row["name"], until=_midnight(row["until"]), then=row["then"])
+        for row in csv.DictReader(text.splitlines())
+    }
+
+
+def _midnight(day: str) -> datetime | None:
+    return datetime.combine(date.fromisoformat(day), time(), UTC) if day else None
+
+
+def actor_names() -> Iterator[tuple[str, str]]:
+    """(id, folded form) for the name and every form of every party: what a search by actor is widened with."""
+    for actor in actors().values():
+        yield actor.id, folding.fold_spelling(actor.name)
+    for term in vocabulary.terms("actor"):
+        yield term.id, folding.fold_spelling(term.text)
+
+
+def find(
+    title: str | None,
+    text: str,
+    *,
+    language: str | None = None,
+    published_at: datetime | None = None,
+    found: Scan | None = None,
+) -> Found:
+    """Name what a text names. `found` is a scan already made of the same title and text.
+
+    A text that says nothing of Afghanistan has no actors and events, only the places that it names.
+    """
+    del language  # the words of all languages are in one automaton
+    read = found or scan(title, text)
+    tally: dict[tuple[str, str], tuple[str, int, str]] = {}
+    for kind, code, name, sentence in _named(read, published_at):
+        _, count, first = tally.get((kind, code), (name, 0, read.sentences[sentence].text))
+        tally[kind, code] = (name, count + 1, first)
+    mentions = tuple(
+        Mention(kind=kind, code=code, name=name, count=count, sentence=first)
+        for (kind, code), (name, count, first) in sorted(tally.items(), key=lambda item: (item[0][0], -item[1][1]))
+    )
+    return Found(mentions=mentions, claims=claims.find(read) if read.afghan else ())
+
+
+def _named(read: Scan, published_at: datetime | None) -> Iterator[tuple[str, str, str, int]]:
+    for located in read.places:
+        yield "place", located.place.code, located.place.name, located.hit.sentence
+    if not read.afghan:
+        return
+    for hit in read.hits:
+        for group, code in {(t.group, t.id): None for t in hit.terms}:
+            if group == "actor":
+                actor = _of_period(code, published_at, hit_text=read.form(hit))
+                yield "actor", actor.id, actor.name, hit.sentence
+            elif group == "event" and code in _TYPES:
+                yield "event", _TYPES[code], EVENTS[_TYPES[code]], hit.sentence
+
+
+_FORMER = ("former", "ex-", "پیشین", "پخوان")
+
+
+def _of_period(code: str, published_at: datetime | None, *, hit_text: str) -> Actor:
+    """The party that the words meant on the day; without a date, that of the Republic."""
+    actor = actors()[code]
+    later = actor.until and published_at and published_at >= actor.until
+    if later and not any(word in hit_text.lower() for word in _FORMER):
+        return actors()[actor.then]
+    return actor

@@ -1,0 +1,256 @@
+"""One reading of a text: its sentences, the forms in them, and which of the names are places.
+
+Relevance, mentions and claims all work from one `Scan`, so that an article is matched once. Pure.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from crawler import gazetteer, vocabulary
+from crawler.gazetteer import Place
+from crawler.vocabulary import ExtraTerm, Hit
+
+MAX_CHARACTERS = 60_000  # of a text that are read: ten times a long article
+MAX_SENTENCE = 1_200
+LEAD_SENTENCES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence as it was written, and its part of the article: title, lead or body."""
+
+    text: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A name in the text that is a place."""
+
+    hit: Hit
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What one pass over a text found."""
+
+    sentences: tuple[Sentence, ...]
+    hits: tuple[Hit, ...]  # all groups but place; in order
+    places: tuple[Located, ...]  # in order
+    afghan: bool  # the text names Afghanistan in a way that needs no cue
+
+    def form(self, hit: Hit) -> str:
+        """The words of a hit as the text writes them."""
+        return self.sentences[hit.sentence].text[hit.start : hit.end]
+
+
+# Dropped before anything else, so that folding keeps every letter in its place.
+_MARKS = re.compile("[\u0640\u064b-\u0652\u0670\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
+_END = re.compile(r"[.!?؟۔](?:[\"'”’»)\]]{0,2})\s+")
+# A full stop after these does not end a sentence.
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(])(?:[A-Z]|[A-Z]\.[A-Z]|[ap]\.m|Gen|Maj|Col|Lt|Sgt|Capt|Brig|Mr|Mrs|Ms|Dr|Prof|St|No|vs|Gov|Sen|Rep"
+    r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)$"
+)
+
+
+def scan(title: str | None, text: str, *, extra_terms: Iterable[ExtraTerm] = ()) -> Scan:
+    """Read an article: sentences with their part, forms, places. Text beyond `MAX_CHARACTERS` is not read."""
+    extra = tuple(extra_terms)
+    sentences = _sentences(title, text)
+    hits = [hit for n, s in enumerate(sentences) for hit in vocabulary.find(s.text, n, extra=extra)]
+    afghan = any(_names_afghanistan(hit) for hit in hits)
+    places = _locate(hits, sentences, afghan=afghan)
+    words = tuple(
+        Hit(kept, hit.sentence, hit.start, hit.end)
+        for hit in hits
+        if (kept := tuple(t for t in hit.terms if t.group != "place" and (afghan or "cue" not in t.flags)))
+    )
+    return Scan(sentences=tuple(sentences), hits=words, places=tuple(places), afghan=afghan or bool(places))
+
+
+def _sentences(title: str | None, text: str) -> list[Sentence]:
+    body = [s for line in text[:MAX_CHARACTERS].splitlines() for s in _split(_tidy(line))]
+    head = _tidy(title or "")[:MAX_SENTENCE]
+    if not head and body:
+        head, body = body[0], body[1:]
+    body = [s for s in body if s != head]
+    lead = [Sentence(s, "lead" if n < LEAD_SENTENCES else "body") for n, s in enumerate(body)]
+    return ([Sentence(head, "title")] if head else []) + lead
+
+
+def _tidy(line: str) -> str:
+    return " ".join(_MARKS.sub("", unicodedata.normalize("NFC", line)).replace("…", ".").split())
+
+
+def _split(line: str) -> Iterator[str]:
+    start = 0
+    for end in _END.finditer(line):
+        if not _ABBREVIATION.search(line[max(start, end.start() - 8) : end.start()]):
+            yield from _pieces(line[start : end.end()].strip())
+            start = end.end()
+    yield from _pieces(line[start:].strip())
+
+
+def _pieces(sentence: str) -> Iterator[str]:
+    """The sentence; a run of words without an end is cut, so that nothing is quadratic in it."""
+    for start in range(0, len(sentence), MAX_SENTENCE):
+        yield sentence[start : start + MAX_SENTENCE].strip()
+
+
+# ---------------------------------------------------------------------------------------------- which names are places
+
+_SURE_KINDS = frozenset({"province", "crossing", "pass", "base"})
+_CAPITAL = "AF01"  # the one name that alone means the city, not the province
+_SHORT = 5  # letters: a shorter district name is a word in some language (Argo, Bak, Giro, Tani)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cues:
+    kinds: dict[str, str]
+    latin: frozenset[str]
+    arabic: frozenset[str]
+    titles: frozenset[str]
+    after: frozenset[str]
+
+
+@cache
+def _cues() -> _Cues:
+    data = tomllib.loads(resources.files("crawler").joinpath("data/cues.toml").read_text(encoding="utf-8"))
+
+    def folded(words: Iterable[str]) -> frozenset[str]:
+        return frozenset(vocabulary.plain(word) for word in words)
+
+    return _Cues(
+        kinds={form: kind for kind, forms in data["kinds"].items() for form in folded(forms)},
+        latin=folded(data["prepositions"]["latin"]),
+        arabic=folded(data["prepositions"]["arabic"]),
+        titles=folded(data["persons"]["titles"]),
+        after=folded(data["persons"]["after"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What stands around a name."""
+
+    kind: str  # the kind of place that a word beside it announces, or ""
+    preposition: bool
+    person: bool
+    capital: bool  # a capital letter, or a script that has none
+
+
+def _names_afghanistan(hit: Hit) -> bool:
+    return any(
+        (term.group in ("anchor", "actor") and term.weight >= 0.7 and "cue" not in term.flags)
+        or (term.group == "place" and "cue" not in term.flags and len(term.id) == 4)
+        for term in hit.terms
+    )
+
+
+def _locate(hits: Sequence[Hit], sentences: Sequence[Sentence], *, afghan: bool) -> list[Located]:
+    named = [hit for hit in hits if any(term.group == "place" for term in hit.terms)]
+    settings = [_setting(hit, sentences[hit.sentence].text) for hit in named]
+    provinces = _provinces(named, settings)
+    everywhere = set().union(*provinces.values()) if provinces else set()
+    found = []
+    for hit, setting in zip(named, settings, strict=True):
+        place = _settle(hit, setting, provinces.get(hit.sentence, set()), everywhere, afghan=afghan)
+        if place:
+            found.append(Located(hit, place))
+    return found
+
+
+def _provinces(named: Sequence[Hit], settings: Sequence[_Setting]) -> dict[int, set[str]]:
+    """For each sentence the provinces that it names by a form that is nothing else."""
+    found: dict[int, set[str]] = {}
+    for hit, setting in zip(named, settings, strict=True):
+        codes = {t.id for t in hit.terms if t.group == "place" and len(t.id) == 4}
+        cued = any("cue" in t.flags for t in hit.terms if t.group == "place" and t.id in codes)
+        if codes and setting.capital and (not cued or setting.kind == "province") and not setting.person:
+            found.setdefault(hit.sentence, set()).update(codes)
+    return found
+
+
+def _setting(hit: Hit, sentence: str) -> _Setting:
+    cues = _cues()
+    raw_before, raw_after = sentence[max(0, hit.start - 40) : hit.start], sentence[hit.end : hit.end + 40]
+    before, after = vocabulary.plain(raw_before).split(), vocabulary.plain(raw_after).split()
+    latin = sentence[hit.start].isascii()
+    previous = before[-1] if before else ""
+    following = after[0] if after else ""
+    kind = cues.kinds.get(following, "") or cues.kinds.get(" ".join(after[:2]), "")
+    if not kind and (not latin or previous in ("of", "province", "district")):
+        kind = cues.kinds.get(previous, "") or cues.kinds.get(before[-2] if len(before) > 1 else "", "")
+    touching = raw_before[-1:] in (" ", "-") and raw_before.rstrip()[-1:] not in ",;:.("
+    titled = touching and previous in cues.titles
+    surnamed = latin and touching and _capitalised(raw_before) and previous not in cues.latin and not kind
+    followed = raw_after[:1] == " " and (following in cues.after)
+    return _Setting(
+        kind=kind,
+        preposition=previous in (cues.latin if latin else cues.arabic),
+        person=(titled and not kind) or (surnamed and len(before) > 1 and not _place_word(previous)) or followed,
+        capital=not latin or sentence[hit.start].isupper(),
+    )
+
+
+def _capitalised(before: str) -> bool:
+    word = before.rsplit(maxsplit=1)[-1] if before.split() else ""
+    return word[:1].isupper() and word[:1].isalpha()
+
+
+def _place_word(word: str) -> bool:
+    return word in _cues().kinds or word in ("afghanistan", "afghan")
+
+
+def _settle(hit: Hit, setting: _Setting, here: set[str], everywhere: set[str], *, afghan: bool) -> Place | None:
+    """The place that the name stands for in its setting, or None when it is more likely something else."""
+    if not setting.capital:
+        return None
+    options = []
+    for term in hit.terms:
+        if term.group == "place":
+            place = gazetteer.places()[term.id]
+            if _is_place(place, setting, here, cued="cue" in term.flags, length=hit.end - hit.start, afghan=afghan):
+                options.append((_fit(place, setting, here, everywhere, cued="cue" in term.flags), place))
+    return max(options, key=lambda option: option[0])[1] if options else None
+
+
+def _is_place(place: Place, setting: _Setting, here: set[str], *, cued: bool, length: int, afghan: bool) -> bool:
+    beside = place.province_code in here
+    if cued:
+        if setting.person and not setting.kind:
+            return False
+        return bool(setting.kind) or (beside and place.kind != "province") or (setting.preposition and afghan)
+    if place.kind in _SURE_KINDS:
+        return not (setting.person and place.kind == "province" and not setting.kind and not afghan)
+    if setting.person and not setting.kind:
+        return False
+    village = place.code.startswith("GN") or length < _SHORT
+    return bool(setting.kind) or beside or afghan or not village
+
+
+def _fit(place: Place, setting: _Setting, here: set[str], everywhere: set[str], *, cued: bool) -> tuple[float, ...]:
+    """How well a place fits: the kind that is announced, its province nearby, the more usual one, the larger one."""
+    usual = {
+        "province": 1.5 if place.code == _CAPITAL else 3,
+        "base": 3,
+        "crossing": 3,
+        "pass": 3,
+        "district": 2,
+        "city": 1,
+    }[place.kind]
+    return (
+        place.kind == setting.kind,
+        place.kind == "province" and place.code != _CAPITAL,
+        place.province_code in here,
+        place.province_code in everywhere,
+        not cued,
+        usual,
+    )

@@ -1,0 +1,197 @@
+"""All words that are looked for in a text, in one automaton: places, actors, events, and what speaks against the topic.
+
+Data: `data/lexicon.csv` (a term, its group, what it stands for, its weight from 0 to 1) and the gazetteer.
+Built once in a process, at the first use. Texts are folded and their punctuation becomes spaces, one for one, so that
+a place in the folded text is the same place in the text as it was written.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any
+
+import ahocorasick
+
+from crawler import gazetteer
+from storage import folding
+
+# (term, group or group:id, weight): what a user adds in the configuration
+ExtraTerm = tuple[str, str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One meaning of one form."""
+
+    group: str  # anchor, actor, event, context, negative, elsewhere, place
+    id: str  # what it stands for: an actor, a kind of event, a kind of negative, the code of a place
+    text: str  # as the data file writes it
+    weight: float  # 0 to 1: how surely it stands for that
+    flags: frozenset[str] = frozenset()  # soft, case, cue, armed, state: see data/CREDITS.md
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A form that was found: its meanings, the sentence, and where in the sentence it stands."""
+
+    terms: tuple[Term, ...]
+    sentence: int
+    start: int
+    end: int
+
+
+_NOT_WORD = re.compile(r"[^\w]|_")
+_ARABIC = re.compile("[\u0600-\u06ff]")
+# Endings of case, number and possession that Dari and Pashto write onto a noun, after folding.
+_ENDINGS = frozenset(
+    [
+        "و",
+        "ی",
+        "ه",
+        "ها",
+        "های",
+        "هایی",
+        "ان",
+        "انو",
+        "ونه",
+        "ونو",
+        "یان",
+        "یانو",
+        "یو",
+        "ای",
+        "ات",
+        "گان",
+        "گانو",
+        "گانی",
+    ]
+)
+_PLACE_ENDINGS = frozenset({"و", "یو"})  # وردګو, خوګیاڼو; کابلی is a person from Kabul
+_SHORTEST_STEM = 4  # letters; a shorter one takes no ending: بم + ان is a Bam palm grove
+
+
+def plain(text: str) -> str:
+    """Folded, with a space for each mark of punctuation; as long as the folded text."""
+    return _NOT_WORD.sub(" ", folding.fold(text))
+
+
+def terms(group: str) -> Iterator[Term]:
+    """All terms of one group of the lexicon."""
+    return (term for term in _lexicon() if term.group == group)
+
+
+@cache
+def _lexicon() -> tuple[Term, ...]:
+    text = resources.files("crawler").joinpath("data/lexicon.csv").read_text(encoding="utf-8")
+    return tuple(
+        Term(
+            group=row["group"],
+            id=row["id"],
+            text=row["term"],
+            weight=float(row["weight"]),
+            flags=frozenset(row["flags"].split()),
+        )
+        for row in csv.DictReader(text.splitlines())
+    )
+
+
+def _toponyms() -> Iterator[Term]:
+    bare, cued = frozenset[str](), frozenset({"cue"})
+    for place in gazetteer.places().values():
+        for form in place.spellings:
+            yield Term(group="place", id=place.code, text=form, weight=0.9, flags=cued if form in place.cued else bare)
+
+
+def _automaton(terms: Iterable[Term]) -> Any:
+    meanings: dict[str, list[Term]] = {}
+    for term in terms:
+        for form in {term.text, term.text.replace("\u200c", "")}:
+            key = plain(form)
+            # Latin forms end at a word's end; forms in Arabic script may carry an ending, looked at when found.
+            meanings.setdefault(f" {key}" if _ARABIC.search(key) else f" {key} ", []).append(term)
+    automaton = ahocorasick.Automaton()
+    for key, found in meanings.items():
+        automaton.add_word(key, (len(key.strip()), tuple(dict.fromkeys(found))))
+    if meanings:
+        automaton.make_automaton()
+    return automaton
+
+
+@cache
+def _automaton_of_all() -> Any:
+    return _automaton((*_lexicon(), *_toponyms()))
+
+
+@lru_cache(maxsize=8)
+def _automaton_of(extra: tuple[ExtraTerm, ...]) -> Any:
+    added = []
+    for text, category, weight in extra:
+        group, _, kind = category.partition(":")
+        added.append(Term(group=group, id=kind or "added", text=text, weight=min(abs(weight), 1.0)))
+    return _automaton(term for term in added if plain(term.text).strip())
+
+
+def warm() -> None:
+    """Build the automaton now, so that the first article of a worker does not wait for it (measured: .1 s)."""
+    _automaton_of_all()
+
+
+def find(sentence: str, number: int, *, extra: tuple[ExtraTerm, ...] = ()) -> list[Hit]:
+    """All forms in one sentence, the longest at each place. The sentence has single spaces and no marks to drop."""
+    text = f" {plain(sentence)} "
+    aligned = len(text) == len(sentence) + 2
+    automata = [_automaton_of_all(), *([_automaton_of(extra)] if extra else [])]
+    found = [hit for automaton in automata if len(automaton) for hit in _matches(automaton, text, number)]
+    return _longest(_cased(found, sentence if aligned else text[1:-1].upper()))
+
+
+def _matches(automaton: Any, text: str, number: int) -> Iterator[Hit]:
+    for last, (length, terms) in automaton.iter(text):
+        if text[last] == " ":
+            yield Hit(terms, number, last - 1 - length, last - 1)
+        elif text[last + 1] == " ":
+            yield Hit(terms, number, last - length, last)
+        elif length >= _SHORTEST_STEM:
+            end = text.index(" ", last)
+            ending = text[last + 1 : end]
+            if ending in _ENDINGS:
+                kept = tuple(t for t in terms if t.group != "place" or ending in _PLACE_ENDINGS)
+                yield from [Hit(kept, number, last - length, end - 1)] if kept else []
+
+
+def _cased(hits: Iterable[Hit], sentence: str) -> Iterator[Hit]:
+    """Abbreviations only as they are written: ISIS, not Isis; IEA, not the end of a word."""
+    for hit in hits:
+        if any("case" in term.flags for term in hit.terms):
+            written = sentence[hit.start : hit.end]
+            kept = tuple(t for t in hit.terms if "case" not in t.flags or t.text == written)
+            if kept:
+                yield Hit(kept, hit.sentence, hit.start, hit.end)
+        else:
+            yield hit
+
+
+_NAMED = frozenset({"actor", "place", "anchor"})
+_SAID = frozenset({"event", "context"})
+
+
+def _longest(hits: Iterable[Hit]) -> list[Hit]:
+    """Without the forms inside a longer one: "Pakistani Taliban" is not the Taliban, an Afghan hound no Afghan.
+
+    A phrase for an event keeps the names inside it: "fell to the Taliban" names them.
+    """
+    kept: list[Hit] = []
+    for hit in sorted(hits, key=lambda h: (h.start, -h.end)):
+        around = [k for k in kept[-6:] if k.start <= hit.start and hit.end <= k.end]
+        same = next((k for k in around if (k.start, k.end) == (hit.start, hit.end)), None)
+        if same:
+            kept[kept.index(same)] = Hit(same.terms + hit.terms, hit.sentence, hit.start, hit.end)
+        elif not around or (_groups(hit) <= _NAMED and all(_groups(k) <= _SAID for k in around)):
+            kept.append(hit)
+    return kept
+
+
+def _groups(hit: Hit) -> set[str]:
+    return {term.group for term in hit.terms}
