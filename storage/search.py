@@ -10,52 +10,29 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
+from typing import Any
 
 from sqlite_utils import Database
 
 from storage import folding, query, snippets
+from storage.criteria import MOST_A_PAGE, Criteria, Sort
 from storage.errors import UsageError
 from storage.model import from_text
 
+__all__ = ["FIELDS", "Count", "Criteria", "Facets", "Found", "Hit", "Sort", "Tally", "codes", "days", "facets", "lines"]
+__all__ += ["record", "search", "spellings", "tally"]
+
 RANKED = 10_000
 COUNTED = 20_000
-MOST_A_PAGE = 1_000
 KEY_BITS = 20  # of documents.sort_key below the second
 _FIRST, _LAST = -(1 << 62), 1 << 62
-
-
-class Sort(StrEnum):
-    """The order of hits."""
-
-    NEWEST = "newest"
-    RANK = "rank"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Criteria:
-    """What is looked for. Values of one field are alternatives, fields narrow each other."""
-
-    words: str = ""  # in the user's language; see storage.query
-    since: datetime | None = None  # of publication, else of first sight; inclusive
-    until: datetime | None = None  # exclusive
-    sources: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()  # BCP 47; "fa" finds "fa-AF" too
-    places: tuple[str, ...] = ()  # code or name in any spelling; a province finds its districts
-    actors: tuple[str, ...] = ()  # code or name in any spelling
-    events: tuple[str, ...] = ()  # code
-    min_relevance: float | None = None
-    copies: bool = False  # whether copies are hits of their own
-    sort: Sort = Sort.NEWEST
-    limit: int = 20  # 1 to MOST_A_PAGE
-    after: str = ""  # the cursor of the last hit seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One article, or one copy where copies were asked for."""
 
-    record: Mapping[str, object]  # the JSON form, docs/data.md
+    record: Mapping[str, Any]  # the JSON form, docs/data.md
     cursor: str  # go on after this hit
     score: float | None = None  # bm25, smaller is better; None when newest first
     snippet: str = ""  # a passage with the hits between snippets.OPEN and CLOSE
@@ -64,7 +41,7 @@ class Hit:
     @property
     def id(self) -> int:
         """The article's id, stable through promotion."""
-        return int(str(self.record["id"]))
+        return int(self.record["id"])
 
     @property
     def title(self) -> str:
@@ -148,40 +125,28 @@ class _Plan:
         return (*(() if self.match is None else (self.match,)), self.low, self.high, *self.values)
 
 
-# In the order of the JSON form; `mentions` becomes places, actors and events.
-_COLUMNS = (
-    ("id", "d.article_id"),
-    ("url", "d.url"),
-    ("title", "d.title"),
-    ("authors", "d.authors"),
-    ("published_at", "d.published_at"),
-    ("published_how", "d.published_how"),
-    ("language", "d.language"),
-    ("text", "d.text"),
-    ("source", "d.source"),
-    ("first_seen_at", "d.first_seen_at"),
-    ("updated_at", "d.updated_at"),
-    ("withdrawn_at", "d.withdrawn_at"),
-    ("revision", "d.revision"),
-    ("words", "d.words"),
-    ("relevance", "d.relevance"),
-    ("copies", "(SELECT count(*) FROM documents AS c WHERE c.article_id = d.article_id AND c.is_head = 0)"),
-    ("copy_kind", "d.kind"),
-    ("document_id", "d.id"),
-    ("capture_id", "d.capture_id"),
-    (
-        "mentions",
-        (
-            "(SELECT json_group_array(json_array(m.kind, m.code, m.name, m.count)) "
-            "FROM document_mentions AS m WHERE m.document_id = d.id)"
-        ),
-    ),
+_MENTIONED = (
+    "json((SELECT json_group_array(json_object('code', m.code, 'name', m.name, 'count', m.count)) "
+    "FROM document_mentions AS m WHERE m.document_id = d.id AND m.kind = '{}'))"
 )
-_SELECTED = ", ".join(f"{expression} AS {name}" for name, expression in _COLUMNS)
-_NAMES = tuple(name for name, _ in _COLUMNS)
-_AUTHORS = _NAMES.index("authors")
-_KINDS = {"place": "places", "actor": "actors", "event": "events"}
-FIELDS = (*_NAMES[:-1], *_KINDS.values())
+# The JSON form of an article, in this order; docs/data.md documents it. SQLite writes it, three times as fast as Python
+# would: so there is one form for search, show, export and pages.
+_FIELDS = {
+    "id": "d.article_id",
+    **{name: f"d.{name}" for name in ("url", "title")},
+    "authors": "json(d.authors)",
+    **{name: f"d.{name}" for name in ("published_at", "published_how", "language", "text", "source", "first_seen_at")},
+    **{name: f"d.{name}" for name in ("updated_at", "withdrawn_at", "revision", "words", "relevance")},
+    "copies": "(SELECT count(*) FROM documents AS c WHERE c.article_id = d.article_id AND c.is_head = 0)",
+    "copy_kind": "d.kind",
+    "document_id": "d.id",
+    "capture_id": "d.capture_id",
+    "places": _MENTIONED.format("place"),
+    "actors": _MENTIONED.format("actor"),
+    "events": _MENTIONED.format("event"),
+}
+_RECORD = "json_object(" + ", ".join(f"'{name}', {value}" for name, value in _FIELDS.items()) + ")"
+FIELDS = tuple(_FIELDS)
 
 
 def search(db: Database, criteria: Criteria) -> Found:
@@ -193,24 +158,33 @@ def search(db: Database, criteria: Criteria) -> Found:
     return Found(hits=hits, next=hits[-1].cursor if len(rows) > limit else None)
 
 
-def pages(db: Database, criteria: Criteria, *, size: int = 500) -> Iterator[list[dict[str, object]]]:
-    """All records that match, newest first, `size` a statement; memory is that of one page.
+def lines(db: Database, criteria: Criteria, *, size: int = 500) -> Iterator[list[str]]:
+    """The JSON form of everything that matches, `size` records a statement; memory is that of one such page.
 
     No read is open while the caller works, so the WAL can be checkpointed. Ranked order goes as far as `RANKED`.
     `limit` of the criteria is not looked at.
     """
     while True:
-        plan = _plan(db, criteria)
-        rows = _page(db, plan, criteria, size)
+        rows = _page(db, _plan(db, criteria), criteria, size)
         if rows:
-            yield [_record(row) for row in rows]
+            yield [str(row[2]) for row in rows]
         if len(rows) < size:
             return
         criteria = replace(criteria, after=_cursor(rows[-1]))
 
 
+def record(db: Database, article_id: int) -> dict[str, Any] | None:
+    """The JSON form of one article, by its id or that of any of its copies; None where there is none."""
+    row = db.execute(
+        f"SELECT {_RECORD} FROM documents AS d WHERE d.is_head = 1 AND d.article_id = coalesce("  # noqa: S608 - constants
+        "(SELECT article_id FROM documents WHERE id = ?), ?)",
+        [article_id, article_id],
+    ).fetchone()
+    return None if row is None else _loaded(row[0])
+
+
 def _page(db: Database, plan: _Plan, criteria: Criteria, limit: int) -> list[tuple[object, ...]]:
-    """Rows of key, score and `_COLUMNS`."""
+    """Rows of key, score and JSON form."""
     if plan.empty:
         return []
     if criteria.sort is Sort.RANK and plan.terms:
@@ -218,13 +192,13 @@ def _page(db: Database, plan: _Plan, criteria: Criteria, limit: int) -> list[tup
         order = "score, sort_key DESC"
     else:
         # Ordered by the index's own column: under any other name SQLite would sort all matches.
-        keys, values = f"SELECT {plan.key} AS sort_key, NULL AS score {plan.matched}", plan.bound
+        keys, values = f"SELECT {plan.key} AS sort_key, d.id, NULL AS score {plan.matched}", plan.bound
         order = f"{plan.key} DESC"
     return list(
         db.execute(
             f"WITH page AS MATERIALIZED ({keys} ORDER BY {order} LIMIT ?) "  # noqa: S608 - made of this module's constants
-            f"SELECT page.sort_key, page.score, {_SELECTED} FROM page "
-            "CROSS JOIN documents AS d ON d.sort_key = page.sort_key ORDER BY page.score, page.sort_key DESC",
+            f"SELECT page.sort_key, page.score, {_RECORD} FROM page "
+            "CROSS JOIN documents AS d ON d.id = page.id ORDER BY page.score, page.sort_key DESC",
             [*values, limit],
         )
     )
@@ -233,10 +207,10 @@ def _page(db: Database, plan: _Plan, criteria: Criteria, limit: int) -> list[tup
 def _ranked(plan: _Plan, after: str) -> tuple[str, tuple[object, ...]]:
     """Titles weigh four times a text, tags nothing."""
     score, key = _rank_cursor(after)
-    weighed = "SELECT fts.rowid AS sort_key, bm25(fts, 4.0, 1.0, 0.0) AS score"
+    weighed = "SELECT fts.rowid AS sort_key, d.id, bm25(fts, 4.0, 1.0, 0.0) AS score"
     candidates = f"{weighed} {plan.matched} ORDER BY fts.rowid DESC LIMIT {RANKED}"
     return (
-        f"SELECT sort_key, score FROM ({candidates}) WHERE score > ? OR (score = ? AND sort_key < ?)",  # noqa: S608 - as above
+        f"SELECT sort_key, id, score FROM ({candidates}) WHERE score > ? OR (score = ? AND sort_key < ?)",  # noqa: S608 - as above
         (*plan.bound, score, score, key),
     )
 
@@ -244,15 +218,15 @@ def _ranked(plan: _Plan, after: str) -> tuple[str, tuple[object, ...]]:
 def facets(db: Database, criteria: Criteria, *, most: int = 30) -> Facets:
     """Counts by source, place and day, the largest `most` of each (days: the newest)."""
     plan = _plan(db, replace(criteria, after=""))
-    if plan.empty:
-        return Facets(total=0, complete=True, sources=(), places=(), days=())
-    total = _over(db, plan, "SELECT count(*), '', 0 FROM matched", ())[0][0]
+    rows = [] if plan.empty else _over(db, plan, _FACETS, (most, most, most))
+    by = {what: [row[1:] for row in rows if row[0] == what] for what in ("total", "source", "place", "day")}
+    total = _number(by["total"][0][2]) if rows else 0
     return Facets(
-        total=min(int(str(total)), COUNTED),
-        complete=int(str(total)) <= COUNTED,
-        sources=_counts(_over(db, plan, _BY_SOURCE, (most,))),
-        places=_counts(_over(db, plan, _BY_PLACE, (most,))),
-        days=_counts(_over(db, plan, f"{_BY_DAY} LIMIT ?", (most,))),
+        total=total,
+        complete=total < COUNTED,
+        sources=tuple(_count(row) for row in by["source"]),
+        places=tuple(_count(row) for row in by["place"]),
+        days=tuple(_on_day(row) for row in by["day"]),
     )
 
 
@@ -282,16 +256,18 @@ def tally(db: Database, criteria: Criteria) -> Tally:
     )
 
 
-_BY_SOURCE = (
-    "SELECT m.source, coalesce(s.name, m.source), count(*) AS n FROM matched AS m "
-    "LEFT JOIN sources AS s ON s.id = m.source GROUP BY m.source ORDER BY n DESC, m.source LIMIT ?"
-)
-_BY_PLACE = (
-    "SELECT p.code, min(p.name), count(*) AS n FROM matched AS m "
-    "CROSS JOIN document_mentions AS p ON p.document_id = m.id AND p.kind = 'place' "
-    "GROUP BY p.code ORDER BY n DESC, p.code LIMIT ?"
-)
-_BY_DAY = f"SELECT (key >> {KEY_BITS}) / 86400 AS day, '', count(*) FROM matched GROUP BY day ORDER BY day DESC"  # noqa: S608
+_FACETS = f"""
+SELECT 'total', '', '', count(*) FROM matched
+UNION ALL SELECT * FROM (
+    SELECT 'source', m.source, coalesce(s.name, m.source), count(*) AS n FROM matched AS m
+    LEFT JOIN sources AS s ON s.id = m.source GROUP BY m.source ORDER BY n DESC, m.source LIMIT ?)
+UNION ALL SELECT * FROM (
+    SELECT 'place', p.code, min(p.name), count(*) AS n FROM matched AS m
+    CROSS JOIN document_mentions AS p ON p.document_id = m.id AND p.kind = 'place'
+    GROUP BY p.code ORDER BY n DESC, p.code LIMIT ?)
+UNION ALL SELECT * FROM (
+    SELECT 'day', (key >> {KEY_BITS}) / 86400 AS day, '', count(*) FROM matched GROUP BY day ORDER BY day DESC LIMIT ?)
+"""  # noqa: S608 - one constant
 _VOICES = """
 SELECT coalesce(sum(n), 0), count(*), coalesce(sum(alone), 0), count(DISTINCT CASE WHEN alone THEN voice END) FROM (
     SELECT 1 + (SELECT count(*) FROM documents AS c WHERE c.article_id = m.article_id AND c.is_head = 0) AS n,
@@ -301,21 +277,18 @@ SELECT coalesce(sum(n), 0), count(*), coalesce(sum(alone), 0), count(DISTINCT CA
 """
 
 
-def _over(db: Database, plan: _Plan, statement: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
-    """A statement over `matched`: the newest matches, one more than `COUNTED` only where the total is asked for."""
-    most = COUNTED + statement.startswith("SELECT count")
+def _over(db: Database, plan: _Plan, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    """A statement over `matched`: the newest matches, read once."""
     matched = (
         f"SELECT {plan.key} AS key, d.id AS id, d.article_id AS article_id, d.source AS source {plan.matched} "
-        f"ORDER BY {plan.key} DESC LIMIT {most}"
+        f"ORDER BY {plan.key} DESC LIMIT {COUNTED}"
     )
-    return list(db.execute(f"WITH matched AS MATERIALIZED ({matched}) {statement}", [*plan.bound, *values]))
+    rows = db.execute(f"WITH matched AS MATERIALIZED ({matched}) {statement}", [*plan.bound, *values])
+    return [tuple(row) for row in rows]
 
 
-def _counts(rows: Iterable[Sequence[object]]) -> tuple[Count, ...]:
-    return tuple(
-        _on_day(row) if isinstance(row[0], int) else Count(value=str(row[0]), name=str(row[1]), count=_number(row[2]))
-        for row in rows
-    )
+def _count(row: Sequence[object]) -> Count:
+    return Count(value=str(row[0]), name=str(row[1]), count=_number(row[2]))
 
 
 def _on_day(row: Sequence[object]) -> Count:
@@ -425,24 +398,17 @@ def _cursor(row: Sequence[object]) -> str:
     return str(row[0]) if row[1] is None else f"{row[1]!r}_{row[0]}"
 
 
-def _record(row: Sequence[object]) -> dict[str, object]:
-    """The JSON form of an article: `FIELDS`, in that order."""
-    record = dict(zip(_NAMES, row[2:], strict=True))
-    record["authors"] = json.loads(str(record["authors"]))
-    mentions = json.loads(str(record.pop("mentions")))
-    for kind, field in _KINDS.items():
-        record[field] = [
-            {"code": code, "name": name, "count": count} for its, code, name, count in mentions if its == kind
-        ]
-    return record
+def _loaded(text: object) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(str(text))
+    return loaded
 
 
 def _hit(row: Sequence[object], terms: tuple[query.Term, ...]) -> Hit:
-    record = _record(row)
+    record = _loaded(row[2])
     return Hit(
         record=record,
         cursor=_cursor(row),
         score=row[1] if isinstance(row[1], float) else None,
-        snippet=snippets.passage(str(record["text"]), [term for term in terms if not term.title]),
-        marked_title=snippets.mark(str(record["title"] or ""), terms),
+        snippet=snippets.passage(record["text"], [term for term in terms if not term.title]),
+        marked_title=snippets.mark(record["title"] or "", terms),
     )
