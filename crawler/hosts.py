@@ -3,6 +3,7 @@
 import email.utils
 import random
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -60,6 +61,11 @@ class Hosts:
         until = now + asked + timedelta(seconds=random.uniform(0, jitter))  # noqa: S311 - spreads load
         known.held_until = max(until, known.held_until or until)
         return known.held_until
+
+    def hold_all(self, waits: Mapping[str, datetime]) -> None:
+        """Take over what an earlier process was asked for."""
+        for host, until in waits.items():
+            self._of(host).held_until = until
 
     def release(self, host: str) -> None:
         """Ask a host again although it asked to wait (`--force`)."""

@@ -7,7 +7,7 @@ they are needed, and kept. Every TCP connection that Scrapy opens goes through `
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
@@ -67,7 +67,7 @@ class Resolver:
         hostName: str,  # noqa: N803 - Twisted's name
         portNumber: int = 0,  # noqa: N803 - Twisted's name
         addressTypes: Sequence[type] | None = None,  # noqa: ARG002, N803 - Twisted's name
-        transportSemantics: str = "TCP",  # noqa: N803 - Twisted's name
+        transportSemantics: Literal["TCP", "UDP"] = "TCP",  # noqa: N803 - Twisted's name
     ) -> _Resolution:
         """Tell the receiver each address of a name."""
         resolution = _Resolution(hostName)
@@ -76,7 +76,7 @@ class Resolver:
         resolution.task = asyncio.ensure_future(tell)
         return resolution
 
-    async def _tell(self, receiver: Any, host: str, port: int, kind: str) -> None:
+    async def _tell(self, receiver: Any, host: str, port: int, kind: Literal["TCP", "UDP"]) -> None:
         try:
             for address in await self._addresses(host):
                 family = IPv6Address if ":" in address else IPv4Address

@@ -1,0 +1,363 @@
+"""The crawl: sources are claimed, visited and landed; their leads are fetched, read and landed.
+
+`Engine` lives as long as the service; `crawl` is one pass from start to end. A visit and a page become plain data first
+(`visits.poll`, `intake.read`); only the writer's thread touches the store. Bodies in flight are bounded by the
+fetcher's places, leads in memory by `HELD`; everything else waits in the file, where a crash cannot lose it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from crawler import intake, loop, visits
+from crawler.guard import Guard, endpoint
+from crawler.report import Event, Report
+from crawler.sources import CrawlSettings, Source
+from crawler.spiders import Ask, Fetched, Fetcher, Outcome
+from crawler.visits import Plan, simple_plan
+from crawler.workers import Lost, Pool
+from crawler.writer import Writer
+from storage import identity
+from storage.errors import StoreError
+from storage.model import (
+    Failure,
+    Landing,
+    PendingLead,
+    Polled,
+    Rejection,
+    SourceState,
+    TooOld,
+    Why,
+    utc_now,
+)
+from storage.store import Store
+
+log = logging.getLogger(__name__)
+
+FLOOR = timedelta(minutes=5)  # no source is asked twice within it, but by force
+LEASE = timedelta(minutes=30)
+HELD = 2_000  # leads in memory; a body of full text makes one up to 500 kB
+HELD_BY_HOST = 100  # so that one slow host does not keep the others waiting in the file
+TRIES = 2  # a page is asked for once more within a pass, then when the store says
+PAUSE = 5.0  # seconds before that second try where the server named none
+PATIENCE = 60.0  # seconds that a pass waits for a host which asked for it; longer waits are left to the next pass
+FURNITURE_KEEPS = 60.0  # seconds
+COMES_BACK = frozenset({"timeout", "truncated", "connection refused", "http 429", "http 503", "host asked to wait"})
+TOO_EARLY = "not_due"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The dates that a pass is about. `since` takes the place of the source's `max_age`."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def leaves_out(self, lead: PendingLead) -> bool:
+        """Whether a lead is not for this pass, and stays pending."""
+        at = lead.lead.published_at
+        return self.until is not None and at is not None and at > self.until
+
+    def too_old(self, lead: PendingLead, max_age: timedelta, now: datetime) -> TooOld | None:
+        """The fate of a lead that is older than wanted."""
+        at = lead.lead.published_at
+        if at is None or at >= (self.since or now - max_age):
+            return None
+        return TooOld(published_at=at)
+
+
+class Engine:
+    """Visits sources and fetches what they point to. One in a process, on the loop of `crawler.loop`."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: CrawlSettings,
+        sources: Iterable[Source],
+        *,
+        plan: Plan = simple_plan,
+        on_event: Callable[[Event], None] | None = None,
+        lookup: loop.Lookup = loop.look_up,
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.sources = {source.id: source for source in sources}
+        self.plan = plan
+        self.on_event = on_event
+        self.window = Window()
+        self.report = Report()
+        self.fault: StoreError | None = None  # the first one that kept something from being stored
+        self.pool = Pool(settings.workers)
+        self.writer = Writer(store)
+        self._lookup = lookup
+        self._guard = Guard(settings.allow_addresses, endpoint(settings.proxy))
+        self.fetcher = Fetcher(settings, self._guard, self.pool)
+        self._pages: dict[int, asyncio.Task[None]] = {}
+        self._by_host: Counter[str] = Counter()
+        self._left_behind = False  # leads wait in the file for room in memory
+        self._furniture: dict[str, tuple[float, frozenset[int]]] = {}
+
+    async def start(self) -> None:
+        """Open the downloader and warm the workers."""
+        loop.protect(self._guard, self._lookup)
+        self.pool.start()
+        await self.fetcher.start()
+        waits = await self.writer.run(self.store.host_waits, utc_now())
+        self.fetcher.hosts.hold_all(waits)
+
+    async def stop(self, grace: float = 8.0) -> None:
+        """Stop within about `grace` seconds. What is under way stays a pending lead."""
+        tasks = list(self._pages.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.fetcher.stop(grace)
+        await asyncio.to_thread(self.pool.close)
+        await self.writer.close()
+
+    # Sources
+
+    async def visit(self, state: SourceState, *, manual: bool = False) -> Polled | None:
+        """Visit a claimed source, land what it showed, and take up its new leads. None where it could not be landed."""
+        source = self.sources[state.id]
+        visited = await visits.poll(self.fetcher, self.pool, source, state, self.settings, manual=manual)
+        poll = self.plan(source, state, visited)
+        try:
+            polled = await self.writer.run(self.store.land_poll, poll)
+        except StoreError as error:
+            self._note_fault(error)
+            return None
+        report = self.report.of(source.id)
+        report.status, report.error = poll.status, poll.error
+        report.found, report.known = report.found + polled.found, report.known + polled.known
+        self._tell(Event(source=source.id, visited=replace(visited, poll=poll), polled=polled))
+        self.take(polled.fresh)
+        return polled
+
+    # Leads
+
+    def take(self, leads: Iterable[PendingLead]) -> int:
+        """Start on leads, as many as there is room for; the others stay in the file until `drain` finds them."""
+        taken = 0
+        for lead in leads:
+            if lead.id in self._pages or self.window.leaves_out(lead):
+                continue
+            host = identity.host(lead.lead.url)
+            if len(self._pages) >= HELD or self._by_host[host] >= HELD_BY_HOST:
+                self._left_behind = True
+                continue
+            self._by_host[host] += 1
+            task = asyncio.ensure_future(self._guarded_page(lead))
+            self._pages[lead.id] = task
+            task.add_done_callback(lambda _, lead=lead, host=host: self._done(lead.id, host))  # type: ignore[misc]
+            taken += 1
+        return taken
+
+    def _done(self, lead_id: int, host: str) -> None:
+        del self._pages[lead_id]
+        self._by_host[host] -= 1
+        if not self._by_host[host]:
+            del self._by_host[host]
+
+    async def drain(self, only: Collection[str] | None = None) -> int:
+        """Take up pending leads from the file, of all sources or of some. Returns how many were begun."""
+        self._left_behind = False
+        now = utc_now()
+        found: list[PendingLead] = []
+        for source in [None] if only is None else only:
+            found += await self.writer.run(
+                self.store.pending, source=source, limit=2 * HELD, now=now, skip=frozenset(self._pages)
+            )
+        return self.take(found)
+
+    async def settled(self, only: Collection[str] | None = None) -> None:
+        """Wait until every lead that may be tried now was tried."""
+        while True:
+            while self._pages:
+                await asyncio.wait(self._pages.values(), return_when=asyncio.FIRST_COMPLETED)
+                if self._left_behind and len(self._pages) < HELD // 2:
+                    await self.drain(only)
+            if self.fault is not None or not await self.drain(only):
+                return
+
+    async def _guarded_page(self, lead: PendingLead) -> None:
+        try:
+            await self._page(lead)
+        except StoreError as error:
+            self._note_fault(error)
+        except Exception:  # one page's fault must not end the service; the lead stays pending and says so in the log
+            log.exception("page failed: %s", lead.lead.url)
+
+    async def _page(self, lead: PendingLead) -> None:
+        source = self.sources.get(lead.lead.source)
+        max_age = source.max_age if source and source.max_age is not None else self.settings.max_age
+        old = self.window.too_old(lead, max_age, utc_now())
+        if old is not None:
+            await self._land(Landing(outcome=old, url=lead.lead.url, source=lead.lead.source, lead=lead))
+            return
+        for left in reversed(range(TRIES)):
+            pause = await self._try(lead, source, last=left == 0)
+            if pause is None:
+                return
+            await asyncio.sleep(pause)
+
+    async def _try(self, lead: PendingLead, source: Source | None, *, last: bool) -> float | None:
+        """Fetch, read and land a page. Seconds to wait before another try, or None when it is done with."""
+        ask = Ask(
+            url=lead.lead.url,
+            headers=dict(source.headers) if source else {},
+            limit=self.settings.max_page_size,
+            redirects=self.settings.max_redirects,
+            verify_tls=source.verify_tls if source else True,
+        )
+        async with self.fetcher.get(ask) as outcome:
+            pause = None if last else patience(outcome, utc_now())
+            if pause is None:
+                await self._land(await self._read(outcome, lead, source))
+        return pause
+
+    async def _read(self, outcome: Outcome, lead: PendingLead, source: Source | None) -> Landing:
+        """What a worker makes of an answer."""
+        plain = Landing(outcome=Failure(detail="unread"), url=lead.lead.url, source=lead.lead.source, lead=lead)
+        if isinstance(outcome, Fetched):
+            landing = await self._at_desk(outcome, lead, source)
+            hops = intake.distinct([*landing.aliases, *(hop.url for hop in outcome.hops)], but=landing.url)
+            return replace(landing, page=outcome.page, aliases=hops)
+        if isinstance(outcome, Failure) and outcome.final and lead.lead.body:
+            return await self._at_desk(outcome, lead, source)
+        return replace(plain, outcome=outcome)
+
+    async def _at_desk(self, came: Fetched | Failure | Rejection, lead: PendingLead, source: Source | None) -> Landing:
+        page = came.page if isinstance(came, Fetched) else None
+        try:
+            return await self.pool.run(
+                intake.in_worker,
+                page,
+                lead,
+                source=source,
+                settings=self.settings,
+                furniture=await self._taught(identity.host(page.final_url if page else lead.lead.url)),
+                now=utc_now(),
+                why=None if isinstance(came, Fetched) else came,
+            )
+        except Lost as error:
+            gave_up = Rejection(why=Why.UNREADABLE, detail=str(error))
+        except Exception as error:  # a worker's fault is told as the page's: its neighbours go on
+            log.exception("reading failed: %s", lead.lead.url)
+            gave_up = Rejection(why=Why.UNREADABLE, detail=f"{type(error).__name__}: {str(error)[:200]}")
+        if page is not None and lead.lead.body:
+            return await self._at_desk(gave_up, lead, source)
+        return Landing(outcome=gave_up, url=lead.lead.url, source=lead.lead.source, lead=lead)
+
+    async def _taught(self, host: str) -> frozenset[int]:
+        """The furniture that a host has taught, not older than a minute."""
+        now = asyncio.get_running_loop().time()
+        at, lines = self._furniture.get(host, (float("-inf"), frozenset()))
+        if now - at > FURNITURE_KEEPS:
+            lines = await self.writer.run(self.store.furniture, host)
+            if len(self._furniture) > HELD:
+                self._furniture.clear()
+            self._furniture[host] = (now, lines)
+        return lines
+
+    async def _land(self, landing: Landing) -> None:
+        landed = await self.writer.land(landing)
+        self.report.of(landing.source).count(landed)
+        self._tell(Event(source=landing.source, landed=landed))
+
+    def _note_fault(self, error: StoreError) -> None:
+        log.error("not stored: %s", error)
+        self.fault = self.fault or error
+
+    def _tell(self, event: Event) -> None:
+        if self.on_event is not None:
+            self.on_event(event)
+
+
+def patience(outcome: Outcome, now: datetime) -> float | None:
+    """Seconds after which a page is worth another try in the same pass; None where the answer stands for now."""
+    if isinstance(outcome, Failure) and not outcome.final:
+        if outcome.retry_at is not None:
+            wait = (outcome.retry_at - now).total_seconds()
+            return max(wait, 0.0) if wait <= PATIENCE else None
+        return PAUSE if outcome.detail in COMES_BACK or outcome.detail.startswith("connection") else None
+    if isinstance(outcome, Fetched) and outcome.page.status in intake.COMES_BACK:
+        return PAUSE
+    return None
+
+
+def declared(sources: Iterable[Source]) -> list[SourceState]:
+    """Sources as the store is told of them."""
+    return [
+        SourceState(
+            id=source.id,
+            name=source.name or source.id,
+            kind=source.kind,
+            url=source.url,
+            owner=source.owner,
+            enabled=source.enabled,
+        )
+        for source in sources
+    ]
+
+
+async def crawl(
+    store: Store,
+    sources: Sequence[Source],
+    settings: CrawlSettings,
+    *,
+    only: Collection[str] | None = None,
+    force: bool = False,
+    window: Window = Window(),
+    plan: Plan = simple_plan,
+    on_event: Callable[[Event], None] | None = None,
+    lookup: loop.Lookup = loop.look_up,
+) -> Report:
+    """One pass over the named or all enabled sources; it ends when their leads have fates or wait for another day.
+
+    `sources` is the whole configuration. Raises StoreError where something could not be stored.
+    """
+    store.sync_sources(declared(sources))
+    wanted = [source.id for source in sources if (source.id in only if only is not None else source.enabled)]
+    engine = Engine(store, settings, sources, plan=plan, on_event=on_event, lookup=lookup)
+    engine.window = window
+    await engine.start()
+    try:
+        await run_pass(engine, wanted, force=force, everything=only is None)
+    finally:
+        await engine.stop()
+    if engine.fault is not None:
+        raise engine.fault
+    return engine.report
+
+
+async def run_pass(engine: Engine, wanted: Sequence[str], *, force: bool, everything: bool) -> None:
+    """Visit sources now, pending leads first, and wait until nothing is left to try."""
+    scope = None if everything else list(wanted)
+    await engine.drain(scope)
+    now = utc_now()
+    states = await engine.writer.run(engine.store.claim, wanted, now, LEASE)
+    for busy in set(wanted) - {state.id for state in states}:
+        engine.report.of(busy).status = "busy"
+    visiting = []
+    for state in states:
+        if not force and state.last_poll_at is not None and now - state.last_poll_at < FLOOR:
+            engine.report.of(state.id).status = TOO_EARLY
+            await engine.writer.run(engine.store.release, state.id)
+            continue
+        if force:
+            engine.fetcher.hosts.release(identity.host(state.url))
+        visiting.append(asyncio.ensure_future(engine.visit(state, manual=True)))
+    try:
+        await asyncio.gather(*visiting)
+        await engine.settled(scope)
+    finally:
+        for task in visiting:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*visiting, return_exceptions=True)
+    engine.report.requests = engine.fetcher.requests

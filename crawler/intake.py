@@ -1,0 +1,129 @@
+"""The desk: a page and the lead that pointed to it become a landing. One function for crawl, import and reprocess.
+
+extract, dates and cleaning make a document of the page; mentions and relevance say what it is about. Where the page is
+gone, forbidden, paywalled or empty and the feed carried the whole text, the feed's text is the article, and says so.
+Pure; runs in a worker.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from crawler import clean, extract, mentions, relevance, scan
+from crawler.sources import CrawlSettings, Source
+from storage import identity
+from storage.model import Document, Failure, Landing, Lead, Page, PendingLead, Rejection, Why
+
+FEED_IS_LONGER = 0.7  # a page with less than this share of the words that its feed entry has was not read whole
+READABLE = frozenset({200, 203})
+PAYWALLED = frozenset({402})
+COMES_BACK = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+FEED_INSTEAD = frozenset({Why.EMPTY, Why.SCRIPT_ONLY, Why.PAYWALLED, Why.UNREADABLE})
+
+
+def read(
+    page: Page | None,
+    lead: PendingLead | Lead | None,
+    *,
+    source: Source | None = None,
+    settings: CrawlSettings,
+    furniture: frozenset[int] = frozenset(),
+    now: datetime,
+    why: Rejection | Failure | None = None,
+) -> Landing:
+    """Everything that one visit to a page brought.
+
+    `page` None with `why`: the page was not to be had, for this reason. `furniture` is what the host has taught.
+    The landing keeps the page for the archive; its `lead` is the stored one, if there was one.
+    """
+    told = lead.lead if isinstance(lead, PendingLead) else lead
+    outcome: Document | Rejection | Failure
+    if page is None:
+        outcome = why or Failure(detail="no page", final=True)
+    else:
+        outcome = unavailable(page) or extract.extract(page, lead=told, source=source, furniture=furniture, now=now)
+    document = _preferred(outcome, told, source=source, furniture=furniture, now=now)
+    lines: tuple[int, ...] = ()
+    if isinstance(document, Document):
+        lines = clean.lines(document.text)
+        outcome = judged(document, source=source, settings=settings)
+    return Landing(
+        outcome=outcome,
+        url=told.url if told else page.url if page else "",
+        source=source.id if source else told.source if told else "",
+        lead=lead if isinstance(lead, PendingLead) else None,
+        page=page,
+        aliases=aliases(page, document, told),
+        lines=lines,
+    )
+
+
+def in_worker(page: Page | None, lead: PendingLead | Lead | None, **rest: object) -> Landing:
+    """`read` without the page in its answer: the body need not travel back between processes."""
+    return replace(read(page, lead, **rest), page=None)  # type: ignore[arg-type]
+
+
+def unavailable(page: Page) -> Rejection | Failure | None:
+    """Why a response is no page to read, or None."""
+    if page.status in READABLE:
+        return None
+    if page.status in PAYWALLED:
+        return Rejection(why=Why.PAYWALLED, detail=f"http {page.status}")
+    return Failure(detail=f"http {page.status}", final=page.status not in COMES_BACK)
+
+
+def _preferred(
+    outcome: Document | Rejection | Failure, lead: Lead | None, *, source: Source | None, furniture: frozenset[int],
+    now: datetime,
+) -> Document | Rejection | Failure:  # fmt: skip
+    """The page's text, or the feed's where that is the whole one (rules, cases 98 and 99)."""
+    if lead is None or not lead.body or not gives_way(outcome):
+        return outcome
+    entry = extract.from_feed(lead, now=now, source=source, furniture=furniture)
+    if entry is None:
+        return outcome
+    if not isinstance(outcome, Document):
+        return entry
+    if len(outcome.text.split()) >= FEED_IS_LONGER * len(entry.text.split()):
+        return outcome
+    # The page still knows more than the entry: its own address, its date, its authors.
+    return replace(outcome, text=entry.text, cuts=entry.cuts, extracted_how=entry.extracted_how, from_feed=True)
+
+
+def gives_way(outcome: Document | Rejection | Failure) -> bool:
+    """Whether a feed's whole text may stand in for what came of the page."""
+    if isinstance(outcome, Failure):
+        return outcome.final
+    return isinstance(outcome, Document) or outcome.why in FEED_INSTEAD
+
+
+def judged(document: Document, *, source: Source | None, settings: CrawlSettings) -> Document | Rejection:
+    """The document with what it mentions and how relevant it is, or the rejection where that is not enough."""
+    title, text = document.title, document.text
+    scanned = scan.scan(title, text, extra_terms=settings.extra_terms)
+    verdict = relevance.judge(title, text, language=document.language, found=scanned)
+    if verdict.score < threshold(source, settings):
+        return Rejection(why=Why.IRRELEVANT, url=document.url, title=title, verdict=verdict, cuts=document.cuts)
+    found = mentions.find(title, text, language=document.language, published_at=document.published_at, found=scanned)
+    return replace(document, verdict=verdict, mentions=found.mentions, claims=found.claims)
+
+
+def threshold(source: Source | None, settings: CrawlSettings) -> float:
+    """The least relevance that is kept; 0 keeps everything."""
+    own = source.min_relevance if source is not None else None
+    return settings.min_relevance if own is None else own
+
+
+def aliases(page: Page | None, outcome: Document | Rejection | Failure, lead: Lead | None) -> tuple[str, ...]:
+    """Further URLs that lead to the same text: where redirects ended, and what the page calls itself."""
+    named = [page.final_url] if page is not None else []
+    if isinstance(outcome, Document):
+        named.append(outcome.url)
+    return distinct(named, but=lead.url if lead else page.url if page else "")
+
+
+def distinct(urls: Collection[str], *, but: str) -> tuple[str, ...]:
+    """URLs that differ in more than their spelling, without one of them."""
+    by_key = {identity.key(url): url for url in urls}
+    by_key.pop(identity.key(but), None)
+    return tuple(by_key.values())

@@ -1,0 +1,79 @@
+"""What a crawl brought: counts by source, and the events that tell of it while it goes on."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from crawler.visits import Visited
+from storage.model import FateKind, Landed, Polled, What, Why
+
+
+@dataclass(slots=True)
+class SourceReport:
+    """What one pass brought from one source. Counts are of URLs."""
+
+    source: str
+    status: str = ""  # of the poll: ok, not_modified, unchanged, empty, error, not_due, busy
+    error: str | None = None
+    found: int = 0
+    known: int = 0
+    new: int = 0
+    revised: int = 0
+    copies: int = 0
+    irrelevant: int = 0
+    rejected: int = 0  # for other reasons
+    refused: int = 0
+    too_old: int = 0
+    failed: int = 0
+    postponed: int = 0  # still pending, to be tried again
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def count(self, landed: Landed) -> None:
+        """Count what the store made of one URL."""
+        column = column_of(landed)
+        setattr(self, column, getattr(self, column) + 1)
+        if column not in {"new", "revised", "copies", "known"}:
+            self.reasons[landed.reason] += 1
+
+
+@dataclass(slots=True)
+class Report:
+    """What one pass brought, by source."""
+
+    sources: dict[str, SourceReport] = field(default_factory=dict)
+    requests: int = 0
+
+    def of(self, source: str) -> SourceReport:
+        """The report of one source, begun where there is none."""
+        return self.sources.setdefault(source, SourceReport(source))
+
+    def total(self, column: str) -> int:
+        """The sum of one count over all sources."""
+        return sum(getattr(one, column) for one in self.sources.values())
+
+    @property
+    def any_visited(self) -> bool:
+        """Whether at least one source could be visited, or did not need to be."""
+        return not self.sources or any(one.status != "error" for one in self.sources.values())
+
+
+def column_of(landed: Landed) -> str:
+    """The count that a landing belongs to."""
+    made = {What.NEW: "new", What.REVISED: "revised", What.COPIED: "copies"}
+    if landed.fate is None:
+        return "postponed"
+    if landed.what in made:
+        return made[landed.what]
+    if landed.fate is FateKind.REJECTED:
+        return "irrelevant" if landed.reason == Why.IRRELEVANT else "rejected"
+    plain = {FateKind.REFUSED: "refused", FateKind.TOO_OLD: "too_old", FateKind.FAILED: "failed"}
+    return plain.get(landed.fate, "known")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened, told while it goes on: a visit ended (`visited`) or a URL has its fate (`landed`)."""
+
+    source: str
+    visited: Visited | None = None
+    polled: Polled | None = None
+    landed: Landed | None = None

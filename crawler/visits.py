@@ -1,0 +1,247 @@
+"""One visit to a source: ask, tell the answers apart, read what it showed. It ends in plain data and touches no file.
+
+`poll` tells a 304 from an unchanged 200, a feed from a web page in its place, a fault of the source from one of ours;
+all of it is in the `Poll` that the store lands in one transaction with the leads.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from crawler import feeds, polls
+from crawler.feeds import Feed
+from crawler.sources import CrawlSettings, Source
+from crawler.spiders import Ask, Fetched, Fetcher, Outcome
+from crawler.workers import Lost, Pool
+from storage.model import Failure, Page, Poll, Refusal, SourceState, Validators, utc_now
+
+CHILDREN = 5  # sitemaps of an index that one visit reads, the newest first; the older ones hold no news
+MAX_DEPTH = 3
+MOVED_TIMES = 3  # a permanent redirect is believed after three equal ones ...
+MOVED_FOR = timedelta(hours=24)  # ... over a day (rules, case 23)
+# Where sites send whom they do not want: such a redirect is never remembered (case 25; NetNewsWire's list, shortened).
+NEVER_MOVED = ("login", "signin", "register", "captcha", "consent", "subscribe", "/404", "error")
+# Trouble as the schedule weighs it: `hard` will not mend itself, `soft` comes back, `dns` hardly counts.
+HARD_STATUS = frozenset({400, 401, 402, 403, 405, 406, 451})
+HARD_ERRORS = ("tls", "html_instead_of_feed", "robots", "address", "scheme", "size", "sitemap_index", "not_a_feed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visited:
+    """What a visit brought, before the store has seen it."""
+
+    poll: Poll
+    trouble: str | None = None  # hard, soft, dns, gone; None after a good visit
+    floor: float | None = None  # seconds that the server wants between two polls
+    retry_after: datetime | None = None
+
+
+Plan = Callable[[Source, SourceState, Visited], Poll]
+Reader = Callable[..., Feed]
+# Each kind of source has a reader: (body, url, headers, source, now, max_bytes, max_entries) -> Feed, run in a worker.
+READERS: dict[str, Reader] = {"feed": feeds.read, "sitemap": feeds.read}
+
+
+def simple_plan(source: Source, state: SourceState, visited: Visited) -> Poll:
+    """When to look again, where no scheduler says: after the source's own interval, later where the server asks."""
+    poll = visited.poll
+    interval = max(state.interval or source.every.total_seconds(), visited.floor or 0.0)
+    at = poll.ended_at + timedelta(seconds=interval)
+    failed = visited.trouble is not None
+    return replace(
+        poll,
+        next_check_at=max(at, visited.retry_after or at),
+        interval=interval,
+        failures=state.failures + 1 if failed else 0.0,
+        muted=visited.trouble == "gone",
+    )
+
+
+def address(source: Source, state: SourceState, now: datetime) -> str:
+    """The URL to ask: the configured one, or where it moved to for good."""
+    moved = state.moved_to
+    if moved and state.moved_times >= MOVED_TIMES and state.moved_since and now - state.moved_since >= MOVED_FOR:
+        return moved
+    return source.url
+
+
+async def poll(
+    fetcher: Fetcher, pool: Pool, source: Source, state: SourceState, settings: CrawlSettings, *, manual: bool = False
+) -> Visited:
+    """Visit a source of any kind once."""
+    started = utc_now()
+    blank = Poll(source=source.id, started_at=started, ended_at=started, status="error", manual=manual)
+    reader = READERS.get(source.kind)
+    if reader is None:
+        return troubled(blank, f"unsupported: {source.kind} sources cannot be read yet")
+    headers = feeds.request_headers(state, source, now=started)
+    ask = Ask(
+        url=address(source, state, started),
+        headers=headers,
+        limit=settings.max_feed_size,
+        redirects=settings.max_redirects,
+        obey_robots=source.obey_robots,
+        verify_tls=source.verify_tls,
+    )
+    async with fetcher.get(ask) as outcome:
+        fetched = _described(outcome, blank)
+        settled = _settled(outcome, fetched, state, headers)
+        feed = None if settled else await _read(pool, reader, _page(outcome), source, settings)
+    if settled is None:
+        assert feed is not None
+        extra = await _children(fetcher, pool, feed, source, settings, ask)
+        settled = told(with_leads(feed, extra, settings.max_entries), _page(outcome), fetched)
+    return replace(settled, poll=replace(settled.poll, ended_at=utc_now()))
+
+
+def _described(outcome: Outcome, blank: Poll) -> Poll:
+    """The poll with what the answer says of itself."""
+    if not isinstance(outcome, Fetched):
+        return blank
+    moved, odd = lasting_move(outcome), warnings(outcome)
+    return replace(blank, http_status=outcome.page.status, bytes=outcome.received, moved_to=moved, warnings=odd)
+
+
+def _settled(outcome: Outcome, blank: Poll, state: SourceState, headers: Mapping[str, str]) -> Visited | None:
+    """A visit that is over without reading anything, or None."""
+    if not isinstance(outcome, Fetched):
+        return unanswered(outcome, blank)
+    return answered(outcome.page, blank, state, conditional=any(name.startswith("If-") for name in headers))
+
+
+def _page(outcome: Outcome) -> Page:
+    assert isinstance(outcome, Fetched)
+    return outcome.page
+
+
+async def _read(pool: Pool, reader: Reader, page: Page, source: Source, settings: CrawlSettings) -> Feed:
+    """A document, read in a worker."""
+    try:
+        return await pool.run(
+            reader, page.body, url=page.final_url, headers=dict(page.headers), source=source, now=page.fetched_at,
+            max_bytes=settings.max_feed_size, max_entries=settings.max_entries,
+        )  # fmt: skip
+    except Lost as error:
+        return Feed(error=f"unreadable: {error}")
+
+
+async def _children(
+    fetcher: Fetcher, pool: Pool, feed: Feed, source: Source, settings: CrawlSettings, ask: Ask
+) -> list[Feed]:
+    """The newest sitemaps that an index names, and those of an index within it; each document once."""
+    found: list[Feed] = []
+    seen = {ask.url}
+    waiting = [(child, 1) for child in feed.children]
+    while waiting and len(seen) <= CHILDREN:
+        url, depth = waiting.pop(0)
+        if url in seen or depth >= MAX_DEPTH:
+            continue
+        seen.add(url)
+        async with fetcher.get(replace(ask, url=url, headers={"Accept": polls.ACCEPT})) as outcome:
+            if isinstance(outcome, Fetched) and outcome.page.status == 200:
+                child = await _read(pool, feeds.read, outcome.page, source, settings)
+                found.append(child)
+                waiting[:0] = [(grandchild, depth + 1) for grandchild in child.children]
+    return found
+
+
+def with_leads(feed: Feed, children: Sequence[Feed], most: int) -> Feed:
+    """A feed with the leads of the documents that it named."""
+    leads = [*feed.leads, *(lead for child in children for lead in child.leads)]
+    newest = max((one.newest_at for one in (feed, *children) if one.newest_at), default=None)
+    return replace(feed, leads=tuple(leads[:most]), newest_at=newest)
+
+
+def unanswered(outcome: Refusal | Failure, blank: Poll) -> Visited:
+    """A visit that got no answer to read."""
+    if isinstance(outcome, Refusal):
+        return troubled(blank, f"{outcome.why}: {outcome.detail}")
+    status = outcome.detail.removeprefix("http ")
+    blank = replace(blank, http_status=int(status) if status.isdigit() else None)
+    return replace(troubled(blank, outcome.detail), retry_after=outcome.retry_at)
+
+
+def answered(page: Page, blank: Poll, state: SourceState, *, conditional: bool) -> Visited | None:
+    """A visit that needs no reading, because of the status, or because nothing changed; None where there is news."""
+    given = feeds.validators(dict(page.headers))
+    floor = feeds.hints(dict(page.headers)).floor
+    if page.status == 304:
+        if not conditional:
+            return replace(troubled(blank, "unexpected_304: the request was not conditional"), floor=floor)
+        had = state.validators
+        kept = Validators(etag=given.etag or had.etag, last_modified=given.last_modified or had.last_modified)
+        return Visited(poll=replace(blank, status="not_modified", validators=kept), floor=floor)
+    if page.status not in {200, 226}:
+        return troubled(blank, http_error(page))
+    if not page.body:
+        return troubled(blank, "empty_body: nothing came")
+    same_etag = conditional and given.etag is not None and given.etag == state.validators.etag
+    if state.last_success_at and (same_etag or body_hash(page.body) == state.body_hash):
+        return Visited(poll=replace(blank, status="unchanged", validators=given), floor=floor)
+    return None
+
+
+def told(feed: Feed, page: Page, blank: Poll) -> Visited:
+    """A visit whose document was read."""
+    noted = replace(blank, warnings=blank.warnings + feed.warnings)
+    if feed.error is not None:
+        # What cannot be read never advances the validators; a web page in the feed's place keeps them (case 50).
+        return replace(troubled(noted, feed.error), floor=feed.hints.floor)
+    done = replace(
+        noted,
+        status="ok" if feed.leads or feed.children else "empty",
+        leads=feed.leads,
+        validators=feeds.validators(dict(page.headers)),
+        body_hash=body_hash(page.body),
+        newest_at=feed.newest_at,
+    )
+    floor = feed.hints.floor
+    return Visited(poll=done, floor=floor)
+
+
+def troubled(blank: Poll, error: str) -> Visited:
+    """A visit that failed. The validators stay as they are."""
+    kind = error.partition(":")[0]
+    if blank.http_status == 410:
+        trouble = "gone"
+    elif kind == "dns":
+        trouble = "dns"
+    elif blank.http_status in HARD_STATUS or kind in HARD_ERRORS:
+        trouble = "hard"
+    else:
+        trouble = "soft"
+    return Visited(poll=replace(blank, status="error", error=error), trouble=trouble)
+
+
+def http_error(page: Page) -> str:
+    """A status that brings no feed, in words."""
+    if page.status == 403 and (page.header("cf-mitigated") or "").lower() == "challenge":
+        return "http 403: blocked by Cloudflare"
+    if page.status in range(200, 300) or page.status > 599 or page.status < 200:
+        return f"unexpected_status: http {page.status}"
+    if page.status == 410:
+        return "http 410: gone for good; probed weekly"
+    return f"http {page.status}"
+
+
+def lasting_move(fetched: Fetched) -> str | None:
+    """Where a source moved for good, unless that is a login, an error page or the site's front."""
+    target = fetched.moved_to
+    if target is None or any(word in target.lower() for word in NEVER_MOVED):
+        return None
+    path = target.partition("://")[2].partition("/")[2]
+    return target if path.strip("/") else None
+
+
+def warnings(fetched: Fetched) -> tuple[str, ...]:
+    """What is odd about the way an answer was reached."""
+    urls = [*(hop.url for hop in fetched.hops), fetched.page.final_url]
+    downgraded = any(a.startswith("https:") and b.startswith("http:") for a, b in pairwise(urls))
+    return ("redirected from https to http",) if downgraded else ()
+
+
+def body_hash(body: bytes) -> str:
+    """What tells an unchanged body."""
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
