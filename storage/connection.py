@@ -5,7 +5,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -33,7 +33,9 @@ class WriterLock:
         try:
             self._file: int | None = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreUnusable(f"{self._path} cannot be written ({error.strerror}); check the folder and its permissions.") from error
+            raise StoreUnusable(
+                f"{self._path} cannot be written ({error.strerror}); check the folder and its permissions."
+            ) from error
 
     def take(self) -> None:
         """Take it now or raise StoreBusy, which names the holder's pid."""
@@ -102,10 +104,14 @@ def connect(path: Path) -> Database:
 def connect_reader(path: Path) -> Database:
     """Open read-only, without the lock; sees the last commit at the start of each of its reads. Raises StoreMissing, StoreUnusable."""
     if not path.exists():
-        raise StoreMissing(f"There is no database at {path}; run `khabar crawl` or `khabar demo` first, or name the file with --db.")
+        raise StoreMissing(
+            f"There is no database at {path}; run `khabar crawl` or `khabar demo` first, or name the file with --db."
+        )
     with faults(path):
         uri = path.absolute().as_uri() + "?mode=ro"
-        db = _database(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False))
+        db = _database(
+            sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        )
         try:
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
             db.execute("PRAGMA query_only = ON")
@@ -118,6 +124,18 @@ def connect_reader(path: Path) -> Database:
 def _database(connection: sqlite3.Connection) -> Database:
     connection.row_factory = sqlite3.Row
     return Database(connection)
+
+
+def copy(db: Database, target: Path) -> None:
+    """SQLite's online backup into a new file beside the target, which then takes its place whole."""
+    fresh = target.with_name(target.name + ".new")
+    os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+    try:
+        with closing(sqlite3.connect(fresh)) as out:
+            db.conn.backup(out, pages=4096)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -161,13 +179,17 @@ def faults(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreFull(f"There is no room left for {path}; free some space, it goes on by itself.") from error
-        raise StoreUnusable(f"{path} cannot be opened ({error.strerror}); check the folder and its permissions.") from error
+        raise StoreUnusable(
+            f"{path} cannot be opened ({error.strerror}); check the folder and its permissions."
+        ) from error
 
 
 def _named(error: sqlite3.DatabaseError, path: Path) -> Exception:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreBusy(f"{path} has been locked by another program for {BUSY_TIMEOUT:.0f} s; end that program's transaction.")
+        return StoreBusy(
+            f"{path} has been locked by another program for {BUSY_TIMEOUT:.0f} s; end that program's transaction."
+        )
     if code == sqlite3.SQLITE_FULL:
         return StoreFull(f"There is no room left for {path}; free some space, it goes on by itself.")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
@@ -180,4 +202,8 @@ def _named(error: sqlite3.DatabaseError, path: Path) -> Exception:
         return StoreUnusable(f"{path} is damaged ({error}); restore a backup, or run `khabar doctor`.")
     if code == sqlite3.SQLITE_IOERR:
         return StoreUnusable(f"{path} cannot be read or written ({error}); check the disk.")
-    return error if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError) else StoreError(f"{path}: {error}")
+    return (
+        error
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
+        else StoreError(f"{path}: {error}")
+    )

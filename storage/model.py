@@ -222,6 +222,12 @@ class Failure:
     detail: str  # "http 503", "timeout", "dns", ...
     final: bool = False
     retry_at: datetime | None = None
+    status: int | None = None  # of the HTTP answer, where there was one
+
+    @property
+    def gone(self) -> bool:
+        """Whether the server says that the page is no more (404, 410): an article that was kept is then withdrawn."""
+        return self.status in (404, 410)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,11 +319,12 @@ class SourceState:
     name: str
     kind: str  # feed, sitemap, section, telegram
     url: str
+    owner: str = ""
     enabled: bool = True
     next_check_at: datetime | None = None  # None: never polled, due at once
     last_poll_at: datetime | None = None
     last_success_at: datetime | None = None
-    last_new_at: datetime | None = None
+    last_new_at: datetime | None = None  # when a poll last showed something not seen before
     newest_at: datetime | None = None
     interval: float | None = None  # seconds
     failures: float = 0.0
@@ -328,6 +335,22 @@ class SourceState:
     validators_since: datetime | None = None  # when the validators were first met by only 304s
     body_hash: str | None = None
     empty_in_a_row: int = 0
+    moved_to: str | None = None  # where permanent redirects lead, how often that was seen and since when
+    moved_since: datetime | None = None
+    moved_times: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Work that a command handed to the service through the file."""
+
+    id: int
+    kind: str  # crawl, import, reprocess, forget
+    arguments: Mapping[str, object]
+    status: str  # waiting, running, done, failed
+    requested_at: datetime
+    progress: Mapping[str, object] = field(default_factory=dict)
+    result: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,6 +380,18 @@ class Copy:
     seen_at: datetime
     kind: str  # declared, exact, near
     score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A former state of a document."""
+
+    document_id: int
+    number: int
+    seen_at: datetime
+    title: str | None
+    text: str
+    capture_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,6 +143,9 @@ CREATE TABLE blind (
 CREATE INDEX blind_open ON blind (source) WHERE to_at IS NULL;
 """
 
+# One number space for documents and articles: an article has the number of its first document, a split-off one a new number.
+NUMBERS = "INSERT INTO sqlite_sequence (name, seq) SELECT 'documents', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'documents');"
+
 # Wide columns stand last: SQLite then reads the narrow ones without following overflow pages.
 DOCUMENTS = """
 CREATE TABLE captures (
@@ -157,6 +160,7 @@ CREATE TABLE captures (
     length INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX captures_by_digest ON captures (digest, kind);
+CREATE INDEX captures_by_url ON captures (url);
 CREATE INDEX captures_in ON captures (file, offset);
 
 CREATE TABLE documents (
@@ -396,7 +400,7 @@ def _complete(statement: str) -> bool:
 @migrations()
 def m001_the_spine(db: Database) -> None:
     """What polling, landing, deduplication, reading and following need."""
-    for script in (VISITS, DOCUMENTS, VIEWS, FULL_TEXT):
+    for script in (VISITS, DOCUMENTS, NUMBERS, VIEWS, FULL_TEXT):
         run(db, script)
 
 
@@ -424,4 +428,3 @@ def require_current(db: Database) -> None:
         raise StoreError(
             f"The database was written by an older khabar (it lacks {waiting[0].name}); `khabar run` or `khabar crawl` brings it up to date."
         )
-

@@ -1,0 +1,320 @@
+"""The only way in for a document, and the place of deduplication: a new article, a copy, a revision, or nothing new.
+
+Functions over an open `Database`, inside the transaction that `Store` opened. A document's entry in the full text is written by
+`reindex` at the end of a batch: FTS5 writes out its memory whenever a key is smaller than the last one.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from storage import identity, query
+from storage.folding import fold, printable
+from storage.model import Document, FateKind, Landed, Mention, What, from_text, to_text
+from storage.visits import clean, stamp
+
+# Below this, equal words on two hosts are chance or a placeholder ("Watch the video"), not one text.
+FEWEST_WORDS = 20
+# A page that keeps changing (a live blog, a counter) fills no disk: after so many states one a day is kept.
+_MANY_REVISIONS = 24
+_SLOW_REVISIONS = timedelta(hours=24)
+# A date further ahead than this is a mistake or a trick: the article sorts by when it was seen.
+_AHEAD = timedelta(hours=24)
+_TIES = 20  # bits of a sort key that tell documents of one second apart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kin:
+    """The article that a text belongs to, and how that is known."""
+
+    article_id: int
+    kind: str  # declared, exact, near
+    score: float
+
+
+def admit(db: Database, document: Document, *, now: datetime) -> Landed:
+    """Store a document as what it is; `reindex` must follow for every document that changed."""
+    document = _clean(document)
+    words = identity.words(document.text)
+    known = db.execute("SELECT * FROM documents WHERE key = ?", [identity.key(document.url)]).fetchone()
+    if known is not None:
+        return _again(db, known, document, words, now)
+    kin = _kin(db, document, words)
+    document_id = _insert(db, document, words, kin, now)
+    return _entered(db, document_id, document, kin, now)
+
+
+def _entered(db: Database, document_id: int, document: Document, kin: Kin | None, now: datetime) -> Landed:
+    article_id = kin.article_id if kin else document_id
+    what = What.COPIED if kin else What.NEW
+    note(db, article_id, what, now, document_id=document_id, detail=kin.kind if kin else "")
+    return Landed(
+        url=document.url,
+        fate=FateKind.COPY if kin else FateKind.ARTICLE,
+        reason=kin.kind if kin else "",
+        what=what,
+        document_id=document_id,
+        article_id=article_id,
+        title=document.title,
+    )
+
+
+def _clean(document: Document) -> Document:
+    return replace(
+        document,
+        url=identity.canonical(printable(document.url)),
+        text=printable(document.text),
+        title=clean(document.title),
+        authors=tuple(printable(author) for author in document.authors),
+    )
+
+
+# Deduplication
+
+
+def _kin(db: Database, document: Document, words: Sequence[str]) -> Kin | None:
+    """The article that this text is a copy of: by equal words; never by a declaration alone, which anybody can make."""
+    rows = db.execute(
+        "SELECT article_id, host, title, text FROM documents WHERE text_hash = ? ORDER BY is_head DESC, id LIMIT 20",
+        [identity.hash_words(list(words))],
+    )
+    twin = next((row for row in rows if _same_text(row, document, words)), None)
+    if twin is None:
+        return None
+    return Kin(
+        article_id=twin["article_id"],
+        kind="declared" if _declares(db, document, twin["article_id"]) else "exact",
+        score=1.0,
+    )
+
+
+def _same_text(row: Mapping[str, Any], document: Document, words: Sequence[str]) -> bool:
+    if len(words) < FEWEST_WORDS and not (
+        words and row["host"] == identity.host(document.url) and fold(row["title"] or "") == fold(document.title or "")
+    ):
+        return False
+    return identity.words(row["text"]) == words
+
+
+def _declares(db: Database, document: Document, article_id: int) -> bool:
+    if not document.origin_url:
+        return False
+    found = db.execute(
+        "SELECT 1 FROM documents WHERE key = ? AND article_id = ?", [identity.key(document.origin_url), article_id]
+    )
+    return found.fetchone() is not None
+
+
+# Writing
+
+
+def new_number(db: Database) -> int:
+    """The next number of the space that documents and articles share."""
+    row = db.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'documents' RETURNING seq").fetchone()
+    return int(row[0])
+
+
+def sort_key(db: Database, at: datetime) -> int:
+    """A free key that follows time: seconds since 1970, then a number that tells documents of one second apart."""
+    second = max(int(at.timestamp()), 0)
+    while True:
+        first, beyond = second << _TIES, (second + 1) << _TIES
+        last = db.execute(
+            "SELECT max(sort_key) FROM documents WHERE sort_key >= ? AND sort_key < ?", [first, beyond]
+        ).fetchone()[0]
+        if last is None:
+            return first
+        if last + 1 < beyond:
+            return int(last) + 1
+        second += 1
+
+
+def _sort_time(published_at: datetime | None, seen_at: datetime) -> datetime:
+    return published_at if published_at is not None and published_at <= seen_at + _AHEAD else seen_at
+
+
+def _insert(db: Database, document: Document, words: Sequence[str], kin: Kin | None, now: datetime) -> int:
+    document_id = new_number(db)
+    at = to_text(now)
+    _write(
+        db,
+        "INSERT INTO documents ({names}) VALUES ({marks})",
+        {
+            "id": document_id, "article_id": kin.article_id if kin else document_id, "is_head": int(kin is None),
+            "kind": kin.kind if kin else None, "score": kin.score if kin else None,
+            "sort_key": sort_key(db, _sort_time(document.published_at, now)),
+            "key": identity.key(document.url), "url": document.url, "source": document.source, "host": identity.host(document.url),
+            "via": document.via, "backfill": int(document.backfill),
+            "first_seen_at": at, "updated_at": at, "checked_at": at,
+        } | _told(document) | _said(document, words),
+    )  # fmt: skip
+    _write_mentions(db, document_id, document)
+    return document_id
+
+
+def _write(db: Database, statement: str, values: dict[str, object]) -> None:
+    db.execute(statement.format(names=", ".join(values), marks=", ".join(f":{name}" for name in values)), values)
+
+
+def _said(document: Document, words: Sequence[str]) -> dict[str, object]:
+    """The columns that make a revision when they change."""
+    return {
+        "title": document.title, "text": document.text, "words": len(words), "text_hash": identity.hash_words(list(words)),
+        "from_feed": int(document.from_feed),
+    }  # fmt: skip
+
+
+def _told(document: Document) -> dict[str, object]:
+    """The columns that say something about the text; a better extraction replaces them without a revision."""
+    verdict = document.verdict
+    return {
+        "authors": _json(document.authors), "language": clean(document.language),
+        "published_at": stamp(document.published_at), "published_how": document.published_how,
+        "published_confidence": document.published_confidence, "published_raw": clean(document.published_raw),
+        "modified_at": stamp(document.modified_at), "relevance": verdict.score, "reasons": _json([asdict(r) for r in verdict.reasons]),
+        "site": clean(document.site), "section": clean(document.section), "image": clean(document.image),
+        "origin_url": clean(document.origin_url), "credit": clean(document.credit), "extractor": document.extractor,
+        "extracted_how": clean(document.extracted_how), "cuts": _json([asdict(cut) for cut in document.cuts]),
+    }  # fmt: skip
+
+
+def _json(value: object) -> str:
+    return printable(json.dumps(value, ensure_ascii=False))
+
+
+def _write_mentions(db: Database, document_id: int, document: Document) -> None:
+    db.execute("DELETE FROM document_mentions WHERE document_id = ?", [document_id])
+    db.execute("DELETE FROM document_claims WHERE document_id = ?", [document_id])
+    db.conn.executemany(
+        "INSERT INTO document_mentions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        [(document_id, m.kind, m.code, printable(m.name), m.count, printable(m.sentence)) for m in document.mentions],
+    )
+    db.conn.executemany(
+        "INSERT INTO document_claims VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (document_id, n, c.kind, c.number, printable(c.qualifier), printable(c.said_by), printable(c.sentence))
+            for n, c in enumerate(document.claims, 1)
+        ],
+    )
+
+
+def note(
+    db: Database, article_id: int, what: What, now: datetime, *, document_id: int | None = None, detail: str = ""
+) -> None:
+    """Append to the log that programs follow."""
+    db.execute(
+        "INSERT INTO changes (at, article_id, what, document_id, detail) VALUES (?, ?, ?, ?, ?)",
+        [to_text(now), article_id, what, document_id, detail],
+    )
+
+
+# Seen again
+
+
+def _again(db: Database, known: Mapping[str, Any], document: Document, words: Sequence[str], now: datetime) -> Landed:
+    """A known URL: its text changed, or only what is told about it, or nothing."""
+    changed = not _worse(known, document) and _says_other(known, document, words)
+    retold = changed or (not _worse(known, document) and document.extractor != known["extractor"])
+    if changed:
+        _keep_state(db, known, now)
+    _update(db, known, document, words, now, changed=changed, retold=retold)
+    what = What.REVISED if changed or known["withdrawn_at"] else None
+    if what:
+        note(
+            db, known["article_id"], what, now, document_id=known["id"], detail="back" if known["withdrawn_at"] else ""
+        )
+    return Landed(
+        url=known["url"],
+        fate=FateKind.ARTICLE if known["is_head"] else FateKind.COPY,
+        reason="revised" if changed else "back" if what else "retold" if retold else "unchanged",
+        what=what,
+        document_id=known["id"],
+        article_id=known["article_id"],
+        title=document.title,
+    )
+
+
+def _worse(known: Mapping[str, Any], document: Document) -> bool:
+    """A feed's own text never replaces that of the page."""
+    return document.from_feed and not known["from_feed"]
+
+
+def _says_other(known: Mapping[str, Any], document: Document, words: Sequence[str]) -> bool:
+    if known["text_hash"] == identity.hash_words(list(words)):
+        return bool(document.title) and fold(document.title or "") != fold(known["title"] or "")
+    return True
+
+
+def _keep_state(db: Database, known: Mapping[str, Any], now: datetime) -> None:
+    if known["revision"] >= _MANY_REVISIONS and from_text(known["updated_at"]) > now - _SLOW_REVISIONS:
+        return
+    db.execute(
+        "INSERT INTO revisions (document_id, number, seen_at, title, capture_id, text) VALUES (?, ?, ?, ?, ?, ?)",
+        [known["id"], known["revision"], known["updated_at"], known["title"], known["capture_id"], known["text"]],
+    )
+    db.execute("UPDATE documents SET revision = revision + 1 WHERE id = ?", [known["id"]])
+
+
+def _update(
+    db: Database,
+    known: Mapping[str, Any],
+    document: Document,
+    words: Sequence[str],
+    now: datetime,
+    *,
+    changed: bool,
+    retold: bool,
+) -> None:
+    values: dict[str, object] = {"checked_at": to_text(now), "withdrawn_at": None}
+    if changed:
+        values |= _said(document, words) | {"title": document.title or known["title"], "updated_at": to_text(now)}
+    if retold:
+        values |= _told(document)
+        # A page that moves its date with each edit was still published when it was first published.
+        if known["published_at"] and (document.published_at is None or document.extractor == known["extractor"]):
+            values |= {n: known[n] for n in ("published_at", "published_how", "published_confidence", "published_raw")}
+        _write_mentions(db, known["id"], document)
+    if values.get("published_at", known["published_at"]) != known["published_at"]:
+        at = document.published_at
+        values["sort_key"] = sort_key(db, _sort_time(at, from_text(known["first_seen_at"])))
+    db.execute(
+        f"UPDATE documents SET {', '.join(f'{n} = :{n}' for n in values)} WHERE id = :id", values | {"id": known["id"]}
+    )  # noqa: S608 - our column names
+
+
+# Full text
+
+
+def reindex(db: Database, document_ids: Iterable[int]) -> None:
+    """Bring the full text of these documents up to date, in the order of their keys. Documents that are gone are left out of it."""
+    ids = json.dumps(sorted(set(document_ids)))
+    db.execute("DELETE FROM folded WHERE document_id IN (SELECT value FROM json_each(?))", [ids])
+    rows = db.execute(
+        "SELECT sort_key, id, title, text, source, language FROM documents WHERE id IN (SELECT value FROM json_each(?)) ORDER BY sort_key",
+        [ids],
+    ).fetchall()
+    for row in rows:
+        db.execute(
+            "INSERT INTO folded (key, document_id, title, text, tags) VALUES (?, ?, ?, ?, ?)",
+            [row["sort_key"], row["id"], fold(row["title"] or ""), fold(row["text"]), _tags(db, row)],
+        )
+
+
+def _tags(db: Database, row: Mapping[str, Any]) -> str:
+    found = db.execute(
+        """
+        SELECT m.kind, m.code, m.name, m.count, p.province_code FROM document_mentions AS m
+        LEFT JOIN places AS p ON m.kind = 'place' AND p.code = m.code WHERE m.document_id = ?
+        """,
+        [row["id"]],
+    ).fetchall()
+    return query.tags(
+        source=row["source"],
+        language=row["language"],
+        mentions=[Mention(kind=m["kind"], code=m["code"], name=m["name"], count=m["count"]) for m in found],
+        provinces={m["code"]: m["province_code"] for m in found if m["province_code"]},
+    )

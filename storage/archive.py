@@ -1,0 +1,271 @@
+"""Raw responses in and out as WARC/1.1: one file a day and kind, one gzip member a record, read back by place.
+
+A body rests content-decoded, as it was parsed: the record has no Content-Encoding, no Transfer-Encoding, and the Content-Length of what
+it holds. What the server sent instead stands beside it as `X-Crawler-Content-Encoding`, `-Transfer-Encoding`, `-Content-Length`.
+Kept and rejected pages rest in two folders, because they have two ages.
+"""
+
+import hashlib
+import os
+import zlib
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+from warcio.archiveiterator import ArchiveIterator
+from warcio.exceptions import ArchiveLoadFailed
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.timeutils import iso_date_to_datetime
+from warcio.warcwriter import WARCWriter
+
+from storage.folding import printable
+from storage.model import Page
+
+KINDS = ("kept", "rejected")
+# 2,100 real pages, 118 MB: level 1 54 MB/s to 22.8 %, 3 45 to 21.5, 6 23 to 20.1, 9 13 to 20.0 (see tests/bench/archive.py).
+_LEVEL = 3
+_SUFFIX = ".warc.gz"
+_CHUNK = 1 << 20  # bytes
+_CODED = {"content-encoding", "transfer-encoding", "content-length"}
+_REASONS = {
+    200: "OK",
+    301: "Moved Permanently",
+    302: "Found",
+    304: "Not Modified",
+    403: "Forbidden",
+    404: "Not Found",
+    410: "Gone",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """A file of the archive."""
+
+    file: str  # relative to the folder
+    kind: str
+    day: str  # YYYY-MM-DD
+    size: int  # bytes
+
+
+class Archive:
+    """The folder of WARC files. One process writes to it, under the lock of the store."""
+
+    def __init__(self, folder: Path, *, sound: Callable[[str], int] = lambda _file: 0) -> None:
+        """`sound` tells up to which offset a file is known to be whole, so that a start need not read a day's pages."""
+        self.folder = folder
+        self._sound = sound
+        self._mended: set[str] = set()
+
+    def write(self, page: Page, kind: str) -> tuple[str, int, int]:
+        """Append one response; returns file, offset and length of its gzip member. Raises OSError; then nothing was added."""
+        file = f"{kind}/{page.fetched_at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}"
+        member = _member(_record(page))
+        with self._open_end(file) as out:
+            offset = out.tell()
+            try:
+                out.write(member)
+                out.flush()
+            except OSError:
+                os.ftruncate(out.fileno(), offset)
+                raise
+        return file, offset, len(member)
+
+    def read(self, file: str, offset: int, *, digest: str | None = None) -> Page | None:
+        """The response that rests there; None where there is none, or another than the digest of its body says."""
+        try:
+            with self._path(file).open("rb") as source:
+                source.seek(offset)
+                record = next(iter(ArchiveIterator(source)), None)
+                page = None if record is None else _page(record)
+        except (OSError, ArchiveLoadFailed, zlib.error, ValueError):
+            return None
+        if page is None or (digest is not None and hashlib.sha256(page.body).hexdigest() != digest):
+            return None
+        return page
+
+    def may_share(self, file: str, kind: str, at: datetime) -> bool:
+        """Whether a page of that time may point to a record in this file: a rejected one only to its own day, which expires with it."""
+        return (kind == "kept" or file == f"{kind}/{at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}") and self.holds(file)
+
+    def holds(self, file: str) -> bool:
+        """Whether the file is there."""
+        return self._path(file).exists()
+
+    def files(self) -> list[Rest]:
+        """Every file, the oldest first."""
+        found = [
+            Rest(file=f"{kind}/{path.name}", kind=kind, day=path.name[:10], size=path.stat().st_size)
+            for kind in KINDS
+            for path in (self.folder / kind).glob(f"*{_SUFFIX}")
+        ]
+        return sorted(found, key=lambda rest: (rest.day, rest.kind))
+
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(rest.size for rest in self.files())
+
+    def remove(self, file: str) -> None:
+        """Delete a whole file; none there is no fault."""
+        self._path(file).unlink(missing_ok=True)
+        self._mended.discard(file)
+
+    def cut(self, file: str, offsets: Collection[int]) -> tuple[str, dict[int, int]]:
+        """Copy a file without some of its records; returns the copy's name, and old offset -> new offset of those that stay.
+
+        The old file is the caller's to remove, once the new places are committed: a crash between leaves a file that nothing points to.
+        """
+        moved: dict[int, int] = {}
+        fresh = self._next_name(file)
+        with (
+            self._path(file).open("rb") as source,
+            os.fdopen(os.open(self._path(fresh), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out,
+        ):
+            for offset, member in _members(source):
+                if offset not in offsets:
+                    moved[offset] = out.tell()
+                    out.write(member)
+            out.flush()
+            os.fsync(out.fileno())
+        return fresh, moved
+
+    def _next_name(self, file: str) -> str:
+        day = file.removesuffix(_SUFFIX)[
+            : len("rejected/YYYY-MM-DD") if file.startswith("rejected") else len("kept/YYYY-MM-DD")
+        ]
+        return next(name for n in count(1) if not self._path(name := f"{day}-{n}{_SUFFIX}").exists())
+
+    def _path(self, file: str) -> Path:
+        kind, _, name = file.partition("/")
+        if kind not in KINDS or "/" in name or not name.endswith(_SUFFIX):
+            raise ValueError(f"{file!r} is no file of the archive")
+        return self.folder / kind / name
+
+    def _open_end(self, file: str) -> IO[bytes]:
+        """The file at its end; a tail that a crash tore is cut off the first time, and a new file starts with a warcinfo record."""
+        path = self._path(file)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        out = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+        if file not in self._mended:
+            out.truncate(_whole_length(out, self._sound(file)))
+            self._mended.add(file)
+        if out.seek(0, os.SEEK_END) == 0:
+            out.write(_member(_warcinfo(path.name)))
+            out.flush()
+        return out
+
+
+def expired(files: Collection[Rest], today: datetime, *, kept: timedelta, rejected: timedelta) -> list[Rest]:
+    """Files older than their kind may become. Pure."""
+    ages = {"kept": kept, "rejected": rejected}
+    return [
+        rest
+        for rest in files
+        if datetime.fromisoformat(rest.day).replace(tzinfo=UTC) + timedelta(days=1) < today - ages[rest.kind]
+    ]
+
+
+def surplus(files: Collection[Rest], *, bytes_over: int) -> list[Rest]:
+    """The oldest files of rejected pages that must go to get so many bytes back; kept pages never go for room. Pure."""
+    chosen = []
+    for rest in sorted((rest for rest in files if rest.kind == "rejected"), key=lambda rest: rest.day):
+        if bytes_over <= 0:
+            break
+        chosen.append(rest)
+        bytes_over -= rest.size
+    return chosen
+
+
+def _record(page: Page) -> bytes:
+    """A response record, not compressed. warcio's own compression is level 9, at three times the cost of what is used here."""
+    out = BytesIO()
+    writer = WARCWriter(out, gzip=False, warc_version="1.1")
+    status = f"{page.status} {_REASONS.get(page.status, 'Unknown')}"
+    headers = StatusAndHeaders(status, _truthful(page), protocol="HTTP/1.1", is_http_request=False)
+    rest = {"WARC-Date": page.fetched_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    if page.url != page.final_url:
+        rest["WARC-X-Requested-URI"] = _header(page.url)
+    record = writer.create_warc_record(
+        _header(page.final_url),
+        "response",
+        payload=BytesIO(page.body),
+        length=len(page.body),
+        http_headers=headers,
+        warc_headers_dict=rest,
+    )
+    writer.write_record(record)
+    return out.getvalue()
+
+
+def _truthful(page: Page) -> list[tuple[str, str]]:
+    """The response's headers as they fit the body that is stored."""
+    headers = [
+        (f"X-Crawler-{name}" if name.lower() in _CODED else _header(name), _header(value))
+        for name, value in page.headers
+    ]
+    return [*((name, value) for name, value in headers if name), ("Content-Length", str(len(page.body)))]
+
+
+def _header(text: str) -> str:
+    """One line of a header: no line can be added by what a server sent."""
+    return printable(text).replace("\r", " ").replace("\n", " ").strip()
+
+
+def _warcinfo(name: str) -> bytes:
+    out = BytesIO()
+    writer = WARCWriter(out, gzip=False, warc_version="1.1")
+    writer.write_record(
+        writer.create_warcinfo_record(
+            name, {"software": "khabar", "format": "WARC File Format 1.1", "description": "bodies are content-decoded"}
+        )
+    )
+    return out.getvalue()
+
+
+def _member(record: bytes) -> bytes:
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    return packer.compress(record) + packer.flush()
+
+
+def _page(record: object) -> Page:
+    head, http = record.rec_headers, record.http_headers  # type: ignore[attr-defined]
+    if http is None:
+        raise ValueError("the record holds no HTTP response")
+    final_url = head.get_header("WARC-Target-URI")
+    return Page(
+        url=head.get_header("WARC-X-Requested-URI") or final_url,
+        final_url=final_url,
+        status=int(http.get_statuscode()),
+        headers=tuple((name, value) for name, value in http.headers),
+        body=record.content_stream().read(),  # type: ignore[attr-defined]
+        fetched_at=iso_date_to_datetime(head.get_header("WARC-Date"), tz_aware=True),
+    )
+
+
+def _members(source: IO[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Offset and compressed bytes of each whole gzip member from there on; ends before a torn one."""
+    source.seek(start)
+    offset, pieces, unpacker = start, [], zlib.decompressobj(zlib.MAX_WBITS | 16)
+    data = source.read(_CHUNK)
+    while data:
+        try:
+            unpacker.decompress(data)
+        except zlib.error:
+            return
+        pieces.append(data[: len(data) - len(unpacker.unused_data)])
+        data = unpacker.unused_data
+        if unpacker.eof:
+            member = b"".join(pieces)
+            yield offset, member
+            offset, pieces, unpacker = offset + len(member), [], zlib.decompressobj(zlib.MAX_WBITS | 16)
+        data = data or source.read(_CHUNK)
+
+
+def _whole_length(source: IO[bytes], sound: int) -> int:
+    """Where the last whole member ends. A file shorter than it should be (a power cut) is read from its start."""
+    start = sound if sound <= source.seek(0, os.SEEK_END) else 0
+    return max((offset + len(member) for offset, member in _members(source, start)), default=start)

@@ -1,0 +1,173 @@
+"""What leaves the file: texts that must be forgotten, captures past their age, memory that is no longer of use."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlite_utils import Database
+
+from storage import archive as warc
+from storage import identity
+from storage.admission import note
+from storage.archive import Archive
+from storage.folding import printable
+from storage.model import What, to_text
+
+ENTRIES_KEPT = timedelta(days=400)  # old items come back (rules: case 81 wants a year at least)
+LINES_KEPT = timedelta(days=180)  # a line that stood in one article only is soon just text
+HANDED_OVER_KEPT = timedelta(days=30)
+
+
+def documents_of(db: Database, what: str | int) -> list[int]:
+    """All documents of the article that a URL or a number belongs to: its copies carry the same text."""
+    if isinstance(what, int):
+        inner = "SELECT article_id FROM documents WHERE id = :what OR article_id = :what"
+    else:
+        inner = "SELECT article_id FROM documents WHERE key = :what OR id = (SELECT document_id FROM fates WHERE key = :what)"
+        what = identity.key(printable(what))
+    return [row[0] for row in db.execute(f"SELECT id FROM documents WHERE article_id IN ({inner})", {"what": what})]  # noqa: S608
+
+
+def documents_from(db: Database, source: str) -> list[int]:
+    """All documents of a source. Copies that other sources carried stay, and one of them becomes the head."""
+    return [row[0] for row in db.execute("SELECT id FROM documents WHERE source = ?", [source])]
+
+
+def forget_documents(db: Database, documents: Iterable[int], now: datetime) -> list[int]:
+    """Erase texts, index, mentions and revisions; tombstones stay. Returns the captures that must go as well."""
+    captures: list[int] = []
+    for document in documents:
+        row = db.execute("SELECT id, article_id, is_head FROM documents WHERE id = ?", [document]).fetchone()
+        if row is None:
+            continue
+        captures += _captures_of(db, document)
+        db.execute(
+            "UPDATE fates SET fate = 'forgotten', reason = '', detail = '', at = ? WHERE document_id = ?",
+            [to_text(now), document],
+        )
+        db.execute("DELETE FROM documents WHERE id = ?", [document])
+        note(db, row["article_id"], What.FORGOTTEN, now, document_id=document)
+        if row["is_head"]:
+            _after_head(db, row["article_id"], now)
+    return captures
+
+
+def forget_url(db: Database, url: str, source: str, now: datetime) -> list[int]:
+    """Make a tombstone for a URL that has no text here, so that it is never read again; returns captures of its rejection."""
+    key = identity.key(printable(url))
+    captures = [
+        row[0]
+        for row in db.execute("SELECT capture_id FROM rejections WHERE key = ? AND capture_id IS NOT NULL", [key])
+    ]
+    db.execute("DELETE FROM rejections WHERE key = ?", [key])
+    for row in db.execute("DELETE FROM leads WHERE key = ? RETURNING poll_id", [key]).fetchall():
+        db.execute("UPDATE polls SET pending = pending - 1, refused = refused + 1 WHERE id = ?", [row[0]])
+    db.execute(
+        """
+        INSERT INTO fates (key, url, source, fate, at) VALUES (?, ?, ?, 'forgotten', ?)
+        ON CONFLICT (key) DO UPDATE SET fate = 'forgotten', reason = '', detail = '', at = excluded.at
+        """,
+        [key, identity.canonical(printable(url)), source, to_text(now)],
+    )
+    return captures
+
+
+def forget_rejections(db: Database, source: str) -> list[int]:
+    """Erase what is known of a source's rejected pages; their fates stay. Returns their captures."""
+    rows = db.execute("DELETE FROM rejections WHERE source = ? RETURNING capture_id", [source]).fetchall()
+    return [row[0] for row in rows if row[0] is not None]
+
+
+def _captures_of(db: Database, document: int) -> list[int]:
+    rows = db.execute(
+        """
+        SELECT capture_id FROM documents WHERE id = :id AND capture_id IS NOT NULL
+        UNION SELECT capture_id FROM revisions WHERE document_id = :id AND capture_id IS NOT NULL
+        UNION SELECT id FROM captures WHERE url IN (SELECT url FROM fates WHERE document_id = :id)
+        """,
+        {"id": document},
+    )
+    return [row[0] for row in rows]
+
+
+def _after_head(db: Database, article_id: int, now: datetime) -> None:
+    """The earliest copy that is left leads now; with none left the article is gone."""
+    heir = db.execute(
+        "SELECT id FROM documents WHERE article_id = ? ORDER BY coalesce(published_at, first_seen_at), id LIMIT 1",
+        [article_id],
+    ).fetchone()
+    if heir is None:
+        db.execute("DELETE FROM probable_copies WHERE article_id = :id OR of_article_id = :id", {"id": article_id})
+        db.execute(
+            "DELETE FROM host_lines WHERE first_in = :id OR second_in = :id OR third_in = :id", {"id": article_id}
+        )
+        return
+    db.execute("UPDATE documents SET is_head = 1, kind = NULL, score = NULL WHERE id = ?", [heir[0]])
+    db.execute("UPDATE fates SET fate = 'article', reason = '' WHERE document_id = ? AND fate = 'copy'", [heir[0]])
+    note(db, article_id, What.PROMOTED, now, document_id=heir[0], detail="the head was forgotten")
+
+
+def forget_captures(db: Database, archive: Archive | None, captures: Iterable[int]) -> list[str]:
+    """Take raw responses out of their files; returns the old files, which must be removed after the commit.
+
+    A record that another page's capture shares goes with it: its bytes are the text.
+    """
+    ids = json.dumps(list(captures))
+    places = db.execute(
+        "SELECT DISTINCT file, offset FROM captures WHERE id IN (SELECT value FROM json_each(?))", [ids]
+    ).fetchall()
+    by_file: dict[str, set[int]] = {}
+    for file, offset in places:
+        by_file.setdefault(file, set()).add(offset)
+    for file, offsets in by_file.items():
+        db.execute(
+            "DELETE FROM captures WHERE file = ? AND offset IN (SELECT value FROM json_each(?))",
+            [file, json.dumps(list(offsets))],
+        )
+        if archive is not None and archive.holds(file):
+            fresh, moved = archive.cut(file, offsets)
+            db.conn.executemany(
+                "UPDATE captures SET file = ?, offset = ? WHERE file = ? AND offset = ?",
+                [(fresh, new, file, old) for old, new in moved.items()],
+            )
+    return list(by_file)
+
+
+# Age and room
+
+
+def expire_captures(
+    db: Database, archive: Archive, now: datetime, *, kept: timedelta, rejected: timedelta, max_size: int, used: int
+) -> list[str]:
+    """Drop captures past their age, then the oldest of rejected pages while more than `max_size` bytes are used.
+
+    Returns the files, which must be removed after the commit.
+    """
+    files = archive.files()
+    old = warc.expired(files, now, kept=kept, rejected=rejected)
+    freed = sum(rest.size for rest in old)
+    more = warc.surplus([rest for rest in files if rest not in old], bytes_over=used - freed - max_size)
+    for rest in [*old, *more]:
+        db.execute("DELETE FROM rejections WHERE capture_id IN (SELECT id FROM captures WHERE file = ?)", [rest.file])
+        db.execute("DELETE FROM captures WHERE file = ?", [rest.file])
+    return [rest.file for rest in (*old, *more)]
+
+
+def orphans(db: Database, archive: Archive) -> list[str]:
+    """Capture files that nothing points to: what a crash between a commit and a removal, or before a commit, has left."""
+    return [
+        rest.file
+        for rest in archive.files()
+        if db.execute("SELECT 1 FROM captures WHERE file = ? LIMIT 1", [rest.file]).fetchone() is None
+    ]
+
+
+def expire_memory(db: Database, now: datetime, *, rejected: timedelta) -> None:
+    """Forget entries that feeds have not shown for long, lonely lines, rejections past their age, and answered requests."""
+    db.execute("DELETE FROM entries WHERE last_seen_at < ?", [to_text(now - ENTRIES_KEPT)])
+    db.execute(
+        "DELETE FROM host_lines WHERE second_in IS NULL AND NOT spared AND seen_at < ?", [to_text(now - LINES_KEPT)]
+    )
+    db.execute("DELETE FROM rejections WHERE at < ?", [to_text(now - rejected)])
+    db.execute("DELETE FROM requests WHERE ended_at < ?", [to_text(now - HANDED_OVER_KEPT)])
+    db.execute("DELETE FROM host_waits WHERE until < ?", [to_text(now)])

@@ -1,0 +1,399 @@
+"""The store: one file, its lock, its captures, and every transaction.
+
+    with Store.open(path, captures=folder) as store:      # the one writer
+        store.land(landings)
+    with Store.read(path) as store:                       # anybody else
+        store.article(12)
+
+A store belongs to one thread at a time. What is written is decided in `visits`, `landing`, `admission` and `forgetting`; here it is
+put into transactions, and SQLite's faults into our words. Methods that write raise StoreBusy, StoreFull or StoreUnusable and
+leave nothing half done; after StoreFull the same call succeeds once there is room.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlite_utils import Database
+
+from storage import connection, forgetting, landing, reading, schema, visits
+from storage.archive import Archive
+from storage.connection import WriterLock
+from storage.errors import StoreError
+from storage.model import (
+    Article, Capture, Change, Copy, Document, Landed, Landing, Page, PendingLead, Poll, Polled, Request, Revision, SourceState, utc_now,
+)  # fmt: skip
+
+
+class Store:
+    """Everything that was found, in one SQLite file."""
+
+    def __init__(
+        self, db: Database, path: Path, *, archive: Archive | None = None, lock: WriterLock | None = None
+    ) -> None:
+        self.db = db
+        self.path = path
+        self.archive = archive
+        self._lock = lock
+
+    # Opening and closing
+
+    @classmethod
+    def open(cls, path: str | Path, *, captures: str | Path | None = None) -> Self:
+        """The writer: takes the lock and brings the file to today's form, making it where there is none.
+
+        `captures` is the folder of raw pages; None keeps none. Raises StoreBusy, StoreUnusable, StoreTooNew.
+        """
+        path = Path(path)
+        lock = WriterLock(path)
+        lock.take()
+        try:
+            return cls._opened(path, lock, Path(captures) if captures is not None else None)
+        except BaseException:
+            lock.drop()
+            raise
+
+    @classmethod
+    def _opened(cls, path: Path, lock: WriterLock, captures: Path | None) -> Self:
+        db = connection.connect(path)
+        try:
+            store = cls(db, path, archive=_archive(db, captures), lock=lock)
+            with connection.faults(path):
+                schema.migrate(db)
+            store._take_over()
+        except BaseException:
+            db.close()
+            raise
+        return store
+
+    @classmethod
+    def read(cls, path: str | Path, *, captures: str | Path | None = None) -> Self:
+        """A reader: no lock, nothing can be written. Raises StoreMissing, StoreUnusable, StoreTooNew, or StoreError for an older form."""
+        path = Path(path)
+        db = connection.connect_reader(path)
+        try:
+            with connection.faults(path):
+                schema.require_current(db)
+        except BaseException:
+            db.close()
+            raise
+        return cls(db, path, archive=Archive(Path(captures)) if captures is not None else None)
+
+    def close(self) -> None:
+        """Close the file and give the lock back; a second time does nothing."""
+        if self._lock is not None:
+            # Best effort: statistics for the planner, and a short WAL for whoever opens next.
+            with suppress(sqlite3.Error):
+                self.db.execute("PRAGMA optimize")
+                self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.db.close()
+        if self._lock is not None:
+            self._lock.drop()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self._lock is None:
+            raise StoreError(f"{self.path} was opened for reading only; open it for writing to change it.")
+        with connection.faults(self.path), connection.transaction(self.db):
+            yield
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with connection.faults(self.path):
+            yield
+
+    def _take_over(self) -> None:
+        """What the last holder of the lock left: its leases, its requests, files that nothing points to."""
+        with self._writing():
+            visits.release_all(self.db)
+            visits.fail_orphans(self.db, utc_now())
+            files = forgetting.orphans(self.db, self.archive) if self.archive else []
+        self._remove(files)
+
+    # Sources and visits
+
+    def sync_sources(self, rows: Iterable[SourceState]) -> None:
+        """Take over what the configuration says; what happened to a source stays. Sources that are gone from it are switched off."""
+        with self._writing():
+            visits.sync_sources(self.db, rows)
+
+    def source(self, id: str) -> SourceState | None:  # noqa: A002 - the model's word
+        """One source and its state."""
+        with self._reading():
+            return visits.source(self.db, id)
+
+    def sources(self) -> list[SourceState]:
+        """Every source that was ever configured, by id; those that are gone from the configuration are not enabled."""
+        with self._reading():
+            return visits.sources(self.db)
+
+    def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[SourceState]:
+        """Sources that are due and nobody holds, the longest due first; held until the lease ends or the poll lands."""
+        if not self.db.execute(visits.ANY_DUE, [visits.stamp(now)] * 2).fetchone()[0]:
+            return []
+        with self._writing():
+            return visits.claim_due(self.db, now, limit=limit, lease=lease)
+
+    def claim(self, ids: Iterable[str], now: datetime, lease: timedelta) -> list[SourceState]:
+        """Those of the named sources that nobody holds, due or not, in the order given."""
+        with self._writing():
+            return visits.claim(self.db, ids, now, lease)
+
+    def release(self, id: str) -> None:  # noqa: A002 - the model's word
+        """Give a claimed source back without a poll."""
+        with self._writing():
+            visits.release(self.db, id)
+
+    def land_poll(self, poll: Poll) -> Polled:
+        """One transaction: new leads, guid memory, validators, the poll's row, the source's state; its lease ends."""
+        with self._writing():
+            return visits.land_poll(self.db, poll)
+
+    def pending(
+        self, *, source: str | None = None, limit: int = 100, now: datetime | None = None, skip: Collection[int] = ()
+    ) -> list[PendingLead]:
+        """Leads that may be tried now, the longest waiting first; `skip` names those that are in flight."""
+        with self._reading():
+            return visits.pending(self.db, now or utc_now(), source=source, limit=limit, skip=skip)
+
+    def wait_for_host(self, host: str, until: datetime, reason: str = "") -> None:
+        """A server asked for patience: nothing should be asked of this host before `until`."""
+        with self._writing():
+            visits.wait_for_host(self.db, host, until, reason)
+
+    def host_waits(self, now: datetime) -> dict[str, datetime]:
+        """Hosts that asked for patience, and until when."""
+        with self._reading():
+            return visits.host_waits(self.db, now)
+
+    def beat(self, now: datetime) -> None:
+        """The service is alive; a gap since the last beat is recorded in `blind`."""
+        with self._writing():
+            visits.beat(self.db, now)
+
+    # Landing
+
+    def land(self, landings: Sequence[Landing], *, now: datetime | None = None) -> list[Landed]:
+        """One transaction for the batch, one result for each landing in its order; a faulty one fails alone."""
+        with self._writing():
+            return landing.land(self.db, self.archive, landings, now or utc_now())
+
+    def admit(self, document: Document, *, now: datetime | None = None, capture_id: int | None = None) -> Landed:
+        """Store one document that comes from nowhere on the web: as article, copy, revision or unchanged."""
+        with self._writing():
+            return landing.land_document(self.db, document, now or utc_now(), capture_id=capture_id)
+
+    def furniture(self, host: str) -> frozenset[int]:
+        """Line hashes that stood in three or more distinct articles of a host (without `www.`)."""
+        with self._reading():
+            return landing.furniture(self.db, host)
+
+    def spare(self, host: str, line: int) -> None:
+        """The way back: this line is text on this host, whatever was learned or will be."""
+        with self._writing():
+            landing.spare(self.db, host, line, utc_now())
+
+    def sync_places(self, rows: Iterable[Mapping[str, object]]) -> None:
+        """Make `places` equal to the gazetteer: rows with code, kind, name, province_code, lat, lon."""
+        with self._writing():
+            self.db.execute("DELETE FROM places")
+            self.db.conn.executemany(
+                "INSERT INTO places VALUES (:code, :kind, :name, :province_code, :lat, :lon)", rows
+            )
+
+    # Reading
+
+    def article(self, number: int) -> Article | None:
+        """The article of that number, or the one to which the document of that number belongs."""
+        with self._reading():
+            return reading.article(self.db, number)
+
+    def copies(self, article_id: int) -> list[Copy]:
+        """Other places that carried an article, in the order in which they were seen."""
+        with self._reading():
+            return reading.copies(self.db, article_id)
+
+    def probable(self, article_id: int) -> list[tuple[int, float]]:
+        """Articles that may be versions of this one, the likeliest first: number and score."""
+        with self._reading():
+            return reading.probable(self.db, article_id)
+
+    def history(self, document_id: int) -> list[Revision]:
+        """The former states of a document, the first one first."""
+        with self._reading():
+            return reading.history(self.db, document_id)
+
+    def capture(self, number: int) -> Capture | None:
+        """Where a raw response rests."""
+        with self._reading():
+            return reading.capture(self.db, number)
+
+    def raw(self, capture_id: int) -> Page | None:
+        """A raw response as it came; None where it was not kept, has expired or does not fit its digest."""
+        found = self.capture(capture_id)
+        return self.archive.read(found.file, found.offset, digest=found.digest) if found and self.archive else None
+
+    def fate(self, url: str) -> dict[str, Any] | None:
+        """What became of a URL: a row of `fates`; None where it is pending or was never seen."""
+        with self._reading():
+            return reading.fate(self.db, url)
+
+    def explain(self, what: str | int) -> dict[str, Any]:
+        """Everything that is known of a URL, or of the article or document of a number, and why; see `reading.explain`."""
+        with self._reading():
+            return reading.explain(self.db, what)
+
+    def changes(self, since: int = 0, limit: int = 1000) -> list[Change]:
+        """The log after a cursor, in order; 0 is its start."""
+        with self._reading():
+            return reading.changes(self.db, since, limit)
+
+    def counts(self) -> dict[str, Any]:
+        """How much of everything there is, with `bytes` of database and captures; see `reading.counts`."""
+        with self._reading():
+            return reading.counts(self.db) | {"bytes": self.sizes()}
+
+    def source_counts(self) -> list[dict[str, Any]]:
+        """One row for each source in use: its state, its last article, what its polls of the last week brought."""
+        with self._reading():
+            return reading.source_counts(self.db)
+
+    def unbalanced_polls(self) -> list[dict[str, Any]]:
+        """Polls whose columns do not add up to what they found: there must be none."""
+        with self._reading():
+            return reading.unbalanced_polls(self.db)
+
+    def faults(self) -> list[str]:
+        """What SQLite's checks and ours say against the file; empty when it is sound. Reads all of it."""
+        with self._reading():
+            return reading.faults(self.db)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes on disk: `database` with its WAL, `kept` and `rejected` captures, and `total`."""
+        beside = [self.path, self.path.with_name(self.path.name + "-wal")]
+        sizes = {"database": sum(file.stat().st_size for file in beside if file.exists()), "kept": 0, "rejected": 0}
+        for rest in self.archive.files() if self.archive else ():
+            sizes[rest.kind] += rest.size
+        return sizes | {"total": sum(sizes.values())}
+
+    # Forgetting, expiry, backup
+
+    def forget(self, what: str | int, *, now: datetime | None = None) -> list[int]:
+        """Erase the article of a URL or number with all its copies, revisions, index entries and captures; returns the documents' numbers.
+
+        Tombstones stay, so that none of its URLs is read again. A URL without a text gets a tombstone as well.
+        """
+        at = now or utc_now()
+        with self._writing():
+            documents = forgetting.documents_of(self.db, what)
+            captures = forgetting.forget_documents(self.db, documents, at)
+            if isinstance(what, str):
+                captures += forgetting.forget_url(self.db, what, "", at)
+            files = forgetting.forget_captures(self.db, self.archive, captures)
+        self._erased(files)
+        return documents
+
+    def forget_source(self, source: str, *, now: datetime | None = None) -> list[int]:
+        """Erase every document of a source; copies that others carried stay, and one of them leads its article."""
+        with self._writing():
+            documents = forgetting.documents_from(self.db, source)
+            captures = forgetting.forget_documents(self.db, documents, now or utc_now())
+            captures += forgetting.forget_rejections(self.db, source)
+            files = forgetting.forget_captures(self.db, self.archive, captures)
+        self._erased(files)
+        return documents
+
+    def _erased(self, files: Iterable[str]) -> None:
+        """Nothing of it may be left in free pages, in the index or in the WAL."""
+        self._remove(files)
+        with connection.faults(self.path):
+            self.db.execute("INSERT INTO fts (fts) VALUES ('optimize')")
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def expire(self, now: datetime, *, keep_captures: timedelta, keep_rejected: timedelta, max_size: int) -> int:
+        """Drop what is past its age, then the oldest captures of rejected pages until `max_size` bytes hold all; returns bytes freed."""
+        before = self.sizes()["total"]
+        with self._writing():
+            forgetting.expire_memory(self.db, now, rejected=keep_rejected)
+            files = forgetting.expire_captures(
+                self.db, self.archive, now, kept=keep_captures, rejected=keep_rejected, max_size=max_size, used=before
+            ) if self.archive else []  # fmt: skip
+        self._remove(files)
+        return max(before - self.sizes()["total"], 0)
+
+    def _remove(self, files: Iterable[str]) -> None:
+        for file in files:
+            assert self.archive is not None
+            self.archive.remove(file)
+
+    def checkpoint(self) -> None:
+        """Move the WAL into the file and let the planner look at its statistics; a housekeeping job."""
+        with connection.faults(self.path):
+            self.db.execute("PRAGMA optimize")
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def backup(self, target: str | Path) -> None:
+        """A consistent copy of the file while it is written to, mode 0600; captures are plain files and not part of it."""
+        with connection.faults(Path(target)):
+            connection.copy(self.db, Path(target))
+
+    # Work handed over
+
+    def take_request(self, now: datetime) -> Request | None:
+        """The oldest request that waits, marked as running."""
+        if not self.db.execute("SELECT EXISTS (SELECT 1 FROM requests WHERE status = 'waiting')").fetchone()[0]:
+            return None
+        with self._writing():
+            return visits.take_request(self.db, now)
+
+    def note_progress(self, id: int, progress: Mapping[str, object]) -> None:  # noqa: A002 - the model's word
+        """What the follower of a request is shown while it runs."""
+        with self._writing():
+            visits.note_progress(self.db, id, progress)
+
+    def finish_request(self, id: int, result: Mapping[str, object], *, now: datetime, failed: bool = False) -> None:  # noqa: A002
+        """Close a request with its result."""
+        with self._writing():
+            visits.finish_request(self.db, id, result, now, failed=failed)
+
+    def request(self, id: int) -> Request | None:  # noqa: A002 - the model's word
+        """A request as it stands; anybody may follow one."""
+        with self._reading():
+            return visits.request(self.db, id)
+
+
+def submit(path: str | Path, kind: str, arguments: Mapping[str, object]) -> int:
+    """Hand work to the process that holds the lock, in one short transaction; returns the id to follow with `Store.request`."""
+    path = Path(path)
+    Store.read(path).close()
+    db = connection.connect(path)
+    try:
+        with connection.faults(path), connection.transaction(db):
+            return visits.submit(db, kind, arguments, utc_now())
+    finally:
+        db.close()
+
+
+def _archive(db: Database, folder: Path | None) -> Archive | None:
+    if folder is None:
+        return None
+
+    def sound(file: str) -> int:
+        return int(
+            db.execute("SELECT coalesce(max(offset + length), 0) FROM captures WHERE file = ?", [file]).fetchone()[0]
+        )
+
+    return Archive(folder, sound=sound)

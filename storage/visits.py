@@ -1,0 +1,513 @@
+"""Visits to sources: claims, polls, leads, what feeds said before, work handed over, periods without sight.
+
+Functions over an open `Database`; `Store` opens the transaction around those that write.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from storage import identity
+from storage.folding import fold, printable
+from storage.model import Lead, PendingLead, Poll, Polled, Request, SourceState, Validators, from_text, to_text
+
+# The last sight of an old entry is written only so often: thirty rows for each poll would be most of all writing.
+_SEEN_EVERY = timedelta(days=30)
+_LONGEST_GUID = 300  # characters; a longer one is kept as its digest
+_ROLLED_UP = ("not_modified", "unchanged")
+_OUT_OF_SIGHT = timedelta(minutes=10)  # two beats further apart than this: the service was down
+
+_TIMES = (
+    "next_check_at", "last_poll_at", "last_success_at", "last_new_at", "newest_at",
+    "first_failure_at", "validators_since", "moved_since",
+)  # fmt: skip
+_PLAIN = (
+    "id", "name", "kind", "url", "owner", "interval", "failures", "last_error", "body_hash", "empty_in_a_row", "moved_to", "moved_times",
+)  # fmt: skip
+
+
+def moment(text: str | None) -> datetime | None:
+    """A stored time, or None."""
+    return None if text is None else from_text(text)
+
+
+def stamp(at: datetime | None) -> str | None:
+    """A time as it is stored, or None."""
+    return None if at is None else to_text(at)
+
+
+def clean(text: str | None) -> str | None:
+    """A stranger's text without what a file or a terminal cannot take."""
+    return None if text is None else printable(text)
+
+
+# Sources
+
+
+def sync_sources(db: Database, rows: Iterable[SourceState]) -> None:
+    """Take over what the configuration says; what happened to a source stays. Sources that are gone from it are switched off."""
+    declared = list(rows)
+    for source in declared:
+        # Another address, or another way to read it, makes old validators worthless (rules: case 9).
+        db.execute(
+            """
+            INSERT INTO sources (id, name, kind, url, owner, enabled) VALUES (:id, :name, :kind, :url, :owner, :enabled)
+            ON CONFLICT (id) DO UPDATE SET
+                etag = iif(url = :url AND kind = :kind, etag, NULL),
+                last_modified = iif(url = :url AND kind = :kind, last_modified, NULL),
+                body_hash = iif(url = :url AND kind = :kind, body_hash, NULL),
+                next_check_at = iif(url = :url AND kind = :kind, next_check_at, NULL),
+                moved_to = iif(url = :url, moved_to, NULL), moved_times = iif(url = :url, moved_times, 0),
+                muted = iif(url = :url, muted, 0),
+                name = :name, kind = :kind, url = :url, owner = :owner, enabled = :enabled
+            """,
+            {n: getattr(source, n) for n in ("id", "name", "kind", "url", "owner")} | {"enabled": int(source.enabled)},
+        )
+    names = json.dumps([source.id for source in declared])
+    db.execute("UPDATE sources SET enabled = 0 WHERE id NOT IN (SELECT value FROM json_each(?))", [names])
+
+
+def source(db: Database, id: str) -> SourceState | None:  # noqa: A002 - the model's word
+    """One source and its state."""
+    row = db.execute("SELECT * FROM sources WHERE id = ?", [id]).fetchone()
+    return None if row is None else _state(row)
+
+
+def sources(db: Database) -> list[SourceState]:
+    """Every source that was ever configured, by id."""
+    return [_state(row) for row in db.execute("SELECT * FROM sources ORDER BY id")]
+
+
+# Asked each second, mostly in vain: without a transaction.
+ANY_DUE = """
+SELECT EXISTS (SELECT 1 FROM sources WHERE enabled AND (next_check_at IS NULL OR next_check_at <= ?)
+AND (lease_until IS NULL OR lease_until <= ?))
+"""
+
+
+def claim_due(db: Database, now: datetime, *, limit: int, lease: timedelta) -> list[SourceState]:
+    """Sources that are due and nobody holds, the longest due first; held until the lease ends or the poll lands."""
+    at = to_text(now)
+    due = db.execute(
+        """
+        SELECT id FROM sources WHERE enabled AND (next_check_at IS NULL OR next_check_at <= :now)
+        AND (lease_until IS NULL OR lease_until <= :now) ORDER BY next_check_at LIMIT :limit
+        """,
+        {"now": at, "limit": limit},
+    )
+    return claim(db, [row[0] for row in due], now, lease)
+
+
+def claim(db: Database, ids: Iterable[str], now: datetime, lease: timedelta) -> list[SourceState]:
+    """Those of the named sources that nobody holds, due or not, in the order given; held as by `claim_due`."""
+    held = []
+    for id_ in ids:
+        row = db.execute(
+            """
+            UPDATE sources SET lease_until = :until WHERE id = :id AND (lease_until IS NULL OR lease_until <= :now) RETURNING *
+            """,
+            {"id": id_, "now": to_text(now), "until": to_text(now + lease)},
+        ).fetchone()
+        if row is not None:
+            held.append(_state(row))
+    return held
+
+
+def release(db: Database, id: str) -> None:  # noqa: A002 - the model's word
+    """Give a claimed source back without a poll."""
+    db.execute("UPDATE sources SET lease_until = NULL WHERE id = ?", [id])
+
+
+def release_all(db: Database) -> None:
+    """A lease dies with the lock of its holder: whoever has the lock now holds none yet."""
+    db.execute("UPDATE sources SET lease_until = NULL WHERE lease_until IS NOT NULL")
+
+
+def _state(row: Mapping[str, Any]) -> SourceState:
+    values: dict[str, Any] = {name: row[name] for name in _PLAIN} | {name: moment(row[name]) for name in _TIMES}
+    return SourceState(
+        **values,
+        enabled=bool(row["enabled"]),
+        muted=bool(row["muted"]),
+        validators=Validators(etag=row["etag"], last_modified=row["last_modified"]),
+    )
+
+
+# Polls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """One distinct thing that a poll showed."""
+
+    key: str
+    lead: Lead
+    guid: str | None
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Met:
+    """What the store knew of the things in a poll before it."""
+
+    fates: frozenset[str]  # keys with a fate
+    waiting: frozenset[str]  # keys of pending leads and of their aliases
+    entries: Mapping[str, tuple[str, str, str]]  # guid -> key, title, last_seen_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sorted:
+    """A poll's things by what is to be done with them."""
+
+    fresh: tuple[_Shown, ...]
+    renamed: tuple[tuple[_Shown, str], ...]  # an entry under another URL, and the key that it had
+    noted: tuple[_Shown, ...]  # whose entry is to be written
+
+
+def land_poll(db: Database, poll: Poll) -> Polled:
+    """Leads, guid memory, validators, the poll's row and the source's state."""
+    shown = _distinct(poll.leads)
+    order = sort(shown, _met(db, poll.source, shown), seen_before=to_text(poll.ended_at - _SEEN_EVERY))
+    poll_id = _write_poll(db, poll, found=len(shown), fresh=len(order.fresh))
+    fresh = tuple(_add_lead(db, item, poll_id, poll.ended_at) for item in order.fresh)
+    for item, old in order.renamed:
+        _add_alias(db, item, old, to_text(poll.ended_at))
+    _remember(db, poll, order.noted)
+    _write_state(db, poll, any_fresh=bool(fresh))
+    return Polled(poll_id=poll_id, found=len(shown), known=len(shown) - len(fresh), fresh=fresh)
+
+
+def sort(shown: Sequence[_Shown], met: _Met, *, seen_before: str) -> _Sorted:
+    """Decide what of a poll is new (rules/feed-polling: cases 71 to 76 and 81).
+
+    The URL decides. A guid that is known under another URL is the same entry if its title is the same too, and a new one if not.
+    """
+    fresh: list[_Shown] = []
+    renamed: list[tuple[_Shown, str]] = []
+    noted: list[_Shown] = []
+    known = met.fates | met.waiting
+    for item in shown:
+        old = met.entries.get(item.guid) if item.guid else None
+        if item.key in known:
+            if old is None or (old[0] == item.key and old[2] < seen_before):
+                noted.append(item)
+        elif old is not None and old[0] in known and old[1] == item.title != "":
+            renamed.append((item, old[0]))
+        else:
+            fresh.append(item)
+            noted.append(item)
+    return _Sorted(fresh=tuple(fresh), renamed=tuple(renamed), noted=tuple(item for item in noted if item.guid))
+
+
+def _distinct(leads: Iterable[Lead]) -> list[_Shown]:
+    """One for each URL. A guid that stands at several URLs of one document names none of them alone (case 73)."""
+    by_key: dict[str, Lead] = {}
+    for lead in leads:
+        by_key.setdefault(identity.key(printable(lead.url)), lead)
+    uses: dict[str, int] = {}
+    for lead in by_key.values():
+        if lead.guid:
+            uses[lead.guid] = uses.get(lead.guid, 0) + 1
+    return [
+        _Shown(
+            key=key,
+            lead=lead,
+            guid=_guid(lead.guid, key if lead.guid and uses[lead.guid] > 1 else ""),
+            title=fold(lead.title or "")[:200],
+        )
+        for key, lead in by_key.items()
+    ]
+
+
+def _guid(guid: str | None, suffix: str) -> str | None:
+    if not guid:
+        return None
+    whole = printable(guid) + (f" | {suffix}" if suffix else "")
+    return (
+        whole
+        if len(whole) <= _LONGEST_GUID
+        else "blake2b:" + hashlib.blake2b(whole.encode(), digest_size=20).hexdigest()
+    )
+
+
+def _met(db: Database, source: str, shown: Sequence[_Shown]) -> _Met:
+    guids = json.dumps([item.guid for item in shown if item.guid])
+    rows = db.execute(
+        "SELECT guid, entries.key, title, last_seen_at FROM json_each(?) AS j JOIN entries ON entries.source = ? AND entries.guid = j.value",
+        [guids, source],
+    )
+    entries = {row[0]: (row[1], row[2], row[3]) for row in rows}
+    keys = json.dumps([item.key for item in shown] + [entry[0] for entry in entries.values()])
+    fates = db.execute("SELECT fates.key FROM json_each(?) AS j JOIN fates ON fates.key = j.value", [keys])
+    waiting = db.execute(
+        """
+        SELECT leads.key FROM json_each(:keys) AS j JOIN leads ON leads.key = j.value
+        UNION ALL SELECT aliases.key FROM json_each(:keys) AS j JOIN aliases ON aliases.key = j.value
+        """,
+        {"keys": keys},
+    )
+    return _Met(fates=frozenset(row[0] for row in fates), waiting=frozenset(row[0] for row in waiting), entries=entries)
+
+
+def _write_poll(db: Database, poll: Poll, *, found: int, fresh: int) -> int:
+    if poll.status in _ROLLED_UP and not found and not poll.manual and not poll.error:
+        row = db.execute(
+            """
+            UPDATE polls SET ended_at = :ended, visits = visits + 1, bytes = bytes + :bytes
+            WHERE id = (SELECT max(id) FROM polls WHERE source = :source) AND status = :status AND NOT manual AND found = 0
+            RETURNING id
+            """,
+            {"ended": to_text(poll.ended_at), "bytes": poll.bytes, "source": poll.source, "status": poll.status},
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
+    cursor = db.execute(
+        """
+        INSERT INTO polls (source, started_at, ended_at, status, http_status, found, known, pending, bytes, error, warnings, manual)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        [
+            poll.source, to_text(poll.started_at), to_text(poll.ended_at), poll.status, poll.http_status, found, found - fresh, fresh,
+            poll.bytes, clean(poll.error), json.dumps([printable(w) for w in poll.warnings], ensure_ascii=False), int(poll.manual),
+        ],
+    )  # fmt: skip
+    return int(cursor.lastrowid or 0)
+
+
+def _remember(db: Database, poll: Poll, noted: Iterable[_Shown]) -> None:
+    at = to_text(poll.ended_at)
+    db.conn.executemany(
+        """
+        INSERT INTO entries (source, guid, key, title, first_seen_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (source, guid) DO UPDATE SET key = excluded.key, title = excluded.title, last_seen_at = excluded.last_seen_at
+        """,
+        [(poll.source, item.guid, item.key, item.title, at, at) for item in noted],
+    )
+
+
+def _write_state(db: Database, poll: Poll, *, any_fresh: bool) -> None:
+    good = poll.status != "error"
+    values = {
+        "id": poll.source, "at": to_text(poll.ended_at), "good": int(good), "fresh": int(any_fresh), "newest": stamp(poll.newest_at),
+        "next": stamp(poll.next_check_at), "interval": poll.interval, "failures": poll.failures, "error": clean(poll.error),
+        "muted": int(poll.muted), "given": int(poll.validators is not None), "hash": poll.body_hash,
+        "etag": clean(poll.validators.etag) if poll.validators else None,
+        "modified": clean(poll.validators.last_modified) if poll.validators else None,
+        "unmodified": int(poll.status == "not_modified"), "empty": int(poll.status == "empty"), "ok": int(poll.status == "ok"),
+        "moved": clean(poll.moved_to),
+    }  # fmt: skip
+    db.execute(
+        "INSERT INTO sources (id, name, kind, url, enabled) VALUES (?, ?, 'feed', '', 0) ON CONFLICT DO NOTHING",
+        [poll.source] * 2,
+    )
+    db.execute(_STATE, values)
+    _note_blindness(db, poll.source, poll.ended_at, failing=not good, reason=clean(poll.error) or "error")
+
+
+_STATE = """
+UPDATE sources SET
+    last_poll_at = :at, next_check_at = :next, interval = coalesce(:interval, interval), lease_until = NULL,
+    failures = :failures, muted = :muted, last_error = iif(:good, NULL, :error),
+    last_success_at = iif(:good, :at, last_success_at),
+    first_failure_at = iif(:good, NULL, coalesce(first_failure_at, :at)),
+    last_new_at = iif(:fresh, :at, last_new_at),
+    newest_at = nullif(max(coalesce(newest_at, ''), coalesce(:newest, '')), ''),
+    etag = iif(:given, :etag, etag), last_modified = iif(:given, :modified, last_modified),
+    body_hash = coalesce(:hash, body_hash),
+    validators_since = CASE WHEN :unmodified THEN coalesce(validators_since, :at) WHEN :good THEN NULL ELSE validators_since END,
+    empty_in_a_row = CASE WHEN :empty THEN empty_in_a_row + 1 WHEN :ok THEN 0 ELSE empty_in_a_row END,
+    moved_since = CASE WHEN :moved IS NOT NULL AND moved_to IS NOT :moved THEN :at WHEN :moved IS NULL AND :good THEN NULL ELSE moved_since END,
+    moved_times = CASE WHEN :moved IS NOT NULL AND moved_to IS NOT :moved THEN 1 WHEN :moved IS NOT NULL THEN moved_times + 1
+        WHEN :good THEN 0 ELSE moved_times END,
+    moved_to = CASE WHEN :moved IS NOT NULL THEN :moved WHEN :good THEN NULL ELSE moved_to END
+WHERE id = :id
+"""
+
+
+# Leads
+
+_LEAD = (
+    "source", "title", "published_raw", "language", "summary", "body", "guid", "origin", "via",
+)  # fmt: skip
+
+
+def add_lead(
+    db: Database, lead: Lead, now: datetime, *, next_attempt_at: datetime | None = None, attempts: int = 0
+) -> PendingLead:
+    """A lead that no poll showed."""
+    item = _Shown(key=identity.key(printable(lead.url)), lead=lead, guid=None, title="")
+    return _add_lead(db, item, None, next_attempt_at or now, attempts)
+
+
+def _add_lead(db: Database, item: _Shown, poll_id: int | None, due: datetime, attempts: int = 0) -> PendingLead:
+    lead, asked = item.lead, printable(item.lead.url)
+    cursor = db.execute(
+        """
+        INSERT INTO leads (key, url, asked_url, source, title, published_raw, language, summary, body, guid, origin, via,
+            published_at, authors, backfill, found_at, next_attempt_at, attempts, poll_id)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        [
+            item.key, identity.canonical(asked), asked, *(clean(getattr(lead, name)) for name in _LEAD),
+            stamp(lead.published_at), json.dumps([printable(a) for a in lead.authors], ensure_ascii=False), int(lead.backfill),
+            to_text(lead.found_at), to_text(due), attempts, poll_id,
+        ],
+    )  # fmt: skip
+    return PendingLead(id=int(cursor.lastrowid or 0), lead=lead, attempts=attempts, poll_id=poll_id)
+
+
+def _add_alias(db: Database, item: _Shown, old: str, at: str) -> None:
+    """A second URL of an entry gets the first one's fate, now or when that has one."""
+    url = identity.canonical(printable(item.lead.url))
+    db.execute(
+        """
+        INSERT INTO fates (key, url, source, fate, reason, detail, document_id, at)
+        SELECT ?, ?, source, fate, reason, 'the same entry as ' || url, document_id, ? FROM fates WHERE key = ? ON CONFLICT DO NOTHING
+        """,
+        [item.key, url, at, old],
+    )
+    db.execute(
+        "INSERT INTO aliases (key, url, lead_id) SELECT ?, ?, id FROM leads WHERE key = ? ON CONFLICT DO NOTHING",
+        [item.key, url, old],
+    )
+
+
+def pending(db: Database, now: datetime, *, source: str | None, limit: int, skip: Collection[int]) -> list[PendingLead]:
+    """Leads that may be tried now, the longest waiting first; `skip` names those that are in flight."""
+    rows = db.execute(
+        f"""
+        SELECT * FROM leads WHERE next_attempt_at <= :now {"AND source = :source" if source else ""}
+        ORDER BY next_attempt_at, id LIMIT :limit
+        """,  # noqa: S608 - two fixed texts
+        {"now": to_text(now), "source": source, "limit": limit + len(skip)},
+    )
+    return [_pending(row) for row in rows if row["id"] not in skip][:limit]
+
+
+def _pending(row: Mapping[str, Any]) -> PendingLead:
+    lead = Lead(
+        url=row["asked_url"],
+        **{name: row[name] for name in _LEAD},
+        published_at=moment(row["published_at"]),
+        authors=tuple(json.loads(row["authors"])),
+        backfill=bool(row["backfill"]),
+        found_at=from_text(row["found_at"]),
+    )
+    return PendingLead(id=row["id"], lead=lead, attempts=row["attempts"], poll_id=row["poll_id"])
+
+
+# What stands in the way, and what could not be seen
+
+
+def wait_for_host(db: Database, host: str, until: datetime, reason: str) -> None:
+    """A server asked for patience: nothing is asked of this host before `until`."""
+    db.execute(
+        "INSERT INTO host_waits VALUES (?, ?, ?) ON CONFLICT (host) DO UPDATE SET until = max(until, excluded.until), reason = excluded.reason",
+        [host, to_text(until), printable(reason)],
+    )
+
+
+def host_waits(db: Database, now: datetime) -> dict[str, datetime]:
+    """Hosts that asked for patience, and until when."""
+    return {
+        row[0]: from_text(row[1])
+        for row in db.execute("SELECT host, until FROM host_waits WHERE until > ?", [to_text(now)])
+    }
+
+
+def beat(db: Database, now: datetime) -> None:
+    """The service is alive. A gap since the last beat is recorded as a period without sight."""
+    row = db.execute("SELECT value FROM meta WHERE name = 'alive_at'").fetchone()
+    if row is not None and from_text(row[0]) < now - _OUT_OF_SIGHT:
+        db.execute(
+            "INSERT INTO blind (source, from_at, to_at, reason) VALUES (NULL, ?, ?, 'service down')",
+            [row[0], to_text(now)],
+        )
+    set_meta(db, "alive_at", to_text(now))
+
+
+def set_meta(db: Database, name: str, value: str) -> None:
+    """Write one fact about the file itself."""
+    db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", [name, value])
+
+
+def _note_blindness(db: Database, source: str, at: datetime, *, failing: bool, reason: str) -> None:
+    if failing:
+        db.execute(
+            """
+            INSERT INTO blind (source, from_at, reason)
+            SELECT id, coalesce(last_success_at, :at), :reason FROM sources
+            WHERE id = :source AND NOT EXISTS (SELECT 1 FROM blind WHERE source = :source AND to_at IS NULL)
+            """,
+            {"source": source, "at": to_text(at), "reason": reason},
+        )
+    else:
+        db.execute("UPDATE blind SET to_at = ? WHERE source = ? AND to_at IS NULL", [to_text(at), source])
+
+
+# Work handed over
+
+
+def submit(db: Database, kind: str, arguments: Mapping[str, object], now: datetime) -> int:
+    """Ask the service for work; returns the id to follow."""
+    cursor = db.execute(
+        "INSERT INTO requests (kind, arguments, requested_at) VALUES (?, ?, ?)",
+        [kind, json.dumps(arguments), to_text(now)],
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def take_request(db: Database, now: datetime) -> Request | None:
+    """The oldest request that waits, marked as running."""
+    row = db.execute(
+        """
+        UPDATE requests SET status = 'running', started_at = ?
+        WHERE id = (SELECT min(id) FROM requests WHERE status = 'waiting') RETURNING *
+        """,
+        [to_text(now)],
+    ).fetchone()
+    return None if row is None else _request(row)
+
+
+def note_progress(db: Database, id: int, progress: Mapping[str, object]) -> None:  # noqa: A002 - the model's word
+    """What the follower of a request is shown while it runs."""
+    db.execute("UPDATE requests SET progress = ? WHERE id = ?", [json.dumps(progress), id])
+
+
+def finish_request(db: Database, id: int, result: Mapping[str, object], now: datetime, *, failed: bool) -> None:  # noqa: A002
+    """Close a request with its result."""
+    db.execute(
+        "UPDATE requests SET status = ?, ended_at = ?, result = ? WHERE id = ?",
+        ["failed" if failed else "done", to_text(now), json.dumps(result), id],
+    )
+
+
+def fail_orphans(db: Database, now: datetime) -> None:
+    """Requests whose worker is gone will not be answered by it."""
+    db.execute(
+        "UPDATE requests SET status = 'failed', ended_at = ?, result = ? WHERE status = 'running'",
+        [to_text(now), json.dumps({"error": "the service ended before it was done"})],
+    )
+
+
+def request(db: Database, id: int) -> Request | None:  # noqa: A002 - the model's word
+    """A request as it stands."""
+    row = db.execute("SELECT * FROM requests WHERE id = ?", [id]).fetchone()
+    return None if row is None else _request(row)
+
+
+def _request(row: Mapping[str, Any]) -> Request:
+    return Request(
+        id=row["id"],
+        kind=row["kind"],
+        arguments=json.loads(row["arguments"]),
+        status=row["status"],
+        requested_at=from_text(row["requested_at"]),
+        progress=json.loads(row["progress"] or "{}"),
+        result=json.loads(row["result"] or "{}"),
+    )
