@@ -77,14 +77,22 @@ def months() -> dict[str, dict[str, Month]]:
         month = Month(calendar=row["calendar"], number=int(row["month"]))
         for name in row["names"].split("|"):
             readings = table.setdefault(fold(name), {"": month})
-            readings[row["language"]] = month
+            readings.setdefault(row["language"], month)
     return table
 
 
 def month(name: str, language: str | None = None) -> Month | None:
-    """The month of a folded name, as the language reads it where languages differ (listopad)."""
+    """The month of a folded name as the language reads it, where languages differ (listopad).
+
+    Three Latin letters that are a month in one foreign language only are none: "(CZE) 1.22" is a skier, and
+    "HELADEF1KAS" a bank.
+    """
     readings = months().get(name)
-    return readings.get(language or "", readings[""]) if readings else None
+    if readings is None:
+        return None
+    own = readings.get(language or "") if language else readings.get("en")
+    common = not name.isascii() or len(name) > 3 or "en" in readings or (language is None and len(readings) > 3)
+    return own or (readings[""] if common else None)
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import islice
 from typing import Any
 
 from lxml import etree, html
@@ -16,10 +17,20 @@ MODIFIED = "modified"
 
 MAX_JSON = 500_000  # characters of JSON-LD on one page
 MAX_ELEMENTS = 400  # elements of one kind that are looked at
+MAX_MARKS = 40
+MAX_DEPTH = 40  # ancestors that are asked what they are
+MAX_TEXTS = 4_000
+ELSEWHERE = 0.45  # what a place in an aside, a teaser or a comment costs
+LINKED = 0.15  # and one in a link
 MAX_TEXT = 160  # characters of an element that may hold a date
 
 _ARTICLES = re.compile(r"(article|posting|blogposting|newsarticle|report|reportage|review|recipe|creativework|story)$")
 _PAGES = frozenset({"webpage", "itempage", "aboutpage", "medicalwebpage"})
+_SCRIPTED = re.compile(
+    r"""\b(?:firstPubli(?:shed|cation)(?:Date)?|publi(?:shed|sh|cation)[_]?(?:Date|At|Time|on)|datePublished|pubDate|deployDt|"""
+    r"""articleDate)\\{0,3}["']?\s{0,5}:\s{0,5}\\{0,3}["']([^"'<>\\]{6,60})""",
+    re.IGNORECASE,
+)
 _LOOSE_LD = re.compile(r'"date(Published|Modified)"\s{0,5}:\s{0,5}"([^"]{4,60})"')
 
 # Parts of a page that speak of other articles, or of none.
@@ -39,6 +50,14 @@ _URL_DATE = re.compile(
     r"(?<!\d)(?:((?:19|20)\d{2}|1[34]\d{2})([/_-])(\d{1,2})\2(\d{1,2})(?!\d)|(20\d{2})(\d{2})(\d{2})(?!\d))"
 )
 _DIGIT = re.compile(r"\d")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_CUE = re.compile(r"publi|posted|stand\b|erschienen|veröff|created|date|datum|تاریخ|نشر|انتشار|نېټه|خپور", re.IGNORECASE)
+_INSIDE = etree.XPath(".//text()[string-length(normalize-space()) > 5]")
+_AFTER = etree.XPath("following::text()[string-length(normalize-space()) > 5][position() <= 40]")
+_BEFORE = etree.XPath("preceding::text()[string-length(normalize-space()) > 5][position() <= 10]")
+_SHORT = etree.XPath("//body//text()[string-length() > 5 and string-length() < 200]")
+_COMMENTS = re.compile(r"comment|reply|respond|related", re.IGNORECASE)
+_MICRODATA = etree.XPath("//*[@itemprop='datePublished' or @property='datePublished' or @property='schema:datePublished']")
 _CLASSED = etree.XPath(
     "//body//*[@class or @id or @itemprop or @property][not(self::script or self::style or self::body or self::img)]"
 )
@@ -60,17 +79,13 @@ def of_page(
     url: str,
     text: str = "",
     objects: Sequence[Mapping[str, Any]] | None = None,
-) -> Iterator[Mark]:
-    """Every mark of a page, group by group, so that a reader who is content stops early."""
-    yield from of_objects(_objects(tree) if objects is None else objects, url)
-    if objects is None:
-        yield from _unparsed(tree)
-    yield from _meta(tree)
-    yield from _time_elements(tree)
-    yield from _classed(tree)
-    yield from of_url(url)
-    yield from _near_headline(tree)
-    yield from _in_text(text)
+) -> Iterator[list[Mark]]:
+    """The marks of a page, group by group, the surest groups first: a reader who is content stops early."""
+    structured = of_objects(_objects(tree) if objects is None else objects, url)
+    yield structured + ([] if structured else list(_unparsed(tree))) + _meta(tree) + _itemprops(tree)
+    yield _time_elements(tree) + _classed(tree) + list(of_url(url))
+    yield _near_headline(tree) + _in_text(text)
+    yield _anywhere(tree) + list(_in_scripts(tree))
 
 
 def of_objects(objects: Iterable[Mapping[str, Any]], url: str) -> list[Mark]:
@@ -86,7 +101,7 @@ def of_objects(objects: Iterable[Mapping[str, Any]], url: str) -> list[Mark]:
                 if isinstance(raw, str) and raw.strip():
                     weight = rank + own - min(place, 50) / 10_000 - (0.1 if key == "dateCreated" else 0.0)
                     marks.append(Mark(kind=kind, how="jsonld", raw=raw, weight=round(weight, 4)))
-    return sorted(marks, key=lambda mark: -mark.weight)
+    return sorted(marks, key=_by_weight)
 
 
 def _rank(item: Mapping[str, Any]) -> float:
@@ -149,7 +164,7 @@ def _meta(tree: html.HtmlElement) -> list[Mark]:
             known = _known().get((element.get(attribute) or "").strip().lower())
             if known and content and not (attribute == "itemprop" and _is_elsewhere(element)):
                 marks.append(Mark(kind=known[0], how="meta", raw=content[:MAX_TEXT], weight=known[1]))
-    return sorted(marks, key=lambda mark: -mark.weight)
+    return sorted(marks, key=_by_weight)
 
 
 @cache
@@ -158,41 +173,73 @@ def _known() -> dict[str, tuple[str, float]]:
     return {row["name"]: (row["kind"], float(row["weight"])) for row in csv.DictReader(text.splitlines())}
 
 
+def _itemprops(tree: html.HtmlElement) -> list[Mark]:
+    """Microdata of the article itself: some sites give the first publication here and the last one in their meta tags."""
+    marks = []
+    for element in _MICRODATA(tree)[:20]:
+        raw = element.get("content") or element.get("datetime") or element.get("title") or _text(element)
+        if raw and element.tag != "meta" and not _COMMENTS.search(_lineage(element)):
+            marks.append(Mark(kind=PUBLISHED, how="time", raw=raw[:MAX_TEXT], weight=round(0.9 - len(marks) / 100, 2)))
+    return marks
+
+
+def _lineage(element: html.HtmlElement) -> str:
+    """Classes and ids of the nearest ancestors."""
+    return " ".join(_own_words(e) for e in islice(element.iterancestors(), 6))
+
+
 def _time_elements(tree: html.HtmlElement) -> list[Mark]:
-    """`<time>`: those that say what they date first, then the first of the page that stands in no list or aside."""
+    """`<time>`: those that say what they date first, then in the order of the page; asides and teasers last."""
     marks = []
     for place, element in enumerate(tree.iter("time")):
         if place >= MAX_ELEMENTS:
             break
         raw = element.get("datetime") or element.get("content") or _text(element)
-        if raw and _DIGIT.search(raw) and not _is_elsewhere(element):
+        if raw and _DIGIT.search(raw):
             marks.append(_time_mark(element, raw, place))
-    return sorted(marks, key=lambda mark: -mark.weight)
+    return sorted(marks, key=_by_weight)
 
 
 def _time_mark(element: html.HtmlElement, raw: str, place: int) -> Mark:
-    said = f"{element.get('itemprop') or ''} {element.get('class') or ''} {element.get('pubdate') is not None and 'publi'}"
-    around = f"{said} {_own_words(element.getparent())}"
-    changed = _CHANGED.search(said) or (_CHANGED.search(around) and not _FIRST.search(said))
-    weight = 0.88 if _FIRST.search(said) else 0.82
-    kind = MODIFIED if changed and not _FIRST.search(said) else PUBLISHED
-    return Mark(kind=kind, how="time", raw=raw[:MAX_TEXT], weight=round(weight - min(place, 50) / 1_000, 4))
+    said = f"{element.get('itemprop') or ''} {_own_words(element)} {'publi' if element.get('pubdate') is not None else ''}"
+    first = _FIRST.search(said)
+    changed = not first and _CHANGED.search(f"{said} {_own_words(element.getparent())}")
+    weight = (0.88 if first else 0.82) - (ELSEWHERE if _is_elsewhere(element) else 0.0) - min(place, 50) / 1_000
+    return Mark(kind=MODIFIED if changed else PUBLISHED, how="time", raw=raw[:MAX_TEXT], weight=round(weight, 4))
 
 
 def _classed(tree: html.HtmlElement) -> list[Mark]:
-    """Elements whose class, id or itemprop speaks of a date, with a short text or a machine-readable attribute."""
+    """Elements whose class or id speaks of a date, with a short text or a machine-readable attribute."""
     marks: list[Mark] = []
     for element in _CLASSED(tree)[: 20 * MAX_ELEMENTS]:
-        said = f"{element.get('itemprop') or ''} {element.get('property') or ''} {element.get('class') or ''} {element.get('id') or ''}"
-        if not _DATE_CLASS.search(said[:300]) or len(marks) >= MAX_ELEMENTS:
+        said = f"{element.get('itemprop') or ''} {element.get('property') or ''} {_own_words(element)}"
+        if element.tag == "time" or not _DATE_CLASS.search(said):
             continue
         raw = element.get("content") or element.get("datetime") or element.get("title") or _text(element)
-        if raw and len(raw) <= MAX_TEXT and _DIGIT.search(raw) and not _is_elsewhere(element):
-            exact = "datepublished" in said.lower() or "datemodified" in said.lower()
-            kind = MODIFIED if _CHANGED.search(said) and not _FIRST.search(said) else PUBLISHED
-            weight = 0.9 if exact else 0.78 if _FIRST.search(said) else 0.72
-            marks.append(Mark(kind=kind, how="text", raw=raw, weight=round(weight - len(marks) / 1_000, 4)))
-    return sorted(marks, key=lambda mark: -mark.weight)
+        if raw and len(raw) <= MAX_TEXT and _DIGIT.search(raw):
+            weight = (0.78 if _FIRST.search(said) else 0.72) - _wordy(raw) - len(marks) / 1_000
+            weight -= (ELSEWHERE if _is_elsewhere(element) else 0.0) + (LINKED if _is_link(element) else 0.0)
+            changed = (_CHANGED.search(said) and not _FIRST.search(said)) or _CHANGED.match(raw)
+            marks.append(Mark(kind=MODIFIED if changed else PUBLISHED, how="text", raw=raw, weight=round(weight, 4)))
+            if len(marks) >= MAX_MARKS:
+                break
+    return sorted(marks, key=_by_weight)
+
+
+def _is_link(element: html.HtmlElement) -> bool:
+    """Whether an element stands in a link, or is little else than one: its date is that of another page."""
+    return element.tag == "a" or element.getparent() is not None and element.getparent().tag == "a" or (
+        len(element) == 1 and element[0].tag == "a" and not (element.text or "").strip()
+    )
+
+
+def _wordy(raw: str) -> float:
+    """What is taken off for words beside the date: a date in a sentence is what the sentence is about."""
+    return 0.04 * max(0, len(_LETTERS.findall(raw)) - 4)
+
+
+def _by_weight(mark: Mark) -> float:
+    return -mark.weight
 
 
 def of_url(url: str) -> Iterator[Mark]:
@@ -205,28 +252,67 @@ def of_url(url: str) -> Iterator[Mark]:
         yield Mark(kind=PUBLISHED, how="url", raw=raw, weight=0.8)
 
 
-def _near_headline(tree: html.HtmlElement) -> Iterator[Mark]:
-    """Short texts with a figure that follow the headline, then those before it."""
+def _near_headline(tree: html.HtmlElement) -> list[Mark]:
+    """Short texts with a figure in and behind the headline, then those before it."""
     heading = next(tree.iter("h1"), None)
     if heading is None:
         heading = next(tree.iter("h2"), None)
     if heading is None:
-        return
-    after = heading.xpath("following::text()[string-length(normalize-space()) > 5][position() <= 40]")
-    before = heading.xpath("preceding::text()[string-length(normalize-space()) > 5][position() <= 10]")
-    for texts, weight in ((after, 0.6), (before, 0.5)):
-        for place, raw in enumerate(texts):
-            said = " ".join(str(raw)[:400].split())
-            if len(said) <= MAX_TEXT and _DIGIT.search(said) and raw.getparent().tag not in ("script", "style"):
-                kind = MODIFIED if _CHANGED.search(said) else PUBLISHED
-                yield Mark(kind=kind, how="text", raw=said, weight=round(weight - place / 1_000, 4))
+        return []
+    marks = []
+    for texts, weight in ((_INSIDE(heading), 0.62), (_AFTER(heading), 0.62), (_BEFORE(heading), 0.54)):
+        for place, node in enumerate(texts):
+            mark = _text_mark(node, weight - place / 1_000)
+            marks += [mark] if mark else []
+    return sorted(marks, key=_by_weight)
 
 
-def _in_text(text: str) -> Iterator[Mark]:
+def _text_mark(node: Any, weight: float) -> Mark | None:
+    """A text node as a mark, if it is short enough to be one."""
+    parent = node.getparent()
+    said = " ".join(str(node)[:400].split())
+    if len(said) > MAX_TEXT or not _DIGIT.search(said) or parent is None or parent.tag in ("script", "style"):
+        return None
+    cued = 0.08 if _CUE.search(said) else 0.0
+    weight -= _wordy(said) - cued + (0.1 if _is_elsewhere(parent) else 0.0) + (LINKED if _is_link(parent) else 0.0)
+    kind = MODIFIED if _CHANGED.search(said) else PUBLISHED
+    return Mark(kind=kind, how="text", raw=said, weight=round(max(weight, 0.05), 4))
+
+
+def _in_text(text: str) -> list[Mark]:
     """The first and last lines of the article itself: a dateline, or "published on ..."."""
     lines = [line for line in text[:3_000].split("\n")[:4] + text[-1_000:].split("\n")[-3:] if _DIGIT.search(line)]
-    for place, line in enumerate(lines):
-        yield Mark(kind=PUBLISHED, how="text", raw=line[:MAX_TEXT], weight=round(0.4 - place / 100, 4))
+    weighed = ((line, 0.45 - place / 100 - _wordy(line[:MAX_TEXT])) for place, line in enumerate(lines))
+    return [
+        Mark(kind=PUBLISHED, how="text", raw=line[:MAX_TEXT], weight=round(weight, 4))
+        for line, weight in weighed
+        if weight > 0.1
+    ]
+
+
+def _anywhere(tree: html.HtmlElement) -> list[Mark]:
+    """Texts anywhere that are little else than a date, and the page's title, which some sites end with one."""
+    title = next(tree.iter("title"), None)
+    marks = [] if title is None else [Mark(kind=PUBLISHED, how="text", raw=(title.text or "")[-40:], weight=0.5)]
+    for place, node in enumerate(_SHORT(tree)[:MAX_TEXTS]):
+        mark = _text_mark(node, 0.42 - place / 20_000)
+        if mark and _wordy(mark.raw) == 0:
+            marks.append(mark)
+            if len(marks) >= MAX_MARKS:
+                break
+    return sorted(marks, key=_by_weight)
+
+
+def _in_scripts(tree: html.HtmlElement) -> Iterator[Mark]:
+    """What a page's own scripts say of it."""
+    left = MAX_JSON
+    for script in tree.iter("script"):
+        raw = script.text or ""
+        left -= len(raw)
+        if left < 0:
+            return
+        for value in _SCRIPTED.findall(raw)[:5]:
+            yield Mark(kind=PUBLISHED, how="meta", raw=value, weight=0.5)
 
 
 def _text(element: html.HtmlElement) -> str:
@@ -244,7 +330,7 @@ def _text(element: html.HtmlElement) -> str:
 
 def _is_elsewhere(element: html.HtmlElement) -> bool:
     """Whether an element belongs to comments, teasers or the foot of the page."""
-    for ancestor in (element, *element.iterancestors()):
+    for ancestor in islice((element, *element.iterancestors()), MAX_DEPTH):
         if ancestor.tag in ("body", "main", "html"):
             return False
         if ancestor.tag in ("aside", "footer", "nav") or _ELSEWHERE.search(_own_words(ancestor)):

@@ -1,19 +1,26 @@
 """When an article was published and when it was changed, from everything that its page and its feed say of it. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from lxml import html
 
 from crawler import datemarks
-from crawler.datemarks import MODIFIED, PUBLISHED, Mark
+from crawler.datemarks import PUBLISHED, Mark
 from crawler.datetexts import AHEAD, EARLIEST, LONGEST, Dated, parse
 
 __all__ = ["LONGEST", "Dated", "Found", "find", "parse"]
 
 FEED = 0.94  # how far a feed's date is right
+SURE = 0.75  # a mark of this weight ends the search
+_WHOLE = 0.5  # a reading below this lacks its year: on a page that is as often the year of something else
+_CLEAR = 0.7  # a reading below this may have taken the day for the month
+_SLACK = timedelta(days=2)
+_LOCALE = re.compile(r"/([a-z]{2}-[a-z]{2})/")
+_MONTH_FIRST = frozenset({"en", "en-us", "en-ph"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +29,34 @@ class Found:
 
     published: Dated | None = None
     modified: Dated | None = None
+
+
+class _Read(NamedTuple):
+    rank: float
+    dated: Dated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    """How the dates of one page are read."""
+
+    now: datetime
+    language: str | None
+    zone: str | None
+    day_first: bool
+    date_format: str | None
+
+    def read(self, mark: Mark) -> _Read | None:
+        """The mark's date, ranked by its place and lower where it is ambiguous; None for none or one without a year."""
+        dated = parse(
+            mark.raw, now=self.now, language=self.language, zone=self.zone, day_first=self.day_first, how=mark.how
+        )
+        if dated is None or dated.confidence < _WHOLE:
+            dated = _formatted(mark, self.date_format, self.now)
+        if dated is None:
+            return None
+        rank = mark.weight * (1.0 if dated.confidence >= _CLEAR else dated.confidence)
+        return _Read(rank, replace(dated, confidence=round(dated.confidence * mark.weight, 3)))
 
 
 def find(
@@ -39,31 +74,78 @@ def find(
 ) -> Found:
     """The dates of a page. `text` is its article, `objects` its JSON-LD where a caller has parsed it already.
 
-    The first place that gives a date between 1995 and a day from now is believed. `date_format` (strptime) is tried
-    on what the common forms do not read. Never raises.
+    Only dates between 1995 and a day from now are believed; the surest place that gives one is. `date_format`
+    (strptime) is tried on what the common forms do not read. Never raises.
     """
-    marks = datemarks.of_page(tree, url=url, text=text, objects=objects)
-    return _first(marks, _feed_date(lead_date, lead_raw, now), now=now, language=language, zone=zone, form=date_format)
+    declared = _declared(tree, url)
+    reader = _Reader(
+        now=now,
+        language=language or declared or None,
+        zone=zone,
+        day_first=_day_first(declared if "-" in declared else language or declared),
+        date_format=date_format,
+    )
+    published, modified = _on_page(datemarks.of_page(tree, url=url, text=text, objects=objects), reader, url)
+    fed = _feed_date(lead_date, lead_raw, now)
+    return Found(published=_settled(published, fed), modified=modified.dated if modified else None)
 
 
-def _first(
-    marks: Iterable[Mark], fed: Dated | None, *, now: datetime, language: str | None, zone: str | None, form: str | None
-) -> Found:
-    published, modified = fed, None
-    for mark in marks:
-        if (mark.kind == PUBLISHED and published) or (mark.kind == MODIFIED and modified):
-            if published and modified:
-                break
-            continue
-        dated = parse(mark.raw, now=now, language=language, zone=zone, how=mark.how) or _formatted(mark, form, now)
-        if dated is None:
-            continue
-        dated = replace(dated, confidence=round(dated.confidence * mark.weight, 3))
-        if mark.kind == MODIFIED:
-            modified = dated
-        else:
-            published = dated
-    return Found(published=published, modified=modified)
+def _on_page(groups: Iterable[list[Mark]], reader: _Reader, url: str) -> tuple[_Read | None, _Read | None]:
+    """The surest date of publication and of change, reading no further than the former needs."""
+    published: list[_Read] = []
+    modified: list[_Read] = []
+    best = changed = None
+    for group in groups:
+        for mark in group:
+            read = reader.read(mark)
+            if read:
+                (published if mark.kind == PUBLISHED else modified).append(read)
+        best, changed = max(published, key=_rank, default=None), max(modified, key=_rank, default=None)
+        if best and best.rank >= SURE and not (changed and changed.dated.at < best.dated.at):
+            break
+    if best is None:
+        return (_Read(0.5, _halved(changed.dated)) if changed else None), changed
+    made = filter(None, map(reader.read, datemarks.of_url(url)))
+    return _first_publication(best, published, changed, next(made, None)), changed
+
+
+def _declared(tree: html.HtmlElement, url: str) -> str:
+    """The language that the page declares, with its country if the address names that: /en-gb/."""
+    named = _LOCALE.search(url[:200])
+    return (tree.get("lang") or (named[1] if named else "")).replace("_", "-")[:20]
+
+
+def _first_publication(best: _Read, published: list[_Read], changed: _Read | None, made: _Read | None) -> _Read:
+    """The surest date, unless the page shows an earlier one to be the first.
+
+    Live pages move their meta tags with each change and leave the first date in their microdata; permanent addresses
+    keep the day on which they were made.
+    """
+    if changed and best.dated.at >= changed.dated.at:
+        stated = (read for read in published if read.dated.how == "time" and read.rank >= SURE)
+        best = min([best, *stated], key=lambda read: read.dated.at)
+    return made if made and made.dated.at < best.dated.at - _SLACK else best
+
+
+def _halved(dated: Dated) -> Dated:
+    """The last change stands in for a publication that nothing tells."""
+    return replace(dated, confidence=round(dated.confidence / 2, 3))
+
+
+def _settled(published: _Read | None, fed: Dated | None) -> Dated | None:
+    """The page's own date where it is sure, else the feed's."""
+    if published and (fed is None or published.rank >= SURE):
+        return published.dated
+    return fed
+
+
+def _rank(read: _Read) -> float:
+    return read.rank
+
+
+def _day_first(language: str) -> bool:
+    """Whether 03/04/2021 is in April: not in the United States, nor in English of no country."""
+    return language.lower() not in _MONTH_FIRST
 
 
 def _feed_date(at: datetime | None, raw: str | None, now: datetime) -> Dated | None:
@@ -78,7 +160,7 @@ def _formatted(mark: Mark, form: str | None, now: datetime) -> Dated | None:
         return None
     try:
         read = datetime.strptime(mark.raw[:LONGEST].strip(), form)  # noqa: DTZ007 - most have no zone
-    except ValueError:
+        at = read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    at = read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC)
     return Dated(at=at, how=mark.how, confidence=0.8, raw=mark.raw[:LONGEST]) if EARLIEST <= at <= now + AHEAD else None

@@ -71,9 +71,10 @@ def parse(
     """
     raw = printable(text[:LONGEST]).strip()
     folded = fold(raw)
-    first = day_first if day_first is not None else (language or "").split("-")[0] != "en"
+    spoken = (language or "").lower().split("-")[0] or None
+    first = day_first if day_first is not None else spoken != "en"
     home = calendars.zone(zone)
-    found = _stamp(folded) or _iso(folded, home) or _written(folded, home, language=language, day_first=first, now=now)
+    found = _stamp(folded) or _iso(folded, home) or _written(folded, home, language=spoken, day_first=first, now=now)
     return replace(found, how=how, raw=raw) if found and EARLIEST <= found.at <= now + AHEAD else None
 
 

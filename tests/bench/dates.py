@@ -53,7 +53,7 @@ def measure(corpus, *, verbose):
             started = time.process_time()
             now = datetime.now(UTC)
             found = dates.find(
-                parsed.tree, url=label["url"], text="", now=now, language=label.get("lang"), objects=parsed.objects
+                parsed.tree, url=page.final_url, text="", now=now, language=label.get("lang"), objects=parsed.objects
             )
             finding += time.process_time() - started
         got = found.published
