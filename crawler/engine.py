@@ -1,8 +1,8 @@
 """The crawl: sources are claimed, visited and landed; their leads are fetched, read and landed.
 
-`Engine` lives as long as the service; `crawl` is one pass from start to end. A visit and a page become plain data first
-(`visits.poll`, `intake.read`); only the writer's thread touches the store. Bodies in flight are bounded by the
-fetcher's places, leads in memory by `HELD`; everything else waits in the file, where a crash cannot lose it.
+`Engine` lives as long as the service; `crawl` is one pass from start to end. A visit and a page become plain data
+first (`visits.poll`, `intake.read` in a worker); only the writer's thread touches the store. Bodies in flight are
+bounded by the fetcher's places, leads in memory by `HELD`; everything else waits in the file, where no crash loses it.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from crawler import intake, loop, visits
+from crawler import loop, pages, visits
 from crawler.guard import Guard, endpoint
 from crawler.report import Event, Report
 from crawler.sources import CrawlSettings, Source
 from crawler.spiders import Ask, Fetched, Fetcher, Outcome
 from crawler.visits import Plan, simple_plan
-from crawler.workers import Lost, Pool
+from crawler.workers import Lost, Pool, Task
 from crawler.writer import Writer
 from storage import identity
 from storage.errors import StoreError
@@ -43,10 +43,8 @@ LEASE = timedelta(minutes=30)
 HELD = 2_000  # leads in memory; a body of full text makes one up to 500 kB
 HELD_BY_HOST = 100  # so that one slow host does not keep the others waiting in the file
 TRIES = 2  # a page is asked for once more within a pass, then when the store says
-PAUSE = 5.0  # seconds before that second try where the server named none
-PATIENCE = 60.0  # seconds that a pass waits for a host which asked for it; longer waits are left to the next pass
 FURNITURE_KEEPS = 60.0  # seconds
-COMES_BACK = frozenset({"timeout", "truncated", "connection refused", "http 429", "http 503", "host asked to wait"})
+READ_PAGE: Task[Landing] = Task("crawler.intake", "in_worker")
 TOO_EARLY = "not_due"
 
 
@@ -215,7 +213,7 @@ class Engine:
             verify_tls=source.verify_tls if source else True,
         )
         async with self.fetcher.get(ask) as outcome:
-            pause = None if last else patience(outcome, utc_now())
+            pause = None if last else pages.patience(outcome, utc_now())
             if pause is None:
                 await self._land(await self._read(outcome, lead, source))
         return pause
@@ -225,7 +223,7 @@ class Engine:
         plain = Landing(outcome=Failure(detail="unread"), url=lead.lead.url, source=lead.lead.source, lead=lead)
         if isinstance(outcome, Fetched):
             landing = await self._at_desk(outcome, lead, source)
-            hops = intake.distinct([*landing.aliases, *(hop.url for hop in outcome.hops)], but=landing.url)
+            hops = pages.distinct([*landing.aliases, *(hop.url for hop in outcome.hops)], but=landing.url)
             return replace(landing, page=outcome.page, aliases=hops)
         if isinstance(outcome, Failure) and outcome.final and lead.lead.body:
             return await self._at_desk(outcome, lead, source)
@@ -235,7 +233,7 @@ class Engine:
         page = came.page if isinstance(came, Fetched) else None
         try:
             return await self.pool.run(
-                intake.in_worker,
+                READ_PAGE,
                 page,
                 lead,
                 source=source,
@@ -276,18 +274,6 @@ class Engine:
     def _tell(self, event: Event) -> None:
         if self.on_event is not None:
             self.on_event(event)
-
-
-def patience(outcome: Outcome, now: datetime) -> float | None:
-    """Seconds after which a page is worth another try in the same pass; None where the answer stands for now."""
-    if isinstance(outcome, Failure) and not outcome.final:
-        if outcome.retry_at is not None:
-            wait = (outcome.retry_at - now).total_seconds()
-            return max(wait, 0.0) if wait <= PATIENCE else None
-        return PAUSE if outcome.detail in COMES_BACK or outcome.detail.startswith("connection") else None
-    if isinstance(outcome, Fetched) and outcome.page.status in intake.COMES_BACK:
-        return PAUSE
-    return None
 
 
 def declared(sources: Iterable[Source]) -> list[SourceState]:

@@ -7,7 +7,7 @@ that `xmltext` made safe, always as a stream: given bytes or str it opens local 
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from html import unescape
 from typing import Any
@@ -17,10 +17,9 @@ import feedparser
 
 from crawler import entries, jsonfeed, sitemaps, xmltext
 from crawler.entries import Entry
-from crawler.polls import Hints, Said, hints, is_unconditional, request_headers, validators
+from crawler.polls import Feed, Hints, Said, hints, is_unconditional, request_headers, validators
 from crawler.sources import Source
 from storage.folding import printable
-from storage.model import Lead
 
 __all__ = ["Feed", "Hints", "alternates", "hints", "is_unconditional", "read", "request_headers", "validators"]
 
@@ -38,28 +37,6 @@ _HEAD = 20_000  # characters before the first entry in which a document speaks o
 _FIRST_ENTRY = re.compile(r"<(?:[\w.-]{1,20}:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _CHANNEL_LINK = re.compile(r"<link>\s{0,50}(?:<!\[CDATA\[)?\s{0,50}(https?://[^\s<>\]]{1,500})", re.IGNORECASE)
 _SKIPPED = re.compile(r"<(hour|day)>\s{0,20}(\w{1,9})\s{0,20}</\1>", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feed:
-    """What a feed, news sitemap or JSON Feed showed. An `error` reads "class: detail", and then there are no leads."""
-
-    kind: str = ""  # rss20, atom10, json, sitemap, sitemapindex ...
-    leads: tuple[Lead, ...] = ()
-    error: str | None = None
-    warnings: tuple[str, ...] = ()
-    hints: Hints = field(default_factory=Hints)
-    newest_at: datetime | None = None
-    title: str | None = None
-    link: str | None = None
-    language: str | None = None
-    hub: str | None = None  # WebSub; recorded only (case 67)
-    next_page: str | None = None  # RFC 5005 prev-archive or next, JSON Feed next_url (case 68)
-    children: tuple[str, ...] = ()  # of a sitemap index
-    entries: int = 0
-    entries_without_url: int = 0
-    home_pages: int = 0
-    repeated: int = 0
 
 
 def read(

@@ -5,19 +5,17 @@ gone, forbidden, paywalled or empty and the feed carried the whole text, the fee
 Pure; runs in a worker.
 """
 
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
 from crawler import clean, extract, mentions, relevance, scan
+from crawler.pages import COMES_BACK, distinct
 from crawler.sources import CrawlSettings, Source
-from storage import identity
 from storage.model import Document, Failure, Landing, Lead, Page, PendingLead, Rejection, Why
 
 FEED_IS_LONGER = 0.7  # a page with less than this share of the words that its feed entry has was not read whole
 READABLE = frozenset({200, 203})
 PAYWALLED = frozenset({402})
-COMES_BACK = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 FEED_INSTEAD = frozenset({Why.EMPTY, Why.SCRIPT_ONLY, Why.PAYWALLED, Why.UNREADABLE})
 
 
@@ -69,7 +67,7 @@ def unavailable(page: Page) -> Rejection | Failure | None:
         return None
     if page.status in PAYWALLED:
         return Rejection(why=Why.PAYWALLED, detail=f"http {page.status}")
-    return Failure(detail=f"http {page.status}", final=page.status not in COMES_BACK)
+    return Failure(detail=f"http {page.status}", final=page.status not in COMES_BACK, status=page.status)
 
 
 def _preferred(
@@ -120,10 +118,3 @@ def aliases(page: Page | None, outcome: Document | Rejection | Failure, lead: Le
     if isinstance(outcome, Document):
         named.append(outcome.url)
     return distinct(named, but=lead.url if lead else page.url if page else "")
-
-
-def distinct(urls: Collection[str], *, but: str) -> tuple[str, ...]:
-    """URLs that differ in more than their spelling, without one of them."""
-    by_key = {identity.key(url): url for url in urls}
-    by_key.pop(identity.key(but), None)
-    return tuple(by_key.values())

@@ -1,12 +1,15 @@
-"""How a feed is asked, and what its answer says of asking again: request headers, validators, hints. Pure."""
+"""How a feed is asked, and what its answer says of asking again: request headers, validators, hints. Pure.
+
+Light: the process that polls imports this one; only workers import `feeds`, with feedparser and lxml behind it.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from crawler.sources import Source
-from storage.model import SourceState, Validators
+from storage.model import Lead, SourceState, Validators
 
 # Feeds first, and never text/html: some servers choose by it (case 10; Miniflux, lemon24/reader).
 ACCEPT = (
@@ -172,3 +175,25 @@ def _expires(low: Mapping[str, str]) -> float | None:
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """What a feed, news sitemap or JSON Feed showed. An `error` reads "class: detail", and then there are no leads."""
+
+    kind: str = ""  # rss20, atom10, json, sitemap, sitemapindex ...
+    leads: tuple[Lead, ...] = ()
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    hints: Hints = field(default_factory=Hints)
+    newest_at: datetime | None = None
+    title: str | None = None
+    link: str | None = None
+    language: str | None = None
+    hub: str | None = None  # WebSub; recorded only (case 67)
+    next_page: str | None = None  # RFC 5005 prev-archive or next, JSON Feed next_url (case 68)
+    children: tuple[str, ...] = ()  # of a sitemap index
+    entries: int = 0
+    entries_without_url: int = 0
+    home_pages: int = 0
+    repeated: int = 0

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from crawler import feeds, polls
-from crawler.feeds import Feed
+from crawler import polls
+from crawler.polls import Feed
 from crawler.sources import CrawlSettings, Source
 from crawler.spiders import Ask, Fetched, Fetcher, Outcome
-from crawler.workers import Lost, Pool
+from crawler.workers import Lost, Pool, Task
 from storage.model import Failure, Page, Poll, Refusal, SourceState, Validators, utc_now
 
 CHILDREN = 5  # sitemaps of an index that one visit reads, the newest first; the older ones hold no news
@@ -41,7 +41,8 @@ class Visited:
 Plan = Callable[[Source, SourceState, Visited], Poll]
 Reader = Callable[..., Feed]
 # Each kind of source has a reader: (body, url, headers, source, now, max_bytes, max_entries) -> Feed, run in a worker.
-READERS: dict[str, Reader] = {"feed": feeds.read, "sitemap": feeds.read}
+READ_FEED: Task[Feed] = Task("crawler.feeds", "read")
+READERS: dict[str, Reader] = {"feed": READ_FEED, "sitemap": READ_FEED}
 
 
 def simple_plan(source: Source, state: SourceState, visited: Visited) -> Poll:
@@ -76,7 +77,7 @@ async def poll(
     reader = READERS.get(source.kind)
     if reader is None:
         return troubled(blank, f"unsupported: {source.kind} sources cannot be read yet")
-    headers = feeds.request_headers(state, source, now=started)
+    headers = polls.request_headers(state, source, now=started)
     ask = Ask(
         url=address(source, state, started),
         headers=headers,
@@ -141,7 +142,7 @@ async def _children(
         seen.add(url)
         async with fetcher.get(replace(ask, url=url, headers={"Accept": polls.ACCEPT})) as outcome:
             if isinstance(outcome, Fetched) and outcome.page.status == 200:
-                child = await _read(pool, feeds.read, outcome.page, source, settings)
+                child = await _read(pool, READ_FEED, outcome.page, source, settings)
                 found.append(child)
                 waiting[:0] = [(grandchild, depth + 1) for grandchild in child.children]
     return found
@@ -165,8 +166,8 @@ def unanswered(outcome: Refusal | Failure, blank: Poll) -> Visited:
 
 def answered(page: Page, blank: Poll, state: SourceState, *, conditional: bool) -> Visited | None:
     """A visit that needs no reading, because of the status, or because nothing changed; None where there is news."""
-    given = feeds.validators(dict(page.headers))
-    floor = feeds.hints(dict(page.headers)).floor
+    given = polls.validators(dict(page.headers))
+    floor = polls.hints(dict(page.headers)).floor
     if page.status == 304:
         if not conditional:
             return replace(troubled(blank, "unexpected_304: the request was not conditional"), floor=floor)
@@ -193,7 +194,7 @@ def told(feed: Feed, page: Page, blank: Poll) -> Visited:
         noted,
         status="ok" if feed.leads or feed.children else "empty",
         leads=feed.leads,
-        validators=feeds.validators(dict(page.headers)),
+        validators=polls.validators(dict(page.headers)),
         body_hash=body_hash(page.body),
         newest_at=feed.newest_at,
     )

@@ -8,13 +8,15 @@ they need, so that a new one costs milliseconds and their memory is shared.
 import asyncio
 import ctypes
 import gc
+import importlib
 import multiprocessing
 import os
 import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Any, ParamSpec, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -25,7 +27,20 @@ TIMEOUT = 15.0  # seconds of wall clock for one task (rules: every attack ends w
 MEMORY = 1 << 30  # bytes of address space beyond what a warm worker maps
 MAX_TASKS = 400  # tasks after which a worker is replaced: lxml and trafilatura keep some of each page
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-PRELOAD = ("crawler.feeds", "crawler.intake")
+PRELOAD = ("crawler.warm",)
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Generic[R]):
+    """A function by its name, so that the process which only hands it on need not import what it needs (60 MB)."""
+
+    module: str
+    name: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """Call the function; in a worker its module is there already."""
+        function: Callable[..., R] = getattr(importlib.import_module(self.module), self.name)
+        return function(*args, **kwargs)
 
 
 class Lost(Exception):
