@@ -6,10 +6,11 @@ languages. Rules: `data/claims.toml`. Pure; each sentence costs a bounded number
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from crawler import vocabulary
 from crawler.scan import Scan
@@ -19,15 +20,15 @@ MAX_CLAIMS = 30
 MAX_NUMBER = 10_000_000
 _FAR_AFTER = 9  # words between a number and what became of those counted: "30 Taliban militants, including ..., were"
 _FAR_BEFORE = 4
+_LONGEST_NUMBER = 5  # words: "two hundred and thirty five"
+_DIGITS = 8  # as MAX_NUMBER
+_AND = ("and", "و", "او")
+_FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _CLAUSE = re.compile(r"[;:؛]|\s[–—-]\s")
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    kind: str
-    units: frozenset[str]
-    after: frozenset[tuple[str, ...]]
-    before: frozenset[tuple[str, ...]]
+# A phrase by its first word: (its further words, the kind)
+_Phrases = dict[str, list[tuple[tuple[str, ...], str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,12 @@ class _Rules:
     numbers: dict[str, int]
     multiples: dict[str, int]
     qualifiers: dict[tuple[str, ...], str]
-    kinds: tuple[_Kind, ...]
+    after: _Phrases
+    before: _Phrases
+    units: dict[str, frozenset[str]]  # kinds that count one thing only
     not_people: frozenset[str]
-    said_latin: tuple[str, ...]
-    said_arabic: tuple[str, ...]
+    said_latin: re.Pattern[str]
+    said_arabic: re.Pattern[str]
 
 
 def _phrase(text: str) -> tuple[str, ...]:
@@ -52,19 +55,26 @@ def _rules() -> _Rules:
         numbers={vocabulary.plain(w): n for words in data["numbers"].values() for w, n in words.items()},
         multiples={vocabulary.plain(w): n for w, n in data["multiples"].items()},
         qualifiers={_phrase(words): kept for words, kept in data["qualifiers"].items()},
-        kinds=tuple(
-            _Kind(
-                kind["kind"],
-                frozenset(vocabulary.plain(unit) for unit in kind.get("units", ())),
-                frozenset(_phrase(words) for words in kind["after"]),
-                frozenset(_phrase(words) for words in kind["before"]),
-            )
-            for kind in data["kinds"]
-        ),
-        not_people=frozenset(vocabulary.plain(unit) for unit in data["units"]["not_people"]),
-        said_latin=tuple(data["said"]["verbs"]),
-        said_arabic=tuple(vocabulary.plain(word) for word in (*data["said"]["fa"], *data["said"]["ps"])),
+        after=_phrases(data["kinds"], "after"),
+        before=_phrases(data["kinds"], "before"),
+        units={k["kind"]: frozenset(map(vocabulary.plain, k["units"])) for k in data["kinds"] if "units" in k},
+        not_people=frozenset(map(vocabulary.plain, data["units"]["not_people"])),
+        said_latin=_any_of(data["said"]["verbs"]),
+        said_arabic=_any_of(map(vocabulary.plain, (*data["said"]["fa"], *data["said"]["ps"]))),
     )
+
+
+def _phrases(kinds: Iterable[dict[str, Any]], side: str) -> _Phrases:
+    found: _Phrases = {}
+    for kind in kinds:
+        for text in kind[side]:
+            first, *rest = _phrase(text)
+            found.setdefault(first, []).append((tuple(rest), kind["kind"]))
+    return found
+
+
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(r"\b(" + "|".join(sorted(map(re.escape, words), key=len, reverse=True)) + r")\b")
 
 
 def find(read: Scan) -> tuple[Claim, ...]:
@@ -86,14 +96,17 @@ class _Number:
     end: int  # index after its last
 
 
-_WORD = re.compile(r"\d{1,3}(?:[,٬،]\d{3})+|\w+", re.UNICODE)
+# "1,200", "1٬200": one number
+_THOUSANDS = re.compile(r"(?<=\d)[,٬،](?=\d{3}\b)")
 
 
 def _in_sentence(sentence: str) -> Iterator[Claim]:
-    for clause in _CLAUSE.split(sentence):
-        words = [vocabulary.plain(w) for w in _WORD.findall(clause)]
-        for number in _numbers(words):
-            kind = _kind(words, number)
+    for clause in _CLAUSE.split(_THOUSANDS.sub("", sentence)):
+        words = vocabulary.plain(clause).split()
+        numbers = list(_numbers(words))
+        for at, number in enumerate(numbers):
+            reach = numbers[at + 1].start if at + 1 < len(numbers) else len(words)
+            kind = _kind(words, number, floor=numbers[at - 1].end if at else 0, reach=reach)
             if kind:
                 yield Claim(
                     kind=kind,
@@ -105,11 +118,14 @@ def _in_sentence(sentence: str) -> Iterator[Claim]:
 
 
 def _numbers(words: Sequence[str]) -> Iterator[_Number]:
+    rules = _rules()
     at = 0
     while at < len(words):
-        value, end = _value(words, at)
-        if value and value <= MAX_NUMBER:
-            yield _Number(value, at, end)
+        end = at
+        if words[at] in rules.numbers or words[at][0].isdecimal():
+            value, end = _value(words, at)
+            if 0 < value <= MAX_NUMBER:
+                yield _Number(value, at, end)
         at = max(end, at + 1)
 
 
@@ -117,18 +133,15 @@ def _value(words: Sequence[str], at: int) -> tuple[int, int]:
     """The number that starts at a word and the index after it; (0, at) where none does."""
     rules = _rules()
     total, end = 0, at
-    while end < len(words) and end - at < 5:
-        word = words[end].replace(" ", "")
-        digits = word.isdecimal() and len(word) <= 8
+    while end < len(words) and end - at < _LONGEST_NUMBER:
+        word = words[end]
         if word in rules.multiples and total:
             total *= rules.multiples[word]
-        elif digits and not total:
+        elif not total and word.isdecimal() and len(word) <= _DIGITS:
             total = int(word)
         elif word in rules.numbers and (not total or 0 < rules.numbers[word] < _step(total)):
             total += rules.numbers[word]
-        elif not (
-            word in ("and", "و", "او") and total >= 20 and end + 1 < len(words) and words[end + 1] in rules.numbers
-        ):
+        elif not (word in _AND and total >= 20 and words[end + 1 : end + 2] and words[end + 1] in rules.numbers):
             break
         end += 1
     return total, end
@@ -139,38 +152,28 @@ def _step(total: int) -> int:
     return next((step for step in (1000, 100, 10) if total % step == 0), 0)
 
 
-def _kind(words: Sequence[str], number: _Number) -> str:
+def _kind(words: Sequence[str], number: _Number, *, floor: int, reach: int) -> str:
+    """What the number counts, by the nearest word that says so and with no other number between; "" for nothing."""
     rules = _rules()
-    following = words[number.end : number.end + 2]
-    if not following and number.start == 0:
-        return ""
-    counted = following[0] if following else ""
-    best: tuple[int, str] | None = None
-    for kind in rules.kinds:
-        if kind.units:
-            if not kind.units & set(words[number.end : number.end + 4]):
-                continue
-        elif counted in rules.not_people or 1900 <= number.value <= 2100:
-            continue
-        distance = _distance(words, number, kind)
-        if distance is not None and (best is None or distance < best[0]):
-            best = (distance, kind.kind)
-    return best[1] if best else ""
+    near = frozenset(words[number.end : number.end + 4])
+    people = not (
+        set(words[number.end : number.end + 1]) & rules.not_people or _FIRST_YEAR <= number.value <= _LAST_YEAR
+    )
+    options = []
+    for gap, at in enumerate(range(number.end, min(reach, number.end + _FAR_AFTER))):
+        options += [(gap, kind) for kind in _kinds_at(words, at, rules.after)]
+    for gap, at in enumerate(range(number.start - 1, max(floor, number.start - _FAR_BEFORE) - 1, -1)):
+        options += [(gap, kind) for kind in _kinds_at(words, at, rules.before)]
+    fitting = [
+        (gap, kind) for gap, kind in options if (bool(near & rules.units[kind]) if kind in rules.units else people)
+    ]
+    return min(fitting)[1] if fitting else ""
 
 
-def _distance(words: Sequence[str], number: _Number, kind: _Kind) -> int | None:
-    """Words between the number and the nearest word of the kind; None when none is near or another number is nearer."""
-    for gap, at in enumerate(range(number.end, min(len(words), number.end + _FAR_AFTER))):
-        if any(tuple(words[at : at + len(p)]) == p for p in kind.after):
-            return gap
-        if gap and (words[at].isdecimal() or words[at] in _rules().numbers):
-            break
-    for gap, at in enumerate(range(number.start - 1, max(-1, number.start - 1 - _FAR_BEFORE), -1)):
-        if any(tuple(words[at : at + len(p)]) == p for p in kind.before):
-            return gap
-        if words[at].isdecimal() or words[at] in _rules().numbers:
-            break
-    return None
+def _kinds_at(words: Sequence[str], at: int, phrases: _Phrases) -> Iterator[str]:
+    for rest, kind in phrases.get(words[at], ()):
+        if tuple(words[at + 1 : at + 1 + len(rest)]) == rest:
+            yield kind
 
 
 def _qualifier(words: Sequence[str], number: _Number) -> str:
@@ -196,15 +199,11 @@ def _said_by(sentence: str) -> str:
 
 def _speaker(part: str) -> str:
     rules = _rules()
-    lower = part.lower()
-    for verb in rules.said_latin:
-        found = re.search(rf"\b{verb}\b", lower)
-        if found:
-            who = part[found.end() :] if verb == "according to" else part[: found.start()] or part[found.end() :]
-            return _short(who)
-    if any(f" {verb} " in f" {vocabulary.plain(part)} " for verb in rules.said_arabic):
-        return _short(part)
-    return ""
+    found = rules.said_latin.search(part.lower())
+    if found:
+        who = part[found.end() :] if found.group() == "according to" else part[: found.start()] or part[found.end() :]
+        return _short(who)
+    return _short(part) if rules.said_arabic.search(vocabulary.plain(part)) else ""
 
 
 def _short(who: str) -> str:

@@ -121,6 +121,7 @@ def _note(reasons: dict[tuple[str, str, str], float], term: str, where: str, kin
 def _score(evidence: Sequence[_Evidence]) -> float:
     figures = _weights()
     against = _against(evidence)
+    share = _shares(evidence)
     doubt = 1.0
     carried = 0.0
     for line in evidence:
@@ -128,9 +129,16 @@ def _score(evidence: Sequence[_Evidence]) -> float:
         kept_hard = 1 - against * (1 - figures["soft"]["kept_hard"])
         kept_soft = 1 - against * (1 - figures["soft"]["kept_soft"])
         conflict = _either(line.hard * kept_hard, line.soft * kept_soft)
-        doubt *= 1 - figures["part"][line.where] * anchor * conflict
+        doubt *= 1 - share[line.where] * anchor * conflict
         carried = max(carried, line.anchor * figures["carry"].get(line.where, 0.0))
     return 1 - doubt
+
+
+def _shares(evidence: Sequence[_Evidence]) -> dict[str, float]:
+    """What one sentence of each part may prove: in a long body each one less, so that length alone proves nothing."""
+    part = _weights()["part"]
+    body = sum(line.where == "body" for line in evidence)
+    return {**part, "body": part["body"] * min(1.0, part["body_sentences"] / max(body, 1))}
 
 
 def _against(evidence: Sequence[_Evidence]) -> float:

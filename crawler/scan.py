@@ -6,7 +6,7 @@ Relevance, mentions and claims all work from one `Scan`, so that an article is m
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -18,6 +18,8 @@ from crawler.vocabulary import ExtraTerm, Hit
 MAX_CHARACTERS = 60_000  # of a text that are read: ten times a long article
 MAX_SENTENCE = 1_200
 LEAD_SENTENCES = 3
+_SHORT_LINE = 8  # words: "For Immediate Release", a dateline, a section's name take no place in the lead
+_LONG_TITLE = 40  # words: a longer one is a list of headlines or a paragraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def scan(title: str | None, text: str, *, extra_terms: Iterable[ExtraTerm] = ())
     extra = tuple(extra_terms)
     sentences = _sentences(title, text)
     hits = [hit for n, s in enumerate(sentences) for hit in vocabulary.find(s.text, n, extra=extra)]
-    afghan = any(_names_afghanistan(hit) for hit in hits)
+    afghan = any(_names_afghanistan(hit) for hit in hits) or _agree(hits)
     places = _locate(hits, sentences, afghan=afghan)
     words = tuple(
         Hit(kept, hit.sentence, hit.start, hit.end)
@@ -78,11 +80,18 @@ def scan(title: str | None, text: str, *, extra_terms: Iterable[ExtraTerm] = ())
 def _sentences(title: str | None, text: str) -> list[Sentence]:
     body = [s for line in text[:MAX_CHARACTERS].splitlines() for s in _split(_tidy(line))]
     head = _tidy(title or "")[:MAX_SENTENCE]
+    if len(head.split()) > _LONG_TITLE:
+        return list(_parts(dict.fromkeys([head, *body])))
     if not head and body:
         head, body = body[0], body[1:]
-    body = [s for s in body if s != head]
-    lead = [Sentence(s, "lead" if n < LEAD_SENTENCES else "body") for n, s in enumerate(body)]
-    return ([Sentence(head, "title")] if head else []) + lead
+    return ([Sentence(head, "title")] if head else []) + list(_parts(s for s in body if s != head))
+
+
+def _parts(body: Iterable[str]) -> Iterator[Sentence]:
+    told = 0
+    for sentence in body:
+        yield Sentence(sentence, "lead" if told < LEAD_SENTENCES else "body")
+        told += len(sentence.split()) >= _SHORT_LINE
 
 
 def _tidy(line: str) -> str:
@@ -106,14 +115,18 @@ def _pieces(sentence: str) -> Iterator[str]:
 
 # ---------------------------------------------------------------------------------------------- which names are places
 
+_PROVINCE_CODE = 4  # letters of a P-code: AF27; a district has six
+_BESIDE = 18  # characters: "هلمند ولایت د سنګین" names both in one breath
 _SURE_KINDS = frozenset({"province", "crossing", "pass", "base"})
 _CAPITAL = "AF01"  # the one name that alone means the city, not the province
-_SHORT = 5  # letters: a shorter district name is a word in some language (Argo, Bak, Giro, Tani)
+_SHORT = 5  # letters: a shorter Latin name of a district is a word in some language (Argo, Bak, Giro, Tani)
+_SHORT_ARABIC = 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Cues:
-    kinds: dict[str, str]
+    before: dict[str, str]
+    following: dict[str, str]
     latin: frozenset[str]
     arabic: frozenset[str]
     titles: frozenset[str]
@@ -128,7 +141,8 @@ def _cues() -> _Cues:
         return frozenset(vocabulary.plain(word) for word in words)
 
     return _Cues(
-        kinds={form: kind for kind, forms in data["kinds"].items() for form in folded(forms)},
+        before={form: kind for kind, forms in data["before"].items() for form in folded(forms)},
+        following={form: kind for kind, forms in data["after"].items() for form in folded(forms)},
         latin=folded(data["prepositions"]["latin"]),
         arabic=folded(data["prepositions"]["arabic"]),
         titles=folded(data["persons"]["titles"]),
@@ -143,38 +157,52 @@ class _Setting:
     kind: str  # the kind of place that a word beside it announces, or ""
     preposition: bool
     person: bool
+    latin: bool
     capital: bool  # a capital letter, or a script that has none
 
 
 def _names_afghanistan(hit: Hit) -> bool:
     return any(
         (term.group in ("anchor", "actor") and term.weight >= 0.7 and "cue" not in term.flags)
-        or (term.group == "place" and "cue" not in term.flags and len(term.id) == 4)
+        or (term.group == "place" and "cue" not in term.flags and len(term.id) == _PROVINCE_CODE)
         for term in hit.terms
     )
+
+
+def _agree(hits: Iterable[Hit]) -> bool:
+    """Two different forms that need a cue are one for each other: "8 ANA soldiers killed in Farah"."""
+    ids = {
+        term.id
+        for hit in hits
+        for term in hit.terms
+        if (term.group == "actor" and term.weight >= 0.7) or (term.group == "place" and len(term.id) == _PROVINCE_CODE)
+    }
+    return len(ids) > 1
 
 
 def _locate(hits: Sequence[Hit], sentences: Sequence[Sentence], *, afghan: bool) -> list[Located]:
     named = [hit for hit in hits if any(term.group == "place" for term in hit.terms)]
     settings = [_setting(hit, sentences[hit.sentence].text) for hit in named]
     provinces = _provinces(named, settings)
-    everywhere = set().union(*provinces.values()) if provinces else set()
+    everywhere = frozenset(code for codes in provinces.values() for code in codes)
     found = []
     for hit, setting in zip(named, settings, strict=True):
-        place = _settle(hit, setting, provinces.get(hit.sentence, set()), everywhere, afghan=afghan)
+        here = provinces.get(hit.sentence, {})
+        place = _settle(hit, setting, here, everywhere, afghan=afghan)
         if place:
             found.append(Located(hit, place))
     return found
 
 
-def _provinces(named: Sequence[Hit], settings: Sequence[_Setting]) -> dict[int, set[str]]:
-    """For each sentence the provinces that it names by a form that is nothing else."""
-    found: dict[int, set[str]] = {}
+def _provinces(named: Sequence[Hit], settings: Sequence[_Setting]) -> dict[int, dict[str, list[int]]]:
+    """For each sentence the provinces that it names by a form that is nothing else, and where."""
+    found: dict[int, dict[str, list[int]]] = {}
     for hit, setting in zip(named, settings, strict=True):
-        codes = {t.id for t in hit.terms if t.group == "place" and len(t.id) == 4}
+        codes = {t.id for t in hit.terms if t.group == "place" and len(t.id) == _PROVINCE_CODE}
         cued = any("cue" in t.flags for t in hit.terms if t.group == "place" and t.id in codes)
         if codes and setting.capital and (not cued or setting.kind == "province") and not setting.person:
-            found.setdefault(hit.sentence, set()).update(codes)
+            for code in codes:
+                found.setdefault(hit.sentence, {}).setdefault(code, []).append(hit.start)
     return found
 
 
@@ -185,9 +213,7 @@ def _setting(hit: Hit, sentence: str) -> _Setting:
     latin = sentence[hit.start].isascii()
     previous = before[-1] if before else ""
     following = after[0] if after else ""
-    kind = cues.kinds.get(following, "") or cues.kinds.get(" ".join(after[:2]), "")
-    if not kind and (not latin or previous in ("of", "province", "district")):
-        kind = cues.kinds.get(previous, "") or cues.kinds.get(before[-2] if len(before) > 1 else "", "")
+    kind = _announced(cues, before, after)
     touching = raw_before[-1:] in (" ", "-") and raw_before.rstrip()[-1:] not in ",;:.("
     titled = touching and previous in cues.titles
     surnamed = latin and touching and _capitalised(raw_before) and previous not in cues.latin and not kind
@@ -196,8 +222,16 @@ def _setting(hit: Hit, sentence: str) -> _Setting:
         kind=kind,
         preposition=previous in (cues.latin if latin else cues.arabic),
         person=(titled and not kind) or (surnamed and len(before) > 1 and not _place_word(previous)) or followed,
+        latin=latin,
         capital=not latin or sentence[hit.start].isupper(),
     )
+
+
+def _announced(cues: _Cues, before: Sequence[str], after: Sequence[str]) -> str:
+    """The kind of place that the words beside a name announce, or ""."""
+    either = [cues.following.get(after[0], "")] if after else []
+    either += [cues.before.get(" ".join(before[-length:]), "") for length in (2, 1) if len(before) >= length]
+    return next((kind for kind in either if kind), "")
 
 
 def _capitalised(before: str) -> bool:
@@ -206,51 +240,60 @@ def _capitalised(before: str) -> bool:
 
 
 def _place_word(word: str) -> bool:
-    return word in _cues().kinds or word in ("afghanistan", "afghan")
+    return word in _cues().following or word in ("afghanistan", "afghan")
 
 
-def _settle(hit: Hit, setting: _Setting, here: set[str], everywhere: set[str], *, afghan: bool) -> Place | None:
+def _settle(
+    hit: Hit, setting: _Setting, here: Mapping[str, Sequence[int]], everywhere: frozenset[str], *, afghan: bool
+) -> Place | None:
     """The place that the name stands for in its setting, or None when it is more likely something else."""
     if not setting.capital:
         return None
     options = []
     for term in hit.terms:
-        if term.group == "place":
-            place = gazetteer.places()[term.id]
-            if _is_place(place, setting, here, cued="cue" in term.flags, length=hit.end - hit.start, afghan=afghan):
-                options.append((_fit(place, setting, here, everywhere, cued="cue" in term.flags), place))
+        if term.group != "place":
+            continue
+        place, cued = gazetteer.places()[term.id], "cue" in term.flags
+        beside = _beside(hit, here.get(place.province_code, ()), latin=setting.latin)
+        if (_cued_place if cued else _plain_place)(place, setting, hit, beside=beside, afghan=afghan):
+            fit = _fit(place, setting, beside=beside, named=place.province_code in everywhere, cued=cued)
+            options.append((fit, place))
     return max(options, key=lambda option: option[0])[1] if options else None
 
 
-def _is_place(place: Place, setting: _Setting, here: set[str], *, cued: bool, length: int, afghan: bool) -> bool:
-    beside = place.province_code in here
-    if cued:
-        if setting.person and not setting.kind:
-            return False
-        return bool(setting.kind) or (beside and place.kind != "province") or (setting.preposition and afghan)
+def _beside(hit: Hit, provinces: Sequence[int], *, latin: bool) -> bool:
+    """The place's province stands in the sentence; where no capital letter tells a name, right beside it."""
+    return any(start != hit.start and (latin or abs(start - hit.start) <= _BESIDE) for start in provinces)
+
+
+def _cued_place(place: Place, setting: _Setting, hit: Hit, *, beside: bool, afghan: bool) -> bool:
+    """For a form that is also a word or a person's name."""
+    del hit
+    if setting.person and not setting.kind:
+        return False
+    prepositional = setting.preposition and afghan and (setting.latin or place.kind == "province")
+    return bool(setting.kind) or (beside and place.kind != "province") or prepositional
+
+
+def _plain_place(place: Place, setting: _Setting, hit: Hit, *, beside: bool, afghan: bool) -> bool:
+    """For a form that is a place's alone, or nearly."""
     if place.kind in _SURE_KINDS:
         return not (setting.person and place.kind == "province" and not setting.kind and not afghan)
     if setting.person and not setting.kind:
         return False
-    village = place.code.startswith("GN") or length < _SHORT
-    return bool(setting.kind) or beside or afghan or not village
+    short = hit.end - hit.start < (_SHORT if setting.latin else _SHORT_ARABIC)
+    sure = not place.code.startswith("GN") and not short
+    return sure or bool(setting.kind) or beside or afghan or (setting.preposition and setting.latin)
 
 
-def _fit(place: Place, setting: _Setting, here: set[str], everywhere: set[str], *, cued: bool) -> tuple[float, ...]:
-    """How well a place fits: the kind that is announced, its province nearby, the more usual one, the larger one."""
-    usual = {
-        "province": 1.5 if place.code == _CAPITAL else 3,
-        "base": 3,
-        "crossing": 3,
-        "pass": 3,
-        "district": 2,
-        "city": 1,
-    }[place.kind]
+def _fit(place: Place, setting: _Setting, *, beside: bool, named: bool, cued: bool) -> tuple[float, ...]:
+    """How well a place fits: the kind announced, its province nearby, the form's own meaning, the larger place."""
+    rank = {"province": 1.5 if place.code == _CAPITAL else 3, "district": 2, "city": 1}.get(place.kind, 3)
     return (
         place.kind == setting.kind,
         place.kind == "province" and place.code != _CAPITAL,
-        place.province_code in here,
-        place.province_code in everywhere,
+        beside,
+        named,
         not cued,
-        usual,
+        rank,
     )

@@ -7,6 +7,7 @@ a place in the folded text is the same place in the text as it was written.
 
 import csv
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -43,7 +44,6 @@ class Hit:
     end: int
 
 
-_NOT_WORD = re.compile(r"[^\w]|_")
 _ARABIC = re.compile("[\u0600-\u06ff]")
 # Endings of case, number and possession that Dari and Pashto write onto a noun, after folding.
 _ENDINGS = frozenset(
@@ -72,9 +72,21 @@ _PLACE_ENDINGS = frozenset({"و", "یو"})  # وردګو, خوګیاڼو; کاب
 _SHORTEST_STEM = 4  # letters; a shorter one takes no ending: بم + ان is a Bam palm grove
 
 
+class _Plain(dict[int, str]):
+    """Each character's folded letter or digit, a space for anything else; worked out when first seen."""
+
+    def __missing__(self, code: int) -> str:
+        letter = folding.fold(chr(code))[:1]
+        self[code] = letter if letter.isalnum() else " "
+        return self[code]
+
+
+_PLAIN = _Plain()
+
+
 def plain(text: str) -> str:
-    """Folded, with a space for each mark of punctuation; as long as the folded text."""
-    return _NOT_WORD.sub(" ", folding.fold(text))
+    """Folded letter by letter, with a space for each mark of punctuation: exactly as long as the text."""
+    return text.translate(_PLAIN)
 
 
 def terms(group: str) -> Iterator[Term]:
@@ -108,7 +120,7 @@ def _automaton(terms: Iterable[Term]) -> Any:
     meanings: dict[str, list[Term]] = {}
     for term in terms:
         for form in {term.text, term.text.replace("\u200c", "")}:
-            key = plain(form)
+            key = plain(unicodedata.normalize("NFC", form))
             # Latin forms end at a word's end; forms in Arabic script may carry an ending, looked at when found.
             meanings.setdefault(f" {key}" if _ARABIC.search(key) else f" {key} ", []).append(term)
     automaton = ahocorasick.Automaton()
@@ -141,10 +153,9 @@ def warm() -> None:
 def find(sentence: str, number: int, *, extra: tuple[ExtraTerm, ...] = ()) -> list[Hit]:
     """All forms in one sentence, the longest at each place. The sentence has single spaces and no marks to drop."""
     text = f" {plain(sentence)} "
-    aligned = len(text) == len(sentence) + 2
     automata = [_automaton_of_all(), *([_automaton_of(extra)] if extra else [])]
     found = [hit for automaton in automata if len(automaton) for hit in _matches(automaton, text, number)]
-    return _longest(_cased(found, sentence if aligned else text[1:-1].upper()))
+    return _longest(_cased(found, sentence))
 
 
 def _matches(automaton: Any, text: str, number: int) -> Iterator[Hit]:
