@@ -1,6 +1,7 @@
 """The only way in for a document, and the place of deduplication: a new article, a copy, a revision, or nothing new.
 
-Functions over an open `Database`, inside the transaction that `Store` opened. A document's entry in the full text is written by
+Functions over an open `Database`, inside the transaction that `Store` opened. A document's entry in the full text is
+written by
 `reindex` at the end of a batch: FTS5 writes out its memory whenever a key is smaller than the last one.
 """
 
@@ -36,13 +37,16 @@ class Kin:
     score: float
 
 
-def admit(db: Database, document: Document, *, now: datetime) -> Landed:
-    """Store a document as what it is; `reindex` must follow for every document that changed."""
+def admit(db: Database, document: Document, *, now: datetime, anew: bool = False) -> Landed:
+    """Store a document as what it is; `reindex` must follow for every document that changed.
+
+    `anew`: an old response was read again, so that a text that differs is a better reading and no revision.
+    """
     document = _clean(document)
     words = identity.words(document.text)
     known = db.execute("SELECT * FROM documents WHERE key = ?", [identity.key(document.url)]).fetchone()
     if known is not None:
-        return _again(db, known, document, words, now)
+        return _again(db, known, document, words, now, anew=anew)
     kin = _kin(db, document, words)
     document_id = _insert(db, document, words, kin, now)
     return _entered(db, document_id, document, kin, now)
@@ -147,7 +151,8 @@ def _insert(db: Database, document: Document, words: Sequence[str], kin: Kin | N
             "id": document_id, "article_id": kin.article_id if kin else document_id, "is_head": int(kin is None),
             "kind": kin.kind if kin else None, "score": kin.score if kin else None,
             "sort_key": sort_key(db, _sort_time(document.published_at, now)),
-            "key": identity.key(document.url), "url": document.url, "source": document.source, "host": identity.host(document.url),
+            "key": identity.key(document.url), "url": document.url, "source": document.source,
+            "host": identity.host(document.url),
             "via": document.via, "backfill": int(document.backfill),
             "first_seen_at": at, "updated_at": at, "checked_at": at,
         } | _told(document) | _said(document, words),
@@ -163,7 +168,8 @@ def _write(db: Database, statement: str, values: dict[str, object]) -> None:
 def _said(document: Document, words: Sequence[str]) -> dict[str, object]:
     """The columns that make a revision when they change."""
     return {
-        "title": document.title, "text": document.text, "words": len(words), "text_hash": identity.hash_words(list(words)),
+        "title": document.title, "text": document.text, "words": len(words),
+        "text_hash": identity.hash_words(list(words)),
         "from_feed": int(document.from_feed),
     }  # fmt: skip
 
@@ -175,7 +181,8 @@ def _told(document: Document) -> dict[str, object]:
         "authors": _json(document.authors), "language": clean(document.language),
         "published_at": stamp(document.published_at), "published_how": document.published_how,
         "published_confidence": document.published_confidence, "published_raw": clean(document.published_raw),
-        "modified_at": stamp(document.modified_at), "relevance": verdict.score, "reasons": _json([asdict(r) for r in verdict.reasons]),
+        "modified_at": stamp(document.modified_at), "relevance": verdict.score,
+        "reasons": _json([asdict(r) for r in verdict.reasons]),
         "site": clean(document.site), "section": clean(document.section), "image": clean(document.image),
         "origin_url": clean(document.origin_url), "credit": clean(document.credit), "extractor": document.extractor,
         "extracted_how": clean(document.extracted_how), "cuts": _json([asdict(cut) for cut in document.cuts]),
@@ -190,7 +197,8 @@ def _write_mentions(db: Database, document_id: int, document: Document) -> None:
     db.execute("DELETE FROM document_mentions WHERE document_id = ?", [document_id])
     db.execute("DELETE FROM document_claims WHERE document_id = ?", [document_id])
     db.conn.executemany(
-        "INSERT INTO document_mentions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        "INSERT INTO document_mentions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + "
+        "excluded.count",
         [(document_id, m.kind, m.code, printable(m.name), m.count, printable(m.sentence)) for m in document.mentions],
     )
     db.conn.executemany(
@@ -212,21 +220,56 @@ def note(
     )
 
 
+# Leaving
+
+
+def remove(db: Database, document_id: int, now: datetime, what: What, detail: str = "") -> None:
+    """Take a document out with all that hangs on it; its fates are the caller's. None there is no fault."""
+    row = db.execute("DELETE FROM documents WHERE id = ? RETURNING article_id, is_head", [document_id]).fetchone()
+    if row is None:
+        return
+    note(db, row["article_id"], what, now, document_id=document_id, detail=detail)
+    if row["is_head"]:
+        _after_head(db, row["article_id"], now)
+
+
+def _after_head(db: Database, article_id: int, now: datetime) -> None:
+    """The earliest copy that is left leads now; with none left the article is gone."""
+    heir = db.execute(
+        "SELECT id FROM documents WHERE article_id = ? ORDER BY coalesce(published_at, first_seen_at), id LIMIT 1",
+        [article_id],
+    ).fetchone()
+    if heir is None:
+        db.execute("DELETE FROM probable_copies WHERE article_id = :id OR of_article_id = :id", {"id": article_id})
+        db.execute(
+            "DELETE FROM host_lines WHERE first_in = :id OR second_in = :id OR third_in = :id", {"id": article_id}
+        )
+        return
+    db.execute("UPDATE documents SET is_head = 1, kind = NULL, score = NULL WHERE id = ?", [heir[0]])
+    db.execute("UPDATE fates SET fate = 'article', reason = '' WHERE document_id = ? AND fate = 'copy'", [heir[0]])
+    note(db, article_id, What.PROMOTED, now, document_id=heir[0], detail="the head left")
+
+
 # Seen again
 
 
-def _again(db: Database, known: Mapping[str, Any], document: Document, words: Sequence[str], now: datetime) -> Landed:
+def _again(
+    db: Database, known: Mapping[str, Any], document: Document, words: Sequence[str], now: datetime, *, anew: bool
+) -> Landed:
     """A known URL: its text changed, or only what is told about it, or nothing."""
-    changed = not _worse(known, document) and _says_other(known, document, words)
-    retold = changed or (not _worse(known, document) and document.extractor != known["extractor"])
-    if changed:
+    worse = _worse(known, document)
+    changed = not worse and _says_other(known, document, words)
+    retold = changed or (not worse and document.extractor != known["extractor"])
+    back = known["withdrawn_at"] is not None and not anew
+    if changed and not anew:
         _keep_state(db, known, now)
     _update(db, known, document, words, now, changed=changed, retold=retold)
-    what = What.REVISED if changed or known["withdrawn_at"] else None
+    if back:
+        db.execute("UPDATE documents SET withdrawn_at = NULL WHERE id = ?", [known["id"]])
+    what = What.REVISED if changed or back else None
     if what:
-        note(
-            db, known["article_id"], what, now, document_id=known["id"], detail="back" if known["withdrawn_at"] else ""
-        )
+        detail = "back" if back else "read anew" if anew else ""
+        note(db, known["article_id"], what, now, document_id=known["id"], detail=detail)
     return Landed(
         url=known["url"],
         fate=FateKind.ARTICLE if known["is_head"] else FateKind.COPY,
@@ -269,7 +312,7 @@ def _update(
     changed: bool,
     retold: bool,
 ) -> None:
-    values: dict[str, object] = {"checked_at": to_text(now), "withdrawn_at": None}
+    values: dict[str, object] = {"checked_at": to_text(now)}
     if changed:
         values |= _said(document, words) | {"title": document.title or known["title"], "updated_at": to_text(now)}
     if retold:
@@ -281,20 +324,23 @@ def _update(
     if values.get("published_at", known["published_at"]) != known["published_at"]:
         at = document.published_at
         values["sort_key"] = sort_key(db, _sort_time(at, from_text(known["first_seen_at"])))
-    db.execute(
-        f"UPDATE documents SET {', '.join(f'{n} = :{n}' for n in values)} WHERE id = :id", values | {"id": known["id"]}
-    )  # noqa: S608 - our column names
+    columns = ", ".join(f"{name} = :{name}" for name in values)
+    db.execute(f"UPDATE documents SET {columns} WHERE id = :id", values | {"id": known["id"]})  # noqa: S608 - our names
 
 
 # Full text
 
 
 def reindex(db: Database, document_ids: Iterable[int]) -> None:
-    """Bring the full text of these documents up to date, in the order of their keys. Documents that are gone are left out of it."""
+    """Bring the full text of these documents up to date, in the order of their keys.
+
+    Documents that are gone are left out of it.
+    """
     ids = json.dumps(sorted(set(document_ids)))
     db.execute("DELETE FROM folded WHERE document_id IN (SELECT value FROM json_each(?))", [ids])
     rows = db.execute(
-        "SELECT sort_key, id, title, text, source, language FROM documents WHERE id IN (SELECT value FROM json_each(?)) ORDER BY sort_key",
+        "SELECT sort_key, id, title, text, source, language FROM documents WHERE id IN (SELECT value FROM "
+        "json_each(?)) ORDER BY sort_key",
         [ids],
     ).fetchall()
     for row in rows:

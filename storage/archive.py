@@ -1,7 +1,9 @@
 """Raw responses in and out as WARC/1.1: one file a day and kind, one gzip member a record, read back by place.
 
-A body rests content-decoded, as it was parsed: the record has no Content-Encoding, no Transfer-Encoding, and the Content-Length of what
-it holds. What the server sent instead stands beside it as `X-Crawler-Content-Encoding`, `-Transfer-Encoding`, `-Content-Length`.
+A body rests content-decoded, as it was parsed: the record has no Content-Encoding, no Transfer-Encoding, and the
+Content-Length of what
+it holds. What the server sent instead stands beside it as `X-Crawler-Content-Encoding`, `-Transfer-Encoding`,
+`-Content-Length`.
 Kept and rejected pages rest in two folders, because they have two ages.
 """
 
@@ -26,8 +28,10 @@ from storage.folding import printable
 from storage.model import Page
 
 KINDS = ("kept", "rejected")
-# 2,100 real pages, 118 MB: level 1 54 MB/s to 22.8 %, 3 45 to 21.5, 6 23 to 20.1, 9 13 to 20.0 (see tests/bench/archive.py).
-_LEVEL = 3
+# 606 labelled pages, 139 MB, in MB/s and share of the size: level 1 147 and 22.2 %, 3 131 and 20.9 %, 4 91 and 19.5 %,
+# 6 56 and 18.5 %,
+# 9 39 and 18.4 % (tests/bench/archive.py). At 4 a page of 230 kB costs 2.5 ms of the writer's thread.
+_LEVEL = 4
 _SUFFIX = ".warc.gz"
 _CHUNK = 1 << 20  # bytes
 _CODED = {"content-encoding", "transfer-encoding", "content-length"}
@@ -62,7 +66,10 @@ class Archive:
         self._mended: set[str] = set()
 
     def write(self, page: Page, kind: str) -> tuple[str, int, int]:
-        """Append one response; returns file, offset and length of its gzip member. Raises OSError; then nothing was added."""
+        """Append one response.
+
+        Returns file, offset and length of its gzip member. Raises OSError; then nothing was added.
+        """
         file = f"{kind}/{page.fetched_at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}"
         member = _member(_record(page))
         with self._open_end(file) as out:
@@ -89,7 +96,10 @@ class Archive:
         return page
 
     def may_share(self, file: str, kind: str, at: datetime) -> bool:
-        """Whether a page of that time may point to a record in this file: a rejected one only to its own day, which expires with it."""
+        """Whether a page of that time may point to a record in this file.
+
+        A rejected one only to its own day, with which it expires.
+        """
         return (kind == "kept" or file == f"{kind}/{at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}") and self.holds(file)
 
     def holds(self, file: str) -> bool:
@@ -115,9 +125,10 @@ class Archive:
         self._mended.discard(file)
 
     def cut(self, file: str, offsets: Collection[int]) -> tuple[str, dict[int, int]]:
-        """Copy a file without some of its records; returns the copy's name, and old offset -> new offset of those that stay.
+        """Copy a file without some records; returns the copy's name, and where those that stay were and are.
 
-        The old file is the caller's to remove, once the new places are committed: a crash between leaves a file that nothing points to.
+        The old file is the caller's to remove, once the new places are committed: a crash between leaves a file that
+        nothing points to.
         """
         moved: dict[int, int] = {}
         fresh = self._next_name(file)
@@ -146,7 +157,10 @@ class Archive:
         return self.folder / kind / name
 
     def _open_end(self, file: str) -> IO[bytes]:
-        """The file at its end; a tail that a crash tore is cut off the first time, and a new file starts with a warcinfo record."""
+        """The file at its end.
+
+        A tail that a crash tore is cut off the first time, and a new file starts with a warcinfo record.
+        """
         path = self._path(file)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         out = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
@@ -181,7 +195,10 @@ def surplus(files: Collection[Rest], *, bytes_over: int) -> list[Rest]:
 
 
 def _record(page: Page) -> bytes:
-    """A response record, not compressed. warcio's own compression is level 9, at three times the cost of what is used here."""
+    """A response record, not compressed.
+
+    Warcio's own compression is level 9, at three times the cost of what is used here.
+    """
     out = BytesIO()
     writer = WARCWriter(out, gzip=False, warc_version="1.1")
     status = f"{page.status} {_REASONS.get(page.status, 'Unknown')}"

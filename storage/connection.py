@@ -1,4 +1,4 @@
-"""How the file is opened, locked and written to: pragmas, the writer's lock, transactions, SQLite's faults in our words."""
+"""How the file is opened, locked and written to: pragmas, lock, transactions, SQLite's faults in our words."""
 
 import errno
 import fcntl
@@ -14,7 +14,8 @@ from storage.errors import StoreBusy, StoreError, StoreFull, StoreMissing, Store
 
 # One writer and short request rows: who waits longer than this waits for something that is stuck.
 BUSY_TIMEOUT = 30.0  # seconds
-# NORMAL in WAL mode keeps every commit through a crash of the program; a power cut may take the last ones back, never half of one.
+# NORMAL in WAL mode keeps every commit through a crash of the program; a power cut may take the last ones back, never
+# half of one.
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
@@ -46,7 +47,8 @@ class WriterLock:
             pid = _read_pid(self._path)
             self.drop()
             raise StoreBusy(
-                f"Another khabar process ({f'pid {pid}' if pid else 'pid unknown'}) writes to this database; stop it, or let it do the work."
+                f"Another khabar process ({f'pid {pid}' if pid else 'pid unknown'}) writes to this database; stop "
+                f"it, or let it do the work."
             ) from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
@@ -88,7 +90,10 @@ def _read_pid(path: Path) -> int | None:
 
 
 def connect(path: Path) -> Database:
-    """Open for writing, made if missing (mode 0600; give a group read access with chmod). Raises StoreError and its kin."""
+    """Open for writing, made if missing (mode 0600.
+
+    Give a group read access with chmod). Raises StoreError and its kin.
+    """
     with faults(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         db = _database(sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False))
@@ -102,7 +107,10 @@ def connect(path: Path) -> Database:
 
 
 def connect_reader(path: Path) -> Database:
-    """Open read-only, without the lock; sees the last commit at the start of each of its reads. Raises StoreMissing, StoreUnusable."""
+    """Open read-only, without the lock.
+
+    Sees the last commit at the start of each of its reads. Raises StoreMissing, StoreUnusable.
+    """
     if not path.exists():
         raise StoreMissing(
             f"There is no database at {path}; run `khabar crawl` or `khabar demo` first, or name the file with --db."

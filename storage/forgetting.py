@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from storage import archive as warc
 from storage import identity
-from storage.admission import note
+from storage.admission import remove
 from storage.archive import Archive
 from storage.folding import printable
 from storage.model import What, to_text
@@ -21,11 +21,19 @@ HANDED_OVER_KEPT = timedelta(days=30)
 def documents_of(db: Database, what: str | int) -> list[int]:
     """All documents of the article that a URL or a number belongs to: its copies carry the same text."""
     if isinstance(what, int):
-        inner = "SELECT article_id FROM documents WHERE id = :what OR article_id = :what"
+        number: int | None = what
     else:
-        inner = "SELECT article_id FROM documents WHERE key = :what OR id = (SELECT document_id FROM fates WHERE key = :what)"
-        what = identity.key(printable(what))
-    return [row[0] for row in db.execute(f"SELECT id FROM documents WHERE article_id IN ({inner})", {"what": what})]  # noqa: S608
+        key = identity.key(printable(what))
+        found = db.execute("SELECT document_id FROM fates WHERE key = ?", [key]).fetchone()
+        number = found[0] if found else None
+    rows = db.execute(
+        """
+        SELECT id FROM documents
+        WHERE article_id IN (SELECT article_id FROM documents WHERE id = :number OR article_id = :number)
+        """,
+        {"number": number},
+    )
+    return [row[0] for row in rows]
 
 
 def documents_from(db: Database, source: str) -> list[int]:
@@ -37,23 +45,23 @@ def forget_documents(db: Database, documents: Iterable[int], now: datetime) -> l
     """Erase texts, index, mentions and revisions; tombstones stay. Returns the captures that must go as well."""
     captures: list[int] = []
     for document in documents:
-        row = db.execute("SELECT id, article_id, is_head FROM documents WHERE id = ?", [document]).fetchone()
-        if row is None:
-            continue
         captures += _captures_of(db, document)
+        db.execute(
+            "UPDATE entries SET title = '' WHERE key IN (SELECT key FROM fates WHERE document_id = ?)", [document]
+        )
         db.execute(
             "UPDATE fates SET fate = 'forgotten', reason = '', detail = '', at = ? WHERE document_id = ?",
             [to_text(now), document],
         )
-        db.execute("DELETE FROM documents WHERE id = ?", [document])
-        note(db, row["article_id"], What.FORGOTTEN, now, document_id=document)
-        if row["is_head"]:
-            _after_head(db, row["article_id"], now)
+        remove(db, document, now, What.FORGOTTEN)
     return captures
 
 
-def forget_url(db: Database, url: str, source: str, now: datetime) -> list[int]:
-    """Make a tombstone for a URL that has no text here, so that it is never read again; returns captures of its rejection."""
+def forget_url(db: Database, url: str, now: datetime) -> list[int]:
+    """Make a tombstone for a URL that has no text here, so that it is never read again.
+
+    Returns captures of its rejection.
+    """
     key = identity.key(printable(url))
     captures = [
         row[0]
@@ -64,10 +72,10 @@ def forget_url(db: Database, url: str, source: str, now: datetime) -> list[int]:
         db.execute("UPDATE polls SET pending = pending - 1, refused = refused + 1 WHERE id = ?", [row[0]])
     db.execute(
         """
-        INSERT INTO fates (key, url, source, fate, at) VALUES (?, ?, ?, 'forgotten', ?)
+        INSERT INTO fates (key, url, source, fate, at) VALUES (?, ?, '', 'forgotten', ?)
         ON CONFLICT (key) DO UPDATE SET fate = 'forgotten', reason = '', detail = '', at = excluded.at
         """,
-        [key, identity.canonical(printable(url)), source, to_text(now)],
+        [key, identity.canonical(printable(url)), to_text(now)],
     )
     return captures
 
@@ -88,23 +96,6 @@ def _captures_of(db: Database, document: int) -> list[int]:
         {"id": document},
     )
     return [row[0] for row in rows]
-
-
-def _after_head(db: Database, article_id: int, now: datetime) -> None:
-    """The earliest copy that is left leads now; with none left the article is gone."""
-    heir = db.execute(
-        "SELECT id FROM documents WHERE article_id = ? ORDER BY coalesce(published_at, first_seen_at), id LIMIT 1",
-        [article_id],
-    ).fetchone()
-    if heir is None:
-        db.execute("DELETE FROM probable_copies WHERE article_id = :id OR of_article_id = :id", {"id": article_id})
-        db.execute(
-            "DELETE FROM host_lines WHERE first_in = :id OR second_in = :id OR third_in = :id", {"id": article_id}
-        )
-        return
-    db.execute("UPDATE documents SET is_head = 1, kind = NULL, score = NULL WHERE id = ?", [heir[0]])
-    db.execute("UPDATE fates SET fate = 'article', reason = '' WHERE document_id = ? AND fate = 'copy'", [heir[0]])
-    note(db, article_id, What.PROMOTED, now, document_id=heir[0], detail="the head was forgotten")
 
 
 def forget_captures(db: Database, archive: Archive | None, captures: Iterable[int]) -> list[str]:
@@ -154,7 +145,7 @@ def expire_captures(
 
 
 def orphans(db: Database, archive: Archive) -> list[str]:
-    """Capture files that nothing points to: what a crash between a commit and a removal, or before a commit, has left."""
+    """Capture files that nothing points to: what a crash before a commit, or between it and a removal, has left."""
     return [
         rest.file
         for rest in archive.files()
@@ -163,7 +154,7 @@ def orphans(db: Database, archive: Archive) -> list[str]:
 
 
 def expire_memory(db: Database, now: datetime, *, rejected: timedelta) -> None:
-    """Forget entries that feeds have not shown for long, lonely lines, rejections past their age, and answered requests."""
+    """Drop entries that feeds have not shown for long, lonely lines, rejections past their age, answered requests."""
     db.execute("DELETE FROM entries WHERE last_seen_at < ?", [to_text(now - ENTRIES_KEPT)])
     db.execute(
         "DELETE FROM host_lines WHERE second_in IS NULL AND NOT spared AND seen_at < ?", [to_text(now - LINES_KEPT)]

@@ -17,7 +17,18 @@ from storage.archive import Archive
 from storage.connection import savepoint
 from storage.folding import printable
 from storage.model import (
-    Document, Failure, FateKind, Landed, Landing, Lead, Refusal, Rejection, TooOld, What, Why, to_text,
+    Document,
+    Failure,
+    FateKind,
+    Landed,
+    Landing,
+    Lead,
+    Refusal,
+    Rejection,
+    TooOld,
+    What,
+    Why,
+    to_text,
 )  # fmt: skip
 
 # After so many failures that were not final, one is: 5 min doubled each time is two days by then.
@@ -111,7 +122,7 @@ def _is_forgotten(db: Database, landing: Landing) -> bool:
 
 
 def _read(db: Database, archive: Archive | None, landing: Landing, document: Document, now: datetime) -> Landed:
-    landed = admission.admit(db, document, now=now)
+    landed = admission.admit(db, document, now=now, anew=landing.capture_id is not None)
     assert landed.fate is not None
     assert landed.document_id is not None
     assert landed.article_id is not None
@@ -132,7 +143,22 @@ def _read(db: Database, archive: Archive | None, landing: Landing, document: Doc
     return landed
 
 
+def _unkeep(db: Database, landing: Landing, rejection: Rejection, now: datetime) -> None:
+    """Today's rules would not have kept what a capture says: the document goes, the capture stays."""
+    key = identity.key(printable(landing.url))
+    row = db.execute(
+        "SELECT id, article_id, is_head FROM documents WHERE key = ? OR id = (SELECT document_id FROM fates WHERE "
+        "key = ?)",
+        [key, key],
+    ).fetchone()
+    if row is not None:
+        db.execute("UPDATE fates SET fate = 'rejected', reason = ? WHERE document_id = ?", [rejection.why, row["id"]])
+        admission.remove(db, row["id"], now, What.RECLASSIFIED, rejection.why)
+
+
 def _rejected(db: Database, archive: Archive | None, landing: Landing, rejection: Rejection, now: datetime) -> Landed:
+    if landing.capture_id is not None:
+        _unkeep(db, landing, rejection, now)
     landed = _settled(db, landing, _Fate(kind=FateKind.REJECTED, reason=rejection.why, detail=rejection.detail), now)
     if landed.fate is FateKind.REJECTED:
         _keep_rejection(db, landing, rejection, _capture(db, archive, landing, "rejected"), now)
@@ -157,14 +183,17 @@ def _keep_rejection(
         """
         INSERT INTO rejections (key, url, source, title, why, detail, score, reasons, cuts, capture_id, at)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (key) DO UPDATE SET title = excluded.title, why = excluded.why, detail = excluded.detail, score = excluded.score,
-            reasons = excluded.reasons, cuts = excluded.cuts, capture_id = coalesce(excluded.capture_id, capture_id), at = excluded.at
+        ON CONFLICT (key) DO UPDATE SET title = excluded.title, why = excluded.why, detail = excluded.detail,
+            score = excluded.score,
+            reasons = excluded.reasons, cuts = excluded.cuts, capture_id = coalesce(excluded.capture_id,
+                capture_id), at = excluded.at
         """,
         [
             identity.key(url), identity.canonical(url), landing.source, visits.clean(rejection.title), rejection.why,
             printable(rejection.detail), verdict.score if verdict else None,
             json.dumps([asdict(r) for r in verdict.reasons] if verdict else [], ensure_ascii=False),
-            printable(json.dumps([asdict(cut) for cut in rejection.cuts], ensure_ascii=False)), capture_id, to_text(now),
+            printable(json.dumps([asdict(cut) for cut in rejection.cuts], ensure_ascii=False)), capture_id,
+                to_text(now),
         ],
     )  # fmt: skip
 
@@ -172,6 +201,8 @@ def _keep_rejection(
 def _capture(db: Database, archive: Archive | None, landing: Landing, kind: str) -> int | None:
     """The capture's id; equal bodies of one kind rest in one record, and each visit has a row."""
     page = landing.page
+    if landing.capture_id is not None:
+        return landing.capture_id
     if archive is None or page is None:
         return None
     digest = hashlib.sha256(page.body).hexdigest()
@@ -185,7 +216,8 @@ def _capture(db: Database, archive: Archive | None, landing: Landing, kind: str)
         else archive.write(page, kind)
     )
     cursor = db.execute(
-        "INSERT INTO captures (kind, url, fetched_at, status, digest, file, offset, length) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO captures (kind, url, fetched_at, status, digest, file, offset, length) VALUES (?, ?, ?, ?, ?, "
+        "?, ?, ?)",
         [kind, identity.canonical(printable(page.final_url)), to_text(page.fetched_at), page.status, digest, *rest],
     )
     return int(cursor.lastrowid or 0)
@@ -289,7 +321,10 @@ def _settle(
     own: str | None = None,
     alone: bool = False,
 ) -> None:
-    """Write the fate for the URL, for the text's own URL, and for all that lead here; end their leads and count them."""
+    """Write the fate for the URL, for the text's own URL, and for all that lead here.
+
+    End their leads and count them.
+    """
     urls = [landing.url] if own is None else [landing.url, own]
     keyed = {identity.key(printable(url)): url for url in ([] if alone else landing.aliases)} | {
         identity.key(printable(url)): url for url in urls
@@ -303,24 +338,20 @@ def _settle(
 def _write_fate(db: Database, key: str, url: str, source: str, fate: _Fate, at: str, *, replace: bool) -> None:
     # A URL that has a text of its own keeps that, even if it leads elsewhere today.
     db.execute(
-        f"""
-        INSERT INTO fates (key, url, source, fate, reason, detail, document_id, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        """
+        INSERT INTO fates (key, url, source, fate, reason, detail, document_id, at)
+        VALUES (:key, :url, :source, :fate, :reason, :detail, :document_id, :at)
         ON CONFLICT (key) DO UPDATE SET source = excluded.source, fate = excluded.fate, reason = excluded.reason,
             detail = excluded.detail, document_id = excluded.document_id, at = excluded.at
-        WHERE {"1" if replace else "excluded.document_id IS NOT NULL AND fates.document_id IS NULL AND fates.fate <> 'forgotten'"}
+        WHERE (:replace OR excluded.document_id IS NOT NULL AND fates.document_id IS NULL AND fates.fate <> 'forgotten')
         AND NOT EXISTS (SELECT 1 FROM documents AS d WHERE d.key = fates.key AND d.id IS NOT excluded.document_id)
-        """,  # noqa: S608 - two fixed texts
-        [
-            key,
-            identity.canonical(printable(url)),
-            source,
-            fate.kind,
-            printable(fate.reason),
-            printable(fate.detail),
-            fate.document_id,
-            at,
-        ],
-    )
+        """,
+        {
+            "key": key, "url": identity.canonical(printable(url)), "source": source, "fate": fate.kind,
+            "reason": printable(fate.reason), "detail": printable(fate.detail),
+            "document_id": fate.document_id, "at": at, "replace": int(replace),
+        },
+    )  # fmt: skip
 
 
 def _follow(db: Database, others: Mapping[str, str], key: str) -> None:

@@ -251,6 +251,7 @@ class Landing:
     page: Page | None = None  # kept as a capture where captures are kept
     aliases: tuple[str, ...] = ()  # further URLs that lead here: redirects, rel=canonical
     lines: tuple[int, ...] = ()  # hashes of the text's lines, for what a host teaches
+    capture_id: int | None = None  # the capture that was read anew: what changes then is our reading, not the page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,19 +16,21 @@ from storage.visits import moment
 
 _LISTS = ("authors", "reasons", "cuts")
 _EXTRA = (
-    "site", "section", "image", "origin_url", "credit", "from_feed", "published_confidence", "published_raw", "modified_at",
-    "withdrawn_at", "checked_at", "extracted_how", "extractor", "via", "reasons", "cuts",
+    "site", "section", "image", "origin_url", "credit", "from_feed", "published_confidence", "published_raw",
+    "modified_at", "withdrawn_at", "checked_at", "extracted_how", "extractor", "via", "reasons", "cuts",
 )  # fmt: skip
-_HEAD = "SELECT *, (SELECT count(*) FROM documents AS c WHERE c.article_id = d.article_id AND c.is_head = 0) AS copies FROM documents AS d"
+_HEAD = """
+SELECT *, (SELECT count(*) FROM documents AS c WHERE c.article_id = d.article_id AND c.is_head = 0) AS copies
+FROM documents AS d WHERE is_head = 1 AND article_id = ?
+"""
 
 
 def article(db: Database, number: int) -> Article | None:
     """The article of that number, or the one to which the document of that number belongs."""
-    row = db.execute(f"{_HEAD} WHERE is_head = 1 AND article_id = ?", [number]).fetchone()
+    row = db.execute(_HEAD, [number]).fetchone()
     if row is None:
-        row = db.execute(
-            f"{_HEAD} WHERE is_head = 1 AND article_id = (SELECT article_id FROM documents WHERE id = ?)", [number]
-        ).fetchone()
+        of = db.execute("SELECT article_id FROM documents WHERE id = ?", [number]).fetchone()
+        row = db.execute(_HEAD, [of[0]]).fetchone() if of else None
     return None if row is None else _article(row)
 
 
@@ -44,7 +46,8 @@ def _article(row: sqlite3.Row) -> Article:
         **{
             name: row[name]
             for name in (
-                "url", "source", "title", "language", "published_how", "revision", "text", "words", "relevance", "capture_id", "copies",
+                "url", "source", "title", "language", "published_how", "revision", "text", "words", "relevance",
+                "capture_id", "copies",
             )
         },
     )  # fmt: skip
@@ -125,7 +128,8 @@ def fate(db: Database, url: str) -> dict[str, Any] | None:
 def explain(db: Database, what: str | int) -> dict[str, Any]:
     """Everything that is known of a URL, or of the article or document of a number.
 
-    Keys: `found` (whether there is anything), `url`, `fate`, `lead`, `rejection`, `document`, `article`, `copies`, `probable_copies`,
+    Keys: `found` (whether there is anything), `url`, `fate`, `lead`, `rejection`, `document`, `article`, `copies`,
+    `probable_copies`,
     `revisions`, `changes`, `capture`, `mentions`; those that do not apply are None or empty.
     """
     key = identity.key(printable(what)) if isinstance(what, str) else None
@@ -192,7 +196,7 @@ def _all(db: Database, statement: str, value: object) -> list[dict[str, Any]]:
     if value is None:
         return []
     return [
-        {name: json.loads(row[name]) if name in _LISTS else row[name] for name in row.keys()}  # noqa: SIM118 - a sqlite3.Row
+        {name: json.loads(value) if name in _LISTS else value for name, value in dict(row).items()}
         for row in db.execute(statement, [value])
     ]
 
@@ -232,7 +236,8 @@ def source_counts(db: Database) -> list[dict[str, Any]]:
     rows = db.execute(
         """
         WITH recent AS (
-            SELECT source, sum(visits) AS visits, sum(found) AS found, sum(new) AS new, sum(copies) AS copied, sum(rejected) AS rejected,
+            SELECT source, sum(visits) AS visits, sum(found) AS found, sum(new) AS new, sum(copies) AS copied,
+                sum(rejected) AS rejected,
                 sum(failed) AS failed, sum(bytes) AS bytes, sum(status = 'error') AS errors
             FROM polls WHERE ended_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-7 days') GROUP BY source
         ), kept AS (
@@ -241,8 +246,10 @@ def source_counts(db: Database) -> list[dict[str, Any]]:
         ), waiting AS (SELECT source, count(*) AS pending FROM leads GROUP BY source)
         SELECT s.*, coalesce(k.articles, 0) AS articles, coalesce(k.copies, 0) AS copies, k.last_article_at,
             coalesce(w.pending, 0) AS pending, coalesce(r.visits, 0) AS week_visits, coalesce(r.found, 0) AS week_found,
-            coalesce(r.new, 0) AS week_new, coalesce(r.copied, 0) AS week_copies, coalesce(r.rejected, 0) AS week_rejected,
-            coalesce(r.failed, 0) AS week_failed, coalesce(r.errors, 0) AS week_errors, coalesce(r.bytes, 0) AS week_bytes
+            coalesce(r.new, 0) AS week_new, coalesce(r.copied, 0) AS week_copies, coalesce(r.rejected,
+                0) AS week_rejected,
+            coalesce(r.failed, 0) AS week_failed, coalesce(r.errors, 0) AS week_errors, coalesce(r.bytes,
+                0) AS week_bytes
         FROM sources AS s LEFT JOIN recent AS r ON r.source = s.id LEFT JOIN kept AS k ON k.source = s.id
         LEFT JOIN waiting AS w ON w.source = s.id WHERE s.enabled ORDER BY s.id
         """
@@ -251,7 +258,7 @@ def source_counts(db: Database) -> list[dict[str, Any]]:
 
 
 def unbalanced_polls(db: Database) -> list[dict[str, Any]]:
-    """Polls whose columns do not add up to what they found, or whose pending leads are not there: there must be none."""
+    """Polls whose columns do not add up, or whose pending leads are not there: there must be none."""
     rows = db.execute(
         """
         SELECT * FROM polls
@@ -277,7 +284,8 @@ def faults(db: Database) -> list[str]:
 
 _CHECKS = {
     "documents are not in the full text": """
-        SELECT count(*) FROM documents AS d WHERE NOT EXISTS (SELECT 1 FROM folded AS f WHERE f.key = d.sort_key AND f.document_id = d.id)
+        SELECT count(*) FROM documents AS d WHERE NOT EXISTS (SELECT 1 FROM folded AS f
+            WHERE f.key = d.sort_key AND f.document_id = d.id)
     """,
     "articles have no head": """
         SELECT count(DISTINCT article_id) FROM documents AS d

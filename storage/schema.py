@@ -1,6 +1,7 @@
 """Tables, views, indexes, full text: the form of the file, as ordered migrations.
 
-A released migration never changes; what comes later comes as a further one. Every table is STRICT, every time is ISO 8601 UTC
+A released migration never changes; what comes later comes as a further one. Every table is STRICT, every time is ISO
+8601 UTC
 text ending in `Z`. `docs/data.md` documents every table, view and column, and a test holds it to that.
 """
 
@@ -143,8 +144,9 @@ CREATE TABLE blind (
 CREATE INDEX blind_open ON blind (source) WHERE to_at IS NULL;
 """
 
-# One number space for documents and articles: an article has the number of its first document, a split-off one a new number.
-NUMBERS = "INSERT INTO sqlite_sequence (name, seq) SELECT 'documents', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'documents');"
+# One number space for documents and articles: an article has the number of its first document, a split-off one a new
+# number.
+NUMBERS = "INSERT INTO sqlite_sequence (name, seq) VALUES ('documents', 0);"
 
 # Wide columns stand last: SQLite then reads the narrow ones without following overflow pages.
 DOCUMENTS = """
@@ -351,8 +353,10 @@ CREATE VIEW furniture AS SELECT host, line, seen_at
 FROM host_lines WHERE third_in IS NOT NULL AND NOT spared;
 """
 
-# The index stands over folded text that is stored, not over `documents`: SQLite's own integrity check compares the two, and
-# would call an index of folded words over raw text malformed. `key` is documents.sort_key, so newest first is ORDER BY rowid DESC.
+# The index stands over folded text that is stored, not over `documents`: SQLite's own integrity check compares the
+# two, and
+# would call an index of folded words over raw text malformed. `key` is documents.sort_key, so newest first is ORDER BY
+# rowid DESC.
 # `tags` (storage.query.tags) holds source, language and mentions as words, so that filters meet inside the index.
 FULL_TEXT = """
 CREATE TABLE folded (
@@ -381,7 +385,7 @@ END;
 
 
 def run(db: Database, script: str) -> None:
-    """Execute the statements of a script one by one, inside whatever transaction is open (`executescript` would end it)."""
+    """Execute a script's statements one by one, in the transaction that is open (`executescript` would end it)."""
     statement = ""
     for line in script.splitlines():
         statement += line + "\n"
@@ -416,7 +420,8 @@ def refuse_newer(db: Database) -> None:
     strange = [step.name for step in migrations.applied(db) if step.name not in known]
     if strange:
         raise StoreTooNew(
-            f"The database was written by a newer khabar (it knows {strange[-1]}); upgrade this one, or name another file."
+            f"The database was written by a newer khabar (it knows {strange[-1]}); upgrade this one, or name "
+            f"another file."
         )
 
 
@@ -426,5 +431,6 @@ def require_current(db: Database) -> None:
     waiting = migrations.pending(db)
     if waiting:
         raise StoreError(
-            f"The database was written by an older khabar (it lacks {waiting[0].name}); `khabar run` or `khabar crawl` brings it up to date."
+            f"The database was written by an older khabar (it lacks {waiting[0].name}); `khabar run` or `khabar "
+            f"crawl` brings it up to date."
         )

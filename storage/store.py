@@ -5,14 +5,18 @@
     with Store.read(path) as store:                       # anybody else
         store.article(12)
 
-A store belongs to one thread at a time. What is written is decided in `visits`, `landing`, `admission` and `forgetting`; here it is
-put into transactions, and SQLite's faults into our words. Methods that write raise StoreBusy, StoreFull or StoreUnusable and
+A store belongs to one thread at a time. What is written is decided in `visits`, `landing`, `admission` and
+`forgetting`; here it is
+put into transactions, and SQLite's faults into our words. Methods that write raise StoreBusy, StoreFull or
+StoreUnusable and
 leave nothing half done; after StoreFull the same call succeeds once there is room.
 """
 
+import hashlib
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -24,8 +28,23 @@ from storage import connection, forgetting, landing, reading, schema, visits
 from storage.archive import Archive
 from storage.connection import WriterLock
 from storage.errors import StoreError
+from storage.folding import fold, fold_spelling
 from storage.model import (
-    Article, Capture, Change, Copy, Document, Landed, Landing, Page, PendingLead, Poll, Polled, Request, Revision, SourceState, utc_now,
+    Article,
+    Capture,
+    Change,
+    Copy,
+    Document,
+    Landed,
+    Landing,
+    Page,
+    PendingLead,
+    Poll,
+    Polled,
+    Request,
+    Revision,
+    SourceState,
+    utc_now,
 )  # fmt: skip
 
 
@@ -72,7 +91,10 @@ class Store:
 
     @classmethod
     def read(cls, path: str | Path, *, captures: str | Path | None = None) -> Self:
-        """A reader: no lock, nothing can be written. Raises StoreMissing, StoreUnusable, StoreTooNew, or StoreError for an older form."""
+        """A reader: no lock, nothing can be written.
+
+        Raises StoreMissing, StoreUnusable, StoreTooNew, or StoreError for an older form.
+        """
         path = Path(path)
         db = connection.connect_reader(path)
         try:
@@ -126,14 +148,17 @@ class Store:
     # Sources and visits
 
     def sync_sources(self, rows: Iterable[SourceState]) -> None:
-        """Take over what the configuration says; what happened to a source stays. Sources that are gone from it are switched off."""
+        """Take over what the configuration says.
+
+        What happened to a source stays. Sources that are gone from it are switched off.
+        """
         with self._writing():
             visits.sync_sources(self.db, rows)
 
-    def source(self, id: str) -> SourceState | None:  # noqa: A002 - the model's word
+    def source(self, source_id: str) -> SourceState | None:
         """One source and its state."""
         with self._reading():
-            return visits.source(self.db, id)
+            return visits.source(self.db, source_id)
 
     def sources(self) -> list[SourceState]:
         """Every source that was ever configured, by id; those that are gone from the configuration are not enabled."""
@@ -152,10 +177,10 @@ class Store:
         with self._writing():
             return visits.claim(self.db, ids, now, lease)
 
-    def release(self, id: str) -> None:  # noqa: A002 - the model's word
+    def release(self, source_id: str) -> None:
         """Give a claimed source back without a poll."""
         with self._writing():
-            visits.release(self.db, id)
+            visits.release(self.db, source_id)
 
     def land_poll(self, poll: Poll) -> Polled:
         """One transaction: new leads, guid memory, validators, the poll's row, the source's state; its lease ends."""
@@ -208,11 +233,29 @@ class Store:
 
     def sync_places(self, rows: Iterable[Mapping[str, object]]) -> None:
         """Make `places` equal to the gazetteer: rows with code, kind, name, province_code, lat, lon."""
+        names = ("code", "kind", "name", "province_code", "lat", "lon")
+        self._refill(
+            "places", "INSERT INTO places VALUES (?, ?, ?, ?, ?, ?)", [tuple(row[n] for n in names) for row in rows]
+        )
+
+    def sync_spellings(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        """Make `spellings` equal to these (kind, code, form): `name` widens searches.
+
+        Place, actor and event resolve filters.
+        """
+        folded = [(fold_spelling(form), kind, code, fold(form)) for kind, code, form in rows]
+        statement = "INSERT INTO spellings (key, kind, code, spelling) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        self._refill("spellings", statement, folded)
+
+    def _refill(self, table: str, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Replace a table's rows, unless they are those of last time."""
+        digest = hashlib.blake2b(repr(rows).encode("utf-8", "replace"), digest_size=16).hexdigest()
+        if self.db.execute("SELECT 1 FROM meta WHERE name = ? AND value = ?", [table, digest]).fetchone():
+            return
         with self._writing():
-            self.db.execute("DELETE FROM places")
-            self.db.conn.executemany(
-                "INSERT INTO places VALUES (:code, :kind, :name, :province_code, :lat, :lon)", rows
-            )
+            self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - one of two tables
+            self.db.conn.executemany(statement, rows)
+            visits.set_meta(self.db, table, digest)
 
     # Reading
 
@@ -244,7 +287,11 @@ class Store:
     def raw(self, capture_id: int) -> Page | None:
         """A raw response as it came; None where it was not kept, has expired or does not fit its digest."""
         found = self.capture(capture_id)
-        return self.archive.read(found.file, found.offset, digest=found.digest) if found and self.archive else None
+        page = self.archive.read(found.file, found.offset, digest=found.digest) if found and self.archive else None
+        # Equal bodies share a record: its address is that of the first page that had it.
+        return (
+            page if page is None or found is None else replace(page, final_url=found.url, fetched_at=found.fetched_at)
+        )
 
     def fate(self, url: str) -> dict[str, Any] | None:
         """What became of a URL: a row of `fates`; None where it is pending or was never seen."""
@@ -252,7 +299,10 @@ class Store:
             return reading.fate(self.db, url)
 
     def explain(self, what: str | int) -> dict[str, Any]:
-        """Everything that is known of a URL, or of the article or document of a number, and why; see `reading.explain`."""
+        """Everything that is known of a URL, or of the article or document of a number, and why.
+
+        See `reading.explain`.
+        """
         with self._reading():
             return reading.explain(self.db, what)
 
@@ -292,39 +342,49 @@ class Store:
     # Forgetting, expiry, backup
 
     def forget(self, what: str | int, *, now: datetime | None = None) -> list[int]:
-        """Erase the article of a URL or number with all its copies, revisions, index entries and captures; returns the documents' numbers.
+        """Erase the article of a URL or number everywhere; returns the numbers of its documents.
 
-        Tombstones stay, so that none of its URLs is read again. A URL without a text gets a tombstone as well.
+        With it go its copies, revisions, index entries and captures. Tombstones stay, so that none of its URLs is read
+        again. A URL without a text gets a tombstone as well.
         """
         at = now or utc_now()
-        with self._writing():
+        with self._erasing() as captures:
             documents = forgetting.documents_of(self.db, what)
-            captures = forgetting.forget_documents(self.db, documents, at)
+            captures += forgetting.forget_documents(self.db, documents, at)
             if isinstance(what, str):
-                captures += forgetting.forget_url(self.db, what, "", at)
-            files = forgetting.forget_captures(self.db, self.archive, captures)
-        self._erased(files)
+                captures += forgetting.forget_url(self.db, what, at)
         return documents
 
     def forget_source(self, source: str, *, now: datetime | None = None) -> list[int]:
         """Erase every document of a source; copies that others carried stay, and one of them leads its article."""
-        with self._writing():
+        with self._erasing() as captures:
             documents = forgetting.documents_from(self.db, source)
-            captures = forgetting.forget_documents(self.db, documents, now or utc_now())
+            captures += forgetting.forget_documents(self.db, documents, now or utc_now())
             captures += forgetting.forget_rejections(self.db, source)
-            files = forgetting.forget_captures(self.db, self.archive, captures)
-        self._erased(files)
         return documents
 
-    def _erased(self, files: Iterable[str]) -> None:
-        """Nothing of it may be left in free pages, in the index or in the WAL."""
-        self._remove(files)
-        with connection.faults(self.path):
-            self.db.execute("INSERT INTO fts (fts) VALUES ('optimize')")
-            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    @contextmanager
+    def _erasing(self) -> Iterator[list[int]]:
+        """A transaction after which nothing is left in free pages, in the index, in the WAL or in the captures named."""
+        captures: list[int] = []
+        self.db.execute("PRAGMA secure_delete = ON")
+        try:
+            with self._writing():
+                yield captures
+                files = forgetting.forget_captures(self.db, self.archive, captures)
+            self._remove(files)
+            with connection.faults(self.path):
+                # FTS5 only marks words as deleted until it merges its segments.
+                self.db.execute("INSERT INTO fts (fts) VALUES ('optimize')")
+                self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self.db.execute("PRAGMA secure_delete = OFF")
 
     def expire(self, now: datetime, *, keep_captures: timedelta, keep_rejected: timedelta, max_size: int) -> int:
-        """Drop what is past its age, then the oldest captures of rejected pages until `max_size` bytes hold all; returns bytes freed."""
+        """Drop what is past its age, then the oldest captures of rejected pages until `max_size` bytes hold all.
+
+        Returns bytes freed.
+        """
         before = self.sizes()["total"]
         with self._writing():
             forgetting.expire_memory(self.db, now, rejected=keep_rejected)
@@ -346,7 +406,10 @@ class Store:
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def backup(self, target: str | Path) -> None:
-        """A consistent copy of the file while it is written to, mode 0600; captures are plain files and not part of it."""
+        """A consistent copy of the file while it is written to, mode 0600.
+
+        Captures are plain files and not part of it.
+        """
         with connection.faults(Path(target)):
             connection.copy(self.db, Path(target))
 
@@ -359,24 +422,29 @@ class Store:
         with self._writing():
             return visits.take_request(self.db, now)
 
-    def note_progress(self, id: int, progress: Mapping[str, object]) -> None:  # noqa: A002 - the model's word
+    def note_progress(self, request_id: int, progress: Mapping[str, object]) -> None:
         """What the follower of a request is shown while it runs."""
         with self._writing():
-            visits.note_progress(self.db, id, progress)
+            visits.note_progress(self.db, request_id, progress)
 
-    def finish_request(self, id: int, result: Mapping[str, object], *, now: datetime, failed: bool = False) -> None:  # noqa: A002
+    def finish_request(
+        self, request_id: int, result: Mapping[str, object], *, now: datetime, failed: bool = False
+    ) -> None:
         """Close a request with its result."""
         with self._writing():
-            visits.finish_request(self.db, id, result, now, failed=failed)
+            visits.finish_request(self.db, request_id, result, now, failed=failed)
 
-    def request(self, id: int) -> Request | None:  # noqa: A002 - the model's word
+    def request(self, request_id: int) -> Request | None:
         """A request as it stands; anybody may follow one."""
         with self._reading():
-            return visits.request(self.db, id)
+            return visits.request(self.db, request_id)
 
 
 def submit(path: str | Path, kind: str, arguments: Mapping[str, object]) -> int:
-    """Hand work to the process that holds the lock, in one short transaction; returns the id to follow with `Store.request`."""
+    """Hand work to the process that holds the lock, in one short transaction.
+
+    Returns the id to follow with `Store.request`.
+    """
     path = Path(path)
     Store.read(path).close()
     db = connection.connect(path)

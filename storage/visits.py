@@ -27,7 +27,8 @@ _TIMES = (
     "first_failure_at", "validators_since", "moved_since",
 )  # fmt: skip
 _PLAIN = (
-    "id", "name", "kind", "url", "owner", "interval", "failures", "last_error", "body_hash", "empty_in_a_row", "moved_to", "moved_times",
+    "id", "name", "kind", "url", "owner", "interval", "failures", "last_error", "body_hash", "empty_in_a_row",
+    "moved_to", "moved_times",
 )  # fmt: skip
 
 
@@ -50,7 +51,10 @@ def clean(text: str | None) -> str | None:
 
 
 def sync_sources(db: Database, rows: Iterable[SourceState]) -> None:
-    """Take over what the configuration says; what happened to a source stays. Sources that are gone from it are switched off."""
+    """Take over what the configuration says.
+
+    What happened to a source stays. Sources that are gone from it are switched off.
+    """
     declared = list(rows)
     for source in declared:
         # Another address, or another way to read it, makes old validators worthless (rules: case 9).
@@ -72,9 +76,9 @@ def sync_sources(db: Database, rows: Iterable[SourceState]) -> None:
     db.execute("UPDATE sources SET enabled = 0 WHERE id NOT IN (SELECT value FROM json_each(?))", [names])
 
 
-def source(db: Database, id: str) -> SourceState | None:  # noqa: A002 - the model's word
+def source(db: Database, source_id: str) -> SourceState | None:
     """One source and its state."""
-    row = db.execute("SELECT * FROM sources WHERE id = ?", [id]).fetchone()
+    row = db.execute("SELECT * FROM sources WHERE id = ?", [source_id]).fetchone()
     return None if row is None else _state(row)
 
 
@@ -109,7 +113,8 @@ def claim(db: Database, ids: Iterable[str], now: datetime, lease: timedelta) -> 
     for id_ in ids:
         row = db.execute(
             """
-            UPDATE sources SET lease_until = :until WHERE id = :id AND (lease_until IS NULL OR lease_until <= :now) RETURNING *
+            UPDATE sources SET lease_until = :until WHERE id = :id
+                AND (lease_until IS NULL OR lease_until <= :now) RETURNING *
             """,
             {"id": id_, "now": to_text(now), "until": to_text(now + lease)},
         ).fetchone()
@@ -118,9 +123,9 @@ def claim(db: Database, ids: Iterable[str], now: datetime, lease: timedelta) -> 
     return held
 
 
-def release(db: Database, id: str) -> None:  # noqa: A002 - the model's word
+def release(db: Database, source_id: str) -> None:
     """Give a claimed source back without a poll."""
-    db.execute("UPDATE sources SET lease_until = NULL WHERE id = ?", [id])
+    db.execute("UPDATE sources SET lease_until = NULL WHERE id = ?", [source_id])
 
 
 def release_all(db: Database) -> None:
@@ -185,7 +190,8 @@ def land_poll(db: Database, poll: Poll) -> Polled:
 def sort(shown: Sequence[_Shown], met: _Met, *, seen_before: str) -> _Sorted:
     """Decide what of a poll is new (rules/feed-polling: cases 71 to 76 and 81).
 
-    The URL decides. A guid that is known under another URL is the same entry if its title is the same too, and a new one if not.
+    The URL decides. A guid that is known under another URL is the same entry if its title is the same too, and a new
+    one if not.
     """
     fresh: list[_Shown] = []
     renamed: list[tuple[_Shown, str]] = []
@@ -238,7 +244,8 @@ def _guid(guid: str | None, suffix: str) -> str | None:
 def _met(db: Database, source: str, shown: Sequence[_Shown]) -> _Met:
     guids = json.dumps([item.guid for item in shown if item.guid])
     rows = db.execute(
-        "SELECT guid, entries.key, title, last_seen_at FROM json_each(?) AS j JOIN entries ON entries.source = ? AND entries.guid = j.value",
+        "SELECT guid, entries.key, title, last_seen_at FROM json_each(?) AS j JOIN entries ON entries.source = ? "
+        "AND entries.guid = j.value",
         [guids, source],
     )
     entries = {row[0]: (row[1], row[2], row[3]) for row in rows}
@@ -259,7 +266,8 @@ def _write_poll(db: Database, poll: Poll, *, found: int, fresh: int) -> int:
         row = db.execute(
             """
             UPDATE polls SET ended_at = :ended, visits = visits + 1, bytes = bytes + :bytes
-            WHERE id = (SELECT max(id) FROM polls WHERE source = :source) AND status = :status AND NOT manual AND found = 0
+            WHERE id = (SELECT max(id) FROM polls WHERE source = :source) AND status = :status AND NOT manual
+                AND found = 0
             RETURNING id
             """,
             {"ended": to_text(poll.ended_at), "bytes": poll.bytes, "source": poll.source, "status": poll.status},
@@ -268,12 +276,15 @@ def _write_poll(db: Database, poll: Poll, *, found: int, fresh: int) -> int:
             return int(row[0])
     cursor = db.execute(
         """
-        INSERT INTO polls (source, started_at, ended_at, status, http_status, found, known, pending, bytes, error, warnings, manual)
+        INSERT INTO polls (source, started_at, ended_at, status, http_status, found, known, pending, bytes, error,
+        warnings, manual)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         [
-            poll.source, to_text(poll.started_at), to_text(poll.ended_at), poll.status, poll.http_status, found, found - fresh, fresh,
-            poll.bytes, clean(poll.error), json.dumps([printable(w) for w in poll.warnings], ensure_ascii=False), int(poll.manual),
+            poll.source, to_text(poll.started_at), to_text(poll.ended_at), poll.status, poll.http_status, found, found
+            - fresh, fresh,
+            poll.bytes, clean(poll.error), json.dumps([printable(w) for w in poll.warnings], ensure_ascii=False),
+            int(poll.manual),
         ],
     )  # fmt: skip
     return int(cursor.lastrowid or 0)
@@ -284,7 +295,8 @@ def _remember(db: Database, poll: Poll, noted: Iterable[_Shown]) -> None:
     db.conn.executemany(
         """
         INSERT INTO entries (source, guid, key, title, first_seen_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT (source, guid) DO UPDATE SET key = excluded.key, title = excluded.title, last_seen_at = excluded.last_seen_at
+        ON CONFLICT (source, guid) DO UPDATE SET key = excluded.key, title = excluded.title,
+            last_seen_at = excluded.last_seen_at
         """,
         [(poll.source, item.guid, item.key, item.title, at, at) for item in noted],
     )
@@ -293,12 +305,15 @@ def _remember(db: Database, poll: Poll, noted: Iterable[_Shown]) -> None:
 def _write_state(db: Database, poll: Poll, *, any_fresh: bool) -> None:
     good = poll.status != "error"
     values = {
-        "id": poll.source, "at": to_text(poll.ended_at), "good": int(good), "fresh": int(any_fresh), "newest": stamp(poll.newest_at),
-        "next": stamp(poll.next_check_at), "interval": poll.interval, "failures": poll.failures, "error": clean(poll.error),
+        "id": poll.source, "at": to_text(poll.ended_at), "good": int(good), "fresh": int(any_fresh),
+        "newest": stamp(poll.newest_at),
+        "next": stamp(poll.next_check_at), "interval": poll.interval, "failures": poll.failures,
+        "error": clean(poll.error),
         "muted": int(poll.muted), "given": int(poll.validators is not None), "hash": poll.body_hash,
         "etag": clean(poll.validators.etag) if poll.validators else None,
         "modified": clean(poll.validators.last_modified) if poll.validators else None,
-        "unmodified": int(poll.status == "not_modified"), "empty": int(poll.status == "empty"), "ok": int(poll.status == "ok"),
+        "unmodified": int(poll.status == "not_modified"), "empty": int(poll.status == "empty"),
+        "ok": int(poll.status == "ok"),
         "moved": clean(poll.moved_to),
     }  # fmt: skip
     db.execute(
@@ -319,10 +334,13 @@ UPDATE sources SET
     newest_at = nullif(max(coalesce(newest_at, ''), coalesce(:newest, '')), ''),
     etag = iif(:given, :etag, etag), last_modified = iif(:given, :modified, last_modified),
     body_hash = coalesce(:hash, body_hash),
-    validators_since = CASE WHEN :unmodified THEN coalesce(validators_since, :at) WHEN :good THEN NULL ELSE validators_since END,
+    validators_since = CASE WHEN :unmodified THEN coalesce(validators_since, :at) WHEN :good THEN NULL
+        ELSE validators_since END,
     empty_in_a_row = CASE WHEN :empty THEN empty_in_a_row + 1 WHEN :ok THEN 0 ELSE empty_in_a_row END,
-    moved_since = CASE WHEN :moved IS NOT NULL AND moved_to IS NOT :moved THEN :at WHEN :moved IS NULL AND :good THEN NULL ELSE moved_since END,
-    moved_times = CASE WHEN :moved IS NOT NULL AND moved_to IS NOT :moved THEN 1 WHEN :moved IS NOT NULL THEN moved_times + 1
+    moved_since = CASE WHEN :moved IS NOT NULL AND moved_to IS NOT :moved THEN :at WHEN :moved IS NULL
+        AND :good THEN NULL ELSE moved_since END,
+    moved_times = CASE WHEN :moved IS NOT NULL AND moved_to IS NOT :moved THEN 1 WHEN :moved IS NOT NULL
+        THEN moved_times + 1
         WHEN :good THEN 0 ELSE moved_times END,
     moved_to = CASE WHEN :moved IS NOT NULL THEN :moved WHEN :good THEN NULL ELSE moved_to END
 WHERE id = :id
@@ -348,13 +366,15 @@ def _add_lead(db: Database, item: _Shown, poll_id: int | None, due: datetime, at
     lead, asked = item.lead, printable(item.lead.url)
     cursor = db.execute(
         """
-        INSERT INTO leads (key, url, asked_url, source, title, published_raw, language, summary, body, guid, origin, via,
+        INSERT INTO leads (key, url, asked_url, source, title, published_raw, language, summary, body, guid, origin,
+        via,
             published_at, authors, backfill, found_at, next_attempt_at, attempts, poll_id)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         [
             item.key, identity.canonical(asked), asked, *(clean(getattr(lead, name)) for name in _LEAD),
-            stamp(lead.published_at), json.dumps([printable(a) for a in lead.authors], ensure_ascii=False), int(lead.backfill),
+            stamp(lead.published_at), json.dumps([printable(a) for a in lead.authors], ensure_ascii=False),
+                int(lead.backfill),
             to_text(lead.found_at), to_text(due), attempts, poll_id,
         ],
     )  # fmt: skip
@@ -367,7 +387,8 @@ def _add_alias(db: Database, item: _Shown, old: str, at: str) -> None:
     db.execute(
         """
         INSERT INTO fates (key, url, source, fate, reason, detail, document_id, at)
-        SELECT ?, ?, source, fate, reason, 'the same entry as ' || url, document_id, ? FROM fates WHERE key = ? ON CONFLICT DO NOTHING
+        SELECT ?, ?, source, fate, reason, 'the same entry as ' || url, document_id, ? FROM fates
+            WHERE key = ? ON CONFLICT DO NOTHING
         """,
         [item.key, url, at, old],
     )
@@ -407,7 +428,8 @@ def _pending(row: Mapping[str, Any]) -> PendingLead:
 def wait_for_host(db: Database, host: str, until: datetime, reason: str) -> None:
     """A server asked for patience: nothing is asked of this host before `until`."""
     db.execute(
-        "INSERT INTO host_waits VALUES (?, ?, ?) ON CONFLICT (host) DO UPDATE SET until = max(until, excluded.until), reason = excluded.reason",
+        "INSERT INTO host_waits VALUES (?, ?, ?) ON CONFLICT (host) DO UPDATE SET until = max(until, "
+        "excluded.until), reason = excluded.reason",
         [host, to_text(until), printable(reason)],
     )
 
@@ -474,16 +496,16 @@ def take_request(db: Database, now: datetime) -> Request | None:
     return None if row is None else _request(row)
 
 
-def note_progress(db: Database, id: int, progress: Mapping[str, object]) -> None:  # noqa: A002 - the model's word
+def note_progress(db: Database, request_id: int, progress: Mapping[str, object]) -> None:
     """What the follower of a request is shown while it runs."""
-    db.execute("UPDATE requests SET progress = ? WHERE id = ?", [json.dumps(progress), id])
+    db.execute("UPDATE requests SET progress = ? WHERE id = ?", [json.dumps(progress), request_id])
 
 
-def finish_request(db: Database, id: int, result: Mapping[str, object], now: datetime, *, failed: bool) -> None:  # noqa: A002
+def finish_request(db: Database, request_id: int, result: Mapping[str, object], now: datetime, *, failed: bool) -> None:
     """Close a request with its result."""
     db.execute(
         "UPDATE requests SET status = ?, ended_at = ?, result = ? WHERE id = ?",
-        ["failed" if failed else "done", to_text(now), json.dumps(result), id],
+        ["failed" if failed else "done", to_text(now), json.dumps(result), request_id],
     )
 
 
@@ -495,9 +517,9 @@ def fail_orphans(db: Database, now: datetime) -> None:
     )
 
 
-def request(db: Database, id: int) -> Request | None:  # noqa: A002 - the model's word
+def request(db: Database, request_id: int) -> Request | None:
     """A request as it stands."""
-    row = db.execute("SELECT * FROM requests WHERE id = ?", [id]).fetchone()
+    row = db.execute("SELECT * FROM requests WHERE id = ?", [request_id]).fetchone()
     return None if row is None else _request(row)
 
 
