@@ -1,7 +1,6 @@
 """The article's text out of a parsed page: trafilatura first and mostly alone, a second opinion where in doubt."""
 
 import logging
-import re
 from dataclasses import dataclass
 
 from lxml import html
@@ -9,7 +8,9 @@ from trafilatura import bare_extraction
 from trafilatura.settings import Document as Found
 from trafilatura.settings import Extractor
 
+from crawler import blocks, repair
 from crawler.markup import Markup
+from storage.model import Cut
 
 # It logs an error for every page that holds no text, which is a value here.
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
@@ -20,18 +21,30 @@ _PRECISE = Extractor(output_format="python", comments=False, precision=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """An article's text, one line a paragraph, and which way found it."""
+    """An article's text, one line a paragraph; which way found it and why; what was taken out."""
 
     text: str
     how: str
+    cuts: tuple[Cut, ...] = ()
 
 
 def find(markup: Markup) -> Body:
     """The text that the page holds, empty where there is none."""
-    return Body(text=_trafilatura(markup.tree, _FIRST), how="trafilatura")
+    lines = _trafilatura(markup.tree, _FIRST)
+    page = blocks.read(markup.tree)
+    fixed = repair.repair(lines, page, _descriptions(markup))
+    how = "; ".join(["trafilatura", *fixed.notes])
+    return Body(text="\n".join(fixed.lines), how=how, cuts=fixed.cuts)
 
 
-def _trafilatura(tree: html.HtmlElement, options: Extractor) -> str:
+def _descriptions(markup: Markup) -> list[str]:
+    """What the page's head says that it is about."""
+    names = ("og:description", "description", "twitter:description")
+    return [said for name in names for said in markup.meta.get(name, ())]
+
+
+def _trafilatura(tree: html.HtmlElement, options: Extractor) -> list[str]:
     """Its text. It works on a copy of the tree."""
     found = bare_extraction(tree, options=options)
-    return re.sub(r"\n{2,}", "\n", found.text or "") if isinstance(found, Found) else ""
+    text = found.text or "" if isinstance(found, Found) else ""
+    return [line for line in text.splitlines() if line.strip()]

@@ -49,7 +49,7 @@ def extract(
         origin_url=other,
         extracted_how=found.how,
         extractor=VERSION,
-        cuts=cleaned.cuts,
+        cuts=(*found.cuts, *cleaned.cuts),
         via=lead.via if lead else "import",
         backfill=lead.backfill if lead else False,
     )
