@@ -233,9 +233,17 @@ def _named(parts: tuple[Node, ...], known: Mapping[str, Sequence[str]]) -> tuple
 
 def _every_spelling(typed: tuple[Node, ...], spellings: Sequence[str], *, title: bool) -> Node:
     own = tuple(word for part in typed if isinstance(part, Term) for word in part.words)
-    forms = dict.fromkeys([own, *(tokens(spelling) for spelling in spellings)])
-    terms = tuple(Term(words=words, title=title, exact=True) for words in forms if words)
-    return Or(terms[:MOST_SPELLINGS]) if len(terms) > 1 else terms[0]
+    forms: list[tuple[str, ...]] = [own]
+    for words in map(tokens, spellings):
+        # "kunduz province" finds nothing that "kunduz" does not.
+        if words and not any(_within(shorter, words) for shorter in forms):
+            forms.append(words)
+    terms = tuple(Term(words=words, title=title, exact=True) for words in forms[:MOST_SPELLINGS])
+    return Or(terms) if len(terms) > 1 else terms[0]
+
+
+def _within(shorter: tuple[str, ...], longer: tuple[str, ...]) -> bool:
+    return any(longer[at : at + len(shorter)] == shorter for at in range(len(longer) - len(shorter) + 1))
 
 
 def sought(tree: Node) -> tuple[Term, ...]:

@@ -1,0 +1,191 @@
+"""A store answers: by words in any spelling, by filters, newest first or by rank, page by page, and counts."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from storage import criteria, search
+from storage.criteria import Criteria, Sort
+from storage.errors import UsageError
+from storage.model import Document
+from storage.store import Store
+
+
+def found(store: Store, words: str = "", **fields) -> list[str]:
+    return [hit.record["url"][-1] for hit in search.search(store.db, Criteria(words=words, **fields)).hits]
+
+
+def test_everything_comes_newest_first(stocked):
+    """Without words all articles are found, by time of publication."""
+    assert sorted(found(stocked)[:2]) == ["2", "3"]
+    assert found(stocked)[2:] == ["1", "4", "5"]
+
+
+@pytest.mark.parametrize("typed", ["Panjwai", "Panjwayi", "panjwa'i", "پنجوایی", "پنجوايي"])
+def test_every_spelling_of_a_place_finds_all_of_them(stocked, typed):
+    """Panjwai, Panjwayi and پنجوایی find one another, across languages."""
+    assert sorted(found(stocked, typed)) == ["1", "2"]
+
+
+def test_actors_and_names_of_several_words_are_widened(stocked):
+    """Taliban finds Taleban and طالبانو; Mazari Sharif finds Mazar-e-Sharif; quotation marks keep to the letter."""
+    assert sorted(found(stocked, "Taliban")) == ["3", "5"]
+    assert found(stocked, "mazari sharif") == ["4"]
+    assert found(stocked, '"panjwai"') == []
+
+
+def test_phrases_titles_and_operators(stocked):
+    """The language of queries works over the store."""
+    assert found(stocked, '"roadside bomb"') == ["1"]
+    assert found(stocked, "title:market") == ["3"]
+    assert found(stocked, "title:bazaar") == []
+    assert sorted(found(stocked, "wheat OR bazaar")) == ["1", "4"]
+    assert found(stocked, "kunduz NOT market") == ["5"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "urls"),
+    [
+        ({"sources": ("alpha",)}, ["1", "4"]), ({"sources": ("alpha", "delta")}, ["1", "4", "5"]), ({"languages": ("fa", "ps")}, ["2", "5"]),
+        ({"places": ("AF2704",)}, ["2", "1"]), ({"places": ("Kandahar",)}, []), ({"places": ("AF27",)}, ["2", "1"]), ({"places": ("پنجوایی",)}, ["2", "1"]),
+        ({"places": ("Kunduz",)}, ["3", "5"]), ({"actors": ("taliban",)}, ["3"]), ({"actors": ("Mullah Omar",)}, ["3"]), ({"events": ("bombing",)}, ["1"]),
+        ({"since": datetime(2026, 11, 20, 6, tzinfo=UTC), "until": datetime(2026, 11, 21, 6, tzinfo=UTC)}, ["1"]), ({"min_relevance": 1.0}, ["2", "3", "1", "4", "5"]),
+        ({"sources": ("nobody",)}, []), ({"sources": ("alpha",), "places": ("AF27",)}, ["1"]),
+    ],
+)  # fmt: skip
+def test_filters_narrow(stocked, fields, urls):
+    """Alternatives within a field, all fields together, names and codes, a province with its districts."""
+    assert sorted(found(stocked, **fields)) == sorted(urls)
+
+
+def test_filters_and_words_meet(stocked):
+    """A filter narrows what words find."""
+    assert found(stocked, "bomb OR market OR price", sources=("alpha",), since=datetime(2026, 11, 20, tzinfo=UTC)) == [
+        "1"
+    ]
+
+
+def test_rank_puts_the_title_first(stocked):
+    """By rank, an article with the word in its title comes before one that only mentions it."""
+    extra = Document(
+        url="https://beta.example/9",
+        source="beta",
+        title="An older note",
+        text="Somebody also mentioned the market, among very many other things that day.",
+        published_at=datetime(2026, 11, 22, tzinfo=UTC),
+    )
+    stocked.admit(extra, now=datetime(2026, 11, 22, 9, tzinfo=UTC))
+    assert found(stocked, "market") == ["9", "3"]
+    assert found(stocked, "market", sort=Sort.RANK) == ["3", "9"]
+
+
+@pytest.mark.parametrize("sort", Sort)
+def test_pages_join_without_gap_or_repetition(stocked, sort):
+    """Following `next` yields each hit once, in the order of one long page."""
+    wanted = Criteria(words="the OR په OR یک", sort=sort, limit=1)
+    whole = [hit.id for hit in search.search(stocked.db, replace(wanted, limit=50)).hits]
+    pieces, after = [], ""
+    while after is not None:
+        page = search.search(stocked.db, replace(wanted, after=after))
+        pieces += [hit.id for hit in page.hits]
+        after = page.next
+    assert len(whole) == 5
+    assert pieces == whole
+
+
+@pytest.mark.parametrize("after", ["x", "1_x", "nan_1_2", "' OR 1=1--"])
+@pytest.mark.parametrize("sort", Sort)
+def test_a_foreign_cursor_is_refused(stocked, after, sort):
+    """A cursor that no search gave is an error of use."""
+    with pytest.raises(UsageError):
+        search.search(stocked.db, Criteria(words="the", after=after, sort=sort))
+
+
+def test_copies_are_hits_only_when_asked_for(stocked):
+    """A reprint is counted beside its article, and a hit of its own with `copies`."""
+    text = stocked.article(1).text
+    stocked.admit(
+        Document(url="https://beta.example/copy", source="beta", title="Bomb in Panjwayi", text=text),
+        now=datetime(2026, 11, 22, 10, tzinfo=UTC),
+    )
+    alone = search.search(stocked.db, Criteria(words="bazaar")).hits
+    assert [(hit.record["url"], hit.record["copies"]) for hit in alone] == [("https://alpha.example/1", 1)]
+    both = search.search(stocked.db, Criteria(words="bazaar", copies=True)).hits
+    assert {(hit.id, hit.record["copy_kind"]) for hit in both} == {(1, None), (1, "exact")}
+    assert search.tally(stocked.db, Criteria(words="bazaar")) == search.Tally(
+        reports=2, articles=1, independent=1, publishers=1
+    )
+
+
+def test_the_record_is_the_documented_form(stocked):
+    """Fields in their order, lists as lists, mentions by kind, hits marked in title and snippet."""
+    hit = search.search(stocked.db, Criteria(words="market")).hits[0]
+    assert tuple(hit.record) == search.FIELDS
+    assert hit.record["authors"] == ["A. Reporter"]
+    assert hit.record["places"] == [{"code": "AF17", "name": "Kunduz", "count": 2}]
+    assert hit.record["published_at"] == "2026-11-21T06:00:00Z"
+    assert hit.marked_title == "Taliban close the ⟦market⟧"
+    assert "⟦market⟧ until Monday" in hit.snippet
+    assert search.record(stocked.db, hit.id) == hit.record
+
+
+def test_facets_count_what_matches(stocked):
+    """By source, place and day; the total says whether that is all."""
+    counts = search.facets(stocked.db, Criteria(places=("Kunduz", "AF27")))
+    assert (counts.total, counts.complete) == (4, True)
+    assert {row.value: row.count for row in counts.sources} == {"alpha": 1, "beta": 1, "gamma": 1, "delta": 1}
+    assert {row.name: row.count for row in counts.places} == {"Kunduz": 2, "Panjwayi": 2}
+    assert [(row.value, row.count) for row in counts.days] == [("2026-11-21", 2), ("2026-11-20", 1), ("2026-11-18", 1)]
+
+
+def test_counts_by_day_are_exact(stocked):
+    """Days of UTC, newest first, without and with words."""
+    assert [(row.value, row.count) for row in search.days(stocked.db, Criteria())][:2] == [
+        ("2026-11-21", 2),
+        ("2026-11-20", 1),
+    ]
+    assert [(row.value, row.count) for row in search.days(stocked.db, Criteria(words="wheat"))] == [("2026-11-19", 1)]
+
+
+def test_a_forgotten_or_revised_text_is_searched_as_it_is_now(stocked):
+    """After a revision the old words find nothing and the new ones the article."""
+    old = stocked.article(4)
+    changed = Document(
+        url=old.url,
+        source="alpha",
+        title=old.title,
+        text="The price of barley fell in the northern provinces, and nobody in the bazaar could say why it had.",
+        published_at=old.published_at,
+    )
+    stocked.admit(changed, now=datetime(2026, 11, 22, 11, tzinfo=UTC))
+    assert found(stocked, "bakers") == []
+    assert found(stocked, "barley") == ["4"]
+
+
+def test_hostile_queries_and_filters_are_only_values(stocked, shared: Path):
+    """The shared folder's hostile queries and SQL give hits or an error of use, and leave the store whole."""
+    lines = (shared / "attacks/content/fts5_queries.txt").read_text(encoding="utf-8").split("\n")
+    for line in [*lines, *(shared / "attacks/content/sql_filters.txt").read_text(encoding="utf-8").split("\n")]:
+        for sort in Sort:
+            search.search(stocked.db, Criteria(words=line, sort=sort))
+        values = (line,) if line else ()
+        assert found(stocked, sources=values, places=values, languages=values, actors=values, events=values) == (
+            found(stocked) if not line else []
+        )
+        for name in ("since", "until", "sort", "limit", "after", "min_relevance"):
+            try:
+                search.search(stocked.db, criteria.read({name: [line]}, now=datetime(2026, 11, 22, tzinfo=UTC)))
+            except UsageError:
+                continue
+    assert len(found(stocked)) == 5
+    assert stocked.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+def test_a_long_read_leaves_no_transaction_open(stocked):
+    """Between two pages of an export the WAL can be checkpointed and written."""
+    for page in search.lines(stocked.db, Criteria(), size=2):
+        busy, _, _ = stocked.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert busy == 0
+        assert len(page) <= 2
