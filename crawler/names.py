@@ -13,7 +13,7 @@ from crawler import gazetteer, vocabulary
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
-    """(kind, code, form) for the store's `spellings`: searches are widened with `name`, filters resolved by the others."""
+    """(kind, code, form) for the store: searches are widened with `name`, filters resolved by the others."""
     for place in gazetteer.places().values():
         for form in place.spellings:
             yield "place", place.code, form

@@ -31,7 +31,7 @@ class Entry:
 
 
 def follow(db: Database, since: int = 0, *, wait: Callable[[], bool]) -> Iterator[Entry]:
-    """Every change after a cursor; at the log's end `wait` is called, and what came meanwhile follows until it says False.
+    """Every change after a cursor; at the end `wait` is called, and what came meanwhile follows until it says False.
 
     Exactly once: rows are written by one writer, so cursors appear in their order; whoever keeps the last cursor and
     comes back misses nothing and meets nothing twice. No read is open while the caller works or waits.
