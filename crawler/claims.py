@@ -39,6 +39,7 @@ class _Rules:
     after: _Phrases
     before: _Phrases
     units: dict[str, frozenset[str]]  # kinds that count one thing only
+    counted: frozenset[str]  # the first words of all phrases
     not_people: frozenset[str]
     said_latin: re.Pattern[str]
     said_arabic: re.Pattern[str]
@@ -51,12 +52,14 @@ def _phrase(text: str) -> tuple[str, ...]:
 @cache
 def _rules() -> _Rules:
     data = tomllib.loads(resources.files("crawler").joinpath("data/claims.toml").read_text(encoding="utf-8"))
+    after, before = _phrases(data["kinds"], "after"), _phrases(data["kinds"], "before")
     return _Rules(
         numbers={vocabulary.plain(w): n for words in data["numbers"].values() for w, n in words.items()},
         multiples={vocabulary.plain(w): n for w, n in data["multiples"].items()},
         qualifiers={_phrase(words): kept for words, kept in data["qualifiers"].items()},
-        after=_phrases(data["kinds"], "after"),
-        before=_phrases(data["kinds"], "before"),
+        after=after,
+        before=before,
+        counted=frozenset((*after, *before)),
         units={k["kind"]: frozenset(map(vocabulary.plain, k["units"])) for k in data["kinds"] if "units" in k},
         not_people=frozenset(map(vocabulary.plain, data["units"]["not_people"])),
         said_latin=_any_of(data["said"]["verbs"]),
@@ -82,7 +85,10 @@ def find(read: Scan) -> tuple[Claim, ...]:
     spoken = {h.sentence for h in read.hits if any(t.group in ("event", "context") for t in h.terms)}
     found: dict[tuple[str, int], Claim] = {}
     for number in sorted(spoken):
-        for claim in _in_sentence(read.sentences[number].text):
+        sentence = read.sentences[number]
+        if _rules().counted.isdisjoint(sentence.plain.split()):
+            continue
+        for claim in _in_sentence(sentence.text):
             found.setdefault((claim.kind, claim.number), claim)
             if len(found) == MAX_CLAIMS:
                 return tuple(found.values())

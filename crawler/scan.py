@@ -13,7 +13,7 @@ from importlib import resources
 
 from crawler import gazetteer, vocabulary
 from crawler.gazetteer import Place
-from crawler.vocabulary import ExtraTerm, Hit
+from crawler.vocabulary import ExtraTerm, Hit, Term
 
 MAX_CHARACTERS = 60_000  # of a text that are read: ten times a long article
 MAX_SENTENCE = 1_200
@@ -24,10 +24,11 @@ _LONG_TITLE = 40  # words: a longer one is a list of headlines or a paragraph
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence as it was written, and its part of the article: title, lead or body."""
+    """A sentence as it was written, its part of the article (title, lead, body), and its letters folded, as long."""
 
     text: str
     where: str
+    plain: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,29 @@ def scan(title: str | None, text: str, *, extra_terms: Iterable[ExtraTerm] = ())
     """Read an article: sentences with their part, forms, places. Text beyond `MAX_CHARACTERS` is not read."""
     extra = tuple(extra_terms)
     sentences = _sentences(title, text)
-    hits = [hit for n, s in enumerate(sentences) for hit in vocabulary.find(s.text, n, extra=extra)]
+    hits = [hit for n, s in enumerate(sentences) for hit in vocabulary.find(s.text, s.plain, n, extra=extra)]
     afghan = any(_names_afghanistan(hit) for hit in hits) or _agree(hits)
     places = _locate(hits, sentences, afghan=afghan)
+    unlike = _PAKISTANI if not places and _only_pakistani(hits) else frozenset[str]()
     words = tuple(
         Hit(kept, hit.sentence, hit.start, hit.end)
         for hit in hits
-        if (kept := tuple(t for t in hit.terms if t.group != "place" and (afghan or "cue" not in t.flags)))
+        if (kept := tuple(t for t in hit.terms if _counts(t, afghan=afghan, unlike=unlike)))
     )
     return Scan(sentences=tuple(sentences), hits=words, places=tuple(places), afghan=afghan or bool(places))
+
+
+# What "Taliban" does not mean in a text about the Pakistani movement that names nothing Afghan.
+_PAKISTANI = frozenset({"taliban", "taliban_forces"})
+
+
+def _only_pakistani(hits: Iterable[Hit]) -> bool:
+    ids = {t.id for hit in hits for t in hit.terms if t.group == "actor" or (t.group == "anchor" and t.id != "border")}
+    return "ttp" in ids and not ids & {"afghanistan", "people", "corps", "andsf", "nrf", "aff", "iskp", "haqqani"}
+
+
+def _counts(term: Term, *, afghan: bool, unlike: frozenset[str]) -> bool:
+    return term.group != "place" and (afghan or "cue" not in term.flags) and term.id not in unlike
 
 
 def _sentences(title: str | None, text: str) -> list[Sentence]:
@@ -84,14 +99,18 @@ def _sentences(title: str | None, text: str) -> list[Sentence]:
         return list(_parts(dict.fromkeys([head, *body])))
     if not head and body:
         head, body = body[0], body[1:]
-    return ([Sentence(head, "title")] if head else []) + list(_parts(s for s in body if s != head))
+    return ([_sentence(head, "title")] if head else []) + list(_parts(s for s in body if s != head))
 
 
 def _parts(body: Iterable[str]) -> Iterator[Sentence]:
     told = 0
     for sentence in body:
-        yield Sentence(sentence, "lead" if told < LEAD_SENTENCES else "body")
-        told += len(sentence.split()) >= _SHORT_LINE
+        yield _sentence(sentence, "lead" if told < LEAD_SENTENCES else "body")
+        told += sentence.count(" ") >= _SHORT_LINE - 1
+
+
+def _sentence(text: str, where: str) -> Sentence:
+    return Sentence(text, where, vocabulary.plain(text))
 
 
 def _tidy(line: str) -> str:
@@ -116,7 +135,9 @@ def _pieces(sentence: str) -> Iterator[str]:
 # ---------------------------------------------------------------------------------------------- which names are places
 
 _PROVINCE_CODE = 4  # letters of a P-code: AF27; a district has six
+_AROUND = 40  # characters on each side that are looked at
 _BESIDE = 18  # characters: "هلمند ولایت د سنګین" names both in one breath
+_LIST = frozenset({"", "and", "و", "او"})
 _SURE_KINDS = frozenset({"province", "crossing", "pass", "base"})
 _CAPITAL = "AF01"  # the one name that alone means the city, not the province
 _SHORT = 5  # letters: a shorter Latin name of a district is a word in some language (Argo, Bak, Giro, Tani)
@@ -182,16 +203,22 @@ def _agree(hits: Iterable[Hit]) -> bool:
 
 def _locate(hits: Sequence[Hit], sentences: Sequence[Sentence], *, afghan: bool) -> list[Located]:
     named = [hit for hit in hits if any(term.group == "place" for term in hit.terms)]
-    settings = [_setting(hit, sentences[hit.sentence].text) for hit in named]
+    settings = [_setting(hit, sentences[hit.sentence]) for hit in named]
     provinces = _provinces(named, settings)
     everywhere = frozenset(code for codes in provinces.values() for code in codes)
-    found = []
+    found: list[Located] = []
     for hit, setting in zip(named, settings, strict=True):
         here = provinces.get(hit.sentence, {})
-        place = _settle(hit, setting, here, everywhere, afghan=afghan)
+        listed = bool(found) and _listed(found[-1].hit, hit, sentences[hit.sentence].plain)
+        place = _settle(hit, setting, here, everywhere, afghan=afghan, listed=listed)
         if place:
             found.append(Located(hit, place))
     return found
+
+
+def _listed(last: Hit, hit: Hit, plain: str) -> bool:
+    """The name follows a place in a list: "in Faryab, Farah", "in Kabul and Farah"."""
+    return last.sentence == hit.sentence and plain[last.end : hit.start].strip() in _LIST
 
 
 def _provinces(named: Sequence[Hit], settings: Sequence[_Setting]) -> dict[int, dict[str, list[int]]]:
@@ -206,10 +233,11 @@ def _provinces(named: Sequence[Hit], settings: Sequence[_Setting]) -> dict[int, 
     return found
 
 
-def _setting(hit: Hit, sentence: str) -> _Setting:
-    cues = _cues()
-    raw_before, raw_after = sentence[max(0, hit.start - 40) : hit.start], sentence[hit.end : hit.end + 40]
-    before, after = vocabulary.plain(raw_before).split(), vocabulary.plain(raw_after).split()
+def _setting(hit: Hit, within: Sentence) -> _Setting:
+    cues, sentence = _cues(), within.text
+    start, end = max(0, hit.start - _AROUND), hit.end + _AROUND
+    raw_before, raw_after = sentence[start : hit.start], sentence[hit.end : end]
+    before, after = within.plain[start : hit.start].split(), within.plain[hit.end : end].split()
     latin = sentence[hit.start].isascii()
     previous = before[-1] if before else ""
     following = after[0] if after else ""
@@ -244,7 +272,13 @@ def _place_word(word: str) -> bool:
 
 
 def _settle(
-    hit: Hit, setting: _Setting, here: Mapping[str, Sequence[int]], everywhere: frozenset[str], *, afghan: bool
+    hit: Hit,
+    setting: _Setting,
+    here: Mapping[str, Sequence[int]],
+    everywhere: frozenset[str],
+    *,
+    afghan: bool,
+    listed: bool,
 ) -> Place | None:
     """The place that the name stands for in its setting, or None when it is more likely something else."""
     if not setting.capital:
@@ -254,7 +288,7 @@ def _settle(
         if term.group != "place":
             continue
         place, cued = gazetteer.places()[term.id], "cue" in term.flags
-        beside = _beside(hit, here.get(place.province_code, ()), latin=setting.latin)
+        beside = _beside(hit, here.get(place.province_code, ()), latin=setting.latin) or (listed and setting.latin)
         if (_cued_place if cued else _plain_place)(place, setting, hit, beside=beside, afghan=afghan):
             fit = _fit(place, setting, beside=beside, named=place.province_code in everywhere, cued=cued)
             options.append((fit, place))
@@ -272,7 +306,7 @@ def _cued_place(place: Place, setting: _Setting, hit: Hit, *, beside: bool, afgh
     if setting.person and not setting.kind:
         return False
     prepositional = setting.preposition and afghan and (setting.latin or place.kind == "province")
-    return bool(setting.kind) or (beside and place.kind != "province") or prepositional
+    return bool(setting.kind) or beside or prepositional
 
 
 def _plain_place(place: Place, setting: _Setting, hit: Hit, *, beside: bool, afghan: bool) -> bool:

@@ -150,9 +150,9 @@ def warm() -> None:
     _automaton_of_all()
 
 
-def find(sentence: str, number: int, *, extra: tuple[ExtraTerm, ...] = ()) -> list[Hit]:
-    """All forms in one sentence, the longest at each place. The sentence has single spaces and no marks to drop."""
-    text = f" {plain(sentence)} "
+def find(sentence: str, folded: str, number: int, *, extra: tuple[ExtraTerm, ...] = ()) -> list[Hit]:
+    """All forms in one sentence, the longest at each place; `folded` is `plain` of the sentence."""
+    text = f" {folded} "
     automata = [_automaton_of_all(), *([_automaton_of(extra)] if extra else [])]
     found = [hit for automaton in automata if len(automaton) for hit in _matches(automaton, text, number)]
     return _longest(_cased(found, sentence))
