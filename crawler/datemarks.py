@@ -51,13 +51,17 @@ _URL_DATE = re.compile(
 )
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
-_CUE = re.compile(r"publi|posted|stand\b|erschienen|veröff|created|date|datum|تاریخ|نشر|انتشار|نېټه|خپور", re.IGNORECASE)
+_CUE = re.compile(
+    r"publi|posted|stand\b|erschienen|veröff|created|date|datum|تاریخ|نشر|انتشار|نېټه|خپور", re.IGNORECASE
+)
 _INSIDE = etree.XPath(".//text()[string-length(normalize-space()) > 5]")
 _AFTER = etree.XPath("following::text()[string-length(normalize-space()) > 5][position() <= 40]")
 _BEFORE = etree.XPath("preceding::text()[string-length(normalize-space()) > 5][position() <= 10]")
 _SHORT = etree.XPath("//body//text()[string-length() > 5 and string-length() < 200]")
 _COMMENTS = re.compile(r"comment|reply|respond|related", re.IGNORECASE)
-_MICRODATA = etree.XPath("//*[@itemprop='datePublished' or @property='datePublished' or @property='schema:datePublished']")
+_MICRODATA = etree.XPath(
+    "//*[@itemprop='datePublished' or @property='datePublished' or @property='schema:datePublished']"
+)
 _CLASSED = etree.XPath(
     "//body//*[@class or @id or @itemprop or @property][not(self::script or self::style or self::body or self::img)]"
 )
@@ -201,7 +205,9 @@ def _time_elements(tree: html.HtmlElement) -> list[Mark]:
 
 
 def _time_mark(element: html.HtmlElement, raw: str, place: int) -> Mark:
-    said = f"{element.get('itemprop') or ''} {_own_words(element)} {'publi' if element.get('pubdate') is not None else ''}"
+    said = (
+        f"{element.get('itemprop') or ''} {_own_words(element)} {'publi' if element.get('pubdate') is not None else ''}"
+    )
     first = _FIRST.search(said)
     changed = not first and _CHANGED.search(f"{said} {_own_words(element.getparent())}")
     weight = (0.88 if first else 0.82) - (ELSEWHERE if _is_elsewhere(element) else 0.0) - min(place, 50) / 1_000
@@ -228,8 +234,11 @@ def _classed(tree: html.HtmlElement) -> list[Mark]:
 
 def _is_link(element: html.HtmlElement) -> bool:
     """Whether an element stands in a link, or is little else than one: its date is that of another page."""
-    return element.tag == "a" or element.getparent() is not None and element.getparent().tag == "a" or (
-        len(element) == 1 and element[0].tag == "a" and not (element.text or "").strip()
+    return (
+        element.tag == "a"
+        or element.getparent() is not None
+        and element.getparent().tag == "a"
+        or (len(element) == 1 and element[0].tag == "a" and not (element.text or "").strip())
     )
 
 

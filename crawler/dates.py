@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from lxml import html
@@ -74,8 +75,9 @@ def find(
 ) -> Found:
     """The dates of a page. `text` is its article, `objects` its JSON-LD where a caller has parsed it already.
 
-    Only dates between 1995 and a day from now are believed; the surest place that gives one is. `date_format`
-    (strptime) is tried on what the common forms do not read. Never raises.
+    Only dates between 1995 and a day from now are believed. A feed's date is the source's own word and comes first; a
+    `lead_date` without `lead_raw` is a sitemap's last change and comes last. Of a page the surest place that gives a
+    date is taken. `date_format` (strptime) is tried on what the common forms do not read. Never raises.
     """
     declared = _declared(tree, url)
     reader = _Reader(
@@ -85,8 +87,9 @@ def find(
         day_first=_day_first(declared if "-" in declared else language or declared),
         date_format=date_format,
     )
-    published, modified = _on_page(datemarks.of_page(tree, url=url, text=text, objects=objects), reader, url)
     fed = _feed_date(lead_date, lead_raw, now)
+    groups = datemarks.of_page(tree, url=url, text=text, objects=objects)
+    published, modified = _on_page(islice(groups, 1) if fed and lead_raw else groups, reader, url)
     return Found(published=_settled(published, fed), modified=modified.dated if modified else None)
 
 
@@ -133,10 +136,10 @@ def _halved(dated: Dated) -> Dated:
 
 
 def _settled(published: _Read | None, fed: Dated | None) -> Dated | None:
-    """The page's own date where it is sure, else the feed's."""
-    if published and (fed is None or published.rank >= SURE):
-        return published.dated
-    return fed
+    """The feed's date if it gave one, else the page's own where it is sure, else whatever there is."""
+    if fed and (fed.raw or not published or published.rank < SURE):
+        return fed
+    return published.dated if published else None
 
 
 def _rank(read: _Read) -> float:
@@ -151,7 +154,7 @@ def _day_first(language: str) -> bool:
 def _feed_date(at: datetime | None, raw: str | None, now: datetime) -> Dated | None:
     if at is None or not EARLIEST <= at <= now + AHEAD:
         return None
-    return Dated(at=at, how="feed", confidence=FEED, raw=raw or "")
+    return Dated(at=at, how="feed", confidence=FEED if raw else FEED / 2, raw=raw or "")
 
 
 def _formatted(mark: Mark, form: str | None, now: datetime) -> Dated | None:

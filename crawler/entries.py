@@ -38,7 +38,8 @@ class Entry:
     guid: str = ""
     title: str = ""
     title_html: str = ""
-    date: str = ""
+    date: str = ""  # of publication
+    changed: str = ""  # of the last change; it stands in where there is no other, and is no `published_raw`
     authors: tuple[str, ...] = ()
     language: str = ""
     summary_html: str = ""
@@ -116,7 +117,7 @@ def _numbered(guid: str) -> Iterator[str]:
 
 def _lead(entry: Entry, url: str, guid: str, *, source: Source, language: str | None, via: str, now: datetime) -> Lead:
     own = tag(entry.language) or language or source.language
-    dated = dates.parse(entry.date, now=now, language=own, zone=source.zone, how="feed") if entry.date else None
+    dated = dates.parse(entry.date or entry.changed, now=now, language=own, zone=source.zone, how="feed")
     summary = _plain(entry.summary_html, MAX_SUMMARY)
     return Lead(
         url=url,

@@ -52,7 +52,8 @@ def _entries(root: etree._Element, url: str) -> Iterator[Entry]:
             link=fields.get("loc", ""),
             base=url,
             title=fields.get("news:title", ""),
-            date=fields.get("news:publication_date") or fields.get("lastmod", ""),
+            date=fields.get("news:publication_date", ""),
+            changed=fields.get("lastmod", ""),
             language=fields.get("news:language", ""),
         )
 

@@ -64,7 +64,9 @@ def measure(corpus, *, verbose):
         if verbose and not same:
             print(" ", str(label["date"])[:25], got and (got.at.isoformat(), got.how, got.raw[:60]), label["url"])
     print(f"{corpus.name}: day right {right}/{asked} = {right / max(1, asked):.4f};", end=" ")
-    print(f"finding costs {finding / max(parsing, 1e-9):.2f} of parsing; {finding / max(1, asked) * 1000:.1f} ms CPU a page")
+    print(
+        f"finding costs {finding / max(parsing, 1e-9):.2f} of parsing; {finding / max(1, asked) * 1000:.1f} ms CPU a page"
+    )
     for (how, same), count in sorted(hows.items()):
         print(f"    {how:8} {'right' if same else 'wrong'} {count}")
 
