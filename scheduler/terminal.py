@@ -81,6 +81,15 @@ class Screen:
         """A result as one JSON object on its line."""
         self.line(to_json(record))
 
+    def raw(self, content: bytes) -> None:
+        """Bytes as they are, for a file or the next program."""
+        self.out.flush()
+        buffer = getattr(self.out, "buffer", None)
+        if buffer is None:
+            self.out.write(content.decode("utf-8", "replace"))
+        else:
+            buffer.write(content)
+
     def note(self, text: str) -> None:
         """A line beside the results: a hint, a warning."""
         print(text, file=self.err)

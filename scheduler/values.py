@@ -1,13 +1,13 @@
-"""How values are written in the configuration and on the command line: durations, sizes, networks, moments.
+"""How values are written in the configuration: durations, sizes, networks.
 
-Each reader takes what TOML or a shell gave and returns the value, or raises Unfit, whose message goes on
+Each reader takes what TOML gave and returns the value, or raises Unfit, whose message goes on
 where the value stopped: `"10x"` + `is not a duration such as "15m"`.
 """
 
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -218,22 +218,3 @@ def headers(value: Any) -> dict[str, str]:
         if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name) or not isinstance(content, str) or _CONTROL.search(content):
             raise Unfit(f"names {shown(name)}, which is not a request header with text in quotes")
     return dict(value)
-
-
-def moment(written: str, now: datetime) -> datetime:
-    """A point in time on the command line: a day, a date and time (UTC without a zone), or so long ago (`7d`)."""
-    written = written.strip()
-    days = {"now": now, "today": _midnight(now.date()), "yesterday": _midnight(now.date() - timedelta(days=1))}
-    if written in days:
-        return days[written]
-    if _DURATION.fullmatch(written):
-        return now - duration(written)
-    try:
-        found = datetime.fromisoformat(written)
-    except ValueError:
-        raise Unfit('is not a time such as "2026-11-01", "2026-11-01T12:00Z", "yesterday" or "7d"') from None
-    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -161,6 +161,7 @@ class _Met:
     """What the store knew of the things in a poll before it."""
 
     fates: frozenset[str]  # keys with a fate
+    kept: frozenset[str]  # of these, the keys of articles and copies
     waiting: frozenset[str]  # keys of pending leads and of their aliases
     entries: Mapping[str, tuple[str, str, str]]  # guid -> key, title, last_seen_at
 
@@ -191,7 +192,7 @@ def sort(shown: Sequence[_Shown], met: _Met, *, seen_before: str) -> _Sorted:
     """Decide what of a poll is new (rules/feed-polling: cases 71 to 76 and 81).
 
     The URL decides. A guid that is known under another URL is the same entry if its title is the same too, and a new
-    one if not.
+    one if not. A kept page whose entry was given another title is read again: that is how corrections are announced.
     """
     fresh: list[_Shown] = []
     renamed: list[tuple[_Shown, str]] = []
@@ -199,7 +200,10 @@ def sort(shown: Sequence[_Shown], met: _Met, *, seen_before: str) -> _Sorted:
     known = met.fates | met.waiting
     for item in shown:
         old = met.entries.get(item.guid) if item.guid else None
-        if item.key in known:
+        if item.key in met.kept - met.waiting and old is not None and _is_retitled(item, old):
+            fresh.append(item)
+            noted.append(item)
+        elif item.key in known:
             if old is None or (old[0] == item.key and old[2] < seen_before):
                 noted.append(item)
         elif old is not None and old[0] in known and old[1] == item.title != "":
@@ -208,6 +212,11 @@ def sort(shown: Sequence[_Shown], met: _Met, *, seen_before: str) -> _Sorted:
             fresh.append(item)
             noted.append(item)
     return _Sorted(fresh=tuple(fresh), renamed=tuple(renamed), noted=tuple(item for item in noted if item.guid))
+
+
+def _is_retitled(item: _Shown, old: tuple[str, str, str]) -> bool:
+    key, title, _ = old
+    return key == item.key and title != "" and item.title not in {"", title}
 
 
 def _distinct(leads: Iterable[Lead]) -> list[_Shown]:
@@ -250,7 +259,9 @@ def _met(db: Database, source: str, shown: Sequence[_Shown]) -> _Met:
     )
     entries = {row[0]: (row[1], row[2], row[3]) for row in rows}
     keys = json.dumps([item.key for item in shown] + [entry[0] for entry in entries.values()])
-    fates = db.execute("SELECT fates.key FROM json_each(?) AS j JOIN fates ON fates.key = j.value", [keys])
+    fates = db.execute(
+        "SELECT fates.key, fate FROM json_each(?) AS j JOIN fates ON fates.key = j.value", [keys]
+    ).fetchall()
     waiting = db.execute(
         """
         SELECT leads.key FROM json_each(:keys) AS j JOIN leads ON leads.key = j.value
@@ -258,7 +269,12 @@ def _met(db: Database, source: str, shown: Sequence[_Shown]) -> _Met:
         """,
         {"keys": keys},
     )
-    return _Met(fates=frozenset(row[0] for row in fates), waiting=frozenset(row[0] for row in waiting), entries=entries)
+    return _Met(
+        fates=frozenset(row[0] for row in fates),
+        kept=frozenset(row[0] for row in fates if row[1] in ("article", "copy")),
+        waiting=frozenset(row[0] for row in waiting),
+        entries=entries,
+    )
 
 
 def _write_poll(db: Database, poll: Poll, *, found: int, fresh: int) -> int:

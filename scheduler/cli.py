@@ -1,0 +1,371 @@
+"""The command line: parse, call one function, print. `docs/commands.md` is its contract.
+
+Start-up is counted in milliseconds, so each command imports what it needs when it runs.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from storage.errors import KhabarError, WorkFailed
+
+if TYPE_CHECKING:
+    from scheduler.config import Config
+    from scheduler.terminal import Screen
+    from storage.store import Store
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Call:
+    """What every command may be told, and how it gets at the configuration and the store."""
+
+    config: Path | None = None
+    db: Path | None = None
+    json: bool = False
+    verbose: int = 0
+
+    @property
+    def screen(self) -> "Screen":
+        from scheduler import terminal
+
+        return terminal.screen()
+
+    def load(self) -> "Config":
+        """The configuration, with --db applied. Raises ConfigError."""
+        from scheduler import config
+
+        return config.load(self.config).with_database(self.db)
+
+    def read(self) -> "Store":
+        """The store, read-only. Raises ConfigError and StoreError."""
+        from storage.store import Store
+
+        settings = self.load().store
+        return Store.read(settings.path, captures=settings.captures)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value:
+        setattr(context.ensure_object(Call), str(parameter.name), value)
+
+
+def _told(*names: str, **how: Any) -> Callable[[Command], Command]:
+    return click.option(*names, expose_value=False, callback=_remember, **how)
+
+
+def common(command: Command) -> Command:
+    """--config, --db and -v, before or after the command's name."""
+    file = click.Path(path_type=Path)
+    command = _told("-v", "--verbose", count=True, help="Say more; twice for everything.")(command)
+    command = _told("--db", type=file, metavar="FILE", help="The database.  [default: as configured]")(command)
+    return _told("--config", type=file, metavar="FILE", help="The configuration.  [default: ./config.toml]")(command)
+
+
+as_json = _told("--json", is_flag=True, help="JSON, one object a line.")
+
+
+class InOrder(click.Group):
+    """Commands in the order in which a newcomer needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """As they stand in this file."""
+        del ctx
+        return list(self.commands)
+
+
+FILES = click.Path(path_type=Path)
+SINCE = click.option("--since", metavar="TIME", help="From then on: 2026-11-01, yesterday, 7d (ago).")
+UNTIL = click.option("--until", metavar="TIME", help="Up to then, that day included.")
+
+
+@click.group(
+    cls=InOrder,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with `khabar demo` (no network needed) or `khabar crawl`.",
+)
+@click.version_option(package_name="khabar", message="%(prog)s %(version)s")
+@common
+def khabar() -> None:
+    """Watch the press for coverage of the conflict in Afghanistan."""
+
+
+@khabar.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@SINCE
+@UNTIL
+@click.option("--force", is_flag=True, help="Also what was polled less than 5 minutes ago or asked for patience.")
+@as_json
+@common
+@click.pass_obj
+def crawl(call: Call, /, sources: tuple[str, ...], since: str | None, until: str | None, *, force: bool) -> None:
+    """One pass now over the named sources, or all enabled ones."""
+    from scheduler import jobs, reports
+
+    view = reports.Crawl(call.screen, json=call.json)
+    with view.progress():
+        report = jobs.crawl(call.load(), sources, since=since, until=until, force=force, tell=view.told)
+    view.summary(report)
+    if not report.any_visited:
+        raise WorkFailed("no source could be visited; `khabar sources check` says what each one answers")
+
+
+@khabar.command()
+@click.argument("words", nargs=-1)
+@SINCE
+@UNTIL
+@click.option("--source", multiple=True, metavar="ID", help="Of this source; may be repeated, as all that follow.")
+@click.option("--lang", multiple=True, metavar="TAG", help="In this language: en, fa, ps.")
+@click.option("--place", multiple=True, metavar="NAME", help="Naming this place, in any spelling.")
+@click.option("--actor", multiple=True, metavar="NAME", help="Naming this actor.")
+@click.option("--event", multiple=True, metavar="CODE", help="With this type of event.")
+@click.option("--min-relevance", metavar="SHARE", help="At least so relevant, 0 to 1.")
+@click.option("--copies", is_flag=True, help="Copies as results of their own.")
+@click.option("--limit", metavar="N", help="At most so many.  [default: 20]")
+@click.option("--sort", metavar="ORDER", help="newest or rank.  [default: newest]")
+@click.option("--facets", is_flag=True, help="Count by source, place and day instead.")
+@as_json
+@common
+@click.pass_obj
+def search(call: Call, /, words: tuple[str, ...], *, facets: bool, **typed: Any) -> None:
+    """Articles, newest first or by rank: words, "phrases", OR, NOT, prefix*, title:word."""
+    from scheduler import views
+    from storage import criteria
+    from storage import search as searching
+    from storage.model import utc_now
+
+    wanted = criteria.read(_typed(typed, words), now=utc_now())
+    with call.read() as store:
+        if facets:
+            views.facets(call.screen, searching.facets(store.db, wanted), json=call.json)
+        else:
+            views.hits(call.screen, searching.search(store.db, wanted), json=call.json)
+
+
+def _typed(options: dict[str, Any], words: tuple[str, ...]) -> dict[str, list[str]]:
+    """Options as `criteria.read` takes them: lists of what was typed."""
+    lists = {name: value if isinstance(value, tuple) else (value,) for name, value in options.items() if value}
+    return {name: [str(one) for one in value] for name, value in lists.items()} | {"q": [" ".join(words)]}
+
+
+@khabar.command()
+@click.argument("id", type=int)
+@click.option("--raw", "part", flag_value="raw", help="The kept response, byte for byte.")
+@click.option("--text", "part", flag_value="text", help="The text alone.")
+@click.option("--copies", "part", flag_value="copies", help="Where else it stood.")
+@click.option("--history", "part", flag_value="history", help="Its former states.")
+@click.option("--why", "part", flag_value="why", help="Why it was kept, and what was cut.")
+@as_json
+@common
+@click.pass_obj
+def show(call: Call, /, id: int, part: str | None) -> None:  # noqa: A002  # the contract's word
+    """One article, whole."""
+    from scheduler import jobs, views
+
+    screen = call.screen
+    with call.read() as store:
+        article, record = jobs.record(store, id)
+        if part == "raw":
+            screen.raw(jobs.raw(store, article))
+        elif part == "text":
+            screen.line(article.text)
+        elif part == "copies":
+            rows = [asdict(copy) for copy in store.copies(article.id)]
+            head = ("id", "source", "kind", "score", "seen_at", "url")
+            views.rows_of(screen, head, rows, "nobody else was seen to carry it", json=call.json)
+        elif part == "history":
+            views.history(screen, store.history(article.document_id), json=call.json)
+        elif part == "why":
+            views.explanation(screen, store.explain(article.id), json=call.json)
+        else:
+            views.article(screen, article, record, json=call.json)
+
+
+@khabar.command("import")
+@click.argument("files", nargs=-1, required=True, type=FILES, metavar="FILE...")
+@as_json
+@common
+@click.pass_obj
+def import_(call: Call, /, files: tuple[Path, ...]) -> None:
+    """Take in .warc(.gz) captures or .jsonl articles, through the same desk as a crawl."""
+    from scheduler import jobs, reports
+
+    with call.screen.progress("importing") as progress:
+        report = jobs.take_in(call.load(), files, warn=call.screen.note, progress=progress)
+    reports.imported(call.screen, report, json=call.json)
+    if report.nothing_taken:
+        raise WorkFailed("nothing could be taken in; the warnings above say why")
+
+
+@khabar.command()
+@click.argument("files", nargs=-1, required=True, type=FILES, metavar="FILE...")
+@common
+@click.pass_obj
+def extract(call: Call, /, files: tuple[Path, ...]) -> None:
+    """Saved pages or WARC files to one JSON object each; writes nothing, judges no relevance."""
+    from scheduler import jobs
+
+    screen = call.screen
+    if jobs.extract(files, tell=screen.fact, warn=screen.note):
+        raise WorkFailed("some files could not be read; the warnings above say which")
+
+
+@khabar.command()
+@click.argument("what", metavar="URL|ID|FILE")
+@as_json
+@common
+@click.pass_obj
+def explain(call: Call, /, what: str) -> None:
+    """The fate of a page and every reason for it."""
+    from scheduler import jobs, views
+
+    if Path(what).is_file():
+        views.saved_page(call.screen, jobs.explain_file(Path(what), call.load()), json=call.json)
+        return
+    with call.read() as store:
+        known = jobs.explain(store, what)
+        views.explanation(call.screen, known, json=call.json)
+        if not known["found"]:
+            raise WorkFailed(f"nothing is known of {what}: no source has pointed to it yet")
+
+
+@khabar.group()
+@common
+def sources() -> None:
+    """What is watched, and how each source is doing."""
+
+
+@sources.command("list")
+@click.option("--all/--enabled", "every", default=True, help="Also those that are switched off.  [default: all]")
+@as_json
+@common
+@click.pass_obj
+def list_(call: Call, /, every: bool) -> None:
+    """The catalogue, and what the database knows of each."""
+    from scheduler import jobs, views
+
+    views.catalogue(call.screen, jobs.catalogue(call.load(), every=every), json=call.json)
+
+
+@sources.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@as_json
+@common
+@click.pass_obj
+def check(call: Call, /, sources: tuple[str, ...]) -> None:
+    """Ask each once, and tell what came and how fresh it is; keeps nothing."""
+    from scheduler import jobs, reports
+
+    screen = call.screen
+    with screen.progress("asking") as progress:
+        checked = jobs.check_sources(call.load(), sources, progress=progress)
+    reports.checked(screen, checked, json=call.json)
+    if not any(found.poll.leads for found in checked):
+        raise WorkFailed("no source answered with items; see what each one said above")
+
+
+@khabar.command()
+@as_json
+@common
+@click.pass_obj
+def status(call: Call, /) -> None:
+    """Is it working, not only alive."""
+    from scheduler import health, views
+    from storage.model import utc_now
+
+    config = call.load()
+    with call.read() as store:
+        found = health.check(store, config, utc_now())
+    views.status(call.screen, found, json=call.json)
+    if not found.well:
+        raise click.exceptions.Exit(1)
+
+
+@khabar.group("config")
+@common
+def configuration() -> None:
+    """The configuration."""
+
+
+@configuration.command("check")
+@common
+@click.pass_obj
+def check_config(call: Call, /) -> None:
+    """Every fault at once."""
+    from scheduler import config
+
+    loaded = config.load(call.config)
+    call.screen.line(f"{loaded.path}: good; {len(loaded.sources)} sources, {len(loaded.enabled)} of them switched on")
+
+
+@khabar.command()
+@click.option("--keep", type=FILES, metavar="DIR", help="Keep the database and raw pages in this new folder.")
+@common
+@click.pass_obj
+def demo(call: Call, /, keep: Path | None) -> None:
+    """The whole way on a small invented web inside this machine; no network needed."""
+    from scheduler import demo
+
+    demo.run(call.screen, keep=keep)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """The process: one command, one exit code, and for a fault one line that says what to do."""
+    call = Call()
+    sys.exit(_run(arguments, call))
+
+
+def _run(arguments: list[str] | None, call: Call) -> int:
+    try:
+        code = khabar.main(arguments, prog_name="khabar", standalone_mode=False, obj=call)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _quietly()
+    except (KeyboardInterrupt, click.Abort):
+        return _say("stopped", 130)
+    except click.UsageError as fault:
+        path = fault.ctx.command_path if fault.ctx else "khabar"
+        return _say(f"{path}: {fault.format_message().rstrip('.')}; see `{path} --help`", 2)
+    except click.ClickException as fault:
+        return _say(fault.format_message(), 2)
+    except Exception as fault:  # noqa: BLE001 - the process boundary: whatever it was, one line and a code
+        return _fault(fault, call)
+    return code if isinstance(code, int) else 0
+
+
+def _fault(fault: Exception, call: Call) -> int:
+    if call.verbose:
+        import traceback
+
+        traceback.print_exception(fault)
+    if isinstance(fault, KhabarError):
+        return _say(str(fault), fault.exit_code)
+    if isinstance(fault, OSError):
+        where = f"{fault.filename}: " if fault.filename else ""
+        return _say(f"{where}{fault.strerror or fault}", 1)
+    return _say(f"this should not have happened ({type(fault).__name__}: {fault}); run again with -v and report it", 1)
+
+
+def _say(message: str, code: int) -> int:
+    from scheduler.terminal import safe
+
+    for line in message.splitlines() or [""]:
+        print(f"khabar: {safe(line)}", file=sys.stderr)  # noqa: T201 - what a command line is for
+    return code
+
+
+def _quietly() -> int:
+    """The reader of our output has left, as `head` does: no complaint, and nothing more to flush at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    main()

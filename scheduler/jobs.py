@@ -1,0 +1,158 @@
+"""What a command does, in one function each: open what it needs, let the other rooms work, hand back plain data."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scheduler import config as configuration
+from scheduler.config import Config
+from storage.errors import StoreMissing, UsageError, WorkFailed
+from storage.model import Article, Landing, SourceState, utc_now
+from storage.store import Store
+
+if TYPE_CHECKING:
+    from crawler.importing import Taken
+    from crawler.report import Event, Report
+    from crawler.visits import Visited
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def writing(config: Config) -> Iterator[Store]:
+    """The store, open for writing, with today's gazetteer in it. Raises StoreError and StoreBusy."""
+    from crawler import gazetteer, names
+
+    if config.path == configuration.shipped():  # its data folder is the user's, which nobody had a reason to make yet
+        config.store.path.parent.mkdir(parents=True, exist_ok=True)
+    with Store.open(config.store.path, captures=config.store.captures) as store:
+        store.sync_places(gazetteer.rows())
+        store.sync_spellings(names.rows())
+        yield store
+
+
+@contextmanager
+def reading(config: Config) -> Iterator[Store]:
+    """The store, read-only. Raises StoreError."""
+    with Store.read(config.store.path, captures=config.store.captures) as store:
+        yield store
+
+
+def crawl(
+    config: Config,
+    ids: tuple[str, ...] = (),
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    force: bool = False,
+    tell: "Callable[[Event], None] | None" = None,
+) -> "Report":
+    """One pass over the named or all enabled sources. Raises ConfigError for an unknown id, StoreError, UsageError."""
+    from storage import criteria
+
+    now = utc_now()
+    start = criteria.moment(since, now=now) if since else None
+    end = criteria.moment(until, now=now, end=True) if until else None
+    wanted = config.named(ids)
+    if not wanted:
+        raise UsageError("no source is switched on; set `enabled = true` for one, or name it: `khabar crawl ID`")
+    from crawler import engine, loop
+
+    with writing(config) as store:
+        going = engine.crawl(
+            store, config.sources, config.crawl, only=[source.id for source in wanted] if ids else None,
+            force=force, window=engine.Window(since=start, until=end), on_event=tell,
+        )  # fmt: skip
+        return loop.run(going)
+
+
+def take_in(config: Config, files: Sequence[Path], *, warn: Say, progress: Say) -> "Taken":
+    """Import captures and articles. Raises UsageError for a file of no known kind or none at all, StoreError."""
+    import asyncio
+
+    from crawler import importing
+
+    for file in files:
+        if not file.is_file():
+            raise UsageError(f"{file} is no file")
+    importing.require_known(files)
+    with writing(config) as store:
+        store.sync_sources(declared(config))
+        going = importing.take_in(store, files, config.sources, config.crawl, warn=warn, progress=progress)
+        return asyncio.run(going)
+
+
+def declared(config: Config) -> list[SourceState]:
+    """The configured sources as the store is told of them."""
+    from crawler.engine import declared as states
+
+    return states(config.sources)
+
+
+def check_sources(config: Config, ids: tuple[str, ...], *, progress: Say) -> "list[Visited]":
+    """Ask the named or all enabled sources once; nothing is kept."""
+    from crawler import checking, loop
+
+    wanted = config.named(ids)
+    return loop.run(checking.check(wanted, config.crawl, progress=progress))
+
+
+def catalogue(config: Config, *, every: bool) -> list[dict[str, Any]]:
+    """The configured sources, each with what the database knows of it, if there is one yet."""
+    states: dict[str, SourceState] = {}
+    try:
+        with reading(config) as store:
+            states = {state.id: state for state in store.sources()}
+    except StoreMissing:
+        pass  # the catalogue stands before the first crawl
+    chosen = config.sources if every else config.enabled
+    known = ("next_check_at", "last_success_at", "last_new_at", "newest_at", "failures", "last_error")
+    return [
+        {name: getattr(source, name) for name in ("id", "name", "kind", "url", "owner", "language", "enabled")}
+        | {name: getattr(states.get(source.id), name, None) for name in known}
+        for source in chosen
+    ]
+
+
+def explain(store: Store, what: str) -> dict[str, Any]:
+    """Everything about a URL or a number; see `Store.explain`."""
+    return store.explain(int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else what)
+
+
+def explain_file(file: Path, config: Config) -> Landing:
+    """What the desk makes of a saved page, with a threshold as for a crawl: nothing is stored."""
+    from crawler import intake, saved
+
+    found = next(saved.pages(file, lambda _: None), None)
+    if found is None:
+        raise UsageError(f"{file} holds no page")
+    return intake.read(found.page, None, settings=config.crawl, now=utc_now())
+
+
+def extract(files: Sequence[Path], *, tell: Callable[[Mapping[str, Any]], None], warn: Say) -> int:
+    """Saved pages and WARC files to one record each, in their order; the number of files that could not be read."""
+    import asyncio
+
+    from crawler import extracting
+
+    return asyncio.run(extracting.extract(files, tell=tell, warn=warn))
+
+
+def record(store: Store, number: int) -> tuple[Article, dict[str, Any]]:
+    """An article and its JSON form. Raises WorkFailed where there is none of that number."""
+    from storage import search
+
+    found = store.article(number)
+    told = search.record(store.db, number)
+    if found is None or told is None:
+        raise WorkFailed(f"there is no article {number}; `khabar search` shows the numbers")
+    return found, told
+
+
+def raw(store: Store, article: Article) -> bytes:
+    """The kept response of an article. Raises WorkFailed where none is kept."""
+    page = store.raw(article.capture_id) if article.capture_id is not None else None
+    if page is None:
+        raise WorkFailed(f"the raw page of article {article.id} was not kept, or has expired")
+    return page.body

@@ -1,0 +1,151 @@
+"""How work looks while it goes on and when it is done: a crawl, an import, a check of sources."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from crawler.importing import Taken
+from crawler.report import Event, Report, SourceReport
+from crawler.visits import Visited
+from scheduler.terminal import Progress, Screen, safe
+from scheduler.views import ago, number
+from storage.model import Landed, Poll, What, to_text, utc_now
+
+_MARKS = {
+    What.NEW: ("new", "green"),
+    What.REVISED: ("revised", "yellow"),
+    What.COPIED: ("copy", "cyan"),
+    What.PROMOTED: ("copy", "cyan"),
+}
+
+
+class Crawl:
+    """A crawl while it goes on and at its end: each kept article as it comes, then the sum of each source."""
+
+    def __init__(self, screen: Screen, *, json: bool) -> None:
+        self.screen = screen
+        self.json = json
+        self.kept = 0
+        self.read = 0
+        self._say: Progress | None = None
+
+    @contextmanager
+    def progress(self) -> Iterator[None]:
+        """While it goes on."""
+        with self.screen.progress("crawling") as say:
+            self._say = say
+            yield
+
+    def told(self, event: Event) -> None:
+        """Something happened."""
+        landed = event.landed
+        if landed is not None:
+            self.read += 1
+            if landed.what in _MARKS:
+                self._landed(event.source, landed)
+        elif event.visited is not None and event.visited.poll.error and not self.json:
+            self.screen.note(f"! {safe(event.source)}: {safe(event.visited.poll.error)}")
+        if self._say:
+            self._say(f"{number(self.read, 'page')} read, {self.kept} kept; {event.source}")
+
+    def _landed(self, source: str, landed: Landed) -> None:
+        self.kept += landed.what is What.NEW
+        if self.json:
+            return
+        assert landed.what is not None
+        mark, colour = _MARKS[landed.what]
+        title = self.screen.web(landed.title or landed.url, width=max(30, self.screen.width - 36))
+        head = f"{landed.article_id or '':>6}  {safe(source):<16}"
+        self.screen.line(f"{self.screen.style(f'{mark:<7}', colour)} {self.screen.style(head, 'dim')} {title}")
+
+    def summary(self, report: Report) -> None:
+        """The sum of each source, and what to do next."""
+        rows = list(report.sources.values())
+        if self.json:
+            for row in rows:
+                self.screen.fact(asdict(row))
+            return
+        self.screen.line()
+        self.screen.table(
+            ("source", "found", "new", "revised", "copies", "known", "irrelevant", "other", "failed", "waiting", "why"),
+            [_summary(row) for row in rows],
+            right=("found", "new", "revised", "copies", "known", "irrelevant", "other", "failed", "waiting"),
+        )
+        if report.total("new"):
+            self.screen.note("next: `khabar search` lists what was kept, `khabar show ID` reads one")
+        elif report.any_visited:
+            self.screen.note(
+                "nothing new; `khabar search` lists what there is, `khabar explain URL` says why a page was not kept"
+            )
+
+
+def _summary(row: SourceReport) -> tuple[object, ...]:
+    other = row.rejected + row.refused + row.too_old
+    why = [row.error] if row.error else [row.status.replace("_", " ")] if row.status not in {"ok", ""} else []
+    why += [f"{reason} {count}" for reason, count in row.reasons.most_common(3) if reason != "irrelevant"]
+    counts = (row.found, row.new, row.revised, row.copies, row.known, row.irrelevant, other, row.failed, row.postponed)
+    return (row.source, *counts, "; ".join(str(part) for part in why))
+
+
+def checked(screen: Screen, found: Sequence[Visited], *, json: bool) -> None:
+    """What each source answered."""
+    if json:
+        for visited in found:
+            screen.fact(checked_fact(visited))
+        return
+    now = utc_now()
+    screen.table(
+        ("id", "answer", "items", "newest item", "dated", "validators", "took"),
+        [
+            (
+                visited.poll.source,
+                visited.poll.error or ("good" if visited.poll.leads else "no items"),
+                len(visited.poll.leads),
+                ago(visited.poll.newest_at, now) if visited.poll.newest_at else "-",
+                f"{sum(lead.published_at is not None for lead in visited.poll.leads)}",
+                " ".join(_validators(visited.poll)) or "none",
+                f"{(visited.poll.ended_at - visited.poll.started_at).total_seconds():.1f} s",
+            )
+            for visited in found
+        ],
+        right=("items", "dated", "took"),
+    )
+    for visited in found:
+        for warning in visited.poll.warnings:
+            screen.note(f"{visited.poll.source}: {safe(warning)}")
+
+
+def _validators(poll: Poll) -> list[str]:
+    given = poll.validators
+    return [name for name, value in (("etag", given and given.etag), ("date", given and given.last_modified)) if value]
+
+
+def checked_fact(visited: Visited) -> dict[str, Any]:
+    """One answer as JSON."""
+    poll = visited.poll
+    return {
+        "source": poll.source,
+        "ok": bool(poll.leads),
+        "status": poll.status,
+        "http_status": poll.http_status,
+        "error": poll.error,
+        "items": len(poll.leads),
+        "newest_at": to_text(poll.newest_at) if poll.newest_at else None,
+        "dated": sum(lead.published_at is not None for lead in poll.leads),
+        "validators": _validators(poll),
+        "bytes": poll.bytes,
+        "moved_to": poll.moved_to,
+        "warnings": list(poll.warnings),
+    }
+
+
+def imported(screen: Screen, taken: Taken, *, json: bool) -> None:
+    """What an import came to."""
+    if json:
+        told = ("rows", "skipped", "warnings", "unreadable")
+        screen.fact({name: getattr(taken, name) for name in told} | {"results": dict(taken.kinds)})
+        return
+    parts = [f"{count:,} {safe(kind)}" for kind, count in taken.kinds.most_common()]
+    parts += [f"{taken.skipped:,} skipped"] if taken.skipped else []
+    screen.line(f"{number(taken.rows, 'row')} read: {', '.join(parts) or 'nothing to take in'}")

@@ -1,0 +1,349 @@
+"""How stored things look: hits, articles, reasons, sources, the status; lines for people, JSON for programs.
+
+Everything that came from the web passes through `Screen.web` or `terminal.safe` on its way.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from scheduler.health import Status
+from scheduler.terminal import Screen, isolate, safe
+from storage import search, snippets
+from storage.model import Article, Document, Landing, Revision, utc_now
+
+
+def when(moment: datetime | None) -> str:
+    """A time to the minute, UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else "-"
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """How long ago, in the largest fitting unit."""
+    return "never" if moment is None else f"{span(max(now - moment, timedelta()))} ago"
+
+
+def span(length: timedelta) -> str:
+    """A length of time in the largest fitting unit."""
+    minutes = int(length.total_seconds() // 60)
+    for unit, size in (("d", 1_440), ("h", 60), ("min", 1)):
+        if minutes >= 2 * size or (size == 1 and minutes):
+            return f"{minutes // size} {unit}"
+    return "a moment"
+
+
+def number(count: int, one: str, many: str = "") -> str:
+    """`1 article`, `2 articles`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def hits(screen: Screen, found: search.Found, *, json: bool) -> None:
+    """A page of search results."""
+    for hit in found.hits:
+        if json:
+            screen.fact(hit.record)
+        else:
+            _hit(screen, hit)
+    if not json and not found.hits:
+        screen.note("nothing found")
+    elif found.next and not json:
+        screen.note("there is more: --limit N shows it, --since and --until narrow it down")
+
+
+def _hit(screen: Screen, hit: search.Hit) -> None:
+    record = hit.record
+    copies = f"  ({number(int(str(record['copies'])), 'copy', 'copies')})" if record["copies"] else ""
+    head = f"{hit.id:>6}  {when(hit.at)}  {safe(record['source'])}"
+    title = _marked(screen, hit.marked_title) or "(no title)"
+    screen.line(f"{screen.style(head, 'dim')}  {screen.style(title, 'bold')}{screen.style(copies, 'cyan')}")
+    if hit.snippet:
+        screen.line(f"        {_marked(screen, hit.snippet)}")
+    screen.line(f"        {screen.style(screen.web(record['url']), 'blue')}")
+
+
+def _marked(screen: Screen, text: str) -> str:
+    """The text with what was looked for in bold yellow; without marks where there are no colours."""
+    parts = text.replace(snippets.CLOSE, snippets.OPEN).split(snippets.OPEN)
+    pieces = (screen.style(_inner(part), "yellow") if at % 2 else _inner(part) for at, part in enumerate(parts))
+    line = "".join(pieces).strip()
+    return isolate(line) if screen.colour else line
+
+
+def _inner(part: str) -> str:
+    """A part of a line, with the blanks at its ends."""
+    return (" " if part[:1].isspace() else "") + safe(part) + (" " if part[-1:].isspace() else "")
+
+
+def facets(screen: Screen, found: search.Facets, *, json: bool) -> None:
+    """How many, by source, place and day."""
+    groups = {"source": found.sources, "place": found.places, "day": found.days}
+    if json:
+        counts = {
+            name: [{"value": c.value, "name": c.name, "count": c.count} for c in rows] for name, rows in groups.items()
+        }
+        screen.fact({"total": found.total, "complete": found.complete, **counts})
+        return
+    screen.line(f"{'' if found.complete else 'the newest '}{number(found.total, 'article')}")
+    for name, rows in groups.items():
+        if rows:
+            screen.line()
+            screen.table((name, "articles"), [(row.name, row.count) for row in rows], right=("articles",))
+
+
+def paragraphs(screen: Screen, text: str) -> None:
+    """A text, a blank line between its paragraphs."""
+    for line in text.split("\n"):
+        screen.line(screen.web(line))
+        screen.line()
+
+
+def facts(screen: Screen, rows: Iterable[tuple[str, object]]) -> None:
+    """Names and values below each other; what has no value is left out."""
+    for name, value in rows:
+        if value not in (None, "", [], ()):
+            screen.line(f"{screen.style(f'{name:<12}', 'dim')} {screen.web(value)}")
+
+
+def reasons(screen: Screen, found: Sequence[Mapping[str, Any]], *, most: int = 12) -> None:
+    """The terms that made a relevance, strongest first."""
+    for reason in sorted(found, key=lambda row: -abs(float(row["weight"])))[:most]:
+        sign = screen.style("for    ", "green") if reason["weight"] >= 0 else screen.style("against", "red")
+        where = f"{reason['kind']}, in the {reason['where']}" if reason.get("kind") else f"in the {reason['where']}"
+        screen.line(f"  {sign} {reason['weight']:+.2f}  {screen.web(reason['term'])}  ({safe(where)})")
+
+
+def cuts(screen: Screen, found: Sequence[Mapping[str, Any]], *, most: int = 40) -> None:
+    """What cleaning took out, and the rule that did."""
+    for cut in found[:most]:
+        text = screen.web(cut["text"], width=screen.width - 30)
+        screen.line(f"  {screen.style('cut', 'yellow')} {text}  [{safe(cut['rule'])}]")
+    if len(found) > most:
+        screen.line(f"  ... and {len(found) - most} more")
+
+
+def catalogue(screen: Screen, rows: Sequence[Mapping[str, Any]], *, json: bool) -> None:
+    """The sources, and what the database knows of each."""
+    if json:
+        for row in rows:
+            screen.fact(row)
+        return
+    now = utc_now()
+    head = ("id", "on", "lang", "kind", "last success", "last new", "state")
+    screen.table(
+        head,
+        [
+            (
+                row["id"], "yes" if row["enabled"] else "no", row["language"] or "", row["kind"],
+                ago(row["last_success_at"], now), ago(row["last_new_at"], now), row["last_error"] or "",
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def article(screen: Screen, found: Article, record: Mapping[str, Any], *, json: bool) -> None:
+    """One article, whole."""
+    if json:
+        screen.fact(record)
+        return
+    screen.line(screen.style(screen.web(found.title or "(no title)"), "bold"))
+    screen.line()
+    facts(
+        screen,
+        [
+            ("by", ", ".join(found.authors)),
+            ("source", found.source),
+            (
+                "published",
+                f"{when(found.published_at)} UTC ({found.published_how})" if found.published_at else "unknown",
+            ),
+            ("first seen", f"{when(found.first_seen_at)} UTC"),
+            (
+                "revised",
+                f"{number(found.revision - 1, 'time')}, last {when(found.updated_at)} UTC"
+                if found.revision > 1
+                else "",
+            ),
+            ("language", found.language),
+            ("relevance", f"{found.relevance:.2f}"),
+            ("copies", found.copies or ""),
+            ("credit", found.extra.get("credit")),
+            ("note", "the text is the feed's: the page was not to be had" if found.extra.get("from_feed") else ""),
+            ("withdrawn", found.extra.get("withdrawn_at")),
+            ("url", found.url),
+        ],
+    )
+    screen.line()
+    paragraphs(screen, found.text)
+
+
+def _dated(at: object, how: str | None) -> str:
+    return f"{at} UTC ({how})" if at else "unknown"
+
+
+def _revised(times: int, last: datetime) -> str:
+    return f"{number(times, 'time')}, last {when(last)} UTC" if times else ""
+
+
+def rows_of(screen: Screen, head: Sequence[str], rows: Sequence[Mapping[str, Any]], none: str, *, json: bool) -> None:
+    """Rows as a table of some of their columns, or as JSON."""
+    if json:
+        for row in rows:
+            screen.fact(row)
+    elif rows:
+        screen.table(head, [[_cell(row[name]) for name in head] for row in rows])
+    else:
+        screen.note(none)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return when(value) if isinstance(value, datetime) else "" if value is None else str(value)
+
+
+def history(screen: Screen, former: Sequence[Revision], *, json: bool) -> None:
+    """The former states of a text."""
+    if json:
+        for revision in former:
+            screen.fact(asdict(revision))
+    elif not former:
+        screen.note("it was never revised")
+    else:
+        for revision in former:
+            head = f"revision {revision.number}, seen {when(revision.seen_at)} UTC"
+            screen.line(f"{screen.style(head, 'dim')}  {screen.style(screen.web(revision.title or ''), 'bold')}")
+            paragraphs(screen, revision.text)
+
+
+def explanation(screen: Screen, known: Mapping[str, Any], *, json: bool) -> None:
+    """The fate of a page and every reason for it."""
+    if json:
+        screen.fact(known)
+        return
+    screen.line(screen.style(screen.web(known["url"]), "bold"))
+    _fate(screen, known)
+    told = known["document"] or known["rejection"] or {}
+    if told.get("title"):
+        facts(screen, [("title", told["title"])])
+    if known["document"]:
+        _document(screen, known["document"], known)
+    if told.get("reasons"):
+        screen.line(f"relevance {told.get('relevance', told.get('score')) or 0:.2f}, because of")
+        reasons(screen, told["reasons"])
+    if told.get("cuts"):
+        screen.line(f"{number(len(told['cuts']), 'passage')} cut as no part of the article")
+        cuts(screen, told["cuts"])
+
+
+def _fate(screen: Screen, known: Mapping[str, Any]) -> None:
+    fate, lead = known["fate"], known["lead"]
+    if fate:
+        why = ": ".join(part for part in (fate["reason"], fate["detail"]) if part and part != fate["fate"])
+        facts(screen, [("fate", f"{fate['fate']}{f' ({why})' if why else ''}"), ("since", fate["at"])])
+    if lead:
+        waits = f"pending since {lead['found_at']}, tried {number(lead['attempts'], 'time')}"
+        facts(screen, [("fate", waits), ("last error", lead["last_error"]), ("next try", lead["next_attempt_at"])])
+
+
+def _document(screen: Screen, document: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    head = known["article"] or {}
+    copy_of = f"{document['kind']} copy of article {document['article_id']}, {head.get('url', '')}"
+    facts(
+        screen,
+        [
+            ("article", f"{document['article_id']}" if not document["kind"] else ""),
+            ("copy", f"{copy_of} (score {document['score'] or 0:.2f})" if document["kind"] else ""),
+            ("copies", "; ".join(f"{copy['url']} ({copy['kind']})" for copy in known["copies"])),
+            (
+                "perhaps",
+                "; ".join(f"article {row['article_id']} ({row['score']:.2f})" for row in known["probable_copies"]),
+            ),
+            ("revised", number(len(known["revisions"]), "time") if known["revisions"] else ""),
+            (
+                "published",
+                f"{document['published_at']} ({document['published_how']})" if document["published_at"] else "unknown",
+            ),
+            ("extracted", document["extracted_how"]),
+            ("mentions", ", ".join(f"{row['name']} ({row['kind']})" for row in known["mentions"][:20])),
+        ],
+    )
+
+
+def saved_page(screen: Screen, landing: Landing, *, json: bool) -> None:
+    """What the desk makes of a page on the disk."""
+    outcome = landing.outcome
+    if json:
+        screen.fact({"url": landing.url, "outcome": type(outcome).__name__.lower(), **asdict(outcome)})
+        return
+    screen.line(
+        screen.style(screen.web(getattr(outcome, "title", None) or landing.url or "a page without a title"), "bold")
+    )
+    verdict = getattr(outcome, "verdict", None)
+    if isinstance(outcome, Document):
+        facts(
+            screen,
+            [
+                ("would be", "kept"),
+                ("url", outcome.url),
+                ("published", outcome.published_at),
+                ("how", outcome.extracted_how),
+            ],
+        )
+    else:
+        why = f"{getattr(outcome, 'why', '')} {getattr(outcome, 'detail', '')}".strip()
+        facts(screen, [("would be", f"{type(outcome).__name__.lower()} ({why})")])
+    if verdict and verdict.reasons:
+        screen.line(f"relevance {verdict.score:.2f}, because of")
+        reasons(screen, [asdict(reason) for reason in verdict.reasons])
+    if getattr(outcome, "cuts", ()):
+        screen.line("cut as no part of the article")
+        cuts(screen, [asdict(cut) for cut in getattr(outcome, "cuts", ())])
+
+
+def status(screen: Screen, found: Status, *, json: bool) -> None:
+    """Is it working."""
+    if json:
+        screen.fact(status_fact(found))
+        return
+    counts, now = found.counts, utc_now()
+    fates = ", ".join(f"{count:,} {kind}" for kind, count in counts["fates"].items())
+    facts(
+        screen,
+        [
+            ("articles", f"{counts['articles']:,}, and {number(counts['copies'], 'copy', 'copies')} of them"),
+            (
+                "last new",
+                f"{when(found.last_article_at)} UTC ({ago(found.last_article_at, now)})"
+                if found.last_article_at
+                else "none yet",
+            ),
+            ("fates", fates),
+            ("queue", f"{number(counts['pending'], 'page')} waiting"),
+            ("sources", f"{counts['sources']} switched on, {len(found.never)} of them not visited yet"),
+            ("storage", f"{found.bytes / 1e6:,.1f} MB"),
+        ],
+    )
+    for name, states in (("failing", found.failing), ("quiet", found.quiet)):
+        for state in states:
+            detail = state.last_error if name == "failing" else f"newest item {ago(state.newest_at, now)}"
+            screen.line(f"{screen.style(f'{name:<12}', 'yellow')} {state.id}: {screen.web(detail)}")
+    for problem in found.problems:
+        screen.line(f"{screen.style('not well', 'red')}     {problem}")
+    if found.well:
+        screen.line(screen.style("all is well", "green"))
+
+
+def status_fact(found: Status) -> dict[str, Any]:
+    """The status as JSON."""
+    return {
+        "well": found.well,
+        "problems": list(found.problems),
+        **found.counts,
+        "bytes": found.bytes,
+        "failing": {state.id: state.last_error for state in found.failing},
+        "quiet": [state.id for state in found.quiet],
+        "never_visited": [state.id for state in found.never],
+        "unbalanced_polls": [row["id"] for row in found.unbalanced],
+    }
