@@ -114,7 +114,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.fetcher.stop(grace)
-        await asyncio.to_thread(self.pool.close)
+        await self.pool.close()
         await self.writer.close()
 
     # Sources

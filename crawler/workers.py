@@ -56,15 +56,24 @@ class Pool:
         self.memory = memory
         self.lost = 0  # tasks whose worker had to be ended
         self._pool: ProcessPool | None = None
+        self._starting: asyncio.Future[None] | None = None
 
     def start(self) -> None:
-        """Start the workers now, so that the first page does not wait for imports."""
+        """Start the workers now, so that the first page does not wait for imports. Needs a running loop."""
+        self._starting = asyncio.ensure_future(asyncio.to_thread(self._begin))
+
+    def _begin(self) -> None:
+        """Waits until the server from which workers are forked has imported everything: seconds, so in a thread."""
         pool = self._workers()
         for _ in range(self.size):
             pool.schedule(os.getpid)
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `function` returns in a worker. Raises Lost where the worker gave up, else what the function raised."""
+        if self._starting is None:
+            self.start()
+        assert self._starting is not None
+        await asyncio.shield(self._starting)
         scheduled = self._schedule(function, args, kwargs)
         try:
             return await asyncio.wrap_future(scheduled)
@@ -85,7 +94,7 @@ class Pool:
             return self._workers().schedule(_limited, args=wrapped, timeout=self.timeout)
         except RuntimeError:
             # Pebble gives a pool up when a worker dies between two tasks. Its other tasks are told; we start afresh.
-            self.close()
+            self._end()
             return self._workers().schedule(_limited, args=wrapped, timeout=self.timeout)
 
     def _workers(self) -> ProcessPool:
@@ -101,8 +110,14 @@ class Pool:
             )
         return self._pool
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the workers; tasks under way are lost."""
+        if self._starting is not None:
+            await asyncio.wait({self._starting})
+            self._starting = None
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
         if self._pool is not None:
             self._pool.stop()  # type: ignore[no-untyped-call]
             self._pool.join()

@@ -1,0 +1,177 @@
+"""The whole way on the replayed web: pages a second against the afternoon pipeline, in the same run.
+
+    python tests/bench/replay.py [--no-naive] [--keep FOLDER]
+
+Prints pages/s of both and their ratio, the memory of all our processes (proportional set size), how the crawl behaved
+towards the hosts (from the replay server's log), what a second, forced pass costs, and how good the texts are. Needs
+the shared folder (`KHABAR_SHARED`, or `shared` beside the project).
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("KHABAR_SHARED", ROOT.parent / "shared"))
+REPLAY = SHARED / "replay"
+PORT = 8897
+PROXY = f"http://127.0.0.1:{PORT}"
+
+
+def sources():
+    """The dev seeds over plain http, each address once."""
+    from crawler.sources import Source
+
+    seeds = json.loads((REPLAY / "seeds-dev.json").read_text())["seeds"]["dev"]
+    urls = dict.fromkeys(url.replace("https://", "http://", 1) for url in seeds)
+    return [Source(id=f"s{n:04}", kind="feed", url=url) for n, url in enumerate(urls)]
+
+
+def one_pass(path: Path, captures: Path, *, force: bool) -> None:
+    """One crawl in a process of its own; prints its figures as JSON."""
+    from crawler import engine, loop
+    from crawler.sources import CrawlSettings
+    from storage.store import Store
+
+    settings = CrawlSettings(delay=0, proxy=PROXY, min_relevance=0, max_age=timedelta(days=36_500))
+    began, cpu = time.perf_counter(), time.process_time()
+    with Store.open(path, captures=captures) as store:
+        report = loop.run(engine.crawl(store, sources(), settings, force=force))
+        counts = {name: report.total(name) for name in ("found", "known", "new", "revised", "copies", "rejected", "irrelevant", "refused", "failed", "postponed")}
+    seconds = time.perf_counter() - began
+    own = time.process_time() - cpu
+    errors = Counter((one.error or "").partition(":")[0] for one in report.sources.values() if one.error)
+    reasons = sum((one.reasons for one in report.sources.values()), Counter())
+    print(json.dumps({"seconds": seconds, "main_cpu": own, "requests": report.requests, "errors": errors, "reasons": reasons, **counts}))
+
+
+@contextmanager
+def server(log: Path) -> Iterator[None]:
+    """The replay server, from ready to stopped."""
+    command = [sys.executable, "replayd.py", "dev.warc.gz", "--port", str(PORT), "--log", str(log), "--no-crawl-delay"]
+    process = subprocess.Popen(command, cwd=REPLAY, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield
+        build_opener(ProxyHandler({"http": PROXY})).open("http://replay.admin/stats").read()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found = [pid]
+    for one in found:
+        found += parents.get(one, [])
+    return found
+
+
+def memory(pid: int) -> float:
+    """Proportional set size of a process tree in MB."""
+    total = 0
+    for one in tree(pid):
+        try:
+            total += int(re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text(), re.M)[1])
+        except (OSError, TypeError):
+            continue
+    return total / 1024
+
+
+def crawl(path: Path, captures: Path, *, force: bool) -> dict:
+    """Our crawl as a child, watched."""
+    command = [sys.executable, __file__, "--crawl", str(path), str(captures), *(["--force"] if force else [])]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    peak = 0.0
+    while child.poll() is None:
+        peak = max(peak, memory(child.pid))
+        time.sleep(0.5)
+    assert child.stdout is not None
+    lines = child.stdout.read().strip().splitlines()
+    if child.returncode or not lines:
+        raise SystemExit(f"the crawl ended with {child.returncode}")
+    return json.loads(lines[-1]) | {"peak_mb": round(peak)}
+
+
+def naive(folder: Path) -> dict:
+    """The afternoon pipeline."""
+    command = [sys.executable, "naive.py", "seeds-dev.json", "dev", str(folder / "naive.db"), "--proxy", PROXY]
+    done = subprocess.run(command, cwd=REPLAY, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def score(path: Path, log: Path) -> dict:
+    """The shared scorer's figures."""
+    command = [sys.executable, "replay.py", str(path), str(REPLAY / "expected-dev.jsonl"), str(log), "--json"]
+    done = subprocess.run(command, cwd=SHARED / "score", capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def run(folder: Path, *, with_naive: bool) -> None:
+    baseline = None
+    if with_naive:
+        with server(folder / "naive.jsonl"):
+            baseline = naive(folder)
+        print(f"naive: {baseline['pages']} pages in {baseline['wall_s']} s = {baseline['pages_per_s']} pages/s, {baseline['rss_mb']} MB")
+    path, captures = folder / "khabar.db", folder / "captures"
+    with server(folder / "first.jsonl"):
+        first = crawl(path, captures, force=False)
+    pages = sum(first[name] for name in ("new", "revised", "copies", "rejected", "irrelevant"))
+    pace = pages / first["seconds"]
+    print(f"khabar: {pages} pages in {first['seconds']:.1f} s = {pace:.1f} pages/s, {first['peak_mb']} MB for all processes; "
+          f"main process {first['main_cpu'] / first['seconds']:.0%} of a core")
+    if baseline:
+        print(f"ratio: {pace / baseline['pages_per_s']:.2f} (to reach: 1.60)")
+    print("first pass:", json.dumps(first))
+    with server(folder / "second.jsonl"):
+        second = crawl(path, captures, force=True)
+    print(f"second pass: {second['seconds']:.1f} s = {second['seconds'] / first['seconds']:.0%} of the first (to reach: < 20%), new {second['new']}")
+    print("second pass:", json.dumps(second))
+    figures = score(path, folder / "first.jsonl")
+    print("conduct:", json.dumps(figures["conduct"]))
+    print("conduct of the second pass:", json.dumps(score(path, folder / "second.jsonl")["conduct"]))
+    for question, held in figures["content"].items():
+        print(f"  {question}: {held if isinstance(held, int) else '{share:.1%} of {of}'.format(**held)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--no-naive", action="store_true")
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--crawl", nargs=2, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--force", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.crawl:
+        one_pass(*args.crawl, force=args.force)
+    elif not REPLAY.is_dir():
+        raise SystemExit("the shared folder is not here (set KHABAR_SHARED)")
+    elif args.keep:
+        args.keep.mkdir(parents=True, exist_ok=True)
+        run(args.keep, with_naive=not args.no_naive)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            run(Path(folder), with_naive=not args.no_naive)
+
+
+if __name__ == "__main__":
+    main()
