@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from crawler import loop, pages, visits
 from crawler.guard import Guard, endpoint
 from crawler.report import Event, Report
 from crawler.sources import CrawlSettings, Source
 from crawler.spiders import Ask, Fetched, Fetcher, Outcome
-from crawler.visits import Plan, simple_plan
+from crawler.visits import Plan, Visited, simple_plan
 from crawler.workers import Lost, Pool, Task
 from crawler.writer import Writer
 from storage import identity
@@ -27,6 +28,7 @@ from storage.model import (
     Failure,
     Landing,
     PendingLead,
+    Poll,
     Polled,
     Rejection,
     SourceState,
@@ -68,6 +70,9 @@ class Window:
         return TooOld(published_at=at)
 
 
+ALWAYS = Window()
+
+
 class Engine:
     """Visits sources and fetches what they point to. One in a process, on the loop of `crawler.loop`."""
 
@@ -86,7 +91,7 @@ class Engine:
         self.sources = {source.id: source for source in sources}
         self.plan = plan
         self.on_event = on_event
-        self.window = Window()
+        self.windows: dict[str, Window] = {}  # of the sources that a pass with dates is about
         self.report = Report()
         self.fault: StoreError | None = None  # the first one that kept something from being stored
         self.pool = Pool(settings.workers)
@@ -96,6 +101,8 @@ class Engine:
         self.fetcher = Fetcher(settings, self._guard, self.pool)
         self._pages: dict[int, asyncio.Task[None]] = {}
         self._by_host: Counter[str] = Counter()
+        self._by_source: Counter[str] = Counter()
+        self._page_done = asyncio.Event()
         self._left_behind = False  # leads wait in the file for room in memory
         self._furniture: dict[str, tuple[float, frozenset[int]]] = {}
 
@@ -123,18 +130,22 @@ class Engine:
         """Visit a claimed source, land what it showed, and take up its new leads. None where it could not be landed."""
         source = self.sources[state.id]
         visited = await visits.poll(self.fetcher, self.pool, source, state, self.settings, manual=manual)
-        poll = self.plan(source, state, visited)
+        poll = visited.poll
+        plan = partial(self._plan, source, state, visited)
         try:
-            polled = await self.writer.run(self.store.land_poll, poll)
+            polled = await self.writer.run(self.store.land_poll, poll, plan)
         except StoreError as error:
             self._note_fault(error)
             return None
         report = self.report.of(source.id)
         report.status, report.error = poll.status, poll.error
         report.found, report.known = report.found + polled.found, report.known + polled.known
-        self._tell(Event(source=source.id, visited=replace(visited, poll=poll), polled=polled))
+        self._tell(Event(source=source.id, visited=visited, polled=polled))
         self.take(polled.fresh)
         return polled
+
+    def _plan(self, source: Source, state: SourceState, visited: Visited, found: int, fresh: int) -> Poll:
+        return self.plan(source, state, visited, found=found, fresh=fresh)
 
     # Leads
 
@@ -142,24 +153,30 @@ class Engine:
         """Start on leads, as many as there is room for; the others stay in the file until `drain` finds them."""
         taken = 0
         for lead in leads:
-            if lead.id in self._pages or self.window.leaves_out(lead):
+            if lead.id in self._pages or self._window(lead).leaves_out(lead):
                 continue
             host = identity.host(lead.lead.url)
             if len(self._pages) >= HELD or self._by_host[host] >= HELD_BY_HOST:
                 self._left_behind = True
                 continue
             self._by_host[host] += 1
+            self._by_source[lead.lead.source] += 1
             task = asyncio.ensure_future(self._guarded_page(lead))
             self._pages[lead.id] = task
-            task.add_done_callback(lambda _, lead=lead, host=host: self._done(lead.id, host))  # type: ignore[misc]
+            task.add_done_callback(lambda _, lead=lead, host=host: self._done(lead, host))  # type: ignore[misc]
             taken += 1
         return taken
 
-    def _done(self, lead_id: int, host: str) -> None:
-        del self._pages[lead_id]
-        self._by_host[host] -= 1
-        if not self._by_host[host]:
-            del self._by_host[host]
+    def _window(self, lead: PendingLead) -> Window:
+        return self.windows.get(lead.lead.source, ALWAYS)
+
+    def _done(self, lead: PendingLead, host: str) -> None:
+        del self._pages[lead.id]
+        for counts, of in ((self._by_host, host), (self._by_source, lead.lead.source)):
+            counts[of] -= 1
+            if not counts[of]:
+                del counts[of]
+        self._page_done.set()
 
     async def drain(self, only: Collection[str] | None = None) -> int:
         """Take up pending leads from the file, of all sources or of some. Returns how many were begun."""
@@ -175,12 +192,17 @@ class Engine:
     async def settled(self, only: Collection[str] | None = None) -> None:
         """Wait until every lead that may be tried now was tried."""
         while True:
-            while self._pages:
-                await asyncio.wait(self._pages.values(), return_when=asyncio.FIRST_COMPLETED)
+            while self._under_way(only):
+                self._page_done.clear()
+                await self._page_done.wait()
                 if self._left_behind and len(self._pages) < HELD // 2:
                     await self.drain(only)
             if self.fault is not None or not await self.drain(only):
                 return
+
+    def _under_way(self, only: Collection[str] | None) -> bool:
+        """Whether leads in memory belong to one of these sources, or to any."""
+        return bool(self._pages) if only is None else any(self._by_source[source] for source in only)
 
     async def _guarded_page(self, lead: PendingLead) -> None:
         try:
@@ -193,7 +215,7 @@ class Engine:
     async def _page(self, lead: PendingLead) -> None:
         source = self.sources.get(lead.lead.source)
         max_age = source.max_age if source and source.max_age is not None else self.settings.max_age
-        old = self.window.too_old(lead, max_age, utc_now())
+        old = self._window(lead).too_old(lead, max_age, utc_now())
         if old is not None:
             await self._land(Landing(outcome=old, url=lead.lead.url, source=lead.lead.source, lead=lead))
             return
@@ -310,7 +332,7 @@ async def crawl(
     store.sync_sources(declared(sources))
     wanted = [source.id for source in sources if (source.id in only if only is not None else source.enabled)]
     engine = Engine(store, settings, sources, plan=plan, on_event=on_event, lookup=lookup)
-    engine.window = window
+    engine.windows = dict.fromkeys(wanted, window)
     await engine.start()
     try:
         await run_pass(engine, wanted, force=force, everything=only is None)

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 from itertools import pairwise
 
 from crawler import polls
@@ -38,15 +39,22 @@ class Visited:
     retry_after: datetime | None = None
 
 
-Plan = Callable[[Source, SourceState, Visited], Poll]
+class Plan(Protocol):
+    """Decides when to look again; called inside the landing's transaction, so that it knows how much was new. Pure."""
+
+    def __call__(self, source: Source, state: SourceState, visited: Visited, *, found: int, fresh: int) -> Poll:
+        """The visit's poll with its next check, interval and failures."""
+
+
 Reader = Callable[..., Feed]
 # Each kind of source has a reader: (body, url, headers, source, now, max_bytes, max_entries) -> Feed, run in a worker.
 READ_FEED: Task[Feed] = Task("crawler.feeds", "read")
 READERS: dict[str, Reader] = {"feed": READ_FEED, "sitemap": READ_FEED}
 
 
-def simple_plan(source: Source, state: SourceState, visited: Visited) -> Poll:
+def simple_plan(source: Source, state: SourceState, visited: Visited, *, found: int, fresh: int) -> Poll:
     """When to look again, where no scheduler says: after the source's own interval, later where the server asks."""
+    del found, fresh
     poll = visited.poll
     interval = max(state.interval or source.every.total_seconds(), visited.floor or 0.0)
     at = poll.ended_at + timedelta(seconds=interval)

@@ -182,10 +182,10 @@ class Store:
         with self._writing():
             visits.release(self.db, source_id)
 
-    def land_poll(self, poll: Poll) -> Polled:
+    def land_poll(self, poll: Poll, finish: visits.Finish | None = None) -> Polled:
         """One transaction: new leads, guid memory, validators, the poll's row, the source's state; its lease ends."""
         with self._writing():
-            return visits.land_poll(self.db, poll)
+            return visits.land_poll(self.db, poll, finish)
 
     def pending(
         self, *, source: str | None = None, limit: int = 100, now: datetime | None = None, skip: Collection[int] = ()
@@ -350,22 +350,22 @@ class Store:
         at = now or utc_now()
         with self._erasing() as captures:
             documents = forgetting.documents_of(self.db, what)
-            captures += forgetting.forget_documents(self.db, documents, at)
+            captures.extend(forgetting.forget_documents(self.db, documents, at))
             if isinstance(what, str):
-                captures += forgetting.forget_url(self.db, what, at)
+                captures.extend(forgetting.forget_url(self.db, what, at))
         return documents
 
     def forget_source(self, source: str, *, now: datetime | None = None) -> list[int]:
         """Erase every document of a source; copies that others carried stay, and one of them leads its article."""
         with self._erasing() as captures:
             documents = forgetting.documents_from(self.db, source)
-            captures += forgetting.forget_documents(self.db, documents, now or utc_now())
-            captures += forgetting.forget_rejections(self.db, source)
+            captures.extend(forgetting.forget_documents(self.db, documents, now or utc_now()))
+            captures.extend(forgetting.forget_rejections(self.db, source))
         return documents
 
     @contextmanager
     def _erasing(self) -> Iterator[list[int]]:
-        """A transaction after which nothing is left in free pages, in the index, in the WAL or in the captures named."""
+        """A transaction after which nothing is left in free pages, the index, the WAL or the captures named."""
         captures: list[int] = []
         self.db.execute("PRAGMA secure_delete = ON")
         try:

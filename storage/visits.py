@@ -5,7 +5,7 @@ Functions over an open `Database`; `Store` opens the transaction around those th
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -175,10 +175,16 @@ class _Sorted:
     noted: tuple[_Shown, ...]  # whose entry is to be written
 
 
-def land_poll(db: Database, poll: Poll) -> Polled:
+# What a poll becomes once it is known how much of it is new: (found, fresh) -> the poll with its next visit.
+Finish = Callable[[int, int], Poll]
+
+
+def land_poll(db: Database, poll: Poll, finish: Finish | None = None) -> Polled:
     """Leads, guid memory, validators, the poll's row and the source's state."""
     shown = _distinct(poll.leads)
     order = sort(shown, _met(db, poll.source, shown), seen_before=to_text(poll.ended_at - _SEEN_EVERY))
+    if finish is not None:
+        poll = finish(len(shown), len(order.fresh))
     poll_id = _write_poll(db, poll, found=len(shown), fresh=len(order.fresh))
     fresh = tuple(_add_lead(db, item, poll_id, poll.ended_at) for item in order.fresh)
     for item, old in order.renamed:
