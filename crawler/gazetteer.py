@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from storage import folding
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -58,17 +56,3 @@ def rows() -> Iterable[dict[str, str | float | None]]:
             "lat": place.lat,
             "lon": place.lon,
         }
-
-
-def names() -> Iterable[tuple[str, str]]:
-    """(code, folded spelling) for every form of every place, each pair once: what a search by place is widened with."""
-    for place in places().values():
-        for form in dict.fromkeys(folding.fold_spelling(spelling) for spelling in place.spellings):
-            yield place.code, form
-
-
-def spellings(name: str) -> tuple[str, ...]:
-    """Every form of the places that have this name or spelling; empty for a name that is not in the gazetteer."""
-    wanted = folding.fold_spelling(name)
-    codes = [code for code, form in names() if form == wanted]
-    return tuple(dict.fromkeys(form for code in codes for form in places()[code].spellings))

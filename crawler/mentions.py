@@ -11,11 +11,11 @@ from datetime import UTC, date, datetime, time
 from functools import cache
 from importlib import resources
 
-from crawler import claims, vocabulary
+from crawler import claims
 from crawler.scan import Scan, scan
-from storage import folding
 from storage.model import Claim, Mention
 
+# ACLED's types. The lexicon's other ids of events (violence, casualties, forces) name none by themselves.
 EVENTS = {
     "battles": "Battles",
     "explosions": "Explosions and remote violence",
@@ -23,17 +23,6 @@ EVENTS = {
     "protests": "Protests",
     "riots": "Riots",
     "strategic_developments": "Strategic developments",
-}
-# Ids of the lexicon -> ACLED's type. `violence`, `casualties` and `forces` name none by themselves.
-_TYPES = {
-    "battles": "battles",
-    "battles_territory": "battles",
-    "explosions": "explosions",
-    "remote": "explosions",
-    "vac": "violence_against_civilians",
-    "protests": "protests",
-    "riots": "riots",
-    "strategic": "strategic_developments",
 }
 
 
@@ -67,14 +56,6 @@ def actors() -> dict[str, Actor]:
 
 def _midnight(day: str) -> datetime | None:
     return datetime.combine(date.fromisoformat(day), time(), UTC) if day else None
-
-
-def actor_names() -> Iterator[tuple[str, str]]:
-    """(id, folded form) for the name and every form of every party: what a search by actor is widened with."""
-    for actor in actors().values():
-        yield actor.id, folding.fold_spelling(actor.name)
-    for term in vocabulary.terms("actor"):
-        yield term.id, folding.fold_spelling(term.text)
 
 
 def find(
@@ -112,8 +93,8 @@ def _named(read: Scan, published_at: datetime | None) -> Iterator[tuple[str, str
             if group == "actor":
                 actor = _of_period(code, published_at, hit_text=read.form(hit))
                 yield "actor", actor.id, actor.name, hit.sentence
-            elif group == "event" and code in _TYPES:
-                yield "event", _TYPES[code], EVENTS[_TYPES[code]], hit.sentence
+            elif group == "event" and code in EVENTS:
+                yield "event", code, EVENTS[code], hit.sentence
 
 
 _FORMER = ("former", "ex-", "پیشین", "پخوان")

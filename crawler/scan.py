@@ -16,7 +16,7 @@ from crawler.gazetteer import Place
 from crawler.vocabulary import ExtraTerm, Hit, Term
 
 MAX_CHARACTERS = 60_000  # of a text that are read: ten times a long article
-MAX_SENTENCE = 1_200
+MAX_SENTENCE = 500  # a longer run of words without an end is several headlines or a list, cut in pieces
 LEAD_SENTENCES = 3
 _SHORT_LINE = 8  # words: "For Immediate Release", a dateline, a section's name take no place in the lead
 _LONG_TITLE = 40  # words: a longer one is a list of headlines or a paragraph
@@ -94,9 +94,9 @@ def _counts(term: Term, *, afghan: bool, unlike: frozenset[str]) -> bool:
 
 def _sentences(title: str | None, text: str) -> list[Sentence]:
     body = [s for line in text[:MAX_CHARACTERS].splitlines() for s in _split(_tidy(line))]
-    head = _tidy(title or "")[:MAX_SENTENCE]
-    if len(head.split()) > _LONG_TITLE:
-        return list(_parts(dict.fromkeys([head, *body])))
+    head = _tidy((title or "")[:MAX_CHARACTERS])
+    if len(head.split()) > _LONG_TITLE or len(head) > MAX_SENTENCE:
+        return list(_parts(dict.fromkeys([*_split(head), *body])))
     if not head and body:
         head, body = body[0], body[1:]
     return ([_sentence(head, "title")] if head else []) + list(_parts(s for s in body if s != head))
@@ -127,9 +127,12 @@ def _split(line: str) -> Iterator[str]:
 
 
 def _pieces(sentence: str) -> Iterator[str]:
-    """The sentence; a run of words without an end is cut, so that nothing is quadratic in it."""
-    for start in range(0, len(sentence), MAX_SENTENCE):
-        yield sentence[start : start + MAX_SENTENCE].strip()
+    """The sentence, or its pieces of at most `MAX_SENTENCE`, cut between words where there are any."""
+    while len(sentence) > MAX_SENTENCE:
+        cut = sentence.rfind(" ", 1, MAX_SENTENCE) if " " in sentence[1:MAX_SENTENCE] else MAX_SENTENCE
+        yield sentence[:cut]
+        sentence = sentence[cut:].lstrip()
+    yield sentence
 
 
 # ---------------------------------------------------------------------------------------------- which names are places

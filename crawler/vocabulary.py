@@ -31,6 +31,7 @@ class Term:
     id: str  # what it stands for: an actor, a kind of event, a kind of negative, the code of a place
     text: str  # as the data file writes it
     weight: float  # 0 to 1: how surely it stands for that
+    language: str = ""
     flags: frozenset[str] = frozenset()  # soft, case, cue, armed, state: see data/CREDITS.md
 
 
@@ -103,6 +104,7 @@ def _lexicon() -> tuple[Term, ...]:
             id=row["id"],
             text=row["term"],
             weight=float(row["weight"]),
+            language=row["language"],
             flags=frozenset(row["flags"].split()),
         )
         for row in csv.DictReader(text.splitlines())
@@ -116,10 +118,18 @@ def _toponyms() -> Iterator[Term]:
             yield Term(group="place", id=place.code, text=form, weight=0.9, flags=cued if form in place.cued else bare)
 
 
+def _forms(term: Term) -> set[str]:
+    """The form as it is written, without its joiner, and a Pashto noun in -ه with the endings of its other cases."""
+    forms = {term.text, term.text.replace("\u200c", "")}
+    if term.language == "ps" and term.text.endswith("ه") and len(term.text.split()[-1]) >= _SHORTEST_STEM:
+        forms |= {term.text[:-1] + ending for ending in ("ې", "و")}  # چاودنه: چاودنې, چاودنو
+    return forms
+
+
 def _automaton(terms: Iterable[Term]) -> Any:
     meanings: dict[str, list[Term]] = {}
     for term in terms:
-        for form in {term.text, term.text.replace("\u200c", "")}:
+        for form in _forms(term):
             key = plain(unicodedata.normalize("NFC", form))
             # Latin forms end at a word's end; forms in Arabic script may carry an ending, looked at when found.
             meanings.setdefault(f" {key}" if _ARABIC.search(key) else f" {key} ", []).append(term)
@@ -143,11 +153,6 @@ def _automaton_of(extra: tuple[ExtraTerm, ...]) -> Any:
         group, _, kind = category.partition(":")
         added.append(Term(group=group, id=kind or "added", text=text, weight=min(abs(weight), 1.0)))
     return _automaton(term for term in added if plain(term.text).strip())
-
-
-def warm() -> None:
-    """Build the automaton now, so that the first article of a worker does not wait for it (measured: .1 s)."""
-    _automaton_of_all()
 
 
 def find(sentence: str, folded: str, number: int, *, extra: tuple[ExtraTerm, ...] = ()) -> list[Hit]:
