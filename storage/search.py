@@ -21,7 +21,7 @@ from storage.errors import UsageError
 from storage.model import from_text
 
 __all__ = ["FIELDS", "Count", "Criteria", "Facets", "Found", "Hit", "Sort", "Tally", "codes", "days", "facets", "lines"]
-__all__ += ["record", "search", "spellings", "tally"]
+__all__ += ["bounds", "record", "search", "spellings", "tally"]
 
 RANKED = 10_000
 COUNTED = 20_000
@@ -311,7 +311,7 @@ def _plan(db: Database, criteria: Criteria) -> _Plan:
     if criteria.min_relevance is not None:
         conditions.append("d.relevance >= ?")
         values.append(criteria.min_relevance)
-    low, high = _bounds(criteria)
+    low, high = bounds(criteria)
     return _Plan(
         match=query.match(tree, _filters(db, criteria)),
         low=low,
@@ -361,7 +361,7 @@ def spellings(db: Database, keys: Iterable[str]) -> dict[str, list[str]]:
     return known
 
 
-def _bounds(criteria: Criteria) -> tuple[int, int]:
+def bounds(criteria: Criteria) -> tuple[int, int]:
     """The range of sort keys, both ends in it."""
     low = _FIRST if criteria.since is None else _seconds(criteria.since) << KEY_BITS
     high = _LAST if criteria.until is None else (_seconds(criteria.until) << KEY_BITS) - 1
