@@ -9,6 +9,7 @@ Kept and rejected pages rest in two folders, because they have two ages.
 
 import hashlib
 import os
+import re
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
@@ -35,6 +37,8 @@ _LEVEL = 4
 _SUFFIX = ".warc.gz"
 _CHUNK = 1 << 20  # bytes
 _CODED = {"content-encoding", "transfer-encoding", "content-length"}
+_NO_TOKEN = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
+_VISIBLE = "".join(map(chr, range(0x20, 0x7F)))
 _REASONS = {
     200: "OK",
     301: "Moved Permanently",
@@ -205,9 +209,9 @@ def _record(page: Page) -> bytes:
     headers = StatusAndHeaders(status, _truthful(page), protocol="HTTP/1.1", is_http_request=False)
     rest = {"WARC-Date": page.fetched_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
     if page.url != page.final_url:
-        rest["WARC-X-Requested-URI"] = _header(page.url)
+        rest["WARC-X-Requested-URI"] = _address(page.url)
     record = writer.create_warc_record(
-        _header(page.final_url),
+        _address(page.final_url),
         "response",
         payload=BytesIO(page.body),
         length=len(page.body),
@@ -220,16 +224,19 @@ def _record(page: Page) -> bytes:
 
 def _truthful(page: Page) -> list[tuple[str, str]]:
     """The response's headers as they fit the body that is stored."""
-    headers = [
-        (f"X-Crawler-{name}" if name.lower() in _CODED else _header(name), _header(value))
-        for name, value in page.headers
-    ]
-    return [*((name, value) for name, value in headers if name), ("Content-Length", str(len(page.body)))]
+    headers = [(_NO_TOKEN.sub("-", name), _header(value)) for name, value in page.headers if name]
+    renamed = [(f"X-Crawler-{name}" if name.lower() in _CODED else name, value) for name, value in headers]
+    return [*renamed, ("Content-Length", str(len(page.body)))]
 
 
 def _header(text: str) -> str:
-    """One line of a header: no line can be added by what a server sent."""
-    return printable(text).replace("\r", " ").replace("\n", " ").strip()
+    """A header's value as visible ASCII on one line: nothing that a server sent can add a line."""
+    return quote(printable(text).replace("\r", " ").replace("\n", " ").strip(), safe=_VISIBLE)
+
+
+def _address(url: str) -> str:
+    """A URL as a WARC header holds it: without blanks."""
+    return quote(printable(url).strip(), safe=_VISIBLE.replace(" ", ""))
 
 
 def _warcinfo(name: str) -> bytes:

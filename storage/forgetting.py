@@ -128,17 +128,17 @@ def forget_captures(db: Database, archive: Archive | None, captures: Iterable[in
 
 
 def expire_captures(
-    db: Database, archive: Archive, now: datetime, *, kept: timedelta, rejected: timedelta, max_size: int, used: int
+    db: Database, archive: Archive, now: datetime, *, kept: timedelta, rejected: timedelta, over: int
 ) -> list[str]:
-    """Drop captures past their age, then the oldest of rejected pages while more than `max_size` bytes are used.
+    """Drop captures past their age, then the oldest of rejected pages until `over` bytes are free.
 
     Returns the files, which must be removed after the commit.
     """
     files = archive.files()
     old = warc.expired(files, now, kept=kept, rejected=rejected)
-    freed = sum(rest.size for rest in old)
-    more = warc.surplus([rest for rest in files if rest not in old], bytes_over=used - freed - max_size)
-    for rest in [*old, *more]:
+    rest_of_them = [rest for rest in files if rest not in old]
+    more = warc.surplus(rest_of_them, bytes_over=over - sum(rest.size for rest in old))
+    for rest in (*old, *more):
         db.execute("DELETE FROM rejections WHERE capture_id IN (SELECT id FROM captures WHERE file = ?)", [rest.file])
         db.execute("DELETE FROM captures WHERE file = ?", [rest.file])
     return [rest.file for rest in (*old, *more)]

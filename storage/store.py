@@ -381,18 +381,25 @@ class Store:
             self.db.execute("PRAGMA secure_delete = OFF")
 
     def expire(self, now: datetime, *, keep_captures: timedelta, keep_rejected: timedelta, max_size: int) -> int:
-        """Drop what is past its age, then the oldest captures of rejected pages until `max_size` bytes hold all.
+        """Drop what is past its age, then the oldest captures of rejected pages while all take more than `max_size` bytes.
 
-        Returns bytes freed.
+        Returns the bytes of captures that went.
         """
-        before = self.sizes()["total"]
+        used = self.sizes()
         with self._writing():
             forgetting.expire_memory(self.db, now, rejected=keep_rejected)
-            files = forgetting.expire_captures(
-                self.db, self.archive, now, kept=keep_captures, rejected=keep_rejected, max_size=max_size, used=before
-            ) if self.archive else []  # fmt: skip
+            files: list[str] = []
+            if self.archive:
+                files = forgetting.expire_captures(
+                    self.db,
+                    self.archive,
+                    now,
+                    kept=keep_captures,
+                    rejected=keep_rejected,
+                    over=used["total"] - max_size,
+                )
         self._remove(files)
-        return max(before - self.sizes()["total"], 0)
+        return used["kept"] + used["rejected"] - (self.archive.size() if self.archive else 0)
 
     def _remove(self, files: Iterable[str]) -> None:
         for file in files:
