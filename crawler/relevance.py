@@ -122,16 +122,21 @@ def _score(evidence: Sequence[_Evidence]) -> float:
     figures = _weights()
     against = _against(evidence)
     share = _shares(evidence)
+    abroad = figures["elsewhere"]["title"] if _titled_abroad(evidence) else 0.0
     doubt = 1.0
     carried = 0.0
     for line in evidence:
-        anchor = max(line.anchor, carried) * (1 - line.elsewhere)
+        anchor = max(line.anchor, carried) * (1 - line.elsewhere) * (1 - abroad)
         kept_hard = 1 - against * (1 - figures["soft"]["kept_hard"])
         kept_soft = 1 - against * (1 - figures["soft"]["kept_soft"])
         conflict = _either(line.hard * kept_hard, line.soft * kept_soft)
         doubt *= 1 - share[line.where] * anchor * conflict
         carried = max(carried, line.anchor * figures["carry"].get(line.where, 0.0))
     return 1 - doubt
+
+
+def _titled_abroad(evidence: Sequence[_Evidence]) -> bool:
+    return any(line.where == "title" and line.elsewhere and not line.anchor for line in evidence)
 
 
 def _shares(evidence: Sequence[_Evidence]) -> dict[str, float]:

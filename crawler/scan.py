@@ -18,6 +18,7 @@ from crawler.vocabulary import ExtraTerm, Hit, Term
 MAX_CHARACTERS = 60_000  # of a text that are read: ten times a long article
 MAX_SENTENCE = 500  # a longer run of words without an end is several headlines or a list, cut in pieces
 LEAD_SENTENCES = 3
+LEAD_WORDS = 90  # and no sentence that begins after so many
 _SHORT_LINE = 8  # words: "For Immediate Release", a dateline, a section's name take no place in the lead
 _LONG_TITLE = 40  # words: a longer one is a list of headlines or a paragraph
 
@@ -103,10 +104,11 @@ def _sentences(title: str | None, text: str) -> list[Sentence]:
 
 
 def _parts(body: Iterable[str]) -> Iterator[Sentence]:
-    told = 0
+    told = words = 0
     for sentence in body:
-        yield _sentence(sentence, "lead" if told < LEAD_SENTENCES else "body")
-        told += sentence.count(" ") >= _SHORT_LINE - 1
+        yield _sentence(sentence, "lead" if told < LEAD_SENTENCES and words < LEAD_WORDS else "body")
+        length = sentence.count(" ") + 1
+        told, words = told + (length >= _SHORT_LINE), words + length
 
 
 def _sentence(text: str, where: str) -> Sentence:
