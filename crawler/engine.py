@@ -6,7 +6,6 @@ bounded by the fetcher's places, leads in memory by `HELD`; everything else wait
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -83,16 +82,14 @@ class Engine:
         sources: Iterable[Source],
         *,
         plan: Plan = simple_plan,
-        on_event: Callable[[Event], None] | None = None,
         lookup: loop.Lookup = loop.look_up,
     ) -> None:
         self.store = store
         self.settings = settings
         self.sources = {source.id: source for source in sources}
         self.plan = plan
-        self.on_event = on_event
+        self.listeners: list[Callable[[Event], None]] = []
         self.windows: dict[str, Window] = {}  # of the sources that a pass with dates is about
-        self.report = Report()
         self.fault: StoreError | None = None  # the first one that kept something from being stored
         self.pool = Pool(settings.workers)
         self.writer = Writer(store)
@@ -137,9 +134,6 @@ class Engine:
         except StoreError as error:
             self._note_fault(error)
             return None
-        report = self.report.of(source.id)
-        report.status, report.error = poll.status, poll.error
-        report.found, report.known = report.found + polled.found, report.known + polled.known
         self._tell(Event(source=source.id, visited=visited, polled=polled))
         self.take(polled.fresh)
         return polled
@@ -286,7 +280,6 @@ class Engine:
 
     async def _land(self, landing: Landing) -> None:
         landed = await self.writer.land(landing)
-        self.report.of(landing.source).count(landed)
         self._tell(Event(source=landing.source, landed=landed))
 
     def _note_fault(self, error: StoreError) -> None:
@@ -294,8 +287,8 @@ class Engine:
         self.fault = self.fault or error
 
     def _tell(self, event: Event) -> None:
-        if self.on_event is not None:
-            self.on_event(event)
+        for listener in tuple(self.listeners):
+            listener(event)
 
 
 def declared(sources: Iterable[Source]) -> list[SourceState]:
@@ -331,41 +324,63 @@ async def crawl(
     """
     store.sync_sources(declared(sources))
     wanted = [source.id for source in sources if (source.id in only if only is not None else source.enabled)]
-    engine = Engine(store, settings, sources, plan=plan, on_event=on_event, lookup=lookup)
+    engine = Engine(store, settings, sources, plan=plan, lookup=lookup)
+    if on_event is not None:
+        engine.listeners.append(on_event)
     engine.windows = dict.fromkeys(wanted, window)
     await engine.start()
     try:
-        await run_pass(engine, wanted, force=force, everything=only is None)
+        report = await run_pass(engine, wanted, force=force, everything=only is None)
     finally:
         await engine.stop()
     if engine.fault is not None:
         raise engine.fault
-    return engine.report
+    return report
 
 
-async def run_pass(engine: Engine, wanted: Sequence[str], *, force: bool, everything: bool) -> None:
+async def run_pass(engine: Engine, wanted: Sequence[str], *, force: bool, everything: bool) -> Report:
     """Visit sources now, pending leads first, and wait until nothing is left to try."""
     scope = None if everything else list(wanted)
-    await engine.drain(scope)
+    report, asked_before = Report(), engine.fetcher.requests
+
+    def note(event: Event) -> None:
+        if scope is None or event.source in scope:
+            report.note(event)
+
+    engine.listeners.append(note)
+    try:
+        await engine.drain(scope)
+        await _visit_all(engine, await _claim(engine, wanted, report, force=force))
+        await engine.settled(scope)
+    finally:
+        engine.listeners.remove(note)
+    report.requests = engine.fetcher.requests - asked_before
+    return report
+
+
+async def _claim(engine: Engine, wanted: Sequence[str], report: Report, *, force: bool) -> list[SourceState]:
+    """The wanted sources that may be visited now; of the others the report says why not."""
     now = utc_now()
     states = await engine.writer.run(engine.store.claim, wanted, now, LEASE)
     for busy in set(wanted) - {state.id for state in states}:
-        engine.report.of(busy).status = "busy"
+        report.of(busy).status = "busy"
     visiting = []
     for state in states:
         if not force and state.last_poll_at is not None and now - state.last_poll_at < FLOOR:
-            engine.report.of(state.id).status = TOO_EARLY
+            report.of(state.id).status = TOO_EARLY
             await engine.writer.run(engine.store.release, state.id)
             continue
         if force:
             engine.fetcher.hosts.release(identity.host(state.url))
-        visiting.append(asyncio.ensure_future(engine.visit(state, manual=True)))
+        visiting.append(state)
+    return visiting
+
+
+async def _visit_all(engine: Engine, states: Iterable[SourceState]) -> None:
+    visiting = [asyncio.ensure_future(engine.visit(state, manual=True)) for state in states]
     try:
         await asyncio.gather(*visiting)
-        await engine.settled(scope)
     finally:
         for task in visiting:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*visiting, return_exceptions=True)
-    engine.report.requests = engine.fetcher.requests
+        await asyncio.gather(*visiting, return_exceptions=True)

@@ -46,6 +46,15 @@ class Report:
         """The report of one source, begun where there is none."""
         return self.sources.setdefault(source, SourceReport(source))
 
+    def note(self, event: "Event") -> None:
+        """Count what an event tells."""
+        of = self.of(event.source)
+        if event.visited is not None and event.polled is not None:
+            of.status, of.error = event.visited.poll.status, event.visited.poll.error
+            of.found, of.known = of.found + event.polled.found, of.known + event.polled.known
+        if event.landed is not None:
+            of.count(event.landed)
+
     def total(self, column: str) -> int:
         """The sum of one count over all sources."""
         return sum(getattr(one, column) for one in self.sources.values())

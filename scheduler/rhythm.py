@@ -5,11 +5,13 @@ errors. The figures are those of the recommended schedule in docs/running.md, se
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from storage.model import SourceState
+from crawler.sources import Source
+from crawler.visits import Visited
+from storage.model import Poll, SourceState
 
 FLOOR = timedelta(minutes=5)
 CAP = timedelta(hours=24)
@@ -137,3 +139,29 @@ def _after_trouble(
 def _jittered(wait: timedelta, cap: timedelta, dice: random.Random) -> timedelta:
     """`wait` moved later by up to a tenth, so that sources part; never earlier, for it may be what a server asked."""
     return min(wait * (1 + dice.uniform(0, JITTER)), cap)
+
+
+def plan(source: Source, state: SourceState, visited: Visited, *, found: int, fresh: int) -> Poll:
+    """A visit's poll with its next check: `next_check` in the words of the crawler."""
+    asked = visited.retry_after
+    schedule = next_check(
+        state,
+        Visit(
+            fresh=fresh,
+            found=found,
+            trouble=None if visited.trouble is None else Trouble(visited.trouble),
+            server_floor=None if visited.floor is None else timedelta(seconds=visited.floor),
+            retry_after=None if asked is None else max(asked - visited.poll.ended_at, timedelta(0)),
+        ),
+        visited.poll.ended_at,
+        every=source.every,
+    )
+    gap = (f"possible_gap: {fresh} of {found} items were new",) if schedule.possible_gap else ()
+    return replace(
+        visited.poll,
+        next_check_at=schedule.next_check_at,
+        interval=schedule.interval,
+        failures=schedule.failures,
+        muted=schedule.muted,
+        warnings=visited.poll.warnings + gap,
+    )
