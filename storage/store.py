@@ -381,7 +381,7 @@ class Store:
             self.db.execute("PRAGMA secure_delete = OFF")
 
     def expire(self, now: datetime, *, keep_captures: timedelta, keep_rejected: timedelta, max_size: int) -> int:
-        """Drop what is past its age, then the oldest captures of rejected pages while all take more than `max_size` bytes.
+        """Drop what is past its age, then the oldest rejected captures while everything takes more than `max_size` bytes.
 
         Returns the bytes of captures that went.
         """

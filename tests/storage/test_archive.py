@@ -54,10 +54,10 @@ def test_the_headers_fit_the_body_that_is_stored(tmp_path: Path) -> None:
     file, offset, _ = store.write(page(b"x" * 99), "kept")
     back = store.read(file, offset)
     assert back is not None
-    assert (None, "99", "br", "7") == tuple(
+    assert tuple(
         back.header(name)
         for name in ("Content-Encoding", "Content-Length", "X-Crawler-Content-Encoding", "X-Crawler-Content-Length")
-    )
+    ) == (None, "99", "br", "7")
 
 
 def test_other_tools_find_the_files_valid(tmp_path: Path) -> None:
@@ -99,14 +99,14 @@ def test_a_tail_that_a_crash_tore_is_cut_off_and_the_rest_reads(tmp_path: Path) 
     again = Archive(tmp_path)
     _, second, _ = again.write(page(b"after the crash"), "kept")
     assert second == offset + length
-    assert [b"whole", b"after the crash"] == [found.body for at in (offset, second) if (found := again.read(file, at))]
+    assert [found.body for at in (offset, second) if (found := again.read(file, at))] == [b"whole", b"after the crash"]
     assert "digest failed" not in check(tmp_path / file)
 
 
 @pytest.mark.parametrize("sound", [0, 10**9])
 def test_a_file_shorter_than_it_should_be_is_read_from_its_start(tmp_path: Path, sound: int) -> None:
     """A power cut may take records back that the database knows: nothing is written into their middle."""
-    file, offset, length = Archive(tmp_path).write(page(b"whole"), "kept")
+    _file, offset, length = Archive(tmp_path).write(page(b"whole"), "kept")
     store = Archive(tmp_path, sound=lambda _file: sound)
     assert store.write(page(b"next"), "kept")[1] == offset + length
 
@@ -138,7 +138,7 @@ def test_a_record_that_is_cut_out_leaves_no_byte(tmp_path: Path) -> None:
     fresh, moved = store.cut(file, {places[1][1]})
     store.remove(file)
     bodies = [found.body for old in (places[0][1], places[2][1]) if (found := store.read(fresh, moved[old]))]
-    assert [b"text number 0", b"text number 2"] == bodies
+    assert bodies == [b"text number 0", b"text number 2"]
     assert places[1][1] not in moved
     assert "digest failed" not in check(tmp_path / fresh)
     assert store.write(page(b"later"), "kept")[0] == file
@@ -158,15 +158,15 @@ def test_age_and_room_take_what_may_go_and_nothing_else() -> None:
         for day in ("2026-10-01", "2026-11-20", "2026-11-22")
     ]
     old = warc.expired(files, NOON, kept=timedelta(days=3650), rejected=timedelta(days=30))
-    assert ["rejected/2026-10-01"] == [rest.file for rest in old]
-    assert ["rejected/2026-10-01", "rejected/2026-11-20"] == [rest.file for rest in warc.surplus(files, bytes_over=15)]
-    assert [] == warc.surplus(files, bytes_over=0)
-    assert 3 == len(warc.surplus(files, bytes_over=1000))
+    assert [rest.file for rest in old] == ["rejected/2026-10-01"]
+    assert [rest.file for rest in warc.surplus(files, bytes_over=15)] == ["rejected/2026-10-01", "rejected/2026-11-20"]
+    assert warc.surplus(files, bytes_over=0) == []
+    assert len(warc.surplus(files, bytes_over=1000)) == 3
 
 
 def test_a_page_expires_on_the_day_it_should() -> None:
     """A file of a day is kept for the whole age after that day's end."""
     files = [warc.Rest(file="rejected/a", kind="rejected", day="2026-11-21", size=1)]
     age = timedelta(days=1)
-    assert [] == warc.expired(files, datetime(2026, 11, 23, tzinfo=UTC), kept=age, rejected=age)
+    assert warc.expired(files, datetime(2026, 11, 23, tzinfo=UTC), kept=age, rejected=age) == []
     assert files == warc.expired(files, datetime(2026, 11, 23, 0, 0, 1, tzinfo=UTC), kept=age, rejected=age)

@@ -112,7 +112,7 @@ def test_the_index_notices_every_way_a_row_can_change(db: Database) -> None:
     found = [row[0] for row in db.execute("SELECT rowid FROM fts WHERE fts MATCH 'changed'")]
     gone = db.execute("SELECT count(*) FROM fts WHERE fts MATCH 'first OR second'").fetchone()[0]
     db.execute("INSERT INTO fts (fts, rank) VALUES ('integrity-check', 1)")
-    assert ([5], 0) == (found, gone)
+    assert (found, gone) == ([5], 0)
 
 
 def documented(root: Path) -> dict[str, set[str]]:

@@ -16,14 +16,32 @@ from hypothesis import strategies as st
 from storage import connection, landing
 from storage.errors import StoreBusy, StoreError, StoreFull, StoreMissing, StoreUnusable
 from storage.model import (
-    Claim, Cut, Document, Failure, FateKind, Landing, Lead, Mention, Page, Poll, Reason, Refusal, Rejection, SourceState, TooOld,
-    Validators, Verdict, What, Why,
+    Claim,
+    Cut,
+    Document,
+    Failure,
+    FateKind,
+    Landing,
+    Lead,
+    Mention,
+    Page,
+    Poll,
+    Reason,
+    Refusal,
+    Rejection,
+    SourceState,
+    TooOld,
+    Validators,
+    Verdict,
+    What,
+    Why,
 )  # fmt: skip
 from storage.store import Store, submit
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+NOON = 1_795_000_000  # seconds since 1970
 # Invented for the tests, as all texts here.
 TEXT = "The council of Zardalu met on Monday. " + " ".join(f"word{n}" for n in range(40))
 OTHER = "Another report, from Shinkot this time. " + " ".join(f"term{n}" for n in range(40))
@@ -251,18 +269,18 @@ def test_configuration_says_what_a_source_is_and_the_file_what_happened_to_it(st
     store.sync_sources([first])
     kept = store.source("outlet")
     assert kept is not None
-    assert ('W/"1"', NOW + HOUR, "h", "Group") == (kept.validators.etag, kept.next_check_at, kept.body_hash, kept.owner)
+    assert (kept.validators.etag, kept.next_check_at, kept.body_hash, kept.owner) == ('W/"1"', NOW + HOUR, "h", "Group")
     store.sync_sources([SourceState(id="outlet", name="Outlet", kind="feed", url="https://outlet.example/rss")])
     moved = store.source("outlet")
     assert moved is not None
-    assert (None, None, None, NOW) == (
+    assert (
         moved.validators.etag,
         moved.next_check_at,
         moved.body_hash,
         moved.last_success_at,
-    )
+    ) == (None, None, None, NOW)
     store.sync_sources([])
-    assert [False] == [source.enabled for source in store.sources()]
+    assert [source.enabled for source in store.sources()] == [False]
     assert store.claim_due(NOW, limit=9, lease=HOUR) == []
 
 
@@ -271,11 +289,11 @@ def test_due_sources_are_claimed_once_the_longest_due_first(store: Store) -> Non
     store.sync_sources([SourceState(id=f"s{n}", name="", kind="feed", url=f"u{n}") for n in range(4)])
     for n, due in ((0, NOW - HOUR), (1, NOW - 2 * HOUR), (2, NOW + HOUR)):
         store.land_poll(poll(source=f"s{n}", next_check_at=due))
-    assert ["s3", "s1"] == [source.id for source in store.claim_due(NOW, limit=2, lease=HOUR)]
-    assert ["s0"] == [source.id for source in store.claim_due(NOW, limit=9, lease=HOUR)]
-    assert ["s2"] == [source.id for source in store.claim(["s2", "s1", "unknown"], NOW, HOUR)]
+    assert [source.id for source in store.claim_due(NOW, limit=2, lease=HOUR)] == ["s3", "s1"]
+    assert [source.id for source in store.claim_due(NOW, limit=9, lease=HOUR)] == ["s0"]
+    assert [source.id for source in store.claim(["s2", "s1", "unknown"], NOW, HOUR)] == ["s2"]
     store.release("s2")
-    assert ["s2", "s3"] == sorted(s.id for s in store.claim(["s2", "s3"], NOW + HOUR, HOUR))
+    assert sorted(s.id for s in store.claim(["s2", "s3"], NOW + HOUR, HOUR)) == ["s2", "s3"]
 
 
 def test_a_source_remembers_how_its_visits_went(store: Store) -> None:
@@ -292,9 +310,9 @@ def test_a_source_remembers_how_its_visits_went(store: Store) -> None:
     store.land_poll(poll(at=NOW + 3 * HOUR, newest_at=NOW - DAY))
     good = store.source("outlet")
     assert good is not None
-    assert (None, 0, None, NOW) == (good.last_error, good.failures, good.first_failure_at, good.newest_at)
+    assert (good.last_error, good.failures, good.first_failure_at, good.newest_at) == (None, 0, None, NOW)
     blind = [tuple(row) for row in store.db.execute("SELECT source, from_at, to_at FROM blind")]
-    assert [("outlet", "2026-11-22T12:00:00Z", "2026-11-22T15:00:00Z")] == blind
+    assert blind == [("outlet", "2026-11-22T12:00:00Z", "2026-11-22T15:00:00Z")]
 
 
 def test_validators_count_their_304s_and_empty_feeds_are_counted(store: Store) -> None:
@@ -304,12 +322,12 @@ def test_validators_count_their_304s_and_empty_feeds_are_counted(store: Store) -
         store.land_poll(poll(at=NOW + hours * HOUR, status=status))
     state = store.source("outlet")
     assert state is not None
-    assert (None, 2) == (state.validators_since, state.empty_in_a_row)
+    assert (state.validators_since, state.empty_in_a_row) == (None, 2)
     store.land_poll(poll(at=NOW + 9 * HOUR, status="not_modified"))
     store.land_poll(poll(at=NOW + 10 * HOUR, status="not_modified"))
     assert store.source("outlet").validators_since == NOW + 9 * HOUR
     store.land_poll(poll(at=NOW + 11 * HOUR, status="ok"))
-    assert (None, 0) == (store.source("outlet").validators_since, store.source("outlet").empty_in_a_row)
+    assert (store.source("outlet").validators_since, store.source("outlet").empty_in_a_row) == (None, 0)
 
 
 def test_permanent_moves_are_counted_until_one_differs(store: Store) -> None:
@@ -318,11 +336,12 @@ def test_permanent_moves_are_counted_until_one_differs(store: Store) -> None:
     for hours in range(3):
         store.land_poll(poll(at=NOW + hours * HOUR, moved_to="https://outlet.example/new"))
     state = store.source("outlet")
-    assert ("https://outlet.example/new", NOW, 3) == (state.moved_to, state.moved_since, state.moved_times)
+    assert (state.moved_to, state.moved_since, state.moved_times) == ("https://outlet.example/new", NOW, 3)
     store.land_poll(poll(at=NOW + 4 * HOUR, moved_to="https://outlet.example/other"))
-    assert (NOW + 4 * HOUR, 1) == (store.source("outlet").moved_since, store.source("outlet").moved_times)
+    assert (store.source("outlet").moved_since, store.source("outlet").moved_times) == (NOW + 4 * HOUR, 1)
     store.land_poll(poll(at=NOW + 5 * HOUR))
-    assert (None, None, 0) == (lambda s: (s.moved_to, s.moved_since, s.moved_times))(store.source("outlet"))
+    back = store.source("outlet")
+    assert (back.moved_to, back.moved_since, back.moved_times) == (None, None, 0)
 
 
 # Polls and leads
@@ -336,9 +355,9 @@ def test_leads_and_validators_are_written_together_or_not_at_all(store: Store, m
         patch.setattr("storage.visits._write_state", lambda *_args, **_more: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.land_poll(seen)
-    assert ([], [], None) == (store.pending(now=NOW), polls(store), store.source("outlet").validators.etag)
+    assert (store.pending(now=NOW), polls(store), store.source("outlet").validators.etag) == ([], [], None)
     store.land_poll(seen)
-    assert (5, '"1"') == (len(store.pending(now=NOW)), store.source("outlet").validators.etag)
+    assert (len(store.pending(now=NOW)), store.source("outlet").validators.etag) == (5, '"1"')
 
 
 def test_a_lead_comes_back_as_it_was_given(store: Store) -> None:
@@ -349,12 +368,12 @@ def test_a_lead_comes_back_as_it_was_given(store: Store) -> None:
     )  # fmt: skip
     store.land_poll(poll(given_lead))
     assert [given_lead] == [pending.lead for pending in store.pending(now=NOW)]
-    assert "http://www.outlet.example/a" == store.db.execute("SELECT url FROM leads").fetchone()[0]
+    assert store.db.execute("SELECT url FROM leads").fetchone()[0] == "http://www.outlet.example/a"
 
 
 def test_case_71_74_81_82_known_urls_are_known(store: Store) -> None:
     """Whatever its guid and order, a URL that is pending or has a fate is not new; twice in one document is once."""
-    assert 2 == len(store.land_poll(poll(lead(1), lead(2), lead(1))).fresh)
+    assert len(store.land_poll(poll(lead(1), lead(2), lead(1))).fresh) == 2
     land(store, document(1), 1)
     again = store.land_poll(poll(lead(2, guid="other"), lead(1, guid="changed"), lead(3), at=NOW + HOUR))
     assert (3, 2, [url(3)]) == (again.found, again.known, [fresh.lead.url for fresh in again.fresh])
@@ -367,7 +386,7 @@ def test_case_71_scheme_www_and_tracking_make_no_new_url(store: Store) -> None:
         "https://outlet.example/a/",
         "https://outlet.example/a?utm_medium=rss#top",
     )
-    assert 1 == len(store.land_poll(poll(*(lead(n, url=u) for n, u in enumerate(spellings)))).fresh)
+    assert len(store.land_poll(poll(*(lead(n, url=u) for n, u in enumerate(spellings)))).fresh) == 1
 
 
 def test_case_75_a_guid_used_again_for_another_story_is_new(store: Store) -> None:
@@ -381,24 +400,25 @@ def test_an_entry_that_only_changed_its_url_is_the_same_entry(store: Store) -> N
     """Same guid and title under a new address: not fetched again, and the address gets the fate of the first."""
     store.land_poll(poll(lead(1)))
     waiting = store.land_poll(poll(lead("1-renamed", guid="guid-1", title="Title 1"), at=NOW + HOUR))
-    assert (1, 1, ()) == (waiting.found, waiting.known, waiting.fresh)
+    assert (waiting.found, waiting.known, waiting.fresh) == (1, 1, ())
     land(store, document(1), lead=store.pending(now=NOW)[0])
     done = store.land_poll(poll(lead("1-again", guid="guid-1", title="Title 1"), at=NOW + 2 * HOUR))
     assert done.fresh == ()
-    assert ["article"] * 3 == [store.fate(url(n))["fate"] for n in (1, "1-renamed", "1-again")]
+    assert [store.fate(url(n))["fate"] for n in (1, "1-renamed", "1-again")] == ["article"] * 3
 
 
 def test_case_73_one_guid_at_many_urls_names_none_of_them(store: Store) -> None:
     """A feed whose entries all carry the same guid and title still gives every URL."""
     many = [lead(n, guid="same", title="Daily report") for n in range(5)]
-    assert 5 == len(store.land_poll(poll(*many)).fresh)
-    assert 1 == len(store.land_poll(poll(*many, lead(9, guid="same", title="Daily report"), at=NOW + HOUR)).fresh)
+    assert len(store.land_poll(poll(*many)).fresh) == 5
+    assert len(store.land_poll(poll(*many, lead(9, guid="same", title="Daily report"), at=NOW + HOUR)).fresh) == 1
 
 
 def test_case_78_a_story_in_two_feeds_is_one_lead(store: Store) -> None:
     """The second feed's poll counts it as known."""
     store.land_poll(poll(lead(1)))
-    assert (1, 1, ()) == (lambda p: (p.found, p.known, p.fresh))(store.land_poll(poll(lead(1, source="b"), source="b")))
+    second = store.land_poll(poll(lead(1, source="b"), source="b"))
+    assert (second.found, second.known, second.fresh) == (1, 1, ())
 
 
 def test_runs_of_304_are_one_row(store: Store) -> None:
@@ -406,11 +426,11 @@ def test_runs_of_304_are_one_row(store: Store) -> None:
     for hours, status in enumerate(["not_modified"] * 5 + ["ok"] + ["not_modified"] * 3):
         store.land_poll(poll(at=NOW + hours * HOUR, status=status, bytes=10))
     rows = [(row["status"], row["visits"], row["bytes"]) for row in polls(store)]
-    assert [("not_modified", 5, 50), ("ok", 1, 10), ("not_modified", 3, 30)] == rows
-    assert ("2026-11-22T12:00:00Z", "2026-11-22T16:00:00Z") == (
+    assert rows == [("not_modified", 5, 50), ("ok", 1, 10), ("not_modified", 3, 30)]
+    assert (
         polls(store)[0]["started_at"],
         polls(store)[0]["ended_at"],
-    )
+    ) == ("2026-11-22T12:00:00Z", "2026-11-22T16:00:00Z")
 
 
 def test_pending_leads_come_when_they_may_the_longest_waiting_first(store: Store) -> None:
@@ -421,7 +441,7 @@ def test_pending_leads_come_when_they_may_the_longest_waiting_first(store: Store
     assert [second.id, third.id] == [pending.id for pending in store.pending(now=NOW)]
     assert [third.id] == [pending.id for pending in store.pending(now=NOW, limit=1, skip={second.id})]
     assert [second.id, third.id, first.id] == [pending.id for pending in store.pending(now=NOW + HOUR)]
-    assert [] == store.pending(now=NOW, source="another")
+    assert store.pending(now=NOW, source="another") == []
 
 
 # Fates
@@ -446,7 +466,7 @@ def test_every_outcome_has_its_column(store: Store, column: str, outcome) -> Non
     store.land_poll(poll(lead(1)))
     land(store, outcome(1), 1, lead=store.pending(now=NOW)[0])
     row = polls(store)[0]
-    assert (1, 1) == (row["found"], row[column])
+    assert (row["found"], row[column]) == (1, 1)
     assert store.unbalanced_polls() == []
 
 
@@ -490,8 +510,8 @@ def test_all_urls_that_lead_to_a_text_have_its_fate(store: Store) -> None:
     landed = land(store, document("canonical"), 1, lead=first, aliases=(url(2), url("step")))
     assert {landed.document_id} == {store.fate(url(n))["document_id"] for n in (1, 2, "step", "canonical")}
     row = polls(store)[0]
-    assert (2, 1, 1, 0) == (row["found"], row["new"], row["known"], row["pending"])
-    assert () == store.land_poll(poll(lead("step"), lead("canonical"), at=NOW + HOUR)).fresh
+    assert (row["found"], row["new"], row["known"], row["pending"]) == (2, 1, 1, 0)
+    assert store.land_poll(poll(lead("step"), lead("canonical"), at=NOW + HOUR)).fresh == ()
 
 
 def test_a_url_keeps_its_own_text_when_it_leads_elsewhere_later(store: Store) -> None:
@@ -499,7 +519,7 @@ def test_a_url_keeps_its_own_text_when_it_leads_elsewhere_later(store: Store) ->
     first = land(store, document(1), 1)
     land(store, document(2, OTHER), 1, aliases=(url(2),))
     assert first.document_id == store.fate(url(1))["document_id"]
-    assert 2 == store.counts()["articles"]
+    assert store.counts()["articles"] == 2
 
 
 def test_one_faulty_landing_fails_alone(store: Store) -> None:
@@ -509,7 +529,7 @@ def test_one_faulty_landing_fails_alone(store: Store) -> None:
         [Landing(outcome=one, url=one.url, source="outlet") for one in (document(1), faulty, document(3, OTHER))],
         now=NOW,
     )
-    assert [FateKind.ARTICLE, FateKind.FAILED, FateKind.ARTICLE] == [one.fate for one in landed]
+    assert [one.fate for one in landed] == [FateKind.ARTICLE, FateKind.FAILED, FateKind.ARTICLE]
     assert store.fate(url(2))["detail"].startswith("storage: OverflowError")
     assert store.counts()["articles"] == 2
 
@@ -533,7 +553,7 @@ def test_a_fault_of_the_file_stops_the_whole_batch(store: Store, monkeypatch: py
                 ],
                 now=NOW,
             )
-    assert (0, 2) == (store.counts()["articles"], len(store.pending(now=NOW)))
+    assert (store.counts()["articles"], len(store.pending(now=NOW))) == (0, 2)
 
 
 def test_failures_pause_longer_each_time_and_end_at_last(store: Store) -> None:
@@ -550,7 +570,7 @@ def test_failures_pause_longer_each_time_and_end_at_last(store: Store) -> None:
         now = later
     assert pauses[:3] == [5, 10, 20]
     assert len(pauses) == landing.MOST_ATTEMPTS - 1
-    assert ("failed", "timeout") == (store.fate(url(1))["fate"], store.fate(url(1))["reason"])
+    assert (store.fate(url(1))["fate"], store.fate(url(1))["reason"]) == ("failed", "timeout")
 
 
 def test_a_failure_without_a_lead_is_tried_again(store: Store) -> None:
@@ -568,13 +588,13 @@ def test_a_rejection_is_kept_with_its_reasons(store: Store) -> None:
         page=page(),
     )
     told = store.explain(url(1))
-    assert ("irrelevant", 0.2, "cricket", "Share") == (
+    assert (
         told["rejection"]["why"], told["rejection"]["score"], told["rejection"]["reasons"][0]["term"], told["rejection"]["cuts"][0]["text"],
-    )  # fmt: skip
+    ) == ("irrelevant", 0.2, "cricket", "Share")  # fmt: skip
     assert told["capture"]["kind"] == "rejected"
     assert store.raw(told["capture"]["id"]).body == b"<p>page"
     land(store, document())
-    assert (None, "article") == (store.explain(url(1))["rejection"], store.fate(url(1))["fate"])
+    assert (store.explain(url(1))["rejection"], store.fate(url(1))["fate"]) == (None, "article")
 
 
 def test_what_was_kept_is_not_lost_to_a_later_rejection(store: Store) -> None:
@@ -586,19 +606,19 @@ def test_what_was_kept_is_not_lost_to_a_later_rejection(store: Store) -> None:
         Failure(detail="http 500", final=True, status=500),
     ):
         assert land(store, outcome).fate is FateKind.ARTICLE
-    assert (TEXT, "article") == (store.article(1).text, store.fate(url(1))["fate"])
+    assert (store.article(1).text, store.fate(url(1))["fate"]) == (TEXT, "article")
 
 
 def test_a_page_that_is_gone_is_withdrawn_with_its_text_kept(store: Store) -> None:
     """404 and 410 are news about an article; once, until it comes back."""
     land(store, document())
     gone = [land(store, Failure(detail="http 410", final=True, status=410)) for _ in range(2)]
-    assert [What.WITHDRAWN, None] == [one.what for one in gone]
-    assert (TEXT, "withdrawn") == (store.article(1).text, store.fate(url(1))["fate"])
+    assert [one.what for one in gone] == [What.WITHDRAWN, None]
+    assert (store.article(1).text, store.fate(url(1))["fate"]) == (TEXT, "withdrawn")
     assert store.article(1).extra["withdrawn_at"] == "2026-11-22T12:00:00Z"
     assert land(store, document()).reason == "back"
-    assert ("article", None) == (store.fate(url(1))["fate"], store.article(1).extra["withdrawn_at"])
-    assert [What.NEW, What.WITHDRAWN, What.REVISED] == [change.what for change in store.changes()]
+    assert (store.fate(url(1))["fate"], store.article(1).extra["withdrawn_at"]) == ("article", None)
+    assert [change.what for change in store.changes()] == [What.NEW, What.WITHDRAWN, What.REVISED]
 
 
 def test_a_page_that_never_was_here_is_a_failure_when_gone(store: Store) -> None:
@@ -623,9 +643,9 @@ def test_an_article_comes_back_as_it_was_given(store: Store) -> None:
     assert (given_document.title, given_document.text, ("A. Writer",), NOW - DAY, 0.75, NOW) == (
         found.title, found.text, found.authors, found.published_at, found.relevance, found.first_seen_at,
     )  # fmt: skip
-    assert ("AFP", [{"rule": "tail", "text": "Share"}]) == (found.extra["credit"], found.extra["cuts"])
-    assert [("AF01", 2)] == [tuple(row) for row in store.db.execute("SELECT code, count FROM mentions")]
-    assert [(11, "police")] == [tuple(row) for row in store.db.execute("SELECT number, said_by FROM claims")]
+    assert (found.extra["credit"], found.extra["cuts"]) == ("AFP", [{"rule": "tail", "text": "Share"}])
+    assert [tuple(row) for row in store.db.execute("SELECT code, count FROM mentions")] == [("AF01", 2)]
+    assert [tuple(row) for row in store.db.execute("SELECT number, said_by FROM claims")] == [(11, "police")]
     assert [url(1)] == matches(store, "zardalu")
 
 
@@ -639,7 +659,7 @@ def test_the_same_words_elsewhere_are_a_copy_with_its_own_text(store: Store) -> 
     (kept,) = store.copies(first.article_id)
     assert ("exact", 1.0, "blog", url("b", "blog.example")) == (kept.kind, kept.score, kept.source, kept.url)
     assert kept.text.startswith("THE COUNCIL")
-    assert (1, 1, 1) == (store.counts()["articles"], store.counts()["copies"], store.article(first.article_id).copies)
+    assert (store.counts()["articles"], store.counts()["copies"], store.article(first.article_id).copies) == (1, 1, 1)
 
 
 def test_a_copy_that_names_its_origin_is_declared(store: Store) -> None:
@@ -647,7 +667,7 @@ def test_a_copy_that_names_its_origin_is_declared(store: Store) -> None:
     land(store, document(1))
     copy = land(store, document("b", url=url("b", "blog.example"), origin_url=url(1)), "b")
     other = land(store, document("c", OTHER, url=url("c", "spam.example"), origin_url=url(1)), "c")
-    assert ["declared"] == [one.kind for one in store.copies(copy.article_id)]
+    assert [one.kind for one in store.copies(copy.article_id)] == ["declared"]
     assert other.what is What.NEW
 
 
@@ -663,7 +683,7 @@ def test_an_article_keeps_its_number_and_documents_never_share_one(store: Store)
     land(store, document(1))
     land(store, document(2), 2)
     last = land(store, document(3, OTHER), 3)
-    assert (1, 3) == (store.article(2).id, last.article_id)
+    assert (store.article(2).id, last.article_id) == (1, 3)
     assert store.article(99) is None
 
 
@@ -675,9 +695,9 @@ def test_a_changed_text_is_a_revision_of_its_article(store: Store) -> None:
     )
     found = store.article(1)
     (former,) = store.history(1)
-    assert (What.REVISED, 2, "New title", NOW + HOUR) == (changed.what, found.revision, found.title, found.updated_at)
+    assert (changed.what, found.revision, found.title, found.updated_at) == (What.REVISED, 2, "New title", NOW + HOUR)
     assert (1, NOW, f"{TEXT} killed ten") == (former.number, former.seen_at, former.text)
-    assert (b"<p>1", b"<p>2") == (store.raw(former.capture_id).body, store.raw(found.capture_id).body)
+    assert (store.raw(former.capture_id).body, store.raw(found.capture_id).body) == (b"<p>1", b"<p>2")
     assert ([], [url(1)]) == (matches(store, "ten"), matches(store, "eleven"))
 
 
@@ -685,12 +705,12 @@ def test_case_77_nothing_but_dates_and_spaces_is_no_revision(store: Store) -> No
     """A page that moves its date with each visit has one state, and the date of its first publication."""
     land(store, document(1, published_at=NOW - DAY))
     same = land(store, document(1, TEXT.replace(" ", "  "), published_at=NOW, modified_at=NOW), now=NOW + HOUR)
-    assert ("unchanged", None, NOW - DAY, []) == (
+    assert (
         same.reason,
         same.what,
         store.article(1).published_at,
         store.history(1),
-    )
+    ) == ("unchanged", None, NOW - DAY, [])
 
 
 def test_better_rules_replace_what_is_told_without_a_revision(store: Store) -> None:
@@ -698,20 +718,21 @@ def test_better_rules_replace_what_is_told_without_a_revision(store: Store) -> N
     land(store, document(1, published_at=NOW))
     land(store, document(2, OTHER, published_at=NOW - DAY), 2)
     told = document(1, extractor="2", published_at=NOW - 2 * DAY, verdict=Verdict(score=0.3))
-    assert ("retold", None) == (lambda one: (one.reason, one.what))(land(store, told, now=NOW + HOUR))
-    assert (NOW - 2 * DAY, 0.3, 1) == (
+    landed = land(store, told, now=NOW + HOUR)
+    assert (landed.reason, landed.what) == ("retold", None)
+    assert (
         store.article(1).published_at,
         store.article(1).relevance,
         store.article(1).revision,
-    )
+    ) == (NOW - 2 * DAY, 0.3, 1)
     assert [url(2), url(1)] == matches(store, "title")
 
 
 def test_a_feeds_own_text_never_replaces_the_pages(store: Store) -> None:
     """When a page is gone for a day, the article does not shrink to its summary."""
     land(store, document(1))
-    assert "unchanged" == land(store, document(1, OTHER, from_feed=True)).reason
-    assert TEXT == store.article(1).text
+    assert land(store, document(1, OTHER, from_feed=True)).reason == "unchanged"
+    assert store.article(1).text == TEXT
 
 
 def test_a_page_that_never_stands_still_fills_no_disk(store: Store) -> None:
@@ -730,7 +751,7 @@ def test_reading_an_old_capture_anew_makes_no_revision(store: Store) -> None:
     assert (What.REVISED, TEXT, 1, [], capture) == (
         again.what, store.article(1).text, store.article(1).revision, store.history(1), store.article(1).capture_id,
     )  # fmt: skip
-    assert "read anew" == store.changes()[-1].detail
+    assert store.changes()[-1].detail == "read anew"
 
 
 def test_what_todays_rules_would_not_keep_is_reclassified(store: Store) -> None:
@@ -739,7 +760,7 @@ def test_what_todays_rules_would_not_keep_is_reclassified(store: Store) -> None:
     copy = land(store, document(2, source="b"), 2)
     gone = land(store, Rejection(why=Why.IRRELEVANT), capture_id=1)
     assert FateKind.REJECTED is gone.fate
-    assert [What.RECLASSIFIED, What.PROMOTED] == [change.what for change in store.changes()][-2:]
+    assert [change.what for change in store.changes()][-2:] == [What.RECLASSIFIED, What.PROMOTED]
     assert (copy.document_id, 0) == (store.article(1).document_id, store.article(1).copies)
     assert store.explain(url(1))["rejection"]["capture_id"] == 1
 
@@ -756,13 +777,13 @@ def test_newest_first_is_the_order_of_the_keys(store: Store) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), min_size=1, max_size=12))
-def test_keys_are_free_and_follow_time(tmp_path_factory: pytest.TempPathFactory, times: list[datetime]) -> None:
+@given(st.lists(st.integers(-2_000_000_000, 4_000_000_000) | st.just(NOON), min_size=1, max_size=12))
+def test_keys_are_free_and_follow_time(tmp_path_factory: pytest.TempPathFactory, times: list[int]) -> None:
     """Any number of documents of one second, before 1970 too, have keys of their own in the order of seconds."""
     with Store.open(tmp_path_factory.mktemp("keys") / "khabar.db") as store:
         later = datetime(2200, 1, 1, tzinfo=UTC)
         for n, at in enumerate(times):
-            land(store, document(n, f"{TEXT} {n}", published_at=at.replace(tzinfo=UTC)), n, now=later)
+            land(store, document(n, f"{TEXT} {n}", published_at=datetime.fromtimestamp(at, UTC)), n, now=later)
         rows = store.db.execute("SELECT published_at FROM documents ORDER BY sort_key").fetchall()
         seconds = [max(int(datetime.fromisoformat(row[0]).timestamp()), 0) for row in rows]
         assert sorted(seconds) == seconds
@@ -810,12 +831,12 @@ def test_captures_go_at_their_age_and_the_oldest_rejected_ones_for_room(store: S
         land(store, Rejection(why=Why.EMPTY), n, page=page(n, os.urandom(9000), fetched_at=at), now=at)
     freed = store.expire(NOW, keep_captures=3650 * DAY, keep_rejected=30 * DAY, max_size=10**9)
     assert freed > 0
-    assert [None, 1, 1] == [store.explain(url(n))["rejection"] and 1 for n in (2, 3, 4)]
+    assert [store.explain(url(n))["rejection"] and 1 for n in (2, 3, 4)] == [None, 1, 1]
     store.expire(NOW, keep_captures=3650 * DAY, keep_rejected=30 * DAY, max_size=1)
-    assert 0 == store.sizes()["rejected"]
+    assert store.sizes()["rejected"] == 0
     assert store.raw(store.article(1).capture_id) is not None
     store.expire(NOW + 4000 * DAY, keep_captures=3650 * DAY, keep_rejected=30 * DAY, max_size=10**9)
-    assert (None, TEXT) == (store.article(1).capture_id, store.article(1).text)
+    assert (store.article(1).capture_id, store.article(1).text) == (None, TEXT)
 
 
 def test_a_start_removes_capture_files_that_nothing_points_to(tmp_path: Path) -> None:
@@ -824,7 +845,7 @@ def test_a_start_removes_capture_files_that_nothing_points_to(tmp_path: Path) ->
         store.archive.write(page(fetched_at=NOW - DAY), "kept")
         land(store, document(1), page=page())
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
-        assert ["2026-11-22"] == [rest.day for rest in store.archive.files()]
+        assert [rest.day for rest in store.archive.files()] == ["2026-11-22"]
 
 
 # Forgetting
@@ -857,11 +878,11 @@ def test_what_is_forgotten_is_nowhere_any_more(tmp_path: Path) -> None:
         land(store, document("b", said, url=url("b", "blog.example")), "b", page=page("b", f"<p>{secret} b".encode()))
         other = land(store, document(9, OTHER), 9, page=page(9, b"<p>neighbour"))
         assert secret.encode() in everything_on_disk(tmp_path)
-        assert [1, 2] == sorted(store.forget(url(1), now=NOW + HOUR))
+        assert sorted(store.forget(url(1), now=NOW + HOUR)) == [1, 2]
         assert secret.encode() not in everything_on_disk(tmp_path)
-        assert b"neighbour" == store.raw(store.article(other.article_id).capture_id).body[3:]
-        assert ["forgotten"] * 3 == [store.fate(u)["fate"] for u in (url(1), url("b"), url("b", "blog.example"))]
-        assert [What.FORGOTTEN] * 2 == [change.what for change in store.changes()][-2:]
+        assert store.raw(store.article(other.article_id).capture_id).body[3:] == b"neighbour"
+        assert [store.fate(u)["fate"] for u in (url(1), url("b"), url("b", "blog.example"))] == ["forgotten"] * 3
+        assert [change.what for change in store.changes()][-2:] == [What.FORGOTTEN] * 2
         assert ([url(9)], store.faults()) == (matches(store, "another OR council"), [])
 
 
@@ -869,18 +890,18 @@ def test_what_is_forgotten_is_never_taken_up_again(store: Store) -> None:
     """Neither a poll nor an import nor a redirect brings a forgotten URL back."""
     land(store, document(1))
     store.forget(1)
-    assert () == store.land_poll(poll(lead(1))).fresh
+    assert store.land_poll(poll(lead(1))).fresh == ()
     for outcome in (document(1), Rejection(why=Why.EMPTY), Failure(detail="timeout")):
         assert FateKind.FORGOTTEN is land(store, outcome).fate
     assert FateKind.FORGOTTEN is land(store, document(1), 2).fate
-    assert 0 == store.counts()["articles"]
+    assert store.counts()["articles"] == 0
 
 
 def test_a_pending_url_can_be_forgotten_and_still_counts(store: Store) -> None:
     """Its poll adds up: it was refused."""
     store.land_poll(poll(lead(1)))
     store.forget(url(1))
-    assert ([], 1, []) == (store.pending(now=NOW), polls(store)[0]["refused"], store.unbalanced_polls())
+    assert (store.pending(now=NOW), polls(store)[0]["refused"], store.unbalanced_polls()) == ([], 1, [])
 
 
 def test_a_source_can_be_forgotten_without_what_others_carried(store: Store) -> None:
@@ -891,8 +912,8 @@ def test_a_source_can_be_forgotten_without_what_others_carried(store: Store) -> 
     store.forget_source("outlet")
     heir = store.article(first.article_id)
     assert (copy.document_id, "wire", first.article_id) == (heir.document_id, heir.source, heir.id)
-    assert 1 == store.counts()["articles"]
-    assert "article" == store.fate(url(3, "wire.example"))["fate"]
+    assert store.counts()["articles"] == 1
+    assert store.fate(url(3, "wire.example"))["fate"] == "article"
 
 
 # Following, explaining, counting
@@ -908,7 +929,7 @@ def test_the_log_is_complete_in_order_and_can_be_taken_up_anywhere(store: Store)
         pieces += piece
         cursor = piece[-1].cursor
     assert whole == pieces
-    assert [1, 2, 3, 4, 5] == [change.cursor for change in whole]
+    assert [change.cursor for change in whole] == [1, 2, 3, 4, 5]
 
 
 def test_everything_that_is_known_of_a_url_can_be_explained(store: Store) -> None:
@@ -923,7 +944,7 @@ def test_everything_that_is_known_of_a_url_can_be_explained(store: Store) -> Non
             told["document"]["url"],
             [c["id"] for c in told["copies"]],
         )
-    assert "exact" == store.explain(url(2))["document"]["kind"]
+    assert store.explain(url(2))["document"]["kind"] == "exact"
     assert False is store.explain(url("unknown"))["found"]
     assert False is store.explain(77)["found"]
 
@@ -935,34 +956,34 @@ def test_numbers_for_status(store: Store) -> None:
     land(store, document(1), 1, lead=store.pending()[0])
     land(store, Rejection(why=Why.LISTING), 3)
     counts = store.counts()
-    assert (1, 1, {"article": 1, "rejected": 1}, {"listing": 1}) == (
+    assert (
         counts["articles"], counts["pending"], counts["fates"], counts["reasons"]["rejected"],
-    )  # fmt: skip
+    ) == (1, 1, {"article": 1, "rejected": 1}, {"listing": 1})  # fmt: skip
     (row,) = store.source_counts()
-    assert ("outlet", 1, 1, "2026-11-22T12:00:00Z", 2) == (
+    assert (
         row["id"],
         row["articles"],
         row["pending"],
         row["last_article_at"],
         row["week_found"],
-    )
+    ) == ("outlet", 1, 1, "2026-11-22T12:00:00Z", 2)
 
 
 def test_a_service_that_was_down_was_blind(store: Store) -> None:
     """A gap between two signs of life is a row that a query can ask for."""
     for minutes in (0, 1, 2, 90):
         store.beat(NOW + timedelta(minutes=minutes))
-    assert [("2026-11-22T12:02:00Z", "2026-11-22T13:30:00Z", "service down")] == [
+    assert [
         tuple(row) for row in store.db.execute("SELECT from_at, to_at, reason FROM blind WHERE source IS NULL")
-    ]
+    ] == [("2026-11-22T12:02:00Z", "2026-11-22T13:30:00Z", "service down")]
 
 
 def test_a_host_that_asked_for_patience_is_known(store: Store) -> None:
     """The longest wait holds, until it is over."""
     store.wait_for_host("outlet.example", NOW + HOUR)
     store.wait_for_host("outlet.example", NOW + HOUR / 2)
-    assert {"outlet.example": NOW + HOUR} == store.host_waits(NOW)
-    assert {} == store.host_waits(NOW + 2 * HOUR)
+    assert store.host_waits(NOW) == {"outlet.example": NOW + HOUR}
+    assert store.host_waits(NOW + 2 * HOUR) == {}
 
 
 def test_work_is_handed_over_through_the_file(store: Store) -> None:
@@ -973,9 +994,9 @@ def test_work_is_handed_over_through_the_file(store: Store) -> None:
     assert store.take_request(NOW) is None
     store.note_progress(number, {"found": 3})
     with Store.read(store.path) as reader:
-        assert ("running", {"found": 3}) == (reader.request(number).status, reader.request(number).progress)
+        assert (reader.request(number).status, reader.request(number).progress) == ("running", {"found": 3})
         store.finish_request(number, {"new": 2}, now=NOW)
-        assert ("done", {"new": 2}) == (reader.request(number).status, reader.request(number).result)
+        assert (reader.request(number).status, reader.request(number).result) == ("done", {"new": 2})
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
