@@ -26,14 +26,28 @@ _SPACES = re.compile(r"\s+")
 _STUBBORN = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"})
 
 
+class _Folded(dict[str, str]):
+    """What each character becomes, worked out when it is first met: folding a text is then one lookup a character."""
+
+    def __missing__(self, char: str) -> str:
+        # Letters first: NFKD would split آ and ئ into a base and a mark that newsrooms do not always type.
+        plain = _INVISIBLE.sub("", char.translate(_TABLE))
+        bare = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
+        folded = bare.translate(_TABLE).lower().translate(_STUBBORN)
+        if len(self) < _MOST_CHARACTERS:
+            self[char] = folded
+        return folded
+
+
+_MOST_CHARACTERS = 20_000  # far more than the scripts of news have; a stranger's text cannot fill the memory
+_FOLDED = _Folded()
+
+
 def fold(text: str) -> str:
     """The text as search and comparison see it: lower case, no marks, one letter for each sound, single spaces."""
     if text.isascii():
         return _SPACES.sub(" ", text.lower()).strip()
-    # Letters first: NFKD would split آ and ئ into a base and a mark that newsrooms do not always type.
-    plain = _INVISIBLE.sub("", text.translate(_TABLE))
-    bare = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
-    return _SPACES.sub(" ", bare.translate(_TABLE).lower().translate(_STUBBORN)).strip()
+    return _SPACES.sub(" ", "".join(map(_FOLDED.__getitem__, text))).strip()
 
 
 def fold_spelling(name: str) -> str:
