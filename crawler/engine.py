@@ -143,6 +143,11 @@ class Engine:
 
     # Leads
 
+    @property
+    def in_flight(self) -> int:
+        """Leads in memory: being fetched, read or landed, or waiting for their host."""
+        return len(self._pages)
+
     def take(self, leads: Iterable[PendingLead]) -> int:
         """Start on leads, as many as there is room for; the others stay in the file until `drain` finds them."""
         taken = 0

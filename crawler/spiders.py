@@ -141,18 +141,28 @@ class Room:
     def __init__(self, places: asyncio.Semaphore) -> None:
         self._places = places
         self._held = False
+        self._left = False
 
     async def take(self) -> None:
-        """Wait for a place."""
-        if not self._held:
-            await self._places.acquire()
-            self._held = True
+        """Wait for a place. Raises DownloadCancelledError where nobody waits for the body any more."""
+        if self._held:
+            return
+        await self._places.acquire()
+        if self._left:
+            self._places.release()
+            raise DownloadCancelledError("nobody waits for it")
+        self._held = True
 
     def give_back(self) -> None:
         """Let the next one in."""
         if self._held:
             self._held = False
             self._places.release()
+
+    def leave(self) -> None:
+        """Give the place back for good: a download that still waits for one is not begun."""
+        self._left = True
+        self.give_back()
 
 
 def scrapy_settings(settings: CrawlSettings) -> dict[str, Any]:
@@ -228,7 +238,7 @@ class Fetcher:
         try:
             yield await self._follow(ask, room)
         finally:
-            room.give_back()
+            room.leave()
 
     async def _robots_txt(self, url: str, verify_tls: bool) -> robots.Answer:
         ask = Ask(

@@ -224,6 +224,13 @@ def troubled(blank: Poll, error: str) -> Visited:
     return Visited(poll=replace(blank, status="error", error=error), trouble=trouble)
 
 
+def broken(source: Source, error: Exception, *, manual: bool) -> Visited:
+    """A visit that ended in a fault of our own."""
+    now = utc_now()
+    blank = Poll(source=source.id, started_at=now, ended_at=now, status="error", manual=manual)
+    return troubled(blank, f"fault: {type(error).__name__}: {str(error)[:200]}")
+
+
 def http_error(page: Page) -> str:
     """A status that brings no feed, in words."""
     if page.status == 403 and (page.header("cf-mitigated") or "").lower() == "challenge":

@@ -5,6 +5,7 @@ shares them with its siblings and its first task takes as long as its second.
 """
 
 import gc
+import logging
 
 from crawler import feeds, intake
 from crawler.sources import CrawlSettings, Source
@@ -31,6 +32,9 @@ def _read_once() -> None:
     feeds.read(FEED, url=source.url, headers={"Content-Type": "text/xml"}, source=source, now=now)
 
 
-_read_once()
+try:
+    _read_once()
+except Exception:  # a fault here would keep every worker from starting; the first task will tell of it by itself
+    logging.getLogger(__name__).exception("warming up failed")
 gc.collect()
 gc.freeze()
