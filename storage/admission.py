@@ -7,13 +7,14 @@ written by
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
 
-from storage import identity, query
+from storage import copies, identity, query
+from storage.copies import Kin
 from storage.folding import fold, printable
 from storage.model import Document, FateKind, Landed, Mention, What, from_text, to_text
 from storage.visits import clean, stamp
@@ -28,15 +29,6 @@ _AHEAD = timedelta(hours=24)
 _TIES = 20  # bits of a sort key that tell documents of one second apart
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kin:
-    """The article that a text belongs to, and how that is known."""
-
-    article_id: int
-    kind: str  # declared, exact, near
-    score: float
-
-
 def admit(db: Database, document: Document, *, now: datetime, anew: bool = False) -> Landed:
     """Store a document as what it is; `reindex` must follow for every document that changed.
 
@@ -48,8 +40,20 @@ def admit(db: Database, document: Document, *, now: datetime, anew: bool = False
     if known is not None:
         return _again(db, known, document, words, now, anew=anew)
     kin = _kin(db, document, words)
-    document_id = _insert(db, document, words, kin, now)
-    return _entered(db, document_id, document, kin, now)
+    found = copies.Match(kin=kin) if kin else copies.match(db, document, now=now)
+    document_id = _insert(db, document, words, found.kin, now)
+    landed = _entered(db, document_id, document, found.kin, now)
+    if found.kin is None:
+        copies.enter(db, document_id)
+        _link(db, document_id, found.probable)
+    return _elected(db, landed, now) if found.kin else landed
+
+
+def _link(db: Database, article_id: int, probable: Iterable[tuple[int, float]]) -> None:
+    db.conn.executemany(
+        "INSERT INTO probable_copies (article_id, of_article_id, score) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(article_id, other, score) for other, score in probable],
+    )
 
 
 def _entered(db: Database, document_id: int, document: Document, kin: Kin | None, now: datetime) -> Landed:
@@ -111,6 +115,62 @@ def _declares(db: Database, document: Document, article_id: int) -> bool:
         "SELECT 1 FROM documents WHERE key = ? AND article_id = ?", [identity.key(document.origin_url), article_id]
     )
     return found.fetchone() is not None
+
+
+# Who leads an article
+
+
+def _elected(db: Database, landed: Landed, now: datetime) -> Landed:
+    """Let the newly landed member lead its article where it is the original; the article keeps its number."""
+    assert landed.article_id is not None
+    document = db.execute("SELECT * FROM documents WHERE id = ?", [landed.document_id]).fetchone()
+    head = db.execute(
+        "SELECT * FROM documents WHERE article_id = ? AND is_head = 1", [document["article_id"]]
+    ).fetchone()
+    reason = "" if head["id"] == document["id"] else copies.leads(head, document)
+    if not reason:
+        return landed
+    copies.leave(db, head["id"])
+    _follow(db, head["id"], document["kind"], document["score"])
+    _lead(db, document["id"])
+    note(db, head["article_id"], What.PROMOTED, now, document_id=document["id"], detail=reason)
+    _reconsider(db, head["article_id"], document, now)
+    return replace(landed, fate=FateKind.ARTICLE, what=What.PROMOTED, reason=reason)
+
+
+def _lead(db: Database, document_id: int) -> None:
+    db.execute("UPDATE documents SET is_head = 1, kind = NULL, score = NULL WHERE id = ?", [document_id])
+    db.execute("UPDATE fates SET fate = 'article', reason = '' WHERE document_id = ? AND fate = 'copy'", [document_id])
+    copies.enter(db, document_id)
+
+
+def _follow(db: Database, document_id: int, kind: str, score: float) -> None:
+    db.execute("UPDATE documents SET is_head = 0, kind = ?, score = ? WHERE id = ?", [kind, score, document_id])
+    db.execute(
+        "UPDATE fates SET fate = 'copy', reason = ? WHERE document_id = ? AND fate = 'article'", [kind, document_id]
+    )
+
+
+def _reconsider(db: Database, article_id: int, head: Mapping[str, Any], now: datetime) -> None:
+    """Split off the copies that are none of the new head's; the nearest fifty are looked at."""
+    rows = db.execute(
+        "SELECT id, text FROM documents WHERE article_id = ? AND is_head = 0 AND kind = 'near' ORDER BY id LIMIT 50",
+        [article_id],
+    ).fetchall()
+    for row in rows:
+        if not copies.same(row["text"], head["text"]):
+            split(db, row["id"], now, "not a copy of the new head")
+
+
+def split(db: Database, document_id: int, now: datetime, detail: str = "") -> int:
+    """Make a copy an article of its own, with a new number, which is returned."""
+    former = db.execute("SELECT article_id FROM documents WHERE id = ? AND is_head = 0", [document_id]).fetchone()
+    assert former is not None
+    number = new_number(db)
+    db.execute("UPDATE documents SET article_id = ? WHERE id = ?", [number, document_id])
+    _lead(db, document_id)
+    note(db, number, What.SPLIT, now, document_id=document_id, detail=detail or f"from {former[0]}")
+    return number
 
 
 # Writing
@@ -225,6 +285,7 @@ def note(
 
 def remove(db: Database, document_id: int, now: datetime, what: What, detail: str = "") -> None:
     """Take a document out with all that hangs on it; its fates are the caller's. None there is no fault."""
+    copies.leave(db, document_id)
     row = db.execute("DELETE FROM documents WHERE id = ? RETURNING article_id, is_head", [document_id]).fetchone()
     if row is None:
         return
@@ -245,8 +306,7 @@ def _after_head(db: Database, article_id: int, now: datetime) -> None:
             "DELETE FROM host_lines WHERE first_in = :id OR second_in = :id OR third_in = :id", {"id": article_id}
         )
         return
-    db.execute("UPDATE documents SET is_head = 1, kind = NULL, score = NULL WHERE id = ?", [heir[0]])
-    db.execute("UPDATE fates SET fate = 'article', reason = '' WHERE document_id = ? AND fate = 'copy'", [heir[0]])
+    _lead(db, heir[0])
     note(db, article_id, What.PROMOTED, now, document_id=heir[0], detail="the head left")
 
 
@@ -263,22 +323,38 @@ def _again(
     back = known["withdrawn_at"] is not None and not anew
     if changed and not anew:
         _keep_state(db, known, now)
+    moved = retold and known["is_head"]
+    if moved:
+        copies.leave(db, known["id"])
     _update(db, known, document, words, now, changed=changed, retold=retold)
+    if moved:
+        copies.enter(db, known["id"])
     if back:
         db.execute("UPDATE documents SET withdrawn_at = NULL WHERE id = ?", [known["id"]])
     what = What.REVISED if changed or back else None
     if what:
         detail = "back" if back else "read anew" if anew else ""
         note(db, known["article_id"], what, now, document_id=known["id"], detail=detail)
+    article_id = _parted(db, known, document.text, now) if changed and not known["is_head"] else None
     return Landed(
         url=known["url"],
-        fate=FateKind.ARTICLE if known["is_head"] else FateKind.COPY,
+        fate=FateKind.ARTICLE if known["is_head"] or article_id else FateKind.COPY,
         reason="revised" if changed else "back" if what else "retold" if retold else "unchanged",
         what=what,
         document_id=known["id"],
-        article_id=known["article_id"],
+        article_id=article_id or known["article_id"],
         title=document.title,
     )
+
+
+def _parted(db: Database, known: Mapping[str, Any], text: str, now: datetime) -> int | None:
+    """The number of the article that a copy became because its text went its own way; None where it is a copy still."""
+    head = db.execute(
+        "SELECT text FROM documents WHERE article_id = ? AND is_head = 1", [known["article_id"]]
+    ).fetchone()
+    if head is None or known["kind"] == "declared" or copies.same(text, head["text"]):
+        return None
+    return split(db, known["id"], now)
 
 
 def _worse(known: Mapping[str, Any], document: Document) -> bool:

@@ -134,7 +134,9 @@ def _read(db: Database, archive: Archive | None, landing: Landing, document: Doc
         kind=landed.fate, reason=landed.reason if landed.what is What.COPIED else "", document_id=landed.document_id
     )
     column = (
-        {What.NEW: "new", What.COPIED: "copies", What.REVISED: "revised"}.get(landed.what, "known")
+        {What.NEW: "new", What.COPIED: "copies", What.PROMOTED: "copies", What.REVISED: "revised"}.get(
+            landed.what, "known"
+        )
         if landed.what
         else "known"
     )

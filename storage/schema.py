@@ -7,6 +7,7 @@ text ending in `Z`. `docs/data.md` documents every table, view and column, and a
 
 from sqlite_utils import Database, Migrations
 
+from storage import copies
 from storage.errors import StoreError, StoreTooNew
 
 migrations = Migrations("khabar")
@@ -406,6 +407,27 @@ def m001_the_spine(db: Database) -> None:
     """What polling, landing, deduplication, reading and following need."""
     for script in (VISITS, DOCUMENTS, NUMBERS, VIEWS, FULL_TEXT):
         run(db, script)
+
+
+# Keys of near copies (storage.copies): sketches of heads only. Of equal texts the head stands first.
+NEAR_COPIES = """
+CREATE TABLE bands (
+    band INTEGER NOT NULL,
+    document_id INTEGER NOT NULL,
+    PRIMARY KEY (band, document_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX documents_by_origin ON documents (origin_url) WHERE origin_url IS NOT NULL;
+DROP INDEX documents_by_text;
+CREATE INDEX documents_by_text ON documents (text_hash, is_head DESC);
+"""
+
+
+@migrations()
+def m002_near_copies(db: Database) -> None:
+    """Articles that were kept before become comparable, too."""
+    run(db, NEAR_COPIES)
+    for row in db.execute("SELECT id FROM documents WHERE is_head = 1").fetchall():
+        copies.enter(db, row[0])
 
 
 def migrate(db: Database) -> None:

@@ -1,0 +1,290 @@
+"""Which kept article a text is a copy of: candidates from an index in the file, verdicts from the stored texts.
+
+Decides and keeps the index; what follows from a verdict is written by `storage.admission`. Only heads are in the index,
+so that a thousand copies of one text cost the next one nothing, and nothing is ever a copy of a copy.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from storage import identity
+from storage.identity import Likeness, Profile, Shingle
+from storage.model import Document, from_text, to_text
+
+# A key that so many articles share is a template's or a region's; it proposes nothing.
+_CROWDED = 48
+# So many candidates are read, the likeliest first: reading and comparing one takes about a millisecond.
+_BY_SHINGLES = 8
+_BY_NAMES = 8
+_MOST_PROBABLE = 20
+_PROBABLE_WINDOW = timedelta(days=4)
+# A declaration that the texts half bear out; anybody can write one.
+_DECLARED = 0.3
+_MOST_DECLARED = 8
+_COLUMNS = (
+    "id, article_id, url, host, language, published_at, first_seen_at, origin_url, credit, words, published_how, text"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kin:
+    """The article that a text belongs to, and how that is known."""
+
+    article_id: int
+    kind: str  # declared, exact, near
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What the kept articles say of a new text: the one that it is a copy of, or those it may be a version of."""
+
+    kin: Kin | None = None
+    probable: tuple[tuple[int, float], ...] = ()  # article, score; the likeliest first
+
+
+Row = Mapping[str, Any]
+
+
+def match(db: Database, document: Document, *, now: datetime) -> Match:
+    """Compare a text that is not stored yet with the kept articles of its language."""
+    one = identity.profile(document.text)
+    declared = _declared(db, document)
+    at = document.published_at or now
+    rows = [row for row in _candidates(db, one, at, declared) if _one_language(row["language"], document.language)]
+    common = _common(rows)
+    compared = [
+        (row, identity.likeness(one, identity.profile(row["text"]), common=common.get(row["host"], frozenset())))
+        for row in rows
+    ]
+    for row, likeness in compared:
+        if row["article_id"] in declared and likeness.score >= _DECLARED and not likeness.is_other_count:
+            return Match(kin=Kin(article_id=row["article_id"], kind="declared", score=round(likeness.score, 4)))
+    return _verdict(compared, at)
+
+
+def _verdict(compared: Iterable[tuple[Row, Likeness]], at: datetime) -> Match:
+    ranked = sorted(compared, key=lambda pair: (-pair[1].score, pair[0]["id"]))
+    for row, likeness in ranked:
+        if likeness.is_copy:
+            return Match(kin=Kin(article_id=row["article_id"], kind="near", score=round(likeness.score, 4)))
+    return Match(
+        probable=tuple(
+            (row["article_id"], round(likeness.score, 4))
+            for row, likeness in ranked
+            if (likeness.is_probable or likeness.is_copy) and abs(_time(row) - at) <= _PROBABLE_WINDOW
+        )[:_MOST_PROBABLE]
+    )
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two texts are still one article, now that one of them has changed."""
+    likeness = identity.likeness(identity.profile(one), identity.profile(other))
+    return likeness.is_copy or identity.text_hash(one) == identity.text_hash(other)
+
+
+def _one_language(one: str | None, other: str | None) -> bool:
+    return not one or not other or one.partition("-")[0].lower() == other.partition("-")[0].lower()
+
+
+def _time(row: Row) -> datetime:
+    return from_text(row["published_at"] or row["first_seen_at"])
+
+
+def _declared(db: Database, document: Document) -> list[int]:
+    """The kept articles that the text's page names as its original, or that named this page as theirs."""
+    origin = identity.key(document.origin_url) if document.origin_url else None
+    rows = db.execute(
+        """
+        SELECT article_id FROM documents WHERE key = ?
+        UNION SELECT article_id FROM documents WHERE origin_url IN (SELECT value FROM json_each(?)) LIMIT ?
+        """,
+        [origin, json.dumps(_spellings(document.url)), _MOST_DECLARED],
+    )
+    return [row[0] for row in rows]
+
+
+def _spellings(url: str) -> list[str]:
+    """How others may have written this page's address."""
+    bare = identity.canonical(url).partition("://")[2].removeprefix("www.")
+    return [f"{scheme}://{www}{bare}" for scheme in ("https", "http") for www in ("", "www.")]
+
+
+def _common(rows: Iterable[Row]) -> dict[str, frozenset[Shingle]]:
+    """Shingles that three distinct articles of one host share: its furniture, which makes most false copies."""
+    by_host: dict[str, list[frozenset[Shingle]]] = {}
+    for row in rows:
+        by_host.setdefault(row["host"], []).append(identity.profile(row["text"]).shingles)
+    shared = {}
+    for name, texts in by_host.items():
+        counts = Counter(shingle for one in texts for shingle in one) if len(texts) > 2 else Counter[Shingle]()
+        shared[name] = frozenset(shingle for shingle, n in counts.items() if n > 2)
+    return shared
+
+
+# The index: `bands`, keys and the heads that have them
+
+
+def _candidates(db: Database, one: Profile, at: datetime, declared: list[int]) -> list[Row]:
+    by_shingles = _hits(db, identity.sketch(one)).most_common(_BY_SHINGLES)
+    by_names = _hits(db, identity.name_sketch(one, _day(at), around=True)).most_common(_BY_NAMES)
+    found = {number for number, _ in by_shingles} | {number for number, hits in by_names if hits > 1}
+    statement = f"""
+        SELECT {_COLUMNS} FROM documents WHERE is_head = 1 AND id IN (SELECT value FROM json_each(?))
+        UNION SELECT {_COLUMNS} FROM documents WHERE is_head = 1 AND article_id IN (SELECT value FROM json_each(?))
+        """  # noqa: S608 - our names
+    rows: list[Row] = db.execute(statement, [json.dumps(sorted(found)), json.dumps(declared)]).fetchall()
+    return rows
+
+
+def _hits(db: Database, keys: Iterable[int]) -> Counter[int]:
+    """How many keys each head shares; crowded ones count for nobody."""
+    hits: Counter[int] = Counter()
+    execute = db.conn.execute
+    for key in keys:
+        rows = execute("SELECT document_id FROM bands WHERE band = ? LIMIT ?", (key, _CROWDED + 1)).fetchall()
+        if len(rows) <= _CROWDED:
+            hits.update(row[0] for row in rows)
+    return hits
+
+
+def _day(at: datetime) -> int:
+    return int(at.timestamp()) // 86_400
+
+
+def enter(db: Database, document_id: int) -> None:
+    """Put a head into the index."""
+    db.conn.executemany(
+        "INSERT INTO bands (band, document_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        [(band, document_id) for band in _bands(db, document_id)],
+    )
+
+
+def leave(db: Database, document_id: int) -> None:
+    """Take a document out of the index, before its text or date changes or goes."""
+    db.conn.executemany(
+        "DELETE FROM bands WHERE band = ? AND document_id = ?",
+        [(band, document_id) for band in _bands(db, document_id)],
+    )
+
+
+def _bands(db: Database, document_id: int) -> list[int]:
+    row = db.execute("SELECT text, published_at, first_seen_at FROM documents WHERE id = ?", [document_id]).fetchone()
+    if row is None:
+        return []
+    one = identity.profile(row["text"])
+    return sorted({*identity.sketch(one), *identity.name_sketch(one, _day(_time(row)))})
+
+
+# Who leads
+
+
+def leads(head: Row, document: Row) -> str:
+    """Why this member should lead its article instead of the head; empty where it should not.
+
+    Declared origin, then earliest publication, then the fullest text. What names another origin, and a reworded text,
+    never outranks one that does not: a spun page's date is as easily made up as its words.
+    """
+    if _names_origin(head, document):
+        return "declared origin"
+    if document["origin_url"] or _names_origin(document, head):
+        return ""
+    likeness = identity.likeness(identity.profile(head["text"]), identity.profile(document["text"]))
+    if not likeness.is_verbatim or (document["credit"] and not head["credit"]):
+        return ""
+    if _is_earlier(document, head):
+        return "published earlier"
+    if _is_earlier(head, document) or document["published_at"] != head["published_at"]:
+        return ""
+    fuller = likeness.shingles >= 0.9 and document["words"] > 1.25 * head["words"]
+    return "fuller text" if fuller and head["published_at"] else ""
+
+
+def _names_origin(one: Row, other: Row) -> bool:
+    return bool(one["origin_url"]) and identity.key(one["origin_url"]) == identity.key(other["url"])
+
+
+def _is_earlier(one: Row, other: Row) -> bool:
+    """Whether one was published before the other; a date without an hour is earlier only by a day."""
+    if not one["published_at"] or not other["published_at"]:
+        return False
+    here, there = from_text(one["published_at"]), from_text(other["published_at"])
+    bare = any(at.hour == at.minute == at.second == 0 for at in (here, there))
+    return here.date() < there.date() if bare else here < there
+
+
+# Counting and explaining
+
+
+def independent(articles: Mapping[int, str], links: Iterable[tuple[int, int]], owners: Mapping[str, str]) -> int:
+    """How many independent reports a set of articles is.
+
+    `articles` gives the source of each article's head (its copies count with it), `links` the probable copies, `owners`
+    the owner of a source. Linked articles and those of one source or owner are one voice.
+    """
+    parent = {article: article for article in articles}
+
+    def root(article: int) -> int:
+        while parent[article] != article:
+            parent[article] = parent[parent[article]]
+            article = parent[article]
+        return article
+
+    voices: dict[str, int] = {}
+    for article, source in articles.items():
+        voice = owners.get(source) or source
+        parent[root(article)] = root(voices.setdefault(voice, article))
+    for one, other in links:
+        if one in parent and other in parent:
+            parent[root(one)] = root(other)
+    return len({root(article) for article in parent})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Why two documents were or were not taken for one."""
+
+    verdict: str  # copy, probable, different
+    reason: str
+    likeness: Likeness
+    passages: tuple[str, ...]  # the longest runs of words that both have
+    conflicts: tuple[tuple[str, str], ...]  # the same words with other numbers, in the one and in the other
+
+
+def compare(db: Database, one_id: int, other_id: int) -> Comparison | None:
+    """Compare two stored documents and name the passages that decide; None where one of them does not exist."""
+    statement = f"SELECT {_COLUMNS} FROM documents WHERE id = ?"  # noqa: S608 - our names
+    one, other = (db.execute(statement, [number]).fetchone() for number in (one_id, other_id))
+    if one is None or other is None:
+        return None
+    likeness = identity.likeness(identity.profile(one["text"]), identity.profile(other["text"]))
+    verdict, reason = _explained(one, other, likeness)
+    passages = identity.passages(one["text"], other["text"])
+    return Comparison(
+        verdict=verdict,
+        reason=reason,
+        likeness=likeness,
+        passages=passages,
+        conflicts=identity.number_conflicts(one["text"], other["text"]),
+    )
+
+
+def _explained(one: Row, other: Row, likeness: Likeness) -> tuple[str, str]:
+    if not _one_language(one["language"], other["language"]):
+        return "different", "another language"
+    if likeness.is_copy:
+        return "copy", "verbatim" if likeness.is_verbatim else "reworded: the same names and numbers in the same order"
+    if (_names_origin(one, other) or _names_origin(other, one)) and likeness.score >= _DECLARED:
+        return "copy", "declared"
+    close = abs(_time(one) - _time(other)) <= _PROBABLE_WINDOW
+    if likeness.is_probable and close:
+        return "probable", "the numbers differ" if likeness.is_other_count else "much is shared"
+    if likeness.is_probable:
+        return "different", f"alike, but {to_text(_time(one))[:10]} and {to_text(_time(other))[:10]} are too far apart"
+    return "different", "the numbers differ" if likeness.is_other_count else "too little is shared"
