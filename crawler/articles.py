@@ -115,13 +115,15 @@ class _Reader:
         if value is None:
             return None
         if not isinstance(value, str):
-            return self._null(key, "is no text")
+            self._null(key, "is no text")
+            return None
         return " ".join(printable(value[: MOST_NAME * 5]).split())[: MOST_NAME * 5] or None
 
     def language(self) -> str | None:
         value = self.line("language")
         if value is not None and not LANGUAGE.fullmatch(value):
-            return self._null("language", "is no language tag")
+            self._null("language", "is no language tag")
+            return None
         return value
 
     def moment(self, key: str, now: datetime, language: str | None) -> datetexts.Dated | None:

@@ -32,4 +32,4 @@ async def check(
         return await asyncio.gather(*(visit(source) for source in sources))
     finally:
         await fetcher.stop(grace=5.0)
-        await asyncio.to_thread(pool.close)
+        await pool.close()

@@ -39,7 +39,7 @@ async def extract(files: Sequence[Path], *, tell: Tell, warn: Warn, workers: int
                 unreadable += 1
                 warn(f"{file}: {getattr(fault, 'strerror', None) or fault}")
     finally:
-        pool.close()
+        await pool.close()
     return unreadable
 
 

@@ -133,7 +133,7 @@ async def take_in(
         for file in files:
             await _file(desk, file, taken, progress)
     finally:
-        pool.close()
+        await pool.close()
     return taken
 
 

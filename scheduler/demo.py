@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_network
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -156,9 +155,15 @@ def _changed(store: Store, known: Mapping[str, Any], landed: Landed) -> Iterator
 
 def _where_it_differs(line: str, others: Sequence[str]) -> str:
     """A line from a few words before the place where it parts from its counterpart."""
-    shared = max((len(commonprefix([line, other])) for other in others), default=0)
+    shared = max((_alike(line, other) for other in others), default=0)
     start = line.rfind(" ", 0, max(0, shared - 12)) + 1
     return f"…{line[start:]}" if start else line
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two lines begin with together."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _cut(document: Mapping[str, Any] | None) -> Iterator[str]:
