@@ -43,6 +43,7 @@ FLOOR = timedelta(minutes=5)  # no source is asked twice within it, but by force
 LEASE = timedelta(minutes=30)
 HELD = 2_000  # leads in memory; a body of full text makes one up to 500 kB
 HELD_BY_HOST = 100  # so that one slow host does not keep the others waiting in the file
+GLANCE = 0.2  # seconds between two looks whether a pass is over: a look at 900 sources at each page would cost more
 TRIES = 2  # a page is asked for once more within a pass, then when the store says
 FURNITURE_KEEPS = 60.0  # seconds
 READ_PAGE: Task[Landing] = Task("crawler.intake", "in_worker")
@@ -99,7 +100,6 @@ class Engine:
         self._pages: dict[int, asyncio.Task[None]] = {}
         self._by_host: Counter[str] = Counter()
         self._by_source: Counter[str] = Counter()
-        self._page_done = asyncio.Event()
         self._left_behind = False  # leads wait in the file for room in memory
         self._furniture: dict[str, tuple[float, frozenset[int]]] = {}
 
@@ -126,7 +126,11 @@ class Engine:
     async def visit(self, state: SourceState, *, manual: bool = False) -> Polled | None:
         """Visit a claimed source, land what it showed, and take up its new leads. None where it could not be landed."""
         source = self.sources[state.id]
-        visited = await visits.poll(self.fetcher, self.pool, source, state, self.settings, manual=manual)
+        try:
+            visited = await visits.poll(self.fetcher, self.pool, source, state, self.settings, manual=manual)
+        except Exception as error:  # a fault of ours in one source is that source's error, and never ends the others
+            log.exception("visit failed: %s", source.id)
+            visited = visits.broken(source, error, manual=manual)
         poll = visited.poll
         plan = partial(self._plan, source, state, visited)
         try:
@@ -175,7 +179,6 @@ class Engine:
             counts[of] -= 1
             if not counts[of]:
                 del counts[of]
-        self._page_done.set()
 
     async def drain(self, only: Collection[str] | None = None) -> int:
         """Take up pending leads from the file, of all sources or of some. Returns how many were begun."""
@@ -192,8 +195,7 @@ class Engine:
         """Wait until every lead that may be tried now was tried."""
         while True:
             while self._under_way(only):
-                self._page_done.clear()
-                await self._page_done.wait()
+                await asyncio.sleep(GLANCE)
                 if self._left_behind and len(self._pages) < HELD // 2:
                     await self.drain(only)
             if self.fault is not None or not await self.drain(only):
