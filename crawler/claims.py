@@ -16,6 +16,7 @@ from crawler import vocabulary
 from crawler.scan import Scan
 from storage.model import Claim
 
+_CLAIMING = frozenset({"event", "context", "actor"})
 MAX_CLAIMS = 30
 MAX_NUMBER = 10_000_000
 _FAR_AFTER = 9  # words between a number and what became of those counted: "30 Taliban militants, including ..., were"
@@ -81,8 +82,8 @@ def _any_of(words: Iterable[str]) -> re.Pattern[str]:
 
 
 def find(read: Scan) -> tuple[Claim, ...]:
-    """Every claim of a text, in order, each once. Sentences without a word of conflict are not looked at."""
-    spoken = {h.sentence for h in read.hits if any(t.group in ("event", "context") for t in h.terms)}
+    """Every claim of a text, in order, each once. Sentences without a word of conflict or an armed party are not looked at."""
+    spoken = {h.sentence for h in read.hits if any(t.group in _CLAIMING for t in h.terms)}
     found: dict[tuple[str, int], Claim] = {}
     for number in sorted(spoken):
         sentence = read.sentences[number]

@@ -134,7 +134,8 @@ def _pieces(sentence: str) -> Iterator[str]:
         cut = sentence.rfind(" ", 1, MAX_SENTENCE) if " " in sentence[1:MAX_SENTENCE] else MAX_SENTENCE
         yield sentence[:cut]
         sentence = sentence[cut:].lstrip()
-    yield sentence
+    if sentence:
+        yield sentence
 
 
 # ---------------------------------------------------------------------------------------------- which names are places
