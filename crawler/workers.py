@@ -55,6 +55,8 @@ class Pool:
         self.timeout = timeout
         self.memory = memory
         self.lost = 0  # tasks whose worker had to be ended
+        self._active = 0
+        self._last_used = time.monotonic()
         self._pool: ProcessPool | None = None
         self._starting: asyncio.Future[None] | None = None
 
@@ -74,15 +76,28 @@ class Pool:
             self.start()
         assert self._starting is not None
         await asyncio.shield(self._starting)
-        scheduled = self._schedule(function, args, kwargs)
+        self._active += 1
         try:
-            return await asyncio.wrap_future(scheduled)
+            return await asyncio.wrap_future(self._schedule(function, args, kwargs))
         except FutureTimeoutError as error:
             raise self._gave_up("timeout") from error
         except MemoryError as error:
             raise self._gave_up("memory") from error
         except ProcessExpired as error:
             raise self._gave_up(f"worker ended with {error.exitcode}") from error
+        finally:
+            self._active -= 1
+            self._last_used = time.monotonic()
+
+    async def rest(self, idle: float) -> None:
+        """End the workers when there was nothing to read for `idle` seconds; the next task starts them again."""
+        if not self._active and self._pool is not None and time.monotonic() - self._last_used >= idle:
+            await self.close()
+
+    async def alive(self) -> None:
+        """Return when a worker answers, or at once where none is needed now."""
+        if self._pool is not None and not self._active:
+            await self.run(os.getpid)
 
     def _gave_up(self, how: str) -> Lost:
         self.lost += 1

@@ -116,6 +116,17 @@ def crawl(call: Call, /, sources: tuple[str, ...], since: str | None, until: str
 
 
 @khabar.command()
+@common
+@click.pass_obj
+def run(call: Call, /) -> None:
+    """The service, in the foreground; SIGTERM stops it cleanly, SIGHUP reads the configuration again."""
+    from scheduler import jobs, logs
+
+    logs.set_up(verbose=call.verbose)
+    jobs.run(call.load(), call.config, call.db)
+
+
+@khabar.command()
 @click.argument("words", nargs=-1)
 @SINCE
 @UNTIL
@@ -284,6 +295,38 @@ def status(call: Call, /) -> None:
     views.status(call.screen, found, json=call.json)
     if not found.well:
         raise click.exceptions.Exit(1)
+
+
+@khabar.command()
+@click.argument("file", type=FILES)
+@common
+@click.pass_obj
+def backup(call: Call, /, file: Path) -> None:
+    """A consistent copy of the database while it is written to."""
+    from scheduler import jobs
+
+    jobs.backup(call.load(), file)
+    call.screen.line(f"{file}: copied; put it in the database's place to restore it, with the service stopped")
+
+
+@khabar.command()
+@click.argument("what", metavar="[URL|ID]", required=False)
+@click.option("--source", metavar="ID", help="Everything of this source.")
+@as_json
+@common
+@click.pass_obj
+def forget(call: Call, /, what: str | None, source: str | None) -> None:
+    """Erase a text everywhere: index, copies, revisions, raw pages. Only a tombstone stays."""
+    from scheduler import jobs
+
+    if (what is None) == (source is None):
+        raise click.UsageError("name a URL or a number, or --source ID")
+    number = int(what) if what and what.isascii() and what.isdecimal() and len(what) < 19 else what
+    erased = jobs.forget(call.load(), number, source=source)
+    if call.json:
+        call.screen.fact({"documents": erased})
+    else:
+        call.screen.line(f"{len(erased)} documents erased")
 
 
 @khabar.group("config")

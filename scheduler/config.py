@@ -14,6 +14,7 @@ from typing import Any
 
 from crawler.sources import CrawlSettings, Source
 from scheduler import values
+from scheduler.settings import ServiceSettings
 from storage.errors import ConfigError
 from storage.settings import StoreSettings
 
@@ -64,6 +65,11 @@ _SECTIONS: dict[str, dict[str, values.Reader]] = {
     "topic": {
         "min_relevance": values.share,
     },
+    "service": {
+        "metrics": values.listen,
+        "backup": values.text,
+        "backup_every": values.longer_than("1m", values.duration),
+    },
 }
 
 
@@ -73,6 +79,7 @@ class Config:
 
     store: StoreSettings = field(default_factory=StoreSettings)
     crawl: CrawlSettings = field(default_factory=CrawlSettings)
+    service: ServiceSettings = field(default_factory=ServiceSettings)
     sources: tuple[Source, ...] = ()
     path: Path | None = None  # the file that it was read from
 
@@ -136,7 +143,8 @@ def parse(tree: Mapping[str, Any], *, base: Path = Path()) -> tuple[Config, list
     found += [f"{key}: is not a known section" for key in tree if key not in (*_SECTIONS, "sources")]
     sources = tuple(_sources(tree.get("sources", []), found))
     crawl = CrawlSettings(**sections["crawl"], **sections["topic"])
-    return Config(store=_store(sections["store"], base), crawl=crawl, sources=sources), found
+    store, service = _store(sections["store"], base), _service(sections["service"], base)
+    return Config(store=store, crawl=crawl, service=service, sources=sources), found
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -232,3 +240,8 @@ def _store(section: dict[str, Any], base: Path) -> StoreSettings:
     path = base / Path(section.pop("path", "khabar.db")).expanduser()
     captures = section.pop("captures", "captures")
     return StoreSettings(path=path, captures=base / Path(captures).expanduser() if captures else None, **section)
+
+
+def _service(section: dict[str, Any], base: Path) -> ServiceSettings:
+    backup = section.pop("backup", "")
+    return ServiceSettings(backup=base / Path(backup).expanduser() if backup else None, **section)

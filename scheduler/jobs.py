@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scheduler import config as configuration
 from scheduler.config import Config
-from storage.errors import StoreMissing, UsageError, WorkFailed
-from storage.model import Article, Landing, SourceState, utc_now
+from storage.errors import StoreBusy, StoreMissing, UsageError, WorkFailed
+from storage.model import Article, Landing, SourceState, to_text, utc_now
 from storage.store import Store
 
 if TYPE_CHECKING:
@@ -57,14 +58,66 @@ def crawl(
     wanted = config.named(ids)
     if not wanted:
         raise UsageError("no source is switched on; set `enabled = true` for one, or name it: `khabar crawl ID`")
+    from scheduler import following
+
+    try:
+        return _crawl_here(config, ids, since=start, until=end, force=force, tell=tell)
+    except StoreBusy:
+        if not following.is_served(config.store.path, now):
+            raise
+    asked = {"sources": [one.id for one in wanted], "force": force}
+    asked |= {name: to_text(at) for name, at in (("since", start), ("until", end)) if at}
+    return following.crawl(config, asked, tell=tell)
+
+
+def _crawl_here(
+    config: Config,
+    ids: tuple[str, ...],
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    force: bool,
+    tell: "Callable[[Event], None] | None",
+) -> "Report":
     from crawler import engine, loop
+    from scheduler import rhythm
 
     with writing(config) as store:
         going = engine.crawl(
-            store, config.sources, config.crawl, only=[source.id for source in wanted] if ids else None,
-            force=force, window=engine.Window(since=start, until=end), on_event=tell,
+            store, config.sources, config.crawl, only=ids or None, force=force,
+            window=engine.Window(since=since, until=until), plan=rhythm.plan, on_event=tell,
         )  # fmt: skip
         return loop.run(going)
+
+
+def run(config: Config, path: Path | None, db: Path | None) -> None:
+    """The service, until a signal ends it. Raises StoreBusy where another process holds the file."""
+    from crawler import loop
+    from scheduler.daemon import Service
+
+    with writing(config) as store:
+        service = Service(store, config, read_config=lambda: configuration.load(path).with_database(db))
+        loop.run(service.run())
+
+
+def backup(config: Config, target: Path) -> None:
+    """A consistent copy of the database, taken while it is written to. Raises StoreError."""
+    with reading(config) as store:
+        store.backup(target)
+
+
+def forget(config: Config, what: str | int | None, *, source: str | None) -> list[int]:
+    """Erase a text everywhere, here or in the service. Returns the numbers of the documents. Raises StoreError."""
+    from scheduler import following
+
+    try:
+        with writing(config) as store:
+            return store.forget_source(source) if source else store.forget(what or "")
+    except StoreBusy:
+        if not following.is_served(config.store.path, utc_now()):
+            raise
+    asked = {"source": source} if source else {"what": what}
+    return list(following.wait_for(config, following.submit(config, "forget", asked))["documents"])
 
 
 def take_in(config: Config, files: Sequence[Path], *, warn: Say, progress: Say) -> "Taken":

@@ -140,6 +140,15 @@ def proxy(value: Any) -> str:
     return address
 
 
+def listen(value: Any) -> str:
+    """Nothing, or the address and port to listen on."""
+    address = text(value).strip()
+    host, _, port = address.rpartition(":")
+    if address and not (host and port.isascii() and port.isdigit() and 0 <= int(port) < 65_536):
+        raise Unfit('is not an address and port such as "127.0.0.1:9464"')
+    return address
+
+
 def networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
     """A list of networks or single addresses."""
     if not isinstance(value, list):

@@ -44,6 +44,7 @@ from storage.model import (
     Request,
     Revision,
     SourceState,
+    from_text,
     utc_now,
 )  # fmt: skip
 
@@ -311,6 +312,17 @@ class Store:
         with self._reading():
             return reading.changes(self.db, since, limit)
 
+    def last_cursor(self) -> int:
+        """The cursor of the newest change; 0 in an empty log."""
+        with self._reading():
+            return int(self.db.execute("SELECT coalesce(max(cursor), 0) FROM changes").fetchone()[0])
+
+    def alive_at(self) -> datetime | None:
+        """When a service last said that it lives; see `beat`."""
+        with self._reading():
+            row = self.db.execute("SELECT value FROM meta WHERE name = 'alive_at'").fetchone()
+            return None if row is None else from_text(row[0])
+
     def counts(self) -> dict[str, Any]:
         """How much of everything there is, with `bytes` of database and captures; see `reading.counts`."""
         with self._reading():
@@ -381,7 +393,7 @@ class Store:
             self.db.execute("PRAGMA secure_delete = OFF")
 
     def expire(self, now: datetime, *, keep_captures: timedelta, keep_rejected: timedelta, max_size: int) -> int:
-        """Drop what is past its age, then the oldest rejected captures while everything takes more than `max_size` bytes.
+        """Drop what is past its age, then the oldest rejected captures while all take more than `max_size` bytes.
 
         Returns the bytes of captures that went.
         """
