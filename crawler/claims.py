@@ -22,6 +22,8 @@ MAX_NUMBER = 10_000_000
 _FAR_AFTER = 9  # words between a number and what became of those counted: "30 Taliban militants, including ..., were"
 _FAR_BEFORE = 4
 _LONGEST_NUMBER = 5  # words: "two hundred and thirty five"
+_SPEAKER = 8  # words: a name and an office
+_SHORT_END = 4  # words: "Afghan governor", "officials"
 _DIGITS = 8  # as MAX_NUMBER
 _AND = ("and", "و", "او")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
@@ -44,6 +46,8 @@ class _Rules:
     not_people: frozenset[str]
     said_latin: re.Pattern[str]
     said_arabic: re.Pattern[str]
+    named_after: frozenset[str]  # the phrases of saying after which the name comes
+    offices: frozenset[str]
 
 
 def _phrase(text: str) -> tuple[str, ...]:
@@ -65,6 +69,8 @@ def _rules() -> _Rules:
         not_people=frozenset(map(vocabulary.plain, data["units"]["not_people"])),
         said_latin=_any_of(data["said"]["verbs"]),
         said_arabic=_any_of(map(vocabulary.plain, (*data["said"]["fa"], *data["said"]["ps"]))),
+        named_after=frozenset(map(vocabulary.plain, data["said"]["named_after"])),
+        offices=frozenset(data["said"]["offices"]),
     )
 
 
@@ -82,7 +88,7 @@ def _any_of(words: Iterable[str]) -> re.Pattern[str]:
 
 
 def find(read: Scan) -> tuple[Claim, ...]:
-    """Every claim of a text, in order, each once. Sentences without a word of conflict or an armed party are not looked at."""
+    """Every claim, in order, each once; sentences without a word of conflict or an armed party are not looked at."""
     spoken = {h.sentence for h in read.hits if any(t.group in _CLAIMING for t in h.terms)}
     found: dict[tuple[str, int], Claim] = {}
     for number in sorted(spoken):
@@ -108,20 +114,32 @@ _THOUSANDS = re.compile(r"(?<=\d)[,٬،](?=\d{3}\b)")
 
 
 def _in_sentence(sentence: str) -> Iterator[Claim]:
+    said_by: str | None = None
     for clause in _CLAUSE.split(_THOUSANDS.sub("", sentence)):
         words = vocabulary.plain(clause).split()
         numbers = list(_numbers(words))
-        for at, number in enumerate(numbers):
-            reach = numbers[at + 1].start if at + 1 < len(numbers) else len(words)
-            kind = _kind(words, number, floor=numbers[at - 1].end if at else 0, reach=reach)
+        for number, kind in zip(numbers, _all_kinds(words, numbers), strict=True):
             if kind:
+                said_by = _said_by(sentence) if said_by is None else said_by
                 yield Claim(
                     kind=kind,
                     number=number.value,
                     qualifier=_qualifier(words, number),
-                    said_by=_said_by(sentence),
+                    said_by=said_by,
                     sentence=sentence,
                 )
+
+
+def _all_kinds(words: Sequence[str], numbers: Sequence[_Number]) -> list[str]:
+    """The kind of each number; one without its own in a list has the next one's: "12 police, 21 Taliban killed"."""
+    kinds = [""] * len(numbers)
+    for at in range(len(numbers) - 1, -1, -1):
+        reach = numbers[at + 1].start if at + 1 < len(numbers) else len(words)
+        kinds[at] = _kind(words, numbers[at], floor=numbers[at - 1].end if at else 0, reach=reach)
+        listed = reach - numbers[at].end in (1, 2, 3)
+        if not kinds[at] and at + 1 < len(numbers) and listed and _counts_people(words, numbers[at]):
+            kinds[at] = kinds[at + 1] if kinds[at + 1] not in _rules().units else ""
+    return kinds
 
 
 def _numbers(words: Sequence[str]) -> Iterator[_Number]:
@@ -163,18 +181,19 @@ def _kind(words: Sequence[str], number: _Number, *, floor: int, reach: int) -> s
     """What the number counts, by the nearest word that says so and with no other number between; "" for nothing."""
     rules = _rules()
     near = frozenset(words[number.end : number.end + 4])
-    people = not (
-        set(words[number.end : number.end + 1]) & rules.not_people or _FIRST_YEAR <= number.value <= _LAST_YEAR
-    )
-    options = []
+    people = _counts_people(words, number)
+    options = []  # at the same distance the word after the number is the one that speaks of it
     for gap, at in enumerate(range(number.end, min(reach, number.end + _FAR_AFTER))):
-        options += [(gap, kind) for kind in _kinds_at(words, at, rules.after)]
+        options += [(gap, 0, kind) for kind in _kinds_at(words, at, rules.after)]
     for gap, at in enumerate(range(number.start - 1, max(floor, number.start - _FAR_BEFORE) - 1, -1)):
-        options += [(gap, kind) for kind in _kinds_at(words, at, rules.before)]
-    fitting = [
-        (gap, kind) for gap, kind in options if (bool(near & rules.units[kind]) if kind in rules.units else people)
-    ]
-    return min(fitting)[1] if fitting else ""
+        options += [(gap, 1, kind) for kind in _kinds_at(words, at, rules.before)]
+    fitting = [o for o in options if (bool(near & rules.units[o[2]]) if o[2] in rules.units else people)]
+    return min(fitting)[2] if fitting else ""
+
+
+def _counts_people(words: Sequence[str], number: _Number) -> bool:
+    thing = bool(set(words[number.end : number.end + 2]) & _rules().not_people)
+    return not thing and not _FIRST_YEAR <= number.value <= _LAST_YEAR
 
 
 def _kinds_at(words: Sequence[str], at: int, phrases: _Phrases) -> Iterator[str]:
@@ -194,25 +213,32 @@ def _qualifier(words: Sequence[str], number: _Number) -> str:
 _CUT = re.compile(r"[,،؛;:]\s|\s[–—-]\s|[“”\"«»]")
 
 
+_ENDS = re.compile(r"\s[–—-]\s|:\s")
+
+
 def _said_by(sentence: str) -> str:
-    """The words beside the verb of saying, as the text writes them: "officials", "Kandahar governor"; "" where none."""
+    """Who says so, as the text names them: "officials", "Kandahar governor"; "" where nobody is named."""
     parts = [part.strip(" .،,") for part in _CUT.split(sentence)]
-    for part in parts:
-        said = _speaker(part)
-        if said:
-            return said[:120]
-    return ""
+    spoken = next((who for part in parts if (who := _speaker(part))), "")
+    pieces = _ENDS.split(sentence)
+    if not spoken and len(pieces) > 1:
+        # A headline names its source at an end: "Officials: ...", "... - agency".
+        ends = (part.strip(" .") for part in (pieces[-1], pieces[0]) if len(part.split()) <= _SHORT_END)
+        spoken = next((part for part in ends if set(vocabulary.plain(part).split()) & _rules().offices), "")
+    return spoken[:120]
 
 
 def _speaker(part: str) -> str:
+    """The words beside the phrase of saying: after "according to", before "said"; "" where only a joining word is."""
     rules = _rules()
-    found = rules.said_latin.search(part.lower())
-    if found:
-        who = part[found.end() :] if found.group() == "according to" else part[: found.start()] or part[found.end() :]
-        return _short(who)
-    return _short(part) if rules.said_arabic.search(vocabulary.plain(part)) else ""
-
-
-def _short(who: str) -> str:
-    words = who.split()
-    return " ".join(words if len(words) <= 8 else words[:8]).strip(" .,،")
+    folded = vocabulary.plain(part)
+    found = rules.said_latin.search(folded) or rules.said_arabic.search(folded)
+    if not found:
+        return ""
+    before, after = part[: found.start()].split(), part[found.end() :].split()
+    if found.group() in rules.named_after or not before or before[-1:] == ["and"]:
+        return " ".join(after[:_SPEAKER]) if before[-1:] != ["and"] else ""
+    if found.group().startswith("په "):  # "د چارواکو په خبره": the name begins with the last د
+        start = max((n for n, word in enumerate(before) if word == "د"), default=0)
+        return " ".join(before[start:][-_SPEAKER:])
+    return " ".join(before[-_SPEAKER:] if found.re is rules.said_arabic else before[:_SPEAKER])
