@@ -178,9 +178,9 @@ def _known() -> dict[str, tuple[str, float]]:
 
 
 def _itemprops(tree: html.HtmlElement) -> list[Mark]:
-    """Microdata of the article itself: some sites give the first publication here and the last one in their meta tags."""
-    marks = []
-    for element in _MICRODATA(tree)[:20]:
+    """Microdata of the article: some sites give the first publication here and the last one in their meta tags."""
+    marks: list[Mark] = []
+    for element in _elements(_MICRODATA, tree)[:20]:
         raw = element.get("content") or element.get("datetime") or element.get("title") or _text(element)
         if raw and element.tag != "meta" and not _COMMENTS.search(_lineage(element)):
             marks.append(Mark(kind=PUBLISHED, how="time", raw=raw[:MAX_TEXT], weight=round(0.9 - len(marks) / 100, 2)))
@@ -217,7 +217,7 @@ def _time_mark(element: html.HtmlElement, raw: str, place: int) -> Mark:
 def _classed(tree: html.HtmlElement) -> list[Mark]:
     """Elements whose class or id speaks of a date, with a short text or a machine-readable attribute."""
     marks: list[Mark] = []
-    for element in _CLASSED(tree)[: 20 * MAX_ELEMENTS]:
+    for element in _elements(_CLASSED, tree)[: 20 * MAX_ELEMENTS]:
         said = f"{element.get('itemprop') or ''} {element.get('property') or ''} {_own_words(element)}"
         if element.tag == "time" or not _DATE_CLASS.search(said):
             continue
@@ -236,8 +236,7 @@ def _is_link(element: html.HtmlElement) -> bool:
     """Whether an element stands in a link, or is little else than one: its date is that of another page."""
     return (
         element.tag == "a"
-        or element.getparent() is not None
-        and element.getparent().tag == "a"
+        or (element.getparent() is not None and element.getparent().tag == "a")
         or (len(element) == 1 and element[0].tag == "a" and not (element.text or "").strip())
     )
 
@@ -269,8 +268,8 @@ def _near_headline(tree: html.HtmlElement) -> list[Mark]:
     if heading is None:
         return []
     marks = []
-    for texts, weight in ((_INSIDE(heading), 0.62), (_AFTER(heading), 0.62), (_BEFORE(heading), 0.54)):
-        for place, node in enumerate(texts):
+    for texts, weight in ((_INSIDE, 0.62), (_AFTER, 0.62), (_BEFORE, 0.54)):
+        for place, node in enumerate(_elements(texts, heading)):
             mark = _text_mark(node, weight - place / 1_000)
             marks += [mark] if mark else []
     return sorted(marks, key=_by_weight)
@@ -303,7 +302,7 @@ def _anywhere(tree: html.HtmlElement) -> list[Mark]:
     """Texts anywhere that are little else than a date, and the page's title, which some sites end with one."""
     title = next(tree.iter("title"), None)
     marks = [] if title is None else [Mark(kind=PUBLISHED, how="text", raw=(title.text or "")[-40:], weight=0.5)]
-    for place, node in enumerate(_SHORT(tree)[:MAX_TEXTS]):
+    for place, node in enumerate(_elements(_SHORT, tree)[:MAX_TEXTS]):
         mark = _text_mark(node, 0.42 - place / 20_000)
         if mark and _wordy(mark.raw) == 0:
             marks.append(mark)
@@ -322,6 +321,12 @@ def _in_scripts(tree: html.HtmlElement) -> Iterator[Mark]:
             return
         for value in _SCRIPTED.findall(raw)[:5]:
             yield Mark(kind=PUBLISHED, how="meta", raw=value, weight=0.5)
+
+
+def _elements(path: etree.XPath, at: html.HtmlElement) -> list[Any]:
+    """What a path of this module finds: elements, or texts that know their parent."""
+    found = path(at)
+    return found if isinstance(found, list) else []
 
 
 def _text(element: html.HtmlElement) -> str:

@@ -33,6 +33,9 @@ FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "applicat
 _BASE_TAG = re.compile(r"<base\s[^<>]{1,2000}>", re.IGNORECASE)
 _LINK_TAG = re.compile(r"<link\s[^<>]{1,2000}>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([\w-]{1,20})\s{0,5}=\s{0,5}(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))""")
+_CUT_MAIL = re.compile(r"@[\w.-]+\.[A-Za-z]{4}$")
+_REST_OF_MAIL = re.compile(r"^[a-z]{1,20}(?=\s|$)|<[a-z]{1,20}>?$")
+_TAG = re.compile(r"</?[A-Za-z]")
 _HEAD = 20_000  # characters before the first entry in which a document speaks of itself
 _FIRST_ENTRY = re.compile(r"<(?:[\w.-]{1,20}:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _CHANNEL_LINK = re.compile(r"<link>\s{0,50}(?:<!\[CDATA\[)?\s{0,50}(https?://[^\s<>\]]{1,500})", re.IGNORECASE)
@@ -196,7 +199,7 @@ def _feed(
 def _entry(item: Any, base: str) -> Entry:
     """What feedparser made of one item. Its own dates are not used: it takes AFT, PKT, IST and IRST for UTC."""
     title = item.get("title_detail") or {}
-    marked_up = title.get("type") in ("text/html", "application/xhtml+xml")
+    marked_up = title.get("type") in ("text/html", "application/xhtml+xml") or _TAG.search(_text(item, "title"))
     contents = [c for c in item.get("content", ()) if isinstance(c, Mapping) and c.get("value")]
     content = max((_markup(c) for c in contents), key=len, default="")
     summary = _markup(item.get("summary_detail") or {}) or _text(item, "summary")
@@ -208,7 +211,7 @@ def _entry(item: Any, base: str) -> Entry:
         title="" if marked_up else _text(item, "title"),
         title_html=_text(item, "title") if marked_up else "",
         date=_text(item, "published") or _text(item, "updated"),
-        authors=tuple(_text(author, "name") for author in item.get("authors", ()) if isinstance(author, Mapping)),
+        authors=tuple(_author(author) for author in item.get("authors", ()) if isinstance(author, dict)),
         language=_text(item, "language") or _text(title, "language") or _text(next(iter(contents), {}), "language"),
         summary_html="" if summary == content else summary,
         content_html=content,
@@ -216,6 +219,12 @@ def _entry(item: Any, base: str) -> Entry:
         if isinstance(origin, Mapping)
         else "",
     )
+
+
+def _author(author: dict[str, Any]) -> str:
+    """The name. feedparser cuts an address after four letters of its last part, and leaves the rest in the name."""
+    name, mail = _text(author, "name"), _text(author, "email")
+    return _REST_OF_MAIL.sub("", name) if _CUT_MAIL.search(mail) else name
 
 
 def _markup(detail: Mapping[str, Any]) -> str:
@@ -250,7 +259,7 @@ def _said(text: str) -> Said:
 
 def _element(head: str, name: str) -> str | None:
     """Text of the first element of that name: "" for an empty one, None for none."""
-    match = re.search(rf"<(?:[\w.-]{{1,20}}:)?{name}\s{{0,9}}(?:/>|>([^<]{{0,40}})<)", head, re.IGNORECASE)
+    match = re.search(rf"<(?:[\w.-]{{1,20}}:)?{name}(?:\s[^<>]{{0,200}})?(?:/>|>([^<]{{0,40}})<)", head, re.IGNORECASE)
     return (match[1] or "").strip() if match else None
 
 
@@ -259,7 +268,7 @@ def _rel(links: list[Mapping[str, Any]], rel: str, base: str) -> str | None:
 
 
 def _text(data: Any, key: str) -> str:
-    value = data.get(key) if isinstance(data, Mapping) else None
+    value = dict.get(data, key) if isinstance(data, dict) else None  # past feedparser's own fallbacks, which warn
     return value if isinstance(value, str) else ""
 
 

@@ -27,7 +27,7 @@ def read(text: str, *, url: str, most: int) -> Document | str:
     if _depth(text) > MAX_DEPTH:
         return f"too_complex: nested more than {MAX_DEPTH} deep"
     try:
-        data = json.loads(text)
+        data = json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:
         return f"invalid_json: {str(error)[:100]}"
     if not isinstance(data, dict) or not isinstance(data.get("items"), list) or "version" not in data:
