@@ -7,7 +7,8 @@ The sequence: guards and parsing (`markup`), the text (`body`), what the page sa
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
-from crawler import body, clean, markup, metadata
+from crawler import attribution, body, clean, dates, language, markup, metadata
+from crawler.markup import Markup
 from crawler.sources import Source
 from storage import identity
 from storage.model import Document, Lead, Page, Rejection, Why
@@ -24,34 +25,77 @@ def extract(
     furniture: frozenset[int] = frozenset(),
     now: datetime,
 ) -> Document | Rejection:
-    """The article of a page, cleaned, with everything that the page says about it."""
+    """The article of a page, cleaned, with everything that the page says about it; never raises for any bytes.
+
+    `furniture` are the line hashes that the host has taught. A page's own address is the one it declares for itself
+    within its site; `now` bounds its dates.
+    """
     parsed = markup.parse(page)
     if isinstance(parsed, Rejection):
         return parsed
-    about = metadata.read(parsed)
-    own, other = identity.resolve_canonical(page.final_url, about.canonical)
+    about = metadata.read(parsed, page.final_url)
+    own, other = identity.resolve_canonical(page.final_url or about.canonical or "", about.canonical)
     found = body.find(parsed)
-    cleaned = clean.clean(found.text, title=about.title, site=about.site, furniture=furniture)
+    cleaned = clean.clean(
+        found.text,
+        title=about.title,
+        site=about.site,
+        furniture=furniture,
+        headlines=about.headlines,
+        labels=(*about.authors, about.section or "", own),
+    )
     if not cleaned.text:
         return Rejection(why=Why.EMPTY, detail="no text", url=own, title=about.title)
+    spoken = language.tell(cleaned.text, declared=about.language, source=source.language if source else None)
+    when = _dates(parsed, page, cleaned.text, lead=lead, source=source, spoken=spoken, now=now)
+    published = when.published
     return Document(
         url=own,
         source=source.id if source else lead.source if lead else "",
         title=about.title or (lead.title if lead else None),
         text=cleaned.text,
         authors=about.authors or (lead.authors if lead else ()),
-        language=about.language,
-        published_at=_said(lead, now),
-        published_how="feed" if _said(lead, now) else None,
+        language=spoken,
+        published_at=published.at if published else None,
+        published_how=published.how if published else None,
+        published_confidence=published.confidence if published else None,
+        published_raw=published.raw if published else None,
+        modified_at=when.modified.at if when.modified else None,
         site=about.site,
         section=about.section,
         image=about.image,
         origin_url=other,
+        credit=about.agency or attribution.find(cleaned.text, cuts=cleaned.cuts),
         extracted_how=found.how,
         extractor=VERSION,
         cuts=(*found.cuts, *cleaned.cuts),
         via=lead.via if lead else "import",
         backfill=lead.backfill if lead else False,
+    )
+
+
+def _dates(
+    parsed: Markup,
+    page: Page,
+    text: str,
+    *,
+    lead: Lead | None,
+    source: Source | None,
+    spoken: str | None,
+    now: datetime,
+) -> dates.Found:
+    """When the page says that it was published and changed, in the zone and form of its source."""
+    return dates.find(
+        parsed.tree,
+        url=page.final_url,
+        text=text,
+        now=now,
+        lead_date=lead.published_at if lead else None,
+        lead_raw=lead.published_raw if lead else None,
+        language=spoken,
+        zone=source.zone if source else None,
+        date_format=source.date_format if source else None,
+        objects=parsed.objects,
     )
 
 
