@@ -1,0 +1,1 @@
+"""The reading pages: what they show (`routes`), draw (`drawing`), compare (`diffs`) and write (`rendering`)."""

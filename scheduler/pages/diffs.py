@@ -1,0 +1,58 @@
+"""What changed between two states of a text, word by word. Pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+MOST_LINES = 400  # of a text that is compared; what follows is shown as it is now
+MOST_WORDS = 600  # of a passage that is compared word by word: the comparison is quadratic
+_PIECES = re.compile(r"\s+|\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A passage that both states have (`same`), or only the old (`gone`) or the new one (`new`)."""
+
+    kind: str
+    text: str
+
+
+def compare(old: str, new: str) -> list[list[Piece]]:
+    """Paragraphs in order, each as its pieces."""
+    before, after = old.split("\n")[:MOST_LINES], new.split("\n")[:MOST_LINES]
+    made: list[list[Piece]] = []
+    for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if what == "equal":
+            made += [[Piece("same", line)] for line in after[c:d]]
+        else:
+            made += _changed(before[a:b], after[c:d])
+    return made
+
+
+def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[list[Piece]]:
+    """Paragraphs that were replaced, the n-th by the n-th."""
+    for at in range(max(len(old), len(new))):
+        if at >= len(old):
+            yield [Piece("new", new[at])]
+        elif at >= len(new):
+            yield [Piece("gone", old[at])]
+        else:
+            yield _words(old[at], new[at])
+
+
+def _words(old: str, new: str) -> list[Piece]:
+    before, after = _PIECES.findall(old), _PIECES.findall(new)
+    if max(len(before), len(after)) > 2 * MOST_WORDS:
+        return [Piece("gone", old), Piece("new", new)]
+    pieces = []
+    for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if what == "equal":
+            pieces.append(Piece("same", "".join(after[c:d])))
+        else:
+            pieces += [
+                Piece(kind, text)
+                for kind, text in (("gone", "".join(before[a:b])), ("new", "".join(after[c:d])))
+                if text
+            ]
+    return pieces

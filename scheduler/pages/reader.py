@@ -1,0 +1,66 @@
+"""Reading threads of the pages: each has its own read-only connection, and no question may take for ever."""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from storage.store import Store
+
+Answer = TypeVar("Answer")
+
+THREADS = 3
+LONGEST = 5.0  # seconds; the worst search of a million articles takes less than one
+_STEPS = 20_000  # of SQLite's machine between two looks at the clock: about 1 ms
+
+
+class TooSlow(Exception):
+    """The question took longer than `LONGEST`."""
+
+
+class Reader:
+    """Answers questions to the store off the event loop."""
+
+    def __init__(self, path: Path, captures: Path | None) -> None:
+        """Raises StoreError where the store cannot be read."""
+        self._path = path
+        self._captures = captures
+        self._own = threading.local()
+        self._opened: list[Store] = []
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="pages")
+        with Store.read(path, captures=captures):
+            pass
+
+    async def ask(self, work: Callable[[Store], Answer]) -> Answer:
+        """What `work` says of the store. Raises TooSlow, StoreError and what `work` raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, work)
+
+    def close(self) -> None:
+        """End the threads and their connections."""
+        self._threads.shutdown()
+        for store in self._opened:
+            store.close()
+
+    def _answer(self, work: Callable[[Store], Answer]) -> Answer:
+        store = self._store()
+        end = time.monotonic() + LONGEST
+        store.db.conn.set_progress_handler(lambda: int(time.monotonic() > end), _STEPS)
+        try:
+            return work(store)
+        except sqlite3.OperationalError as fault:
+            if "interrupted" in str(fault):
+                raise TooSlow from fault
+            raise
+        finally:
+            store.db.conn.set_progress_handler(None, 0)
+
+    def _store(self) -> Store:
+        store: Store | None = getattr(self._own, "store", None)
+        if store is None:
+            store = self._own.store = Store.read(self._path, captures=self._captures)
+            self._opened.append(store)
+        return store

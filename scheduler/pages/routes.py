@@ -1,0 +1,350 @@
+"""Which address shows what: each asks the store in a reader's thread and hands plain values to its template."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlencode
+
+from datasette.utils.asgi import Request, Response
+
+from scheduler import health
+from scheduler.pages import diffs, drawing, rendering
+from scheduler.pages.reader import Reader, TooSlow
+from storage import criteria as criteria_of
+from storage import export, overview, search
+from storage.criteria import Criteria
+from storage.errors import StoreError, UsageError
+from storage.model import utc_now
+from storage.store import Store
+
+Value = TypeVar("Value")
+View = Callable[[Request], Awaitable[Response]]
+
+_MONTH = timedelta(days=31)
+_WEEK = timedelta(days=7)
+_REMEMBERED = 30.0  # seconds for which the numbers of the front page and the map are kept
+_MOST_FEED = 100  # entries of an Atom feed
+_MOST_CSV = 10_000  # rows that a browser is given; `khabar export` gives all
+_FIELDS = ("source", "lang", "place", "actor", "event")
+
+
+@dataclass(frozen=True, slots=True)
+class Missing(Exception):
+    """There is no such page."""
+
+    what: str
+
+
+class Pages:
+    """The routes over one reader."""
+
+    def __init__(self, reader: Reader, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._reader = reader
+        self._now = now
+        self._kept: dict[str, tuple[float, Any]] = {}
+
+    def routes(self) -> list[tuple[str, View]]:
+        """(regular expression, view) as Datasette's plugins give them."""
+        views: dict[str, View] = {
+            r"^/$": self.front,
+            r"^/search$": self.search,
+            r"^/search\.json$": self.as_json,
+            r"^/search\.csv$": self.as_csv,
+            r"^/feed\.atom$": self.feed,
+            r"^/map$": self.map,
+            r"^/sources$": self.sources,
+            r"^/source/(?P<id>[^/]{1,200})$": self.source,
+            r"^/article/(?P<id>\d{1,18})$": self.article,
+            r"^/article/(?P<id>\d{1,18})\.json$": self.article_json,
+            r"^/article/(?P<id>\d{1,18})/raw$": self.raw,
+            r"^/style\.css$": self.style,
+        }
+        return [(pattern, _answering(view, self._now)) for pattern, view in views.items()]
+
+    async def front(self, request: Request) -> Response:
+        """What is new, who carries it, where and how much, and who has gone quiet."""
+        now = self._now()
+        newest = Criteria(limit=25, after=_values(request).get("after", [""])[0])
+        found, carried = await self._reader.ask(lambda store: _hits(store, newest))
+        numbers = await self._remembered("front", lambda store: _numbers(store, now))
+        return self._html("front.html", {"found": found, "carried": carried, "criteria": newest, **numbers})
+
+    async def search(self, request: Request) -> Response:
+        """Hits with their passages, counts to narrow by, and how many voices stand behind them."""
+        values = _values(request)
+        wanted = criteria_of.read(values, now=self._now())
+
+        def work(store: Store) -> dict[str, Any]:
+            found, carried = _hits(store, wanted)
+            return {
+                "found": found,
+                "carried": carried,
+                "facets": search.facets(store.db, wanted),
+                "tally": search.tally(store.db, wanted),
+                "names": {state.id: state.name for state in store.sources()},
+            }
+
+        told = await self._reader.ask(work)
+        days = {count.value: count.count for count in told["facets"].days}
+        told["bars"] = drawing.bars(days, last=date.fromisoformat(max(days)), days=30) if days else []
+        told["labels"] = {count.value: count.name for count in told["facets"].places}
+        told["typed"] = {name: (values.get(name) or [""])[-1] for name in ("since", "until")}
+        return self._html("search.html", {"criteria": wanted, "fields": _FIELDS, **_chosen(wanted), **told})
+
+    async def as_json(self, request: Request) -> Response:
+        """The same search for programs: the page's records, and the cursor of the next."""
+        wanted = criteria_of.read(_values(request), now=self._now())
+        found = await self._reader.ask(lambda store: search.search(store.db, wanted))
+        return Response.json({"articles": [hit.record for hit in found.hits], "next": found.next}, default=str)
+
+    async def as_csv(self, request: Request) -> Response:
+        """The same search for a spreadsheet, its first rows."""
+        wanted = criteria_of.read(_values(request), now=self._now())
+        body = await self._reader.ask(lambda store: b"".join(export.csv_rows(_first(store, wanted, _MOST_CSV))))
+        return _file(body, "text/csv; charset=utf-8", "khabar.csv")
+
+    async def feed(self, request: Request) -> Response:
+        """The same search as an Atom feed."""
+        wanted = replace(criteria_of.read(_values(request), now=self._now()), sort=criteria_of.Sort.NEWEST, after="")
+        home = f"{request.scheme}://{request.host}"
+        title = " · ".join(["khabar", *(value for name, value in criteria_of.written(wanted) if name != "limit")])
+
+        def work(store: Store) -> bytes:
+            pages = _first(store, wanted, min(max(wanted.limit, 50), _MOST_FEED))
+            mine, page = (home + rendering.address(path, wanted) for path in ("/feed.atom", "/search"))
+            return b"".join(export.atom(pages, title=title, url=mine, now=self._now(), home=page))
+
+        return Response(await self._reader.ask(work), content_type="application/atom+xml; charset=utf-8")
+
+    async def map(self, request: Request) -> Response:
+        """Where the last month's articles are."""
+        del request
+        now = self._now()
+
+        def work(store: Store) -> dict[str, Any]:
+            counts = overview.places(store.db, now - _MONTH)
+            top = [place for place in counts if place.kind != "country"][:12]
+            newest = {
+                place.code: search.search(store.db, Criteria(places=(place.code,), since=now - _MONTH, limit=3)).hits
+                for place in top
+            }
+            return {"map": drawing.chart(counts), "top": top, "newest": newest}
+
+        return self._html("map.html", await self._remembered("map", work))
+
+    async def sources(self, request: Request) -> Response:
+        """Every source in use, and how it is doing."""
+        del request
+        now = self._now()
+
+        def work(store: Store) -> dict[str, Any]:
+            states = {state.id: state for state in store.sources()}
+            rows = [row | {"state": _state(states[row["id"]], now)} for row in store.source_counts()]
+            return {"rows": rows}
+
+        return self._html("sources.html", await self._remembered("sources", work))
+
+    async def source(self, request: Request) -> Response:
+        """One source: what it is, its visits by day, its last ones, its newest articles."""
+        name = request.url_vars["id"]
+        now = self._now()
+
+        def work(store: Store) -> dict[str, Any]:
+            state = store.source(name)
+            found, carried = _hits(store, Criteria(sources=(name,), limit=15))
+            if state is None and not found.hits:
+                raise Missing(f"no source {name}")
+            visits = overview.visits(store.db, name, 60)
+            return {
+                "id": name,
+                "source": state,
+                "state": _state(state, now) if state else "imported",
+                "of_source": Criteria(sources=(name,)),
+                "found": found,
+                "carried": carried,
+                "bars": drawing.bars(
+                    {row["day"]: row["new"] + row["copies"] for row in visits}, last=now.date(), days=45
+                ),
+                "polls": overview.polls(store.db, name, 20),
+                "errors": sum(row["errors"] for row in visits),
+            }
+
+        return self._html("source.html", await self._reader.ask(work))
+
+    async def article(self, request: Request) -> Response:
+        """One article, whole: text, carriers, states, mentions, claims, why it was kept."""
+        number = int(request.url_vars["id"])
+        return self._html("article.html", await self._reader.ask(lambda store: _article(store, number)))
+
+    async def article_json(self, request: Request) -> Response:
+        """The JSON form of one article."""
+        number = int(request.url_vars["id"])
+        record = await self._reader.ask(lambda store: search.record(store.db, number))
+        if record is None:
+            raise Missing(f"no article {number}")
+        return Response.json(record)
+
+    async def raw(self, request: Request) -> Response:
+        """The response as it came, as a file of plain text: a browser never reads it as a page."""
+        number = int(request.url_vars["id"])
+
+        def work(store: Store) -> bytes:
+            article = store.article(number)
+            page = store.raw(article.capture_id) if article and article.capture_id else None
+            if page is None:
+                raise Missing("the raw page was not kept, or has expired")
+            return page.body
+
+        return _file(await self._reader.ask(work), "text/plain; charset=utf-8", f"article-{number}.txt")
+
+    async def style(self, request: Request) -> Response:
+        """The style sheet."""
+        del request
+        return Response(
+            rendering.style(), content_type="text/css; charset=utf-8", headers={"cache-control": "max-age=300"}
+        )
+
+    def _html(self, template: str, values: Mapping[str, Any]) -> Response:
+        return Response.html(rendering.page(template, values, now=self._now()))
+
+    async def _remembered(self, name: str, work: Callable[[Store], Value]) -> Value:
+        """What the same question was answered a moment ago: these read much and change little."""
+        at, kept = self._kept.get(name, (-_REMEMBERED, None))
+        if kept is None or time.monotonic() - at > _REMEMBERED:
+            kept = await self._reader.ask(work)
+            self._kept[name] = (time.monotonic(), kept)
+        value: Value = kept
+        return value
+
+
+def _answering(view: View, now: Callable[[], datetime]) -> View:
+    """The view, with what went wrong told as a page."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await view(request)
+        except Missing as missing:
+            status, said = 404, missing.what
+        except UsageError as fault:
+            status, said = 400, str(fault)
+        except TooSlow:
+            status, said = 503, "This took too long. Narrow it down: a shorter time, one more word."
+        except StoreError as fault:
+            status, said = 503, str(fault)
+        return Response.html(rendering.page("error.html", {"status": status, "said": said}, now=now()), status=status)
+
+    return answer
+
+
+def _values(request: Request) -> dict[str, list[str]]:
+    try:
+        return parse_qs(request.query_string, max_num_fields=100)
+    except ValueError as fault:
+        raise UsageError("The address holds more than a hundred values.") from fault
+
+
+def _chosen(wanted: Criteria) -> dict[str, Any]:
+    """The pairs of a search, and its filters each with the address of the search without it."""
+    pairs = [pair for pair in criteria_of.written(wanted) if pair[0] != "after"]
+    filters = [pair for pair in pairs if pair[0] not in {"q", "sort", "limit"}]
+    without = [f"/search?{urlencode([other for other in pairs if other != pair])}" for pair in filters]
+    return {"pairs": pairs, "chosen": [(*pair, href) for pair, href in zip(filters, without, strict=True)]}
+
+
+def _hits(store: Store, wanted: Criteria) -> tuple[search.Found, dict[int, overview.Carried]]:
+    found = search.search(store.db, wanted)
+    return found, overview.carried(store.db, {hit.id for hit in found.hits})
+
+
+def _numbers(store: Store, now: datetime) -> dict[str, Any]:
+    week = Criteria(since=now - _WEEK)
+    counts = {day.value: day.count for day in search.days(store.db, Criteria(since=now - _MONTH))}
+    states = [state for state in store.sources() if state.enabled]
+    return {
+        "tally": search.tally(store.db, week),
+        "week": week,
+        "bars": drawing.bars(counts, last=now.date(), days=31),
+        "provinces": overview.provinces(store.db, now - _MONTH)[:12],
+        "corrections": overview.corrections(store.db, 8),
+        "quiet": [state for state in states if _state(state, now) in {"quiet", "failing"}][:10],
+        "states": {state.id: _state(state, now) for state in states},
+        "names": {state.id: state.name for state in states},
+    }
+
+
+def _state(state: Any, now: datetime) -> str:
+    """One word for how a source is doing."""
+    if not state.enabled:
+        return "off"
+    if state.last_poll_at is None:
+        return "new"
+    if state.failures >= health.FAILING or state.last_success_at is None:
+        return "failing"
+    return "quiet" if health.is_quiet(state, now) else "well"
+
+
+def _first(store: Store, wanted: Criteria, most: int) -> list[list[str]]:
+    """The first records of a search as an exporter takes them."""
+    taken: list[list[str]] = []
+    left = most
+    for page in search.lines(store.db, wanted, size=min(most, 500)):
+        taken.append(page[:left])
+        left -= len(page)
+        if left <= 0:
+            break
+    return taken
+
+
+def _file(body: bytes, kind: str, name: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{re.sub(r"[^A-Za-z0-9._-]", "", name)}"'}
+    return Response(body, content_type=kind, headers=headers)
+
+
+def _article(store: Store, number: int) -> dict[str, Any]:
+    article = store.article(number)
+    record = search.record(store.db, number)
+    if article is None or record is None:
+        raise Missing(f"no article {number}")
+    told = store.explain(article.id)
+    states = [(state.seen_at, state.title or "", state.text) for state in store.history(article.document_id)]
+    states.append((article.updated_at, article.title or "", article.text))
+    similar = [(search.record(store.db, other), score) for other, score in store.probable(article.id)[:10]]
+    return {
+        "article": record,
+        "document": told["document"],
+        "mentions": [
+            {"kind": kind, "rows": [m for m in told["mentions"] if m["kind"] == kind]}
+            for kind in ("place", "actor", "event")
+        ],
+        "copies": store.copies(article.id),
+        "carried": overview.carried(store.db, [article.id])[article.id],
+        "similar": [(other, score) for other, score in similar if other],
+        "claims": overview.claims(store.db, article.document_id),
+        "reasons": sorted(told["document"]["reasons"], key=lambda reason: -abs(reason["weight"]))[:20],
+        "changes": told["changes"],
+        "capture": told["capture"],
+        "revisions": _revisions(states),
+        "names": {state.id: state.name for state in store.sources()},
+    }
+
+
+def _revisions(states: list[tuple[datetime, str, str]]) -> list[dict[str, Any]]:
+    """What each state changed in the one before, the newest first; at most ten."""
+    steps = list(pairwise(states))[-10:]
+    return [
+        {
+            "at": new[0],
+            "title": diffs.compare(old[1], new[1]) if old[1] != new[1] else [],
+            "text": _near(diffs.compare(old[2], new[2])),
+        }
+        for old, new in reversed(steps)
+    ]
+
+
+def _near(paragraphs: list[list[diffs.Piece]]) -> list[list[diffs.Piece]]:
+    """The paragraphs that changed."""
+    return [pieces for pieces in paragraphs if any(piece.kind != "same" for piece in pieces)]
