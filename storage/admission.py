@@ -43,9 +43,8 @@ def admit(db: Database, document: Document, *, now: datetime, anew: bool = False
     found = copies.Match(kin=kin) if kin else copies.match(db, document, now=now)
     document_id = _insert(db, document, words, found.kin, now)
     landed = _entered(db, document_id, document, found.kin, now)
-    if found.kin is None:
-        copies.enter(db, document_id)
-        _link(db, document_id, found.probable)
+    copies.enter(db, document_id)
+    _link(db, document_id, found.probable)
     return _elected(db, landed, now) if found.kin else landed
 
 
@@ -130,7 +129,6 @@ def _elected(db: Database, landed: Landed, now: datetime) -> Landed:
     reason = "" if head["id"] == document["id"] else copies.leads(head, document)
     if not reason:
         return landed
-    copies.leave(db, head["id"])
     _follow(db, head["id"], document["kind"], document["score"])
     _lead(db, document["id"])
     note(db, head["article_id"], What.PROMOTED, now, document_id=document["id"], detail=reason)
@@ -145,10 +143,12 @@ def _lead(db: Database, document_id: int) -> None:
 
 
 def _follow(db: Database, document_id: int, kind: str, score: float) -> None:
+    copies.leave(db, document_id)
     db.execute("UPDATE documents SET is_head = 0, kind = ?, score = ? WHERE id = ?", [kind, score, document_id])
     db.execute(
         "UPDATE fates SET fate = 'copy', reason = ? WHERE document_id = ? AND fate = 'article'", [kind, document_id]
     )
+    copies.enter(db, document_id)
 
 
 def _reconsider(db: Database, article_id: int, head: Mapping[str, Any], now: datetime) -> None:
@@ -323,11 +323,10 @@ def _again(
     back = known["withdrawn_at"] is not None and not anew
     if changed and not anew:
         _keep_state(db, known, now)
-    moved = retold and known["is_head"]
-    if moved:
+    if retold:
         copies.leave(db, known["id"])
     _update(db, known, document, words, now, changed=changed, retold=retold)
-    if moved:
+    if retold:
         copies.enter(db, known["id"])
     if back:
         db.execute("UPDATE documents SET withdrawn_at = NULL WHERE id = ?", [known["id"]])

@@ -1,7 +1,8 @@
 """Which kept article a text is a copy of: candidates from an index in the file, verdicts from the stored texts.
 
-Decides and keeps the index; what follows from a verdict is written by `storage.admission`. Only heads are in the index,
-so that a thousand copies of one text cost the next one nothing, and nothing is ever a copy of a copy.
+Decides and keeps the index; what follows from a verdict is written by `storage.admission`. The index holds heads, so
+that a thousand copies of one text cost the next one nothing and templates do not chain, and such copies as differ much
+from their head: a text that is all but the same as one of those is where that one is.
 """
 
 import json
@@ -27,9 +28,9 @@ _PROBABLE_WINDOW = timedelta(days=4)
 # A declaration that the texts half bear out; anybody can write one.
 _DECLARED = 0.3
 _MOST_DECLARED = 8
-_COLUMNS = (
-    "id, article_id, url, host, language, published_at, first_seen_at, origin_url, credit, words, published_how, text"
-)
+# Two texts with this score are one text for every purpose.
+_ALL_BUT_SAME = 0.9
+_COLUMNS = "id, article_id, is_head, url, host, language, published_at, first_seen_at, origin_url, credit, words, text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,12 @@ def match(db: Database, document: Document, *, now: datetime) -> Match:
         for row in rows
     ]
     for row, likeness in compared:
-        if row["article_id"] in declared and likeness.score >= _DECLARED and not likeness.is_other_count:
+        if (
+            row["article_id"] in declared
+            and row["is_head"]
+            and likeness.score >= _DECLARED
+            and not likeness.is_other_count
+        ):
             return Match(kin=Kin(article_id=row["article_id"], kind="declared", score=round(likeness.score, 4)))
     return _verdict(compared, at)
 
@@ -72,13 +78,15 @@ def match(db: Database, document: Document, *, now: datetime) -> Match:
 def _verdict(compared: Iterable[tuple[Row, Likeness]], at: datetime) -> Match:
     ranked = sorted(compared, key=lambda pair: (-pair[1].score, pair[0]["id"]))
     for row, likeness in ranked:
-        if likeness.is_copy:
+        if likeness.is_copy and (row["is_head"] or likeness.score >= _ALL_BUT_SAME):
             return Match(kin=Kin(article_id=row["article_id"], kind="near", score=round(likeness.score, 4)))
     return Match(
         probable=tuple(
             (row["article_id"], round(likeness.score, 4))
             for row, likeness in ranked
-            if (likeness.is_probable or likeness.is_copy) and abs(_time(row) - at) <= _PROBABLE_WINDOW
+            if row["is_head"]
+            and (likeness.is_probable or likeness.is_copy)
+            and abs(_time(row) - at) <= _PROBABLE_WINDOW
         )[:_MOST_PROBABLE]
     )
 
@@ -128,7 +136,7 @@ def _common(rows: Iterable[Row]) -> dict[str, frozenset[Shingle]]:
     return shared
 
 
-# The index: `bands`, keys and the heads that have them
+# The index: `bands`, keys and the documents that have them
 
 
 def _candidates(db: Database, one: Profile, at: datetime, declared: list[int]) -> list[Row]:
@@ -136,7 +144,7 @@ def _candidates(db: Database, one: Profile, at: datetime, declared: list[int]) -
     by_names = _hits(db, identity.name_sketch(one, _day(at), around=True)).most_common(_BY_NAMES)
     found = {number for number, _ in by_shingles} | {number for number, hits in by_names if hits > 1}
     statement = f"""
-        SELECT {_COLUMNS} FROM documents WHERE is_head = 1 AND id IN (SELECT value FROM json_each(?))
+        SELECT {_COLUMNS} FROM documents WHERE id IN (SELECT value FROM json_each(?))
         UNION SELECT {_COLUMNS} FROM documents WHERE is_head = 1 AND article_id IN (SELECT value FROM json_each(?))
         """  # noqa: S608 - our names
     rows: list[Row] = db.execute(statement, [json.dumps(sorted(found)), json.dumps(declared)]).fetchall()
@@ -144,7 +152,7 @@ def _candidates(db: Database, one: Profile, at: datetime, declared: list[int]) -
 
 
 def _hits(db: Database, keys: Iterable[int]) -> Counter[int]:
-    """How many keys each head shares; crowded ones count for nobody."""
+    """How many keys each indexed text shares; crowded ones count for nobody."""
     hits: Counter[int] = Counter()
     execute = db.conn.execute
     for key in keys:
@@ -159,7 +167,10 @@ def _day(at: datetime) -> int:
 
 
 def enter(db: Database, document_id: int) -> None:
-    """Put a head into the index."""
+    """Put a document into the index, if it is a head or differs much from its head."""
+    row = db.execute("SELECT is_head, kind, score FROM documents WHERE id = ?", [document_id]).fetchone()
+    if not row["is_head"] and (row["kind"] == "exact" or row["score"] >= _ALL_BUT_SAME):
+        return
     db.conn.executemany(
         "INSERT INTO bands (band, document_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
         [(band, document_id) for band in _bands(db, document_id)],
