@@ -12,6 +12,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,20 +27,28 @@ from urllib.request import ProxyHandler, build_opener
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("KHABAR_SHARED", ROOT.parent / "shared"))
 REPLAY = SHARED / "replay"
-PORT = 8897
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+PORT = int(os.environ.get("REPLAY_PORT", 0)) or free_port()
 PROXY = f"http://127.0.0.1:{PORT}"
 
 
-def sources():
-    """The dev seeds over plain http, each address once."""
+def sources(limit: int):
+    """The dev seeds over plain http, each address once; 0 takes all."""
     from crawler.sources import Source
 
-    seeds = json.loads((REPLAY / "seeds-dev.json").read_text())["seeds"]["dev"]
+    seeds = json.loads((REPLAY / "seeds-dev.json").read_text())["seeds"]["dev"][: limit or None]
     urls = dict.fromkeys(url.replace("https://", "http://", 1) for url in seeds)
     return [Source(id=f"s{n:04}", kind="feed", url=url) for n, url in enumerate(urls)]
 
 
-def one_pass(path: Path, captures: Path, *, force: bool) -> None:
+def one_pass(path: Path, captures: Path, *, force: bool, limit: int) -> None:
     """One crawl in a process of its own; prints its figures as JSON."""
     from crawler import engine, loop
     from crawler.sources import CrawlSettings
@@ -48,13 +57,38 @@ def one_pass(path: Path, captures: Path, *, force: bool) -> None:
     settings = CrawlSettings(delay=0, proxy=PROXY, min_relevance=0, max_age=timedelta(days=36_500))
     began, cpu = time.perf_counter(), time.process_time()
     with Store.open(path, captures=captures) as store:
-        report = loop.run(engine.crawl(store, sources(), settings, force=force))
-        counts = {name: report.total(name) for name in ("found", "known", "new", "revised", "copies", "rejected", "irrelevant", "refused", "failed", "postponed")}
+        report = loop.run(engine.crawl(store, sources(limit), settings, force=force))
+        counts = {
+            name: report.total(name)
+            for name in (
+                "found",
+                "known",
+                "new",
+                "revised",
+                "copies",
+                "rejected",
+                "irrelevant",
+                "refused",
+                "failed",
+                "postponed",
+            )
+        }
     seconds = time.perf_counter() - began
     own = time.process_time() - cpu
     errors = Counter((one.error or "").partition(":")[0] for one in report.sources.values() if one.error)
     reasons = sum((one.reasons for one in report.sources.values()), Counter())
-    print(json.dumps({"seconds": seconds, "main_cpu": own, "requests": report.requests, "errors": errors, "reasons": reasons, **counts}))
+    print(
+        json.dumps(
+            {
+                "seconds": seconds,
+                "main_cpu": own,
+                "requests": report.requests,
+                "errors": errors,
+                "reasons": reasons,
+                **counts,
+            }
+        )
+    )
 
 
 @contextmanager
@@ -92,30 +126,61 @@ def memory(pid: int) -> float:
     total = 0
     for one in tree(pid):
         try:
-            total += int(re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text(), re.M)[1])
+            total += int(re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text(), re.MULTILINE)[1])
         except (OSError, TypeError):
             continue
     return total / 1024
 
 
-def crawl(path: Path, captures: Path, *, force: bool) -> dict:
+def cpu(pid: int) -> float:
+    """CPU seconds of a process tree, those of its ended members included."""
+    total = 0
+    for one in tree(pid):
+        try:
+            total += sum(map(int, Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[11:15]))
+        except OSError:
+            continue
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def crawl(path: Path, captures: Path, *, force: bool, limit: int) -> dict:
     """Our crawl as a child, watched."""
-    command = [sys.executable, __file__, "--crawl", str(path), str(captures), *(["--force"] if force else [])]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    peak = 0.0
+    command = [
+        sys.executable,
+        __file__,
+        "--crawl",
+        str(path),
+        str(captures),
+        "--limit",
+        str(limit),
+        *(["--force"] if force else []),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "REPLAY_PORT": str(PORT)}
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    peak = spent = 0.0
     while child.poll() is None:
-        peak = max(peak, memory(child.pid))
+        peak, spent = max(peak, memory(child.pid)), max(spent, cpu(child.pid))
         time.sleep(0.5)
     assert child.stdout is not None
     lines = child.stdout.read().strip().splitlines()
     if child.returncode or not lines:
         raise SystemExit(f"the crawl ended with {child.returncode}")
-    return json.loads(lines[-1]) | {"peak_mb": round(peak)}
+    return json.loads(lines[-1]) | {"peak_mb": round(peak), "tree_cpu": spent}
 
 
-def naive(folder: Path) -> dict:
+def naive(folder: Path, limit: int) -> dict:
     """The afternoon pipeline."""
-    command = [sys.executable, "naive.py", "seeds-dev.json", "dev", str(folder / "naive.db"), "--proxy", PROXY]
+    command = [
+        sys.executable,
+        "naive.py",
+        "seeds-dev.json",
+        "dev",
+        str(folder / "naive.db"),
+        "--proxy",
+        PROXY,
+        "--limit",
+        str(limit),
+    ]
     done = subprocess.run(command, cwd=REPLAY, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
@@ -127,25 +192,36 @@ def score(path: Path, log: Path) -> dict:
     return json.loads(done.stdout)
 
 
-def run(folder: Path, *, with_naive: bool) -> None:
+def run(folder: Path, *, with_naive: bool, limit: int) -> None:
     baseline = None
     if with_naive:
         with server(folder / "naive.jsonl"):
-            baseline = naive(folder)
-        print(f"naive: {baseline['pages']} pages in {baseline['wall_s']} s = {baseline['pages_per_s']} pages/s, {baseline['rss_mb']} MB")
+            baseline = naive(folder, limit)
+        print(
+            f"naive: {baseline['pages']} pages in {baseline['wall_s']} s = {baseline['pages_per_s']} pages/s, {baseline['rss_mb']} MB"
+        )
     path, captures = folder / "khabar.db", folder / "captures"
     with server(folder / "first.jsonl"):
-        first = crawl(path, captures, force=False)
+        first = crawl(path, captures, force=False, limit=limit)
     pages = sum(first[name] for name in ("new", "revised", "copies", "rejected", "irrelevant"))
     pace = pages / first["seconds"]
-    print(f"khabar: {pages} pages in {first['seconds']:.1f} s = {pace:.1f} pages/s, {first['peak_mb']} MB for all processes; "
-          f"main process {first['main_cpu'] / first['seconds']:.0%} of a core")
+    print(
+        f"khabar: {pages} pages in {first['seconds']:.1f} s = {pace:.1f} pages/s, {first['peak_mb']} MB for all processes; "
+        f"main process {first['main_cpu'] / first['seconds']:.0%} of a core"
+    )
     if baseline:
         print(f"ratio: {pace / baseline['pages_per_s']:.2f} (to reach: 1.60)")
+        theirs = baseline["pages"] / baseline["cpu_s"]
+        print(
+            f"a page costs {first['tree_cpu'] / pages * 1000:.0f} ms of CPU, of which main {first['main_cpu'] / pages * 1000:.0f}; naive {1000 / theirs:.0f}; "
+            f"two cores to one by CPU: {2 * pages / first['tree_cpu'] / theirs:.2f}"
+        )
     print("first pass:", json.dumps(first))
     with server(folder / "second.jsonl"):
-        second = crawl(path, captures, force=True)
-    print(f"second pass: {second['seconds']:.1f} s = {second['seconds'] / first['seconds']:.0%} of the first (to reach: < 20%), new {second['new']}")
+        second = crawl(path, captures, force=True, limit=limit)
+    print(
+        f"second pass: {second['seconds']:.1f} s = {second['seconds'] / first['seconds']:.0%} of the first (to reach: < 20%), new {second['new']}"
+    )
     print("second pass:", json.dumps(second))
     figures = score(path, folder / "first.jsonl")
     print("conduct:", json.dumps(figures["conduct"]))
@@ -158,19 +234,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--no-naive", action="store_true")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--limit", type=int, default=0, help="only so many feeds")
     parser.add_argument("--crawl", nargs=2, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--force", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.crawl:
-        one_pass(*args.crawl, force=args.force)
+        one_pass(*args.crawl, force=args.force, limit=args.limit)
     elif not REPLAY.is_dir():
         raise SystemExit("the shared folder is not here (set KHABAR_SHARED)")
     elif args.keep:
         args.keep.mkdir(parents=True, exist_ok=True)
-        run(args.keep, with_naive=not args.no_naive)
+        run(args.keep, with_naive=not args.no_naive, limit=args.limit)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            run(Path(folder), with_naive=not args.no_naive)
+            run(Path(folder), with_naive=not args.no_naive, limit=args.limit)
 
 
 if __name__ == "__main__":
