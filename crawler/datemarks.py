@@ -21,6 +21,7 @@ MAX_MARKS = 40
 MAX_DEPTH = 40  # ancestors that are asked what they are
 MAX_TEXTS = 4_000
 ELSEWHERE = 0.45  # what a place in an aside, a teaser or a comment costs
+FAINTEST = 0.2  # a text below this is a sentence with a date in it
 LINKED = 0.15  # and one in a link
 MAX_TEXT = 160  # characters of an element that may hold a date
 
@@ -36,6 +37,7 @@ _LOOSE_LD = re.compile(r'"date(Published|Modified)"\s{0,5}:\s{0,5}"([^"]{4,60})"
 # Parts of a page that speak of other articles, or of none.
 _ELSEWHERE = re.compile(
     r"comment|related|sidebar|widget|footer|teaser|recommend|trending|popular|most-?read|newsletter|"
+    r"top-?bar|masthead|navbar|menu|current-?(date|time)|today|ticker|breaking|clock|"
     r"carousel|read-?more|more-?(news|stories|from)|latest|promo|advert|calendar|event|reply|respond",
     re.IGNORECASE,
 )
@@ -284,7 +286,7 @@ def _text_mark(node: Any, weight: float) -> Mark | None:
     cued = 0.08 if _CUE.search(said) else 0.0
     weight -= _wordy(said) - cued + (0.1 if _is_elsewhere(parent) else 0.0) + (LINKED if _is_link(parent) else 0.0)
     kind = MODIFIED if _CHANGED.search(said) else PUBLISHED
-    return Mark(kind=kind, how="text", raw=said, weight=round(max(weight, 0.05), 4))
+    return Mark(kind=kind, how="text", raw=said, weight=round(weight, 4)) if weight >= FAINTEST else None
 
 
 def _in_text(text: str) -> list[Mark]:
@@ -294,7 +296,7 @@ def _in_text(text: str) -> list[Mark]:
     return [
         Mark(kind=PUBLISHED, how="text", raw=line[:MAX_TEXT], weight=round(weight, 4))
         for line, weight in weighed
-        if weight > 0.1
+        if weight >= FAINTEST
     ]
 
 
@@ -349,6 +351,8 @@ def _is_elsewhere(element: html.HtmlElement) -> bool:
             return False
         if ancestor.tag in ("aside", "footer", "nav") or _ELSEWHERE.search(_own_words(ancestor)):
             return True
+        if ancestor.tag == "header" and next(ancestor.iter("h1", "h2"), None) is None:
+            return True  # the site's, which shows what day it is
     return False
 
 

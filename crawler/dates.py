@@ -13,7 +13,7 @@ from crawler import datemarks
 from crawler.datemarks import PUBLISHED, Mark
 from crawler.datetexts import AHEAD, EARLIEST, LONGEST, Dated, parse
 
-__all__ = ["LONGEST", "Dated", "Found", "find", "parse"]
+__all__ = ["EARLIEST", "LONGEST", "Dated", "Found", "find", "parse"]
 
 FEED = 0.94  # how far a feed's date is right
 SURE = 0.75  # a mark of this weight ends the search
