@@ -236,8 +236,10 @@ def _speaker(part: str) -> str:
     if not found:
         return ""
     before, after = part[: found.start()].split(), part[found.end() :].split()
-    if found.group() in rules.named_after or not before or before[-1:] == ["and"]:
-        return " ".join(after[:_SPEAKER]) if before[-1:] != ["and"] else ""
+    if before[-1:] == ["and"]:
+        return ""
+    if found.group() in rules.named_after or not before:
+        return " ".join(after[:_SPEAKER])
     if found.group().startswith("په "):  # "د چارواکو په خبره": the name begins with the last د
         start = max((n for n, word in enumerate(before) if word == "د"), default=0)
         return " ".join(before[start:][-_SPEAKER:])

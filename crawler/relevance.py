@@ -84,8 +84,10 @@ def _weigh(read: Scan) -> tuple[list[_Evidence], dict[tuple[str, str, str], floa
     return evidence, reasons
 
 
-def _meanings(terms: Sequence[Term]) -> list[Term]:
+def _meanings(terms: Sequence[Term]) -> Sequence[Term]:
     """One meaning of each group: the strongest."""
+    if len(terms) == 1:
+        return terms
     best: dict[str, Term] = {}
     for term in terms:
         if term.group not in best or term.weight > best[term.group].weight:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import ahocorasick
 
@@ -35,8 +35,7 @@ class Term:
     flags: frozenset[str] = frozenset()  # soft, case, cue, armed, state: see data/CREDITS.md
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A form that was found: its meanings, the sentence, and where in the sentence it stands."""
 
     terms: tuple[Term, ...]
@@ -135,7 +134,8 @@ def _automaton(terms: Iterable[Term]) -> Any:
             meanings.setdefault(f" {key}" if _ARABIC.search(key) else f" {key} ", []).append(term)
     automaton = ahocorasick.Automaton()
     for key, found in meanings.items():
-        automaton.add_word(key, (len(key.strip()), tuple(dict.fromkeys(found))))
+        kept = tuple(dict.fromkeys(found))
+        automaton.add_word(key, (len(key.strip()), kept, any("case" in term.flags for term in kept)))
     if meanings:
         automaton.make_automaton()
     return automaton
@@ -159,34 +159,34 @@ def find(sentence: str, folded: str, number: int, *, extra: tuple[ExtraTerm, ...
     """All forms in one sentence, the longest at each place; `folded` is `plain` of the sentence."""
     text = f" {folded} "
     automata = [_automaton_of_all(), *([_automaton_of(extra)] if extra else [])]
-    found = [hit for automaton in automata if len(automaton) for hit in _matches(automaton, text, number)]
-    return _longest(_cased(found, sentence))
+    found = [hit for a in automata if len(a) for hit in _matches(a, text, sentence, number)]
+    return _longest(found)
 
 
-def _matches(automaton: Any, text: str, number: int) -> Iterator[Hit]:
-    for last, (length, terms) in automaton.iter(text):
+def _matches(automaton: Any, text: str, sentence: str, number: int) -> Iterator[Hit]:
+    for last, (length, terms, cased) in automaton.iter(text):
         if text[last] == " ":
-            yield Hit(terms, number, last - 1 - length, last - 1)
+            start, end = last - 1 - length, last - 1
         elif text[last + 1] == " ":
-            yield Hit(terms, number, last - length, last)
+            start, end = last - length, last
         elif length >= _SHORTEST_STEM:
-            end = text.index(" ", last)
-            ending = text[last + 1 : end]
-            if ending in _ENDINGS:
-                kept = tuple(t for t in terms if t.group != "place" or ending in _PLACE_ENDINGS)
-                yield from [Hit(kept, number, last - length, end - 1)] if kept else []
-
-
-def _cased(hits: Iterable[Hit], sentence: str) -> Iterator[Hit]:
-    """Abbreviations only as they are written: ISIS, not Isis; IEA, not the end of a word."""
-    for hit in hits:
-        if any("case" in term.flags for term in hit.terms):
-            written = sentence[hit.start : hit.end]
-            kept = tuple(t for t in hit.terms if "case" not in t.flags or t.text == written)
-            if kept:
-                yield Hit(kept, hit.sentence, hit.start, hit.end)
+            start, end = last - length, text.index(" ", last) - 1
+            terms = _inflected(terms, text[last + 1 : end + 1])  # noqa: PLW2901 - narrowed, as the next lines do
         else:
-            yield hit
+            continue
+        if cased:
+            # Abbreviations only as they are written: ISIS, not Isis.
+            written = sentence[start:end]
+            terms = tuple(t for t in terms if "case" not in t.flags or t.text == written)  # noqa: PLW2901
+        if terms:
+            yield Hit(terms, number, start, end)
+
+
+def _inflected(terms: tuple[Term, ...], ending: str) -> tuple[Term, ...]:
+    """The meanings that the form keeps with this ending."""
+    if ending in _PLACE_ENDINGS:
+        return terms
+    return tuple(term for term in terms if term.group != "place") if ending in _ENDINGS else ()
 
 
 _NAMED = frozenset({"actor", "place", "anchor"})
@@ -199,14 +199,22 @@ def _longest(hits: Iterable[Hit]) -> list[Hit]:
     A phrase for an event keeps the names inside it: "fell to the Taliban" names them.
     """
     kept: list[Hit] = []
-    for hit in sorted(hits, key=lambda h: (h.start, -h.end)):
-        around = [k for k in kept[-6:] if k.start <= hit.start and hit.end <= k.end]
-        same = next((k for k in around if (k.start, k.end) == (hit.start, hit.end)), None)
-        if same:
-            kept[kept.index(same)] = Hit(same.terms + hit.terms, hit.sentence, hit.start, hit.end)
-        elif not around or (_groups(hit) <= _NAMED and all(_groups(k) <= _SAID for k in around)):
+    reach = -1  # where the forms kept so far end
+    for hit in sorted(hits, key=_by_place):
+        if hit.start >= reach:
             kept.append(hit)
+        elif kept[-1].start == hit.start and kept[-1].end == hit.end:
+            kept[-1] = Hit(kept[-1].terms + hit.terms, *hit[1:])
+        else:
+            around = [k for k in kept[-6:] if k.start <= hit.start and hit.end <= k.end]
+            if not around or (_groups(hit) <= _NAMED and all(_groups(k) <= _SAID for k in around)):
+                kept.append(hit)
+        reach = max(reach, hit.end)
     return kept
+
+
+def _by_place(hit: Hit) -> tuple[int, int]:
+    return hit.start, -hit.end
 
 
 def _groups(hit: Hit) -> set[str]:
