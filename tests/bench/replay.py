@@ -25,6 +25,7 @@ from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
 SHARED = Path(os.environ.get("KHABAR_SHARED", ROOT.parent / "shared"))
 REPLAY = SHARED / "replay"
 
@@ -35,7 +36,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-PORT = int(os.environ.get("REPLAY_PORT", 0)) or free_port()
+PORT = int(os.environ.get("REPLAY_PORT", "0")) or free_port()
 PROXY = f"http://127.0.0.1:{PORT}"
 
 
@@ -185,6 +186,14 @@ def naive(folder: Path, limit: int) -> dict:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+def pages_in(log: Path, limit: int) -> int:
+    """Pages that were served, as the server's log has it: what naive counts."""
+    feeds = {source.url.split("://")[1].rstrip("/") for source in sources(limit)}
+    asked = (json.loads(line) for line in log.open())
+    urls = (one["u"].split("://")[1] for one in asked if one["st"] == 200)
+    return sum(not url.endswith("/robots.txt") and url.rstrip("/") not in feeds for url in urls)
+
+
 def score(path: Path, log: Path) -> dict:
     """The shared scorer's figures."""
     command = [sys.executable, "replay.py", str(path), str(REPLAY / "expected-dev.jsonl"), str(log), "--json"]
@@ -203,7 +212,7 @@ def run(folder: Path, *, with_naive: bool, limit: int) -> None:
     path, captures = folder / "khabar.db", folder / "captures"
     with server(folder / "first.jsonl"):
         first = crawl(path, captures, force=False, limit=limit)
-    pages = sum(first[name] for name in ("new", "revised", "copies", "rejected", "irrelevant"))
+    pages = pages_in(folder / "first.jsonl", limit)
     pace = pages / first["seconds"]
     print(
         f"khabar: {pages} pages in {first['seconds']:.1f} s = {pace:.1f} pages/s, {first['peak_mb']} MB for all processes; "
