@@ -95,7 +95,7 @@ def find(read: Scan) -> tuple[Claim, ...]:
         sentence = read.sentences[number]
         if _rules().counted.isdisjoint(sentence.plain.split()):
             continue
-        for claim in _in_sentence(sentence.text):
+        for claim in _in_sentence(sentence.text, sentence.plain):
             found.setdefault((claim.kind, claim.number), claim)
             if len(found) == MAX_CLAIMS:
                 return tuple(found.values())
@@ -113,10 +113,9 @@ class _Number:
 _THOUSANDS = re.compile(r"(?<=\d)[,٬،](?=\d{3}\b)")
 
 
-def _in_sentence(sentence: str) -> Iterator[Claim]:
+def _in_sentence(sentence: str, plain: str) -> Iterator[Claim]:
     said_by: str | None = None
-    for clause in _CLAUSE.split(_THOUSANDS.sub("", sentence)):
-        words = vocabulary.plain(clause).split()
+    for words in _clauses(sentence, plain):
         numbers = list(_numbers(words))
         for number, kind in zip(numbers, _all_kinds(words, numbers), strict=True):
             if kind:
@@ -128,6 +127,18 @@ def _in_sentence(sentence: str) -> Iterator[Claim]:
                     said_by=said_by,
                     sentence=sentence,
                 )
+
+
+def _clauses(sentence: str, plain: str) -> Iterator[list[str]]:
+    """The folded words of each clause; a number written with separators is one word."""
+    if _THOUSANDS.search(sentence):
+        sentence = _THOUSANDS.sub("", sentence)
+        plain = vocabulary.plain(sentence)
+    start = 0
+    for end in _CLAUSE.finditer(sentence):
+        yield plain[start : end.start()].split()
+        start = end.end()
+    yield plain[start:].split()
 
 
 def _all_kinds(words: Sequence[str], numbers: Sequence[_Number]) -> list[str]:
@@ -143,15 +154,13 @@ def _all_kinds(words: Sequence[str], numbers: Sequence[_Number]) -> list[str]:
 
 
 def _numbers(words: Sequence[str]) -> Iterator[_Number]:
-    rules = _rules()
-    at = 0
-    while at < len(words):
-        end = at
-        if words[at] in rules.numbers or words[at][0].isdecimal():
+    known = _rules().numbers
+    end = 0
+    for at, word in enumerate(words):
+        if at >= end and (word in known or word[0].isdecimal()):
             value, end = _value(words, at)
             if 0 < value <= MAX_NUMBER:
                 yield _Number(value, at, end)
-        at = max(end, at + 1)
 
 
 def _value(words: Sequence[str], at: int) -> tuple[int, int]:
