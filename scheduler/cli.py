@@ -84,6 +84,27 @@ SINCE = click.option("--since", metavar="TIME", help="From then on: 2026-11-01, 
 UNTIL = click.option("--until", metavar="TIME", help="Up to then, that day included.")
 
 
+_FILTERS = (
+    click.argument("words", nargs=-1),
+    SINCE,
+    UNTIL,
+    click.option("--source", multiple=True, metavar="ID", help="Of this source; may be repeated, as all that follow."),
+    click.option("--lang", multiple=True, metavar="TAG", help="In this language: en, fa, ps."),
+    click.option("--place", multiple=True, metavar="NAME", help="Naming this place, in any spelling."),
+    click.option("--actor", multiple=True, metavar="NAME", help="Naming this actor."),
+    click.option("--event", multiple=True, metavar="CODE", help="With this type of event."),
+    click.option("--min-relevance", metavar="SHARE", help="At least so relevant, 0 to 1."),
+    click.option("--copies", is_flag=True, help="Copies as results of their own."),
+)
+
+
+def filters(command: Command) -> Command:
+    """What narrows a search, an export and everything else that takes articles."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
 @click.group(
     cls=InOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -127,16 +148,7 @@ def run(call: Call, /) -> None:
 
 
 @khabar.command()
-@click.argument("words", nargs=-1)
-@SINCE
-@UNTIL
-@click.option("--source", multiple=True, metavar="ID", help="Of this source; may be repeated, as all that follow.")
-@click.option("--lang", multiple=True, metavar="TAG", help="In this language: en, fa, ps.")
-@click.option("--place", multiple=True, metavar="NAME", help="Naming this place, in any spelling.")
-@click.option("--actor", multiple=True, metavar="NAME", help="Naming this actor.")
-@click.option("--event", multiple=True, metavar="CODE", help="With this type of event.")
-@click.option("--min-relevance", metavar="SHARE", help="At least so relevant, 0 to 1.")
-@click.option("--copies", is_flag=True, help="Copies as results of their own.")
+@filters
 @click.option("--limit", metavar="N", help="At most so many.  [default: 20]")
 @click.option("--sort", metavar="ORDER", help="newest or rank.  [default: newest]")
 @click.option("--facets", is_flag=True, help="Count by source, place and day instead.")
@@ -195,6 +207,57 @@ def show(call: Call, /, id: int, part: str | None) -> None:  # noqa: A002  # the
             views.explanation(screen, store.explain(article.id), json=call.json)
         else:
             views.article(screen, article, record, json=call.json)
+
+
+@khabar.command()
+@click.option(
+    "--since", metavar="CURSOR", type=click.IntRange(min=0), default=0, help="After this one.  [default: all]"
+)
+@click.option("--follow", is_flag=True, help="Go on with what comes, until interrupted.")
+@as_json
+@common
+@click.pass_obj
+def tail(call: Call, /, since: int, *, follow: bool) -> None:
+    """What changed, in order, each with the cursor to go on from."""
+    from scheduler import outlets, views
+
+    screen = call.screen
+    with call.read() as store:
+        outlets.tail(store, since, follow=follow, tell=lambda entry: views.change(screen, entry, json=call.json))
+
+
+@khabar.command()
+@filters
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv", "parquet", "atom"]), required=True)
+@click.option("--output", type=FILES, metavar="FILE", help="Into this file.  [default: standard output]")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.  [default: all]")
+@common
+@click.pass_obj
+def export(
+    call: Call, /, words: tuple[str, ...], *, form: str, output: Path | None, limit: int | None, **typed: Any
+) -> None:
+    """What a search finds, all of it, as JSON lines, a table, Parquet or an Atom feed."""
+    from scheduler import outlets
+    from storage import criteria
+    from storage.model import utc_now
+
+    wanted = criteria.read(_typed(typed, words), now=utc_now())
+    call.screen.out.flush()
+    with call.read() as store, outlets.target(output, sys.stdout.buffer, form=form) as sink:
+        outlets.write(store, wanted, form=form, sink=sink, most=limit)
+
+
+@khabar.command()
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Others need --token.")
+@click.option("--port", type=click.IntRange(1, 65_535), default=8001, show_default=True)
+@click.option("--token", metavar="SECRET", envvar="KHABAR_TOKEN", default="", help="Asked of every reader; 16 or more.")
+@common
+@click.pass_obj
+def serve(call: Call, /, host: str, port: int, token: str) -> None:
+    """Pages to read in a browser: what is new, search, map, sources; nothing can be changed there."""
+    from scheduler import web
+
+    web.serve(call.load(), host=host, port=port, token=token, tell=call.screen.note)
 
 
 @khabar.command("import")

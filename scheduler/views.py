@@ -10,7 +10,7 @@ from typing import Any
 
 from scheduler.health import Status
 from scheduler.terminal import Screen, isolate, safe
-from storage import search, snippets
+from storage import changes, search, snippets
 from storage.model import Article, Document, Landing, Revision, utc_now
 
 
@@ -347,3 +347,16 @@ def status_fact(found: Status) -> dict[str, Any]:
         "never_visited": [state.id for state in found.never],
         "unbalanced_polls": [row["id"] for row in found.unbalanced],
     }
+
+
+def change(screen: Screen, entry: changes.Entry, *, json: bool) -> None:
+    """One row of the log, at once: its reader may be a pipe that waits."""
+    if json:
+        screen.fact(entry.as_json())
+    else:
+        title = isolate(safe(entry.title or entry.url or ""))
+        head = f"{entry.cursor:>7}  {entry.at[:16].replace('T', ' ')}  {entry.what:<12}"
+        screen.line(
+            f"{screen.style(head, 'dim')} {entry.article_id:>6}  {title}  {screen.style(safe(entry.detail), 'cyan')}"
+        )
+    screen.out.flush()

@@ -192,8 +192,7 @@ class Gate:
             return 405, "Only reading."
         if not self._token and not _is_loopback(_host_named(scope)):
             return 421, "This serves its own machine only; open it as 127.0.0.1 or localhost."
-        path = (scope.get("raw_path") or scope["path"].encode()).split(b"?")[0].decode("ascii", "replace")
-        if not _OURS.fullmatch(path):
+        if not _OURS.fullmatch(_path(scope).decode("ascii", "replace")):
             return 404, "There is no such page."
         return None
 
@@ -215,14 +214,20 @@ class Gate:
         if scope["path"].endswith((".atom", ".json", ".csv")):
             await self._app(scope, receive, send)
             return
-        where = scope["path"].encode() + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        where = _path(scope) + (b"?" + scope["query_string"] if scope["query_string"] else b"")
         cookie = f"{_COOKIE}={self._cookie}; HttpOnly; SameSite=Strict; Path=/; Max-Age=2592000".encode()
         await _say(send, 303, "", [(b"location", where), (b"set-cookie", cookie)])
 
 
+def _path(scope: Scope) -> bytes:
+    """The path as it was sent, percent signs and all."""
+    sent: bytes = scope.get("raw_path") or scope["path"].encode()
+    return sent.partition(b"?")[0]
+
+
 def _host_named(scope: Scope) -> str:
     """The name under which we were asked, without its port."""
-    named = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    named: str = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
     return named.rpartition(":")[0] if re.search(r":\d*$", named) and not named.endswith("]") else named
 
 

@@ -87,13 +87,13 @@ def chart(places: Iterable[PlaceCount]) -> Map:
     known = [place for place in places if place.lat is not None and place.lon is not None and place.kind != "country"]
     top = max([place.articles for place in known], default=1)
     spots = [(place, *on_paper(place.lon or 0, place.lat or 0)) for place in known]
-    labelled = _labelled([(x, y) for _, x, y in spots])
+    labelled = _labelled([(place.name, x, y) for place, x, y in spots])
     dots = tuple(
         Dot(
             place=place,
             x=x,
             y=y,
-            radius=round(max(_LARGEST * math.sqrt(place.articles / top), 4.0), 1),
+            radius=_radius(place.articles, top),
             label=at in labelled,
             left=x > MAP_WIDTH * 0.78,
         )
@@ -104,15 +104,21 @@ def chart(places: Iterable[PlaceCount]) -> Map:
     return Map(width=MAP_WIDTH, height=round(height, 1), outline=path, dots=dots)
 
 
-def _labelled(spots: Sequence[tuple[float, float]]) -> set[int]:
-    """Which places are named: the first ones that do not write over each other."""
-    kept: list[int] = []
-    for at, (x, y) in enumerate(spots):
+def _radius(articles: int, top: int) -> float:
+    """By area, and never so large that a handful looks like a war."""
+    return round(max(min(_LARGEST * math.sqrt(articles / top), 8.0 * math.sqrt(articles)), 4.0), 1)
+
+
+def _labelled(spots: Sequence[tuple[str, float, float]]) -> set[int]:
+    """Which places are named: the first ones that do not write over each other, each name once."""
+    kept: dict[str, int] = {}
+    for at, (name, x, y) in enumerate(spots):
         if len(kept) == _LABELS:
             break
-        if all(abs(y - spots[other][1]) > 24 or abs(x - spots[other][0]) > 150 for other in kept):
-            kept.append(at)
-    return set(kept)
+        near = (spots[other] for other in kept.values())
+        if name not in kept and all(abs(y - other[2]) > 24 or abs(x - other[1]) > 150 for other in near):
+            kept[name] = at
+    return set(kept.values())
 
 
 def _extent() -> tuple[float, float, float, float]:

@@ -4,6 +4,7 @@ Every expression is escaped, and stripped of control characters and of the marks
 with hits comes as parts, so that the marks become elements and nothing else does.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -87,7 +88,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"outward": outward, "language": language, "parts": parts, "clock": clock}
-    environment.globals |= {"address": address, "empty": Criteria()}
+    version = hashlib.sha256(style().encode()).hexdigest()[:12]
+    environment.globals |= {"address": address, "empty": Criteria(), "style": f"/style.css?{version}"}
     return environment
 
 

@@ -164,6 +164,7 @@ class Pages:
                 "source": state,
                 "state": _state(state, now) if state else "imported",
                 "of_source": Criteria(sources=(name,)),
+                "names": {name: state.name} if state else {},
                 "found": found,
                 "carried": carried,
                 "bars": drawing.bars(
@@ -205,7 +206,7 @@ class Pages:
         """The style sheet."""
         del request
         return Response(
-            rendering.style(), content_type="text/css; charset=utf-8", headers={"cache-control": "max-age=300"}
+            rendering.style(), content_type="text/css; charset=utf-8", headers={"cache-control": "max-age=604800"}
         )
 
     def _html(self, template: str, values: Mapping[str, Any]) -> Response:
