@@ -15,7 +15,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from storage import identity
-from storage.identity import Likeness, Profile, Shingle
+from storage.identity import Likeness, Profile
 from storage.model import Document, from_text, to_text
 
 # A key that so many articles share is a template's or a region's; it proposes nothing.
@@ -56,23 +56,29 @@ Row = Mapping[str, Any]
 def match(db: Database, document: Document, *, now: datetime) -> Match:
     """Compare a text that is not stored yet with the kept articles of its language."""
     one = identity.profile(document.text)
-    declared = _declared(db, document)
     at = document.published_at or now
-    rows = [row for row in _candidates(db, one, at, declared) if _one_language(row["language"], document.language)]
+    declared = _declared(db, document)
+    compared = _compared(db, one, document.language, [*declared, *_by_shingles(db, one)])
+    for row, likeness in compared:
+        if row["id"] in declared and likeness.score >= _DECLARED and not likeness.is_other_count:
+            return Match(kin=Kin(article_id=row["article_id"], kind="declared", score=round(likeness.score, 4)))
+    if not any(likeness.is_copy and likeness.score >= _ALL_BUT_SAME for _, likeness in compared):
+        seen = {row["id"] for row, _ in compared}
+        compared += _compared(db, one, document.language, [n for n in _by_names(db, one, at) if n not in seen])
+    return _verdict(compared, at)
+
+
+def _compared(
+    db: Database, one: Profile, language: str | None, candidates: Iterable[int]
+) -> list[tuple[Row, Likeness]]:
+    statement = f"SELECT {_COLUMNS} FROM documents WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"  # noqa: S608 - our names
+    rows = db.execute(statement, [json.dumps(list(candidates))]).fetchall()
+    rows = [row for row in rows if _one_language(row["language"], language)]
     common = _common(rows)
-    compared = [
+    return [
         (row, identity.likeness(one, identity.profile(row["text"]), common=common.get(row["host"], frozenset())))
         for row in rows
     ]
-    for row, likeness in compared:
-        if (
-            row["article_id"] in declared
-            and row["is_head"]
-            and likeness.score >= _DECLARED
-            and not likeness.is_other_count
-        ):
-            return Match(kin=Kin(article_id=row["article_id"], kind="declared", score=round(likeness.score, 4)))
-    return _verdict(compared, at)
 
 
 def _verdict(compared: Iterable[tuple[Row, Likeness]], at: datetime) -> Match:
@@ -106,12 +112,14 @@ def _time(row: Row) -> datetime:
 
 
 def _declared(db: Database, document: Document) -> list[int]:
-    """The kept articles that the text's page names as its original, or that named this page as theirs."""
+    """The heads of the articles that the text's page names as its original, or that named this page as theirs."""
     origin = identity.key(document.origin_url) if document.origin_url else None
     rows = db.execute(
         """
-        SELECT article_id FROM documents WHERE key = ?
-        UNION SELECT article_id FROM documents WHERE origin_url IN (SELECT value FROM json_each(?)) LIMIT ?
+        SELECT id FROM documents WHERE is_head = 1 AND article_id IN (
+            SELECT article_id FROM documents WHERE key = ?
+            UNION SELECT article_id FROM documents WHERE origin_url IN (SELECT value FROM json_each(?)) LIMIT ?
+        )
         """,
         [origin, json.dumps(_spellings(document.url)), _MOST_DECLARED],
     )
@@ -124,31 +132,30 @@ def _spellings(url: str) -> list[str]:
     return [f"{scheme}://{www}{bare}" for scheme in ("https", "http") for www in ("", "www.")]
 
 
-def _common(rows: Iterable[Row]) -> dict[str, frozenset[Shingle]]:
+def _common(rows: Iterable[Row]) -> dict[str, frozenset[int]]:
     """Shingles that three distinct articles of one host share: its furniture, which makes most false copies."""
-    by_host: dict[str, list[frozenset[Shingle]]] = {}
+    by_host: dict[str, list[str]] = {}
     for row in rows:
-        by_host.setdefault(row["host"], []).append(identity.profile(row["text"]).shingles)
+        by_host.setdefault(row["host"], []).append(row["text"])
     shared = {}
     for name, texts in by_host.items():
-        counts = Counter(shingle for one in texts for shingle in one) if len(texts) > 2 else Counter[Shingle]()
-        shared[name] = frozenset(shingle for shingle, n in counts.items() if n > 2)
+        if len(texts) > 2:
+            counts = Counter(shingle for text in texts for shingle in identity.profile(text).shingles)
+            shared[name] = frozenset(shingle for shingle, n in counts.items() if n > 2)
     return shared
 
 
 # The index: `bands`, keys and the documents that have them
 
 
-def _candidates(db: Database, one: Profile, at: datetime, declared: list[int]) -> list[Row]:
-    by_shingles = _hits(db, identity.sketch(one)).most_common(_BY_SHINGLES)
-    by_names = _hits(db, identity.name_sketch(one, _day(at), around=True)).most_common(_BY_NAMES)
-    found = {number for number, _ in by_shingles} | {number for number, hits in by_names if hits > 1}
-    statement = f"""
-        SELECT {_COLUMNS} FROM documents WHERE id IN (SELECT value FROM json_each(?))
-        UNION SELECT {_COLUMNS} FROM documents WHERE is_head = 1 AND article_id IN (SELECT value FROM json_each(?))
-        """  # noqa: S608 - our names
-    rows: list[Row] = db.execute(statement, [json.dumps(sorted(found)), json.dumps(declared)]).fetchall()
-    return rows
+def _by_shingles(db: Database, one: Profile) -> list[int]:
+    return [number for number, _ in _hits(db, identity.sketch(one)).most_common(_BY_SHINGLES)]
+
+
+def _by_names(db: Database, one: Profile, at: datetime) -> list[int]:
+    """What shares two pairs of names within four days: a page that was spun keeps those, and hardly a run of words."""
+    hits = _hits(db, identity.name_sketch(one, _day(at), around=True)).most_common(_BY_NAMES)
+    return [number for number, n in hits if n > 1]
 
 
 def _hits(db: Database, keys: Iterable[int]) -> Counter[int]:

@@ -14,6 +14,7 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit, urlunsplit
+from zlib import crc32
 
 from storage.folding import fold
 
@@ -235,17 +236,19 @@ def hash_words(sequence: list[str]) -> int:
 # What is compared of a text that somebody else wrote: ten times a long report.
 _LONGEST_TEXT = 60_000
 _SHINGLE = 5
-Shingle = tuple[str, ...]
+_BITS, _SIGN = 2**64 - 1, 2**63
+_MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)  # odd, of no pattern
+Place = tuple[str, ...]  # the words around a number, numbers masked
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a text is compared by: word-5-shingles, pairs of following names, and where its numbers stand."""
+    """What a text is compared by: hashes of its word-5-shingles, pairs of following names, where its numbers stand."""
 
     words: int
-    shingles: frozenset[Shingle]
-    names: frozenset[Shingle]
-    numbers: Mapping[Shingle, frozenset[str]]
+    shingles: frozenset[int]  # signed 64 bit
+    names: frozenset[tuple[str, str]]
+    numbers: Mapping[Place, frozenset[str]]
 
 
 @lru_cache(maxsize=256)
@@ -256,10 +259,18 @@ def profile(text: str) -> Profile:
     names = _names(text)
     return Profile(
         words=len(sequence),
-        shingles=frozenset(zip(*(sequence[n:] for n in range(_SHINGLE)), strict=False)),
+        shingles=frozenset(_shingles(sequence)),
         names=frozenset(pairwise(names)),
         numbers=_number_places(sequence),
     )
+
+
+def _shingles(sequence: Sequence[str]) -> list[int]:
+    """A hash for each five following words: pairs, pairs of pairs, one more; three times as fast as digests."""
+    one = [crc32(word.encode("utf-8", "replace")) for word in sequence]
+    two = [(a * _MIX[0] + b) & _BITS for a, b in pairwise(one)]
+    four = [(a * _MIX[1] + b) & _BITS for a, b in zip(two, two[2:], strict=False)]
+    return [((a * _MIX[2] + b * _MIX[3]) & _BITS) - _SIGN for a, b in zip(four, one[_SHINGLE - 1 :], strict=False)]
 
 
 @cache
@@ -282,10 +293,10 @@ def _names(text: str) -> list[str]:
     return [t for t in lowered if len(t) > 1 or t.isdigit() if t not in openers]
 
 
-def _number_places(sequence: Sequence[str]) -> dict[Shingle, frozenset[str]]:
+def _number_places(sequence: Sequence[str]) -> dict[Place, frozenset[str]]:
     """The numbers that stand between the same two words before and after, all numbers masked."""
     masked = ["#" if word[0].isdigit() else word for word in sequence]
-    places: dict[Shingle, set[str]] = {}
+    places: dict[Place, set[str]] = {}
     for n, word in enumerate(masked):
         if word == "#":
             places.setdefault(tuple(masked[max(0, n - 2) : n + 3]), set()).add(sequence[n])
@@ -348,7 +359,7 @@ class Likeness:
         return self.conflicts * 20 > self.agreements
 
 
-def likeness(one: Profile, other: Profile, *, common: frozenset[Shingle] = frozenset()) -> Likeness:
+def likeness(one: Profile, other: Profile, *, common: frozenset[int] = frozenset()) -> Likeness:
     """Compare two texts; shingles that are `common` within one source (its furniture) say nothing and are left out."""
     ours, theirs = one.shingles - common, other.shingles - common
     evidence, fewest = min(len(ours), len(theirs)), min(len(one.names), len(other.names))
@@ -381,7 +392,7 @@ _DAYS = 4
 
 def sketch(one: Profile) -> tuple[int, ...]:
     """Signed 64-bit hashes of the text's own shingles, the smallest 28."""
-    return tuple(sorted(_hash(" ".join(shingle)) for shingle in one.shingles)[:_SHINGLES_KEPT])
+    return tuple(sorted(one.shingles)[:_SHINGLES_KEPT])
 
 
 def name_sketch(one: Profile, day: int, *, around: bool = False) -> tuple[int, ...]:
@@ -400,8 +411,8 @@ def passages(one: str, other: str, *, most: int = 3) -> tuple[str, ...]:
     """The longest runs of words, of five or more, that stand in both texts, as the first one has them folded."""
     sequence, theirs = words(one[:_LONGEST_TEXT]), profile(other).shingles
     runs: list[list[str]] = [[]]
-    for n in range(len(sequence) - _SHINGLE + 1):
-        if tuple(sequence[n : n + _SHINGLE]) in theirs:
+    for n, shingle in enumerate(_shingles(sequence)):
+        if shingle in theirs:
             runs[-1].extend(sequence[n + _SHINGLE - 1 : n + _SHINGLE] if runs[-1] else sequence[n : n + _SHINGLE])
         elif runs[-1]:
             runs.append([])
@@ -416,5 +427,5 @@ def number_conflicts(one: str, other: str, *, most: int = 5) -> tuple[tuple[str,
     return tuple((_filled(place, ours), _filled(place, theirs)) for place in places[:most])
 
 
-def _filled(place: Shingle, numbers: Mapping[Shingle, frozenset[str]]) -> str:
+def _filled(place: Place, numbers: Mapping[Place, frozenset[str]]) -> str:
     return " ".join(place).replace("#", min(numbers[place]), 1)
