@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import islice
 from typing import Any
@@ -17,6 +17,7 @@ MODIFIED = "modified"
 
 MAX_JSON = 500_000  # characters of JSON-LD on one page
 MAX_ELEMENTS = 400  # elements of one kind that are looked at
+TIME = 0.88  # the weight of a time element that says what it dates; microdata weigh more
 MAX_MARKS = 40
 MAX_DEPTH = 40  # ancestors that are asked what they are
 MAX_TEXTS = 4_000
@@ -56,9 +57,6 @@ _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _CUE = re.compile(
     r"publi|posted|stand\b|erschienen|veröff|created|date|datum|تاریخ|نشر|انتشار|نېټه|خپور", re.IGNORECASE
 )
-_INSIDE = etree.XPath(".//text()[string-length(normalize-space()) > 5]")
-_AFTER = etree.XPath("following::text()[string-length(normalize-space()) > 5][position() <= 40]")
-_BEFORE = etree.XPath("preceding::text()[string-length(normalize-space()) > 5][position() <= 10]")
 _SHORT = etree.XPath("//body//text()[string-length() > 5 and string-length() < 200]")
 _COMMENTS = re.compile(r"comment|reply|respond|related", re.IGNORECASE)
 _MICRODATA = etree.XPath(
@@ -88,7 +86,8 @@ def of_page(
 ) -> Iterator[list[Mark]]:
     """The marks of a page, group by group, the surest groups first: a reader who is content stops early."""
     structured = of_objects(_objects(tree) if objects is None else objects, url)
-    yield structured + ([] if structured else list(_unparsed(tree))) + _meta(tree) + _itemprops(tree)
+    yield structured + ([] if structured else list(_unparsed(tree))) + _meta(tree)
+    yield _itemprops(tree)
     yield _time_elements(tree) + _classed(tree) + list(of_url(url))
     yield _near_headline(tree) + _in_text(text)
     yield _anywhere(tree) + list(_in_scripts(tree))
@@ -185,7 +184,8 @@ def _itemprops(tree: html.HtmlElement) -> list[Mark]:
     for element in _elements(_MICRODATA, tree)[:20]:
         raw = element.get("content") or element.get("datetime") or element.get("title") or _text(element)
         if raw and element.tag != "meta" and not _COMMENTS.search(_lineage(element)):
-            marks.append(Mark(kind=PUBLISHED, how="time", raw=raw[:MAX_TEXT], weight=round(0.9 - len(marks) / 100, 2)))
+            weight = round(0.9 - len(marks) / 1_000, 3)
+            marks.append(Mark(kind=PUBLISHED, how="time", raw=raw[:MAX_TEXT], weight=weight))
     return marks
 
 
@@ -212,7 +212,7 @@ def _time_mark(element: html.HtmlElement, raw: str, place: int) -> Mark:
     )
     first = _FIRST.search(said)
     changed = not first and _CHANGED.search(f"{said} {_own_words(element.getparent())}")
-    weight = (0.88 if first else 0.82) - (ELSEWHERE if _is_elsewhere(element) else 0.0) - min(place, 50) / 1_000
+    weight = (TIME if first else 0.82) - (ELSEWHERE if _is_elsewhere(element) else 0.0) - min(place, 50) / 1_000
     return Mark(kind=MODIFIED if changed else PUBLISHED, how="time", raw=raw[:MAX_TEXT], weight=round(weight, 4))
 
 
@@ -220,8 +220,8 @@ def _classed(tree: html.HtmlElement) -> list[Mark]:
     """Elements whose class or id speaks of a date, with a short text or a machine-readable attribute."""
     marks: list[Mark] = []
     for element in _elements(_CLASSED, tree)[: 20 * MAX_ELEMENTS]:
-        said = f"{element.get('itemprop') or ''} {element.get('property') or ''} {_own_words(element)}"
-        if element.tag == "time" or not _DATE_CLASS.search(said):
+        said = f"{element.get('itemprop') or ''} {element.get('property') or ''} {_own_words(element)}"[:300]
+        if element.tag == "time" or not _says_date(said):
             continue
         raw = element.get("content") or element.get("datetime") or element.get("title") or _text(element)
         if raw and len(raw) <= MAX_TEXT and _DIGIT.search(raw):
@@ -269,19 +269,51 @@ def _near_headline(tree: html.HtmlElement) -> list[Mark]:
         heading = next(tree.iter("h2"), None)
     if heading is None:
         return []
+    near = ((_inside(heading), 10, 0.62), (_behind(heading), 40, 0.62), (_before(heading), 10, 0.54))
     marks = []
-    for texts, weight in ((_INSIDE, 0.62), (_AFTER, 0.62), (_BEFORE, 0.54)):
-        for place, node in enumerate(_elements(texts, heading)):
-            mark = _text_mark(node, weight - place / 1_000)
+    for texts, most, weight in near:
+        worded = (found for found in texts if len(found[0].strip()) > 5)
+        for place, (text, parent) in enumerate(islice(worded, most)):
+            mark = _text_mark(text, parent, weight - place / 1_000)
             marks += [mark] if mark else []
     return sorted(marks, key=_by_weight)
 
 
-def _text_mark(node: Any, weight: float) -> Mark | None:
-    """A text node as a mark, if it is short enough to be one."""
-    parent = node.getparent()
-    said = " ".join(str(node)[:400].split())
-    if len(said) > MAX_TEXT or not _DIGIT.search(said) or parent is None or parent.tag in ("script", "style"):
+def _inside(element: html.HtmlElement) -> Iterator[tuple[str, html.HtmlElement]]:
+    """Texts of an element with their parents, in the order of the page."""
+    for event, node in etree.iterwalk(element, events=("start", "end")):
+        if event == "start" and node.text and isinstance(node.tag, str):
+            yield node.text, node
+        elif event == "end" and node.tail and node is not element:
+            yield node.tail, node.getparent()
+
+
+def _behind(element: html.HtmlElement) -> Iterator[tuple[str, html.HtmlElement]]:
+    """Texts that follow an element, nearest first. XPath's axis would collect them all to its end."""
+    node: html.HtmlElement | None = element
+    while node is not None and node.getparent() is not None:
+        if node.tail:
+            yield node.tail, node.getparent()
+        for sibling in node.itersiblings():
+            yield from _inside(sibling)
+            if sibling.tail:
+                yield sibling.tail, node.getparent()
+        node = node.getparent()
+
+
+def _before(element: html.HtmlElement) -> Iterator[tuple[str, html.HtmlElement]]:
+    """Texts that stand before an element, nearest first; of a long neighbour only its beginning."""
+    for node in islice((element, *element.iterancestors()), 4):
+        for sibling in node.itersiblings(preceding=True):
+            yield from reversed(list(islice(_inside(sibling), 50)))
+
+
+def _text_mark(text: str, parent: html.HtmlElement, weight: float) -> Mark | None:
+    """A text as a mark, if it has a figure and is short enough to be one."""
+    if not _DIGIT.search(text) or parent.tag in ("script", "style"):
+        return None
+    said = " ".join(text[:400].split())
+    if len(said) > MAX_TEXT:
         return None
     cued = 0.08 if _CUE.search(said) else 0.0
     weight -= _wordy(said) - cued + (0.1 if _is_elsewhere(parent) else 0.0) + (LINKED if _is_link(parent) else 0.0)
@@ -305,7 +337,7 @@ def _anywhere(tree: html.HtmlElement) -> list[Mark]:
     title = next(tree.iter("title"), None)
     marks = [] if title is None else [Mark(kind=PUBLISHED, how="text", raw=(title.text or "")[-40:], weight=0.5)]
     for place, node in enumerate(_elements(_SHORT, tree)[:MAX_TEXTS]):
-        mark = _text_mark(node, 0.42 - place / 20_000)
+        mark = _text_mark(node, node.getparent(), 0.42 - place / 20_000) if len(node.split()) <= 9 else None
         if mark and _wordy(mark.raw) == 0:
             marks.append(mark)
             if len(marks) >= MAX_MARKS:
@@ -349,11 +381,22 @@ def _is_elsewhere(element: html.HtmlElement) -> bool:
     for ancestor in islice((element, *element.iterancestors()), MAX_DEPTH):
         if ancestor.tag in ("body", "main", "html"):
             return False
-        if ancestor.tag in ("aside", "footer", "nav") or _ELSEWHERE.search(_own_words(ancestor)):
+        if ancestor.tag in ("aside", "footer", "nav") or _says_elsewhere(_own_words(ancestor)):
             return True
         if ancestor.tag == "header" and next(ancestor.iter("h1", "h2"), None) is None:
             return True  # the site's, which shows what day it is
     return False
+
+
+@lru_cache(4_096)
+def _says_date(words: str) -> bool:
+    """Whether classes and ids speak of a date. They are few on a page, and the same on the next one."""
+    return _DATE_CLASS.search(words) is not None
+
+
+@lru_cache(4_096)
+def _says_elsewhere(words: str) -> bool:
+    return _ELSEWHERE.search(words) is not None
 
 
 def _own_words(element: html.HtmlElement | None) -> str:

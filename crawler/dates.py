@@ -98,13 +98,14 @@ def _on_page(groups: Iterable[list[Mark]], reader: _Reader, url: str) -> tuple[_
     published: list[_Read] = []
     modified: list[_Read] = []
     best = changed = None
-    for group in groups:
+    for number, group in enumerate(groups):
         for mark in group:
             read = reader.read(mark)
             if read:
                 (published if mark.kind == PUBLISHED else modified).append(read)
         best, changed = max(published, key=_rank, default=None), max(modified, key=_rank, default=None)
-        if best and best.rank >= SURE and not (changed and changed.dated.at < best.dated.at):
+        doubtful = number == 0 and changed and best and changed.dated.at <= best.dated.at
+        if best and best.rank >= SURE and not doubtful:
             break
     if best is None:
         return (_Read(0.5, _halved(changed.dated)) if changed else None), changed
@@ -125,7 +126,7 @@ def _first_publication(best: _Read, published: list[_Read], changed: _Read | Non
     keep the day on which they were made.
     """
     if changed and best.dated.at >= changed.dated.at:
-        stated = (read for read in published if read.dated.how == "time" and read.rank >= SURE)
+        stated = (read for read in published if read.dated.how == "time" and read.rank > datemarks.TIME)
         best = min([best, *stated], key=lambda read: read.dated.at)
     return made if made and made.dated.at < best.dated.at - _SLACK else best
 

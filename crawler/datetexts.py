@@ -160,7 +160,7 @@ def _beside(
     if before:
         return before[0], _year(after, last=len(words) <= start + 1)
     if after:
-        return after[0], _year(after[1:], last=True)
+        return after[0], _year(after[1:], last=False)
     return None, None
 
 
@@ -213,7 +213,7 @@ def _figures(text: str, *, day_first: bool) -> _Day | None:
         return None
     a, b, year = int(match[1]), int(match[3]), int(match[4])
     year += 2000 if len(match[4]) == 2 else 0
-    day_first = day_first or match[2] == "." or year in _JALALI_YEARS or a > 12
+    day_first = day_first or match[2] in ".-" or year in _JALALI_YEARS or a > 12
     day, month = (a, b) if day_first and b <= 12 else (b, a)
     found = _calendar_day(year, month, day)
     certain = match[2] == "." or a == b or max(a, b) > 12 or year in _JALALI_YEARS
