@@ -430,6 +430,20 @@ def m002_near_copies(db: Database) -> None:
         copies.enter(db, row[0])
 
 
+# One row for each place that an article names and the gazetteer has on the map: what a map of the news is drawn from.
+ARTICLE_PLACES = """
+CREATE VIEW article_places AS SELECT
+    m.article_id, p.code, p.kind, p.name, p.province_code, p.lat, p.lon, m.count, m.sentence
+FROM mentions AS m JOIN places AS p ON p.code = m.code WHERE m.kind = 'place' AND p.lat IS NOT NULL;
+"""
+
+
+@migrations()
+def m003_article_places(db: Database) -> None:
+    """Articles on the map."""
+    run(db, ARTICLE_PLACES)
+
+
 def migrate(db: Database) -> None:
     """Bring the file to today's form, each step whole or not at all. Raises StoreTooNew."""
     refuse_newer(db)
