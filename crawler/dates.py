@@ -89,8 +89,11 @@ def find(
     )
     fed = _feed_date(lead_date, lead_raw, now)
     groups = datemarks.of_page(tree, url=url, text=text, objects=objects)
-    published, modified = _on_page(islice(groups, 1) if fed and lead_raw else groups, reader, url)
-    return Found(published=_settled(published, fed), modified=modified.dated if modified else None)
+    read, changed = _on_page(islice(groups, 1) if fed and lead_raw else groups, reader, url)
+    published, modified = _settled(read, fed), changed.dated if changed else None
+    if published and modified and modified.at < published.at:
+        modified = None  # the save before a scheduled publication
+    return Found(published=published, modified=modified)
 
 
 def _on_page(groups: Iterable[list[Mark]], reader: _Reader, url: str) -> tuple[_Read | None, _Read | None]:

@@ -153,6 +153,8 @@ def _beside(
     """Day and year next to a month name: "22 November 2026", "November 22nd, 2026", "2026 November 22"."""
     before = _numbers(words[max(0, place - 4) : place][::-1], 1)
     start = place + months[place][1]
+    while start in months:  # a month twice: "تشرين الثاني/نوفمبر"
+        start += months[start][1]
     stop = min((p for p in months if p >= start), default=len(words))
     after = _numbers(words[start : min(stop, start + 6)], 2)
     if before and _is_year(before[0]) and after:

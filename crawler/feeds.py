@@ -17,11 +17,9 @@ import feedparser
 
 from crawler import entries, jsonfeed, sitemaps, xmltext
 from crawler.entries import Entry
-from crawler.polls import Feed, Hints, Said, hints, is_unconditional, request_headers, validators
+from crawler.polls import Feed, Said, hints
 from crawler.sources import Source
 from storage.folding import printable
-
-__all__ = ["Feed", "Hints", "alternates", "hints", "is_unconditional", "read", "request_headers", "validators"]
 
 MAX_BYTES = 5_000_000  # rules: feeds 5 MB, 2,000 entries (cases 45, 70)
 MAX_ENTRIES = 2_000
@@ -143,7 +141,7 @@ def _syndication(text: str, *, url: str, source: Source, now: datetime) -> Feed:
             resolve_relative_uris=False,
         )
     except Exception as error:  # noqa: BLE001 - feedparser raises anything on hostile input, whatever it promises
-        return Feed(error=f"unreadable: {type(error).__name__} {str(error)[:100]}")
+        return Feed(error=f"unreadable: {type(error).__name__} {_line(str(error)[:100]) or ''}")
     about = parsed.get("feed") or {}
     language = entries.tag(_text(about, "language"))
     found = _feed([_entry(e, base) for e in parsed.entries], source=source, language=language, via="feed", now=now)
@@ -210,7 +208,7 @@ def _entry(item: Any, base: str) -> Entry:
         guid=_text(item, "id"),
         title="" if marked_up else _text(item, "title"),
         title_html=_text(item, "title") if marked_up else "",
-        date=_text(item, "published") or _text(item, "updated"),
+        date=_text(item, "published") or _text(item, "updated") or _text(item, "created"),
         authors=tuple(_author(author) for author in item.get("authors", ()) if isinstance(author, dict)),
         language=_text(item, "language") or _text(title, "language") or _text(next(iter(contents), {}), "language"),
         summary_html="" if summary == content else summary,

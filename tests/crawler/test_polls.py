@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import feeds, polls
+from crawler import polls
 from crawler.polls import Said
 from crawler.sources import Source
 from storage.model import SourceState, Validators
@@ -22,7 +22,7 @@ def state(url=SOURCE.url, since=None, **validators):
 
 
 def asked(**known):
-    return feeds.request_headers(state(**known), SOURCE, now=NOW)
+    return polls.request_headers(state(**known), SOURCE, now=NOW)
 
 
 def test_case_1_first_poll_is_unconditional():
@@ -33,7 +33,7 @@ def test_case_1_first_poll_is_unconditional():
 @pytest.mark.parametrize("etag", ['"abc"', 'W/"abc"', "unquoted", '"with ; and , "', '""'])
 def test_case_2_etag_goes_back_byte_for_byte(etag):
     """If-None-Match is what came, with its quotes and its W/."""
-    kept = feeds.validators({"ETag": etag})
+    kept = polls.validators({"ETag": etag})
     assert etag == asked(etag=kept.etag)["If-None-Match"]
 
 
@@ -42,7 +42,7 @@ def test_case_2_etag_goes_back_byte_for_byte(etag):
 )
 def test_case_3_last_modified_is_never_re_formatted(text):
     """If-Modified-Since is the string that was received."""
-    kept = feeds.validators({"last-modified": text})
+    kept = polls.validators({"last-modified": text})
     assert text == asked(last_modified=kept.last_modified)["If-Modified-Since"]
 
 
@@ -62,14 +62,14 @@ def test_case_5_an_invalid_or_coming_date_is_not_sent(text):
 
 def test_case_6_expires_0_keeps_the_validators():
     """`Expires: 0` says nothing about validators."""
-    kept = feeds.validators({"Expires": "0", "ETag": '"e"'})
+    kept = polls.validators({"Expires": "0", "ETag": '"e"'})
     assert asked(etag=kept.etag)["If-None-Match"] == '"e"'
 
 
 @pytest.mark.parametrize(("size", "kept"), [(1_024, True), (1_025, False), (60_000, False)])
 def test_case_7_an_etag_over_1_kb_is_not_kept(size, kept):
     """A long ETag is not worth a column."""
-    assert kept is (feeds.validators({"ETag": '"' + "e" * (size - 2) + '"'}).etag is not None)
+    assert kept is (polls.validators({"ETag": '"' + "e" * (size - 2) + '"'}).etag is not None)
 
 
 @pytest.mark.parametrize(("days", "conditional"), [(0, True), (7, True), (8, True), (9, False)])
@@ -82,7 +82,7 @@ def test_case_8_unconditional_after_eight_days_of_304(days, conditional):
 def test_case_9_an_edited_address_drops_the_validators():
     """Validators belong to the address that gave them."""
     assert {"Accept"} == set(asked(url="https://outlet.example/old", etag='"e"'))
-    assert feeds.is_unconditional(state(url="https://outlet.example/old", etag='"e"'), SOURCE, now=NOW)
+    assert polls.is_unconditional(state(url="https://outlet.example/old", etag='"e"'), SOURCE, now=NOW)
 
 
 def test_case_10_feeds_are_asked_for_as_feeds():
@@ -94,14 +94,14 @@ def test_case_10_feeds_are_asked_for_as_feeds():
 
 def test_case_13_no_cookies_and_no_referer():
     """Nothing but Accept and the validators is sent, whatever the server sent before."""
-    kept = feeds.validators({"Set-Cookie": "a=b", "ETag": '"e"'})
+    kept = polls.validators({"Set-Cookie": "a=b", "ETag": '"e"'})
     assert {"Accept", "If-None-Match"} == set(asked(etag=kept.etag))
 
 
 @given(st.text(max_size=2_000), st.text(max_size=200))
 def test_validators_of_any_headers_can_be_sent(etag, modified):
     """No header value becomes one that breaks a request."""
-    kept = feeds.validators({"etag": etag, "last-modified": modified})
+    kept = polls.validators({"etag": etag, "last-modified": modified})
     headers = asked(etag=kept.etag, last_modified=kept.last_modified)
     assert not any(control in value for value in headers.values() for control in "\r\n\0")
 
@@ -112,15 +112,15 @@ def test_validators_of_any_headers_can_be_sent(etag, modified):
 )
 def test_case_61_ttl_is_minutes_within_5_minutes_and_6_hours(ttl, floor):
     """The publisher's ttl sets the floor of the interval."""
-    assert floor == feeds.hints({}, Said(ttl=ttl)).floor
+    assert floor == polls.hints({}, Said(ttl=ttl)).floor
 
 
 def test_case_62_skipped_hours_defer_at_most_a_day():
     """A poll in a skipped hour moves to the next one that is not; skipping everything skips nothing."""
-    night = feeds.hints({}, Said(skip_hours=("12", "13", "x", "99")))
+    night = polls.hints({}, Said(skip_hours=("12", "13", "x", "99")))
     assert datetime(2026, 11, 22, 14, 0, tzinfo=UTC) == night.not_before(NOW)
-    assert feeds.hints({}, Said(skip_hours=tuple(map(str, range(24))))).not_before(NOW) == NOW
-    weekend = feeds.hints({}, Said(skip_days=("Sunday", "monday", "Noday")))
+    assert polls.hints({}, Said(skip_hours=tuple(map(str, range(24))))).not_before(NOW) == NOW
+    weekend = polls.hints({}, Said(skip_days=("Sunday", "monday", "Noday")))
     assert NOW + timedelta(hours=24) == weekend.not_before(NOW)
 
 
@@ -140,26 +140,26 @@ def test_case_62_skipped_hours_defer_at_most_a_day():
 )
 def test_case_63_syndication_period(period, frequency, seconds):
     """updatePeriod and updateFrequency as publishers write them, misspellings included."""
-    assert seconds == feeds.hints({}, Said(period=period, frequency=frequency)).period
+    assert seconds == polls.hints({}, Said(period=period, frequency=frequency)).period
 
 
 def test_case_64_cache_headers_set_the_floor():
     """max-age less Age, not with no-cache; Expires counts from the server's own Date."""
-    assert feeds.hints({"Cache-Control": "public, max-age=3600", "Age": "600"}).floor == 3_000
-    assert feeds.hints({"Cache-Control": "no-cache, max-age=3600"}).floor is None
+    assert polls.hints({"Cache-Control": "public, max-age=3600", "Age": "600"}).floor == 3_000
+    assert polls.hints({"Cache-Control": "no-cache, max-age=3600"}).floor is None
     dated = {"Date": "Sat, 01 Jan 2000 00:00:00 GMT", "Expires": "Sat, 01 Jan 2000 01:00:00 GMT"}
-    assert feeds.hints(dated).floor == 3_600
-    assert feeds.hints({"Expires": "0", "Date": "junk"}).floor is None
+    assert polls.hints(dated).floor == 3_600
+    assert polls.hints({"Expires": "0", "Date": "junk"}).floor is None
 
 
 def test_case_65_stale_directives_have_no_effect():
     """RFC 5861 is about caches."""
-    assert feeds.hints({"Cache-Control": "stale-while-revalidate=9999, stale-if-error=9999"}).floor is None
+    assert polls.hints({"Cache-Control": "stale-while-revalidate=9999, stale-if-error=9999"}).floor is None
 
 
 def test_case_66_a_year_is_six_hours():
     """Publishers copy max-age from their images."""
-    assert feeds.hints({"Cache-Control": "max-age=31536000"}).floor == 21_600
+    assert polls.hints({"Cache-Control": "max-age=31536000"}).floor == 21_600
 
 
 @given(st.dictionaries(st.sampled_from(["cache-control", "expires", "date", "age"]), st.text(max_size=60)))
