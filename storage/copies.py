@@ -22,7 +22,7 @@ from storage.model import Document, from_text, to_text
 _CROWDED = 48
 # So many candidates are read, the likeliest first: reading and comparing one takes about a millisecond.
 _BY_SHINGLES = 8
-_BY_NAMES = 8
+_BY_NAMES = 6
 _MOST_PROBABLE = 20
 _PROBABLE_WINDOW = timedelta(days=4)
 # A declaration that the texts half bear out; anybody can write one.
@@ -149,7 +149,10 @@ def _common(rows: Iterable[Row]) -> dict[str, frozenset[int]]:
 
 
 def _by_shingles(db: Database, one: Profile) -> list[int]:
-    return [number for number, _ in _hits(db, identity.sketch(one)).most_common(_BY_SHINGLES)]
+    """What shares two keys; of a text with few shingles, one."""
+    keys = identity.sketch(one)
+    few = len(one.shingles) < 2 * len(keys)
+    return [number for number, n in _hits(db, keys).most_common(_BY_SHINGLES) if n > 1 or few]
 
 
 def _by_names(db: Database, one: Profile, at: datetime) -> list[int]:

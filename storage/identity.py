@@ -213,12 +213,17 @@ def _misdeclared(own: str, target: str) -> bool:
 
 # A word is a run of letters, digits and marks; scripts that write without spaces count each character.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
+# Signs between words, so that an English text with a dash in it is still read as ASCII, four times as fast.
+_TYPOGRAPHY = str.maketrans(dict.fromkeys("‘’“”‚„–—…•\u00a0", " "))
 _LONGEST_WORD = 40
 
 
 def words(text: str) -> list[str]:
     """The folded words of a text in their order, each cut at 40 characters."""
-    return [word[:_LONGEST_WORD] for word in _WORD.findall(fold(text))]
+    plain = text.translate(_TYPOGRAPHY)
+    found = _ASCII_WORD.findall(plain.lower()) if plain.isascii() else _WORD.findall(fold(text))
+    return [word[:_LONGEST_WORD] for word in found]
 
 
 def text_hash(text: str) -> int:
@@ -256,7 +261,7 @@ def profile(text: str) -> Profile:
     """The profile of a text's first 60,000 characters; heads that are asked for again and again are remembered."""
     text = text[:_LONGEST_TEXT]
     sequence = words(text)
-    names = _names(text)
+    names = _names(text, len(sequence))
     return Profile(
         words=len(sequence),
         shingles=frozenset(_shingles(sequence)),
@@ -279,15 +284,15 @@ def _openers() -> frozenset[str]:
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
-_TOKEN = re.compile(r"[^\W_]+")
+_CAPITAL = re.compile(r"\b[A-ZÀ-ÖØ-ÞΑ-ΩЀ-Я\d][^\W_]*")
+_LONG = re.compile(r"\b(?:\d[^\W_]*|[^\W_]{5,})")
 
 
-def _names(text: str) -> list[str]:
+def _names(text: str, count: int) -> list[str]:
     """Names and numbers in order: what opens with a capital or a digit; in scripts without capitals, long words."""
-    tokens = _TOKEN.findall(text)
-    marked = [t for t in tokens if t[0].isupper() or t[0].isdigit()]
-    if len(marked) * 50 < len(tokens):
-        return [fold(t) for t in tokens if t[0].isdigit() or len(t) > 4]
+    marked = _CAPITAL.findall(text)
+    if len(marked) * 50 < count:
+        return [fold(token) for token in _LONG.findall(text)]
     openers = _openers()
     lowered = (t.lower() if t.isascii() else fold(t) for t in marked)
     return [t for t in lowered if len(t) > 1 or t.isdigit() if t not in openers]
@@ -295,11 +300,11 @@ def _names(text: str) -> list[str]:
 
 def _number_places(sequence: Sequence[str]) -> dict[Place, frozenset[str]]:
     """The numbers that stand between the same two words before and after, all numbers masked."""
-    masked = ["#" if word[0].isdigit() else word for word in sequence]
     places: dict[Place, set[str]] = {}
-    for n, word in enumerate(masked):
-        if word == "#":
-            places.setdefault(tuple(masked[max(0, n - 2) : n + 3]), set()).add(sequence[n])
+    for n in [n for n, word in enumerate(sequence) if word[0].isdigit()]:
+        around = sequence[max(0, n - 2) : n + 3]
+        place = tuple("#" if word[0].isdigit() else word for word in around)
+        places.setdefault(place, set()).add(sequence[n])
     return {place: frozenset(numbers) for place, numbers in places.items()}
 
 
@@ -383,15 +388,15 @@ def _share(part: int, whole: int) -> float:
 
 
 # A sketch finds candidates: the smallest hashes of a text's shingles, and of its names in their days. Both of two texts
-# keep a shared shingle when it is among the smallest of each, so that hits follow what they share: of 28, about 3 where
-# one text holds 72 % of another that is five times shorter. 40 rows of a table without rowid: about 750 bytes.
-_SHINGLES_KEPT = 28
+# keep a shared shingle when it is among the smallest of each, so that hits follow what they share: of 36, about 4 where
+# one text holds 72 % of another that is five times shorter. 48 rows of a table without rowid: about 770 bytes.
+_SHINGLES_KEPT = 36
 _NAMES_KEPT = 12
 _DAYS = 4
 
 
 def sketch(one: Profile) -> tuple[int, ...]:
-    """Signed 64-bit hashes of the text's own shingles, the smallest 28."""
+    """Signed 64-bit hashes of the text's own shingles, the smallest 36."""
     return tuple(sorted(one.shingles)[:_SHINGLES_KEPT])
 
 
