@@ -22,6 +22,8 @@ from storage.model import Page, utc_now
 
 MOST_BYTES = 10_000_000  # of one page, decoded (rules: 10 MB pages)
 WARC = (".warc", ".warc.gz")
+# What warcio raises for bytes that are no record: it was written for whole files.
+BROKEN = (ArchiveLoadFailed, zlib.error, EOFError, ValueError, KeyError, AttributeError, IndexError, TypeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ def pages(file: Path, warn: Callable[[str], None], *, limit: int = MOST_BYTES) -
 
 
 def _records(file: Path, warn: Callable[[str], None], limit: int) -> Iterator[Saved]:
+    any_read = False
     with file.open("rb") as stream:
         records = ArchiveIterator(stream, arc2warc=False)
         while True:
@@ -64,9 +67,12 @@ def _records(file: Path, warn: Callable[[str], None], limit: int) -> Iterator[Sa
                 if record is None:
                     return
                 saved = _saved(record, file, warn, limit) if record.rec_type == "response" else None
-            except (ArchiveLoadFailed, zlib.error, EOFError, ValueError, KeyError, AttributeError, IndexError) as fault:
+            except BROKEN as fault:
+                if not any_read:
+                    raise OSError(0, "is not a WARC file", str(file)) from fault
                 warn(f"{file}: breaks off ({type(fault).__name__}: {str(fault)[:100]})")
                 return
+            any_read = True
             if saved is not None:
                 yield saved
 

@@ -1,0 +1,181 @@
+"""Importing and extracting files, with the program itself."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from storage.store import Store
+
+TEXT = (
+    "Gunmen killed three police officers at a checkpoint in Kandahar province before dawn, the governor said. "
+    "The Taliban claimed the attack in a message and said that two of its fighters had died. "
+    "The road to Spin Boldak stayed closed until noon, and traders were sent back to the city."
+)
+PAGE = f"<html lang=en><head><title>{{}}</title></head><body><article><h1>{{}}</h1><p>{TEXT}</p><p>{TEXT[::-1]}</p></article></body></html>"
+
+
+def khabar(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "scheduler.cli", *map(str, words)],
+        text=True, capture_output=True, timeout=120, check=False, cwd=folder, env=environment, encoding="utf-8",
+    )  # fmt: skip
+
+
+def warc(path: Path, *responses: tuple[str, int, bytes, dict[str, str]]) -> Path:
+    """A WARC file of these responses: address, status, body, headers; each record a gzip member."""
+    path.write_bytes(b"".join(gzip.compress(record(*response)) for response in responses))
+    return path
+
+
+def record(url: str, status: int, body: bytes, headers: dict[str, str]) -> bytes:
+    named = {"Content-Type": "text/html; charset=utf-8", **headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in named.items())
+    http = f"HTTP/1.1 {status} OK\r\n{lines}\r\n".encode() + body
+    head = (
+        f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:{uuid.uuid4()}>\r\nWARC-Target-URI: {url}\r\n"
+        "WARC-Date: 2026-11-20T10:00:00Z\r\nContent-Type: application/http; msgtype=response\r\n"
+        f"Content-Length: {len(http)}\r\n\r\n"
+    )
+    return head.encode() + http + b"\r\n\r\n"
+
+
+def rows(path: Path, *told: object) -> Path:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in told), "utf-8")
+    return path
+
+
+def page(title: str) -> bytes:
+    return PAGE.format(title, title).encode()
+
+
+def test_articles_arrive_in_the_order_of_the_input(tmp_path: Path) -> None:
+    """Numbers rise with the lines, over batches and workers, and the first of two equal texts is the article."""
+    told = [
+        {"url": f"https://h{n}.example/a", "text": f"{TEXT} The number of this report is {n}.", "source": "s"}
+        for n in range(150)
+    ]
+    told.append({"url": "https://late.example/copy", "text": told[0]["text"]})
+    ran = khabar("import", rows(tmp_path / "a.jsonl", *told), "--db", "x.db", "--json", folder=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout)["rows"] == 151
+    with Store.read(tmp_path / "x.db") as store:
+        assert [row[0] for row in store.db.execute("SELECT url FROM documents ORDER BY id")] == [
+            row["url"] for row in told
+        ]
+        assert (
+            store.db.execute("SELECT url FROM copies WHERE kind = 'exact'").fetchone()[0] == "https://late.example/copy"
+        )
+
+
+def test_a_second_import_changes_nothing(tmp_path: Path) -> None:
+    """What is known is unchanged."""
+    file = rows(tmp_path / "a.jsonl", {"url": "https://a.example/1", "text": TEXT})
+    khabar("import", file, "--db", "x.db", folder=tmp_path)
+    ran = khabar("import", file, "--db", "x.db", "--json", folder=tmp_path)
+    assert json.loads(ran.stdout)["results"] == {"unchanged": 1}
+
+
+def test_bad_lines_are_told_and_the_others_taken(tmp_path: Path) -> None:
+    """Each with its file and number; exit 0 as long as something could be taken in."""
+    file = rows(
+        tmp_path / "a.jsonl", {"url": "https://a.example/1", "text": TEXT, "published_at": "soon"}, {"url": 1}, "x"
+    )
+    ran = khabar("import", file, "--db", "x.db", folder=tmp_path)
+    assert ran.returncode == 0
+    assert [line.partition(" ")[0] for line in ran.stderr.splitlines()] == ["a.jsonl:1:", "a.jsonl:2:", "a.jsonl:3:"]
+    assert ran.stdout.startswith("3 rows read: 1 new, 2 skipped")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [("a.jsonl", b"nothing\n", 1), ("a.txt", b"{}", 2), ("a.warc.gz", b"\x1f\x8bgarbage", 1)],
+)
+def test_a_file_that_gives_nothing_is_a_fault(tmp_path: Path, name: str, content: bytes, code: int) -> None:
+    """Exit 2 for a kind of file that is not known, 1 when nothing could be taken in."""
+    (tmp_path / name).write_bytes(content)
+    ran = khabar("import", name, "--db", "x.db", folder=tmp_path)
+    assert ran.returncode == code
+    assert name in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_captures_pass_the_same_desk(tmp_path: Path) -> None:
+    """A page becomes an article with its capture, an off-topic one a rejection, a missing one a failure."""
+    cricket = (
+        b"<html><head><title>Win</title></head><body><article><p>"
+        + b"The spinners shared wickets. " * 30
+        + b"</p></article></body></html>"
+    )
+    file = warc(
+        tmp_path / "a.warc.gz",
+        ("https://a.example/1", 200, page("Three officers killed in Kandahar"), {}),
+        ("https://a.example/2", 200, cricket, {}),
+        ("https://a.example/3", 404, b"gone", {}),
+    )
+    assert khabar("import", file, "--db", "x.db", folder=tmp_path).returncode == 0
+    with Store.read(tmp_path / "x.db", captures=tmp_path / "x.db.captures") as store:
+        fates = dict(store.db.execute("SELECT url, fate FROM fates").fetchall())
+        assert fates == {
+            "https://a.example/1": "article",
+            "https://a.example/2": "rejected",
+            "https://a.example/3": "failed",
+        }
+        article = store.article(1)
+        assert article is not None
+        assert article.source == "a.example"
+        raw = store.raw(article.capture_id or 0)
+        assert raw is not None
+        assert raw.body == page("Three officers killed in Kandahar")
+
+
+def test_extract_gives_one_object_for_each_response_record(tmp_path: Path) -> None:
+    """In their order, packed bodies and all; a page without an article has a rejection and no text."""
+    file = warc(
+        tmp_path / "a.warc.gz",
+        ("https://a.example/1", 200, gzip.compress(page("First")), {"Content-Encoding": "gzip"}),
+        ("https://a.example/2", 200, b"", {}),
+        ("https://a.example/3", 500, page("Third"), {}),
+        ("https://a.example/4", 200, page("Fourth"), {}),
+    )
+    ran = khabar("extract", file, folder=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    told = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [(row["url"][-1], row["title"], row["text"] is None) for row in told if row["title"]] == [
+        ("1", "First", False),
+        ("4", "Fourth", False),
+    ]
+    assert [row["rejection"] is None for row in told] == [True, False, False, True]
+    assert all(row["record_id"].startswith("<urn:uuid:") and row["file"] == str(file) for row in told)
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_extract_reads_saved_pages(tmp_path: Path) -> None:
+    """Plain or packed; the address is the one that the page names for itself, or null."""
+    named = page("Saved").replace(b"<head>", b'<head><link rel="canonical" href="https://a.example/saved">')
+    (tmp_path / "a.html").write_bytes(named)
+    (tmp_path / "b.html.gz").write_bytes(gzip.compress(page("Packed")))
+    ran = khabar("extract", "a.html", "b.html.gz", "none.html", folder=tmp_path)
+    assert ran.returncode == 1
+    assert "none.html" in ran.stderr
+    told = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [(row["url"], row["title"], row["record_id"]) for row in told] == [
+        ("https://a.example/saved", "Saved", None),
+        (None, "Packed", None),
+    ]
+
+
+def test_a_torn_capture_file_gives_what_it_has(tmp_path: Path) -> None:
+    """A crash in the middle of a record loses that record, not the ones before it."""
+    file = warc(tmp_path / "a.warc.gz", *((f"https://a.example/{n}", 200, page(f"Page {n}"), {}) for n in range(3)))
+    file.write_bytes(file.read_bytes()[:-200])
+    ran = khabar("extract", file, folder=tmp_path)
+    titles = [json.loads(line)["title"] for line in ran.stdout.splitlines()]
+    assert titles[:2] == ["Page 0", "Page 1"]
+    assert "Traceback" not in ran.stderr
