@@ -7,11 +7,11 @@ The sequence: guards and parsing (`markup`), the text (`body`), what the page sa
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
-from crawler import attribution, body, clean, dates, language, markup, metadata
+from crawler import attribution, body, clean, dates, genre, language, markup, metadata
 from crawler.markup import Markup
 from crawler.sources import Source
 from storage import identity
-from storage.model import Document, Lead, Page, Rejection, Why
+from storage.model import Document, Lead, Page, Rejection
 
 VERSION = f"1/trafilatura-{version('trafilatura')}"
 FEED_WORDS = 100  # a feed entry of fewer words is a teaser
@@ -44,8 +44,9 @@ def extract(
         headlines=about.headlines,
         labels=(*about.authors, about.section or "", own),
     )
-    if not cleaned.text:
-        return Rejection(why=Why.EMPTY, detail="no text", url=own, title=about.title)
+    cuts = (*found.cuts, *cleaned.cuts)
+    if turned := genre.turn_away(parsed, found.page, cleaned.text, title=about.title, url=own, cuts=cuts):
+        return turned
     spoken = language.tell(cleaned.text, declared=about.language, source=source.language if source else None)
     when = _dates(parsed, page, cleaned.text, lead=lead, source=source, spoken=spoken, now=now)
     published = when.published
@@ -68,7 +69,7 @@ def extract(
         credit=about.agency or attribution.find(cleaned.text, cuts=cleaned.cuts),
         extracted_how=found.how,
         extractor=VERSION,
-        cuts=(*found.cuts, *cleaned.cuts),
+        cuts=cuts,
         via=lead.via if lead else "import",
         backfill=lead.backfill if lead else False,
     )

@@ -29,7 +29,7 @@ _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # libxml2 drops the rest of a document after a doctype that closes itself.
 _DOCTYPE = re.compile(r"^\s*<!doctype[^>]{0,500}>", re.IGNORECASE)
 _SELF_CLOSED = re.compile(r"(<html[^<>]{0,2000}?)\s*/>", re.IGNORECASE)
-_CHARSET_GUESSES = ("utf-8", "windows-1256", "cp1252")
+_FOREIGN = 0.25  # share of bytes over 127: below it a page that declares nothing is Western, above it Arabic script
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,9 @@ def decode(body: bytes, content_type: str | None = None) -> str:
         return body.decode("utf-8")
     except UnicodeDecodeError:
         pass
-    for name in (http_content_type_encoding(content_type), html_body_declared_encoding(body), *_CHARSET_GUESSES):
+    high = sum(byte > 127 for byte in body[:20_000])
+    guess = "windows-1256" if high > _FOREIGN * len(body[:20_000]) else "cp1252"
+    for name in (http_content_type_encoding(content_type), html_body_declared_encoding(body), "utf-8", guess):
         if name and (text := _try(body, name)) is not None:
             return text
     return body.decode("utf-8", "replace")
