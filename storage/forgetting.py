@@ -12,6 +12,7 @@ from storage.admission import remove
 from storage.archive import Archive
 from storage.folding import printable
 from storage.model import What, to_text
+from storage.visits import key_of
 
 ENTRIES_KEPT = timedelta(days=400)  # old items come back (rules: case 81 wants a year at least)
 LINES_KEPT = timedelta(days=180)  # a line that stood in one article only is soon just text
@@ -23,7 +24,7 @@ def documents_of(db: Database, what: str | int) -> list[int]:
     if isinstance(what, int):
         number: int | None = what
     else:
-        key = identity.key(printable(what))
+        key = key_of(what)
         found = db.execute("SELECT document_id FROM fates WHERE key = ?", [key]).fetchone()
         number = found[0] if found else None
     rows = db.execute(
@@ -62,7 +63,7 @@ def forget_url(db: Database, url: str, now: datetime) -> list[int]:
 
     Returns captures of its rejection.
     """
-    key = identity.key(printable(url))
+    key = key_of(url)
     captures = [
         row[0]
         for row in db.execute("SELECT capture_id FROM rejections WHERE key = ? AND capture_id IS NOT NULL", [key])

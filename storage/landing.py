@@ -113,7 +113,7 @@ def _is_forgotten(db: Database, landing: Landing) -> bool:
         urls.append(landing.outcome.url)
     found = db.execute(
         "SELECT 1 FROM json_each(?) AS j JOIN fates ON fates.key = j.value AND fates.fate = 'forgotten'",
-        [json.dumps([identity.key(printable(url)) for url in urls])],
+        [json.dumps([visits.key_of(url) for url in urls])],
     )
     return found.fetchone() is not None
 
@@ -141,13 +141,13 @@ def _read(db: Database, archive: Archive | None, landing: Landing, document: Doc
         else "known"
     )
     _settle(db, landing, fate, now, column=column, own=document.url)
-    db.execute("DELETE FROM rejections WHERE key = ?", [identity.key(printable(landing.url))])
+    db.execute("DELETE FROM rejections WHERE key = ?", [visits.key_of(landing.url)])
     return landed
 
 
 def _unkeep(db: Database, landing: Landing, rejection: Rejection, now: datetime) -> None:
     """Today's rules would not have kept what a capture says: the document goes, the capture stays."""
-    key = identity.key(printable(landing.url))
+    key = visits.key_of(landing.url)
     row = db.execute(
         "SELECT id, article_id, is_head FROM documents WHERE key = ? OR id = (SELECT document_id FROM fates WHERE "
         "key = ?)",
@@ -191,7 +191,7 @@ def _keep_rejection(
                 capture_id), at = excluded.at
         """,
         [
-            identity.key(url), identity.canonical(url), landing.source, visits.clean(rejection.title), rejection.why,
+            visits.key_of(url), identity.canonical(url), landing.source, visits.clean(rejection.title), rejection.why,
             printable(rejection.detail), verdict.score if verdict else None,
             json.dumps([asdict(r) for r in verdict.reasons] if verdict else [], ensure_ascii=False),
             printable(json.dumps([asdict(cut) for cut in rejection.cuts], ensure_ascii=False)), capture_id,
@@ -247,7 +247,7 @@ def _failed(db: Database, landing: Landing, failure: Failure, now: datetime) -> 
 
 def _postpone(db: Database, landing: Landing, failure: Failure, detail: str, now: datetime) -> Landed:
     """Try again later: the lead stays, or is made where there was none and the URL has no fate yet."""
-    key = identity.key(printable(landing.url))
+    key = visits.key_of(landing.url)
     attempts = landing.lead.attempts + 1 if landing.lead else 1
     due = failure.retry_at or now + min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE)
     cursor = db.execute(
@@ -268,7 +268,7 @@ def _bare_lead(landing: Landing, now: datetime) -> Lead:
 
 def _withdraw(db: Database, landing: Landing, detail: str, now: datetime) -> Landed | None:
     """The page of something that was kept is gone: the text stays, and the article says so."""
-    key = identity.key(printable(landing.url))
+    key = visits.key_of(landing.url)
     row = db.execute(
         """
         SELECT d.id, d.article_id, d.title, d.withdrawn_at FROM documents AS d
@@ -302,7 +302,7 @@ def _withdraw(db: Database, landing: Landing, detail: str, now: datetime) -> Lan
 
 def _settled(db: Database, landing: Landing, fate: _Fate, now: datetime, *, alone: bool = False) -> Landed:
     """A fate without a text. What was kept of this URL before stays, and keeps its fate."""
-    standing = _fate_of(db, identity.key(printable(landing.url)))
+    standing = _fate_of(db, visits.key_of(landing.url))
     if standing is not None and standing["fate"] in _WITH_TEXT:
         _follow(db, _end_leads(db, [standing["key"]], landing, column="known"), standing["key"])
         reason = f"kept, although now {fate.kind}: {fate.reason}"
@@ -328,11 +328,11 @@ def _settle(
     End their leads and count them.
     """
     urls = [landing.url] if own is None else [landing.url, own]
-    keyed = {identity.key(printable(url)): url for url in ([] if alone else landing.aliases)} | {
-        identity.key(printable(url)): url for url in urls
+    keyed = {visits.key_of(url): url for url in ([] if alone else landing.aliases)} | {
+        visits.key_of(url): url for url in urls
     }
     keyed |= _end_leads(db, list(keyed), landing, column=column)
-    own_keys = {identity.key(printable(url)) for url in urls}
+    own_keys = {visits.key_of(url) for url in urls}
     for key, url in keyed.items():
         _write_fate(db, key, url, landing.source, fate, to_text(now), replace=key in own_keys)
 
@@ -383,7 +383,7 @@ def _end_leads(db: Database, keys: Sequence[str], landing: Landing, *, column: s
         [own, json.dumps(list(keys))],
     ).fetchall()
     others: dict[str, str] = {}
-    for row in sorted(rows, key=lambda row: (row["id"] != own, row["key"] != identity.key(printable(landing.url)))):
+    for row in sorted(rows, key=lambda row: (row["id"] != own, row["key"] != visits.key_of(landing.url))):
         others |= dict(db.execute("SELECT key, url FROM aliases WHERE lead_id = ?", [row["id"]]).fetchall()) | {
             row["key"]: row["url"]
         }

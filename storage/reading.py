@@ -9,10 +9,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from storage import identity
-from storage.folding import printable
 from storage.model import Article, Capture, Change, Copy, Revision, What, from_text
-from storage.visits import moment
+from storage.visits import key_of, moment
 
 _LISTS = ("authors", "reasons", "cuts")
 _EXTRA = (
@@ -122,7 +120,7 @@ def changes(db: Database, since: int, limit: int) -> list[Change]:
 
 def fate(db: Database, url: str) -> dict[str, Any] | None:
     """What became of a URL; None where it is pending or was never seen."""
-    return _one(db, "SELECT * FROM fates WHERE key = ?", identity.key(printable(url)))
+    return _one(db, "SELECT * FROM fates WHERE key = ?", key_of(url))
 
 
 def explain(db: Database, what: str | int) -> dict[str, Any]:
@@ -132,7 +130,7 @@ def explain(db: Database, what: str | int) -> dict[str, Any]:
     `probable_copies`,
     `revisions`, `changes`, `capture`, `mentions`; those that do not apply are None or empty.
     """
-    key = identity.key(printable(what)) if isinstance(what, str) else None
+    key = key_of(what) if isinstance(what, str) else None
     found_fate = _one(db, "SELECT * FROM fates WHERE key = ?", key)
     document = _document(db, what, found_fate)
     lead = _one(db, "SELECT * FROM leads WHERE key = ?", key)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlite_utils import Database
@@ -45,6 +46,12 @@ def stamp(at: datetime | None) -> str | None:
 def clean(text: str | None) -> str | None:
     """A stranger's text without what a file or a terminal cannot take."""
     return None if text is None else printable(text)
+
+
+@lru_cache(maxsize=4096)
+def key_of(url: str) -> str:
+    """The key under which a stranger's URL is known; asked for several times while one visit lands."""
+    return identity.key(printable(url))
 
 
 # Sources
@@ -229,7 +236,7 @@ def _distinct(leads: Iterable[Lead]) -> list[_Shown]:
     """One for each URL. A guid that stands at several URLs of one document names none of them alone (case 73)."""
     by_key: dict[str, Lead] = {}
     for lead in leads:
-        by_key.setdefault(identity.key(printable(lead.url)), lead)
+        by_key.setdefault(key_of(lead.url), lead)
     uses: dict[str, int] = {}
     for lead in by_key.values():
         if lead.guid:
@@ -380,7 +387,7 @@ def add_lead(
     db: Database, lead: Lead, now: datetime, *, next_attempt_at: datetime | None = None, attempts: int = 0
 ) -> PendingLead:
     """A lead that no poll showed."""
-    item = _Shown(key=identity.key(printable(lead.url)), lead=lead, guid=None, title="")
+    item = _Shown(key=key_of(lead.url), lead=lead, guid=None, title="")
     return _add_lead(db, item, None, next_attempt_at or now, attempts)
 
 
