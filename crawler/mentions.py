@@ -88,6 +88,7 @@ def _named(read: Scan, published_at: datetime | None) -> Iterator[tuple[str, str
         yield "place", located.place.code, located.place.name, located.hit.sentence
     if not read.afghan:
         return
+    seen: dict[int, set[str]] = {}
     for hit in read.hits:
         for group, code in {(t.group, t.id): None for t in hit.terms}:
             if group == "actor":
@@ -95,6 +96,17 @@ def _named(read: Scan, published_at: datetime | None) -> Iterator[tuple[str, str
                 yield "actor", actor.id, actor.name, hit.sentence
             elif group == "event" and code in EVENTS:
                 yield "event", code, EVENTS[code], hit.sentence
+            seen.setdefault(hit.sentence, set()).add(group if group == "actor" else code)
+    for sentence, said in seen.items():
+        if "violence" in said and said.isdisjoint(EVENTS) and (kind := _kind_of_violence(said)):
+            yield "event", kind, EVENTS[kind], sentence
+
+
+def _kind_of_violence(said: set[str]) -> str | None:
+    """ACLED's type of a killing or an attack that has no other word, by those whom the sentence names with it."""
+    if "civilians" in said:
+        return "violence_against_civilians"
+    return "battles" if said & {"actor", "forces"} else None
 
 
 _FORMER = ("former", "ex-", "پیشین", "پخوان")

@@ -97,12 +97,12 @@ def _meanings(terms: Sequence[Term]) -> Sequence[Term]:
 
 def _count(line: _Evidence, term: Term, reasons: dict[tuple[str, str, str], float]) -> None:
     figures = _weights()
+    signed = term.weight
     if term.group in ("anchor", "actor"):
         line.anchor = _either(line.anchor, term.weight)
-    if term.group == "actor":
-        for flag in ("armed", "state"):
-            if flag in term.flags:
-                line.soft = _either(line.soft, figures["actors"][flag])
+        armed = max((figures["actors"][flag] for flag in ("armed", "state") if flag in term.flags), default=0.0)
+        line.soft = _either(line.soft, armed)
+        signed = max(signed, armed)
     elif term.group in ("event", "context"):
         if "soft" in term.flags:
             line.soft = _either(line.soft, term.weight)
@@ -110,10 +110,12 @@ def _count(line: _Evidence, term: Term, reasons: dict[tuple[str, str, str], floa
             line.hard = _either(line.hard, term.weight)
     elif term.group == "negative":
         line.against = _either(line.against, term.weight)
+        signed = -signed
     elif term.group == "elsewhere":
-        line.elsewhere = max(line.elsewhere, figures["elsewhere"].get(term.id, figures["elsewhere"]["far"]))
-    signed = -term.weight if term.group in ("negative", "elsewhere") else term.weight
-    _note(reasons, term.text, line.where, f"{term.group}:{term.id}", signed)
+        signed = -figures["elsewhere"].get(term.id, figures["elsewhere"]["far"])
+        line.elsewhere = max(line.elsewhere, -signed)
+    if signed:
+        _note(reasons, term.text, line.where, f"{term.group}:{term.id}", signed)
 
 
 def _note(reasons: dict[tuple[str, str, str], float], term: str, where: str, kind: str, weight: float) -> None:

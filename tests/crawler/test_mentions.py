@@ -195,3 +195,16 @@ def test_a_hostile_text_is_read_to_a_limit():
     """A million characters without a full stop cost what sixty thousand do."""
     read = scan.scan("x" * 1_000_000, "Kabul " * 200_000)
     assert sum(len(sentence.text) for sentence in read.sentences) <= 2 * scan.MAX_CHARACTERS + scan.MAX_SENTENCE
+
+
+@pytest.mark.parametrize(
+    ("text", "event"),
+    [
+        ("Militants kill eleven policemen in western Afghanistan", "battles"),
+        ("Taliban kill three villagers in Ghor", "violence_against_civilians"),
+        ("په غزني کې طالبانو څلور ملکي کسان ووژل", "violence_against_civilians"),
+    ],
+)
+def test_a_killing_without_another_word_is_typed_by_those_it_names(text, event):
+    """Combatants make a battle of it, civilians violence against them."""
+    assert codes(text, "event") == [event]
