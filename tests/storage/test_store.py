@@ -447,7 +447,7 @@ def test_pending_leads_come_when_they_may_the_longest_waiting_first(store: Store
 # Fates
 
 OUTCOMES = {
-    "new": lambda n: document(n, f"{TEXT} {n}"),
+    "new": lambda n: document(n, f"{OTHER} {n}"),
     "copies": lambda n: document(n, TEXT),
     "rejected": lambda n: Rejection(
         why=Why.IRRELEVANT, verdict=Verdict(score=0.1, reasons=(Reason(term="t", where="title", weight=-1.0),))
