@@ -21,8 +21,8 @@ from storage.model import Document, from_text, to_text
 # A key that so many articles share is a template's or a region's; it proposes nothing.
 _CROWDED = 48
 # So many candidates are read, the likeliest first: reading and comparing one takes about a millisecond.
-_BY_SHINGLES = 8
-_BY_NAMES = 6
+_BY_SHINGLES = 5
+_BY_NAMES = 4
 _MOST_PROBABLE = 20
 _PROBABLE_WINDOW = timedelta(days=4)
 # A declaration that the texts half bear out; anybody can write one.
