@@ -104,7 +104,7 @@ def application(config: Config, *, token: str = "") -> Iterator[App]:
     reader = Reader(config.store.path, config.store.captures)
     datasette = _datasette(config)
     plugin = _plugin(datasette, Pages(reader).routes())
-    pm.register(plugin)
+    pm.register(plugin, name=f"khabar-pages-{id(plugin)}")
     try:
         yield Gate(datasette.app(), token=token)
     finally:
@@ -132,7 +132,7 @@ def _plugin(datasette: "Datasette", routes: list[Any]) -> object:
     class Plugin:
         """Our pages in one Datasette, and what of its own may be seen."""
 
-        __name__ = "khabar-pages"
+        __name__ = "khabar-pages"  # Datasette lists its plugins by it
 
         @hookimpl
         def register_routes(self, datasette: object) -> list[Any]:
