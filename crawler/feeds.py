@@ -108,8 +108,8 @@ def _xml(document: xmltext.XmlText, *, url: str, source: Source, now: datetime) 
     root = document.root.rpartition(":")[2].lower()
     if root in ("html", "body"):
         return Feed(kind="html", error="html_instead_of_feed: a web page, perhaps an error page or a login")
-    if fault := xmltext.fault(document.text):
-        return Feed(error=f"too_complex: {fault}")
+    if document.fault:
+        return Feed(error=f"too_complex: {document.fault}")
     if root in ("urlset", "sitemapindex"):
         return _sitemap(document.text, url=url, source=source, now=now)
     return _syndication(document.text, url=url, source=source, now=now)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html.entities import name2codepoint
 
+MAX_MARKUP = 500_000  # `<` and `&`; 5 MB of escaped HTML have half of that
 MAX_TAGS = 300_000  # a feed of 2,000 entries has 30,000
 MAX_TAG = 20_000  # characters in one tag
 MAX_DEPTH = 200
@@ -55,7 +56,8 @@ class XmlText:
     """Text that was decoded and mended, and what was done to it."""
 
     text: str
-    root: str  # name of the first element that a feed can begin with, else of the first element; "" for none
+    root: str = ""  # name of the first element that a feed can begin with, else of the first element; "" for none
+    fault: str | None = None  # why it is too costly to parse
     warnings: tuple[str, ...] = ()
 
 
@@ -65,6 +67,8 @@ def read(body: bytes, content_type: str | None, *, most_entries: int, cut: bool 
     Entries behind the first `most_entries` are left out; a document that was `cut` ends with its last whole entry.
     """
     raw, encoding_warning = decode(body[: body.rfind(b">") + 1] if cut else body, content_type)
+    if raw.count("<") + raw.count("&") > MAX_MARKUP:
+        return XmlText(text="", fault=f"more than {MAX_MARKUP} characters of markup")
     legal = _ILLEGAL.sub("", raw)
     match = _ROOTS.search(legal[:100_000]) or _ANY_ROOT.search(legal)
     root = match[1] if match else ""
@@ -79,7 +83,7 @@ def read(body: bytes, content_type: str | None, *, most_entries: int, cut: bool 
         "cut: too large" if cut else "",
         f"only the first {most_entries} entries" if left_out else "",
     )
-    return XmlText(text=mended, root=root, warnings=tuple(filter(None, warnings)))
+    return XmlText(text=mended, root=root, fault=_fault(mended), warnings=tuple(filter(None, warnings)))
 
 
 def _trim(text: str, root: str, most: int, *, cut: bool) -> tuple[str, bool]:
@@ -192,7 +196,7 @@ def _reference(match: re.Match[str], entities: dict[str, str]) -> str:
     return "&amp;" + match[0][1:]
 
 
-def fault(text: str) -> str | None:
+def _fault(text: str) -> str | None:
     """Why the text is too costly to parse, or None."""
     if text.count("<") > MAX_TAGS:
         return f"more than {MAX_TAGS} tags"

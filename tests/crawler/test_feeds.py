@@ -265,6 +265,7 @@ def test_case_39_empty_body_is_an_error(body):
         "<rss><channel>" + "<a>" * 5_000,
         rss("<a>" * 300 + "</a>" * 300),
         rss("<x/>" * 400_000),
+        rss("&" * 600_000),
     ],
 )
 def test_documents_that_cost_too_much_are_refused(document):
