@@ -93,13 +93,23 @@ def find(read: Scan) -> tuple[Claim, ...]:
     found: dict[tuple[str, int], Claim] = {}
     for number in sorted(spoken):
         sentence = read.sentences[number]
-        if _rules().counted.isdisjoint(sentence.plain.split()):
+        if not _may_claim(sentence.plain):
             continue
         for claim in _in_sentence(sentence.text, sentence.plain):
             found.setdefault((claim.kind, claim.number), claim)
             if len(found) == MAX_CLAIMS:
                 return tuple(found.values())
     return tuple(found.values())
+
+
+_DIGIT = re.compile(r"\d")
+
+
+def _may_claim(plain: str) -> bool:
+    words = set(plain.split())
+    rules = _rules()
+    numbered = bool(_DIGIT.search(plain)) or not rules.numbers.keys().isdisjoint(words)
+    return numbered and not rules.counted.isdisjoint(words)
 
 
 @dataclass(frozen=True, slots=True)
