@@ -50,7 +50,7 @@ def read(body: bytes, agent: str) -> Rules:
 def judge(answer: Answer, now: datetime) -> Failure | None:
     """Why the rules of a host are not to be had now, or None where the answer settles them."""
     if isinstance(answer, Refusal):
-        return Failure(detail=f"robots.txt: {answer.why} {answer.detail}", retry_at=now + ASK_AGAIN)
+        return None  # it lies where nothing may be fetched: no rules are to be had there, and the guard stops the rest
     if isinstance(answer, Failure):
         if answer.detail == "too_many_redirects":
             return None  # RFC 9309 2.3.1.2: as if there were none
