@@ -53,6 +53,10 @@ class Call:
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value:
         setattr(context.ensure_object(Call), str(parameter.name), value)
+    if value and parameter.name == "verbose":
+        from scheduler import logs
+
+        logs.set_up(verbose=2 * (value - 1))
 
 
 def _told(*names: str, **how: Any) -> Callable[[Command], Command]:
@@ -71,7 +75,16 @@ as_json = _told("--json", is_flag=True, help="JSON, one object a line.")
 
 
 class InOrder(click.Group):
-    """Commands in the order in which a newcomer needs them."""
+    """Commands in the order in which a newcomer needs them; nothing is logged unless asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; without -v, what its parts log goes nowhere: faults come back as values and errors."""
+        import logging
+
+        root = logging.getLogger()
+        if not root.handlers:
+            root.addHandler(logging.NullHandler())
+        return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """As they stand in this file."""

@@ -46,7 +46,7 @@ def check(store: Store, config: Config, now: datetime) -> Status:
         quiet=tuple(state for state in visited if is_quiet(state, now)),
         never=tuple(state for state in states if state.last_poll_at is None),
         unbalanced=store.unbalanced_polls(),
-        bytes=stored_bytes(config),
+        bytes=store.sizes()["total"],
     )
     return judged(found, visited=len(visited), limit=config.store.max_size, now=now)
 
@@ -84,12 +84,3 @@ def _problems(found: Status, *, visited: int, limit: int, now: datetime) -> list
             "database and captures have used nine tenths of store.max_size; raise it or lower keep_captures"
         )
     return problems
-
-
-def stored_bytes(config: Config) -> int:
-    """What the database and the captures take on the disk."""
-    path = config.store.path
-    files = [path, path.with_name(path.name + "-wal")]
-    if config.store.captures is not None and config.store.captures.is_dir():
-        files += config.store.captures.rglob("*.warc.gz")
-    return sum(file.stat().st_size for file in files if file.exists())

@@ -11,7 +11,10 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO, Any, Protocol
+
+from storage.model import to_text
 
 # C0, DEL and C1 controls, line separators, lone surrogates, and every mark that reorders or hides what follows.
 _STEERING = re.compile(
@@ -30,8 +33,14 @@ def safe(text: object) -> str:
 
 def to_json(record: Mapping[str, Any]) -> str:
     """One line of JSON, lossless; what a terminal might obey or not show stands as an escape."""
-    text = json.dumps(record, ensure_ascii=False, default=str)
+    text = json.dumps(record, ensure_ascii=False, default=_plain)
     return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return to_text(value)
+    return list(value) if isinstance(value, set | frozenset) else str(value)
 
 
 def isolate(text: str) -> str:

@@ -255,7 +255,10 @@ def _document(screen: Screen, document: Mapping[str, Any], known: Mapping[str, A
         [
             ("article", f"{document['article_id']}" if not document["kind"] else ""),
             ("copy", f"{copy_of} (score {document['score'] or 0:.2f})" if document["kind"] else ""),
-            ("copies", "; ".join(f"{copy['url']} ({copy['kind']})" for copy in known["copies"])),
+            (
+                "copies",
+                "; ".join(f"{row['url']} ({row['kind']})" for row in known["copies"] if row["id"] != document["id"]),
+            ),
             (
                 "perhaps",
                 "; ".join(f"article {row['article_id']} ({row['score']:.2f})" for row in known["probable_copies"]),
