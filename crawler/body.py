@@ -25,6 +25,8 @@ _JOINER, _STAND_IN = "\u200c", "\u2e31"
 _SHORT = 0.6  # of the page's paragraphs: a shorter text is doubtful
 _SHORT_OF_STATED = 0.7  # of JSON-LD's articleBody: above it the markup is the better source
 _MORE = 1.4  # times longer is much more
+_TOO_MUCH = 2.3  # times longer is another story as well
+_TINY = 1_500  # characters: a second text of this size is never too much
 _CONTAINED = 0.85
 
 
@@ -65,11 +67,14 @@ def _prose(page: list[Block]) -> int:
 
 def _is_more(other: list[str], lines: Collection[str]) -> bool:
     """Whether a second text has nearly all of the first, and much more."""
-    if sum(map(len, other)) < _MORE * sum(map(len, lines)):
+    size, known = sum(map(len, other)), sum(map(len, lines))
+    if not _MORE * known <= size <= max(_TOO_MUCH * known, _TINY):
         return False
     letters = blocks.letters("".join(other))
+    if letters.count(letters[:60]) > 1:
+        return False  # the same text twice over: some templates fill articleBody so
     kept = sum(len(line) for line in lines if blocks.key(line) in letters)
-    return kept >= _CONTAINED * sum(map(len, lines))
+    return kept >= _CONTAINED * known
 
 
 def _stated(markup: Markup) -> list[str]:

@@ -48,6 +48,7 @@ class _Aligned:
     pairs: list[tuple[str, Block | None]]
     container: html.HtmlElement
     shared: Collection[html.HtmlElement]  # the container and everything around it
+    around: Collection[html.HtmlElement]  # what holds a paragraph of the text within the container
     mass: int
     letters: str  # of the whole text, as keys are made
     aside: dict[html.HtmlElement, str] = field(default_factory=dict)
@@ -101,6 +102,7 @@ def _hold(lines: list[str], page: list[Block]) -> _Aligned | None:
         pairs=pairs,
         container=container,
         shared={container, *container.iterancestors()},
+        around=weights.keys() - set(container.iterancestors()),
         mass=mass,
         letters=blocks.letters("".join(lines)),
     )
@@ -227,7 +229,7 @@ def _headings(text: _Aligned, parents: set[tuple[str, str, str]], taken: set[int
             block.tag in _HEADINGS
             and block.index not in taken
             and not text.has(block)
-            and _like(block)[1:] in parents
+            and (_like(block)[1:] in parents or block.node.getparent() in text.around)
             and not _aside(text, block)
             and block.links < 0.5
         ):
