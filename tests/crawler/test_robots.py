@@ -1,0 +1,105 @@
+"""robots.txt: which answers are rules, which are none, and which mean that nothing may be asked yet."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler import robots
+from crawler.robots import Robots, Rules
+from crawler.workers import Pool
+from storage.model import Failure, Page, Refusal, Why, utc_now
+
+URL = "http://news.example/robots.txt"
+
+
+def page(body=b"", status=200):
+    return Page(url=URL, final_url=URL, status=status, headers=(), body=body, fetched_at=utc_now())
+
+
+def ask_all(answer, urls):
+    """The rules that many callers get at once, and how often the host was asked."""
+    asked = []
+
+    async def ask(url, verify_tls):
+        asked.append(url)
+        await asyncio.sleep(0.01)
+        return answer
+
+    async def together():
+        known = Robots(ask, agent="khabar/0.1", pool=Pool(1))
+        got = await asyncio.gather(*(known.rules(url) for url in urls))
+        return [*got, await known.rules(urls[0])]
+
+    return asyncio.run(together()), asked
+
+
+def test_a_host_is_asked_once_however_many_wait_and_its_answer_is_kept():
+    """Ten leads of one host cost one robots.txt; another scheme or port is another host."""
+    got, asked = ask_all(page(b"User-agent: *\nDisallow: /a"), [f"http://news.example/{n}" for n in range(10)])
+    assert asked == [URL]
+    assert len(got) == 11
+    _, asked = ask_all(page(), ["http://news.example/", "https://news.example/", "http://news.example:8080/"])
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [page(b"x", 404), page(b"x", 403), page(b"x", 401), page(b"x", 410), page(b"", 200), page(b"x", 204),
+     page(b"<html>not found</html>"), Failure(detail="too_many_redirects"), Refusal(why=Why.ADDRESS)],
+)  # fmt: skip
+def test_answers_without_rules_allow_everything(answer):
+    """4xx, an empty file, a web page in its place, endless redirects (RFC 9309, 2.3.1)."""
+    [rules, _], _ = ask_all(answer, ["http://news.example/a"])
+    assert isinstance(rules, Rules)
+    assert rules.allow("http://news.example/a")
+
+
+@pytest.mark.parametrize(
+    "answer", [page(b"", 500), page(b"", 503), page(b"", 429), Failure(detail="timeout"), Failure(detail="dns")]
+)
+def test_answers_that_are_no_answer_mean_asking_again_later(answer):
+    """5xx, 429 and a silent host are no permission; the failure says when to come back, and is kept until then."""
+    [failure, again], asked = ask_all(answer, ["http://news.example/a"])
+    assert isinstance(failure, Failure)
+    assert not failure.final
+    assert failure.retry_at > utc_now() + timedelta(minutes=5)
+    assert again == failure
+    assert len(asked) == 1
+
+
+def test_the_group_of_our_name_counts_before_that_of_everybody():
+    """The product token is matched, whatever version it has."""
+    body = b"User-agent: *\nDisallow: /\n\nUser-agent: Khabar\nDisallow: /private/\nCrawl-delay: 3\n"
+    rules = robots.read(body, "khabar/0.1")
+    assert rules.allow("http://news.example/a")
+    assert not rules.allow("http://news.example/private/b")
+    assert rules.delay == 3
+    assert not robots.read(body, "other/2").allow("http://news.example/a")
+
+
+def test_a_crawl_delay_is_obeyed_up_to_half_a_minute():
+    """An hour between two requests would be a refusal in other words."""
+    assert robots.read(b"User-agent: *\nCrawl-delay: 3600\n", "khabar").delay == 30
+
+
+def test_only_the_first_500_kilobytes_count():
+    """What follows them is not read (RFC 9309, 2.5)."""
+    body = b"User-agent: *\nDisallow: /early\n" + b"# filler\n" * 60_000 + b"Disallow: /late\n"
+    rules = robots.read(body, "khabar")
+    assert not rules.allow("http://news.example/early")
+    assert rules.allow("http://news.example/late")
+
+
+def test_wildcards_take_linear_time():
+    """A pattern of many stars against a long address is answered at once, not in exponential time."""
+    body = b"User-agent: *\nDisallow: /" + b"*a" * 500 + b"$\n"
+    assert robots.read(body, "khabar").allow("http://news.example/" + "a" * 2000 + "b")
+
+
+@given(st.binary(max_size=2000))
+def test_no_bytes_make_reading_fail(body):
+    """Any file is rules of some kind."""
+    robots.read(body, "khabar/0.1").allow("http://news.example/x?y=z")
