@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from storage import copies, identity, query
+from storage import copies, identity, query, revisions
 from storage.copies import Kin
 from storage.folding import fold, printable
 from storage.model import Document, FateKind, Landed, Mention, What, from_text, to_text
-from storage.visits import clean, stamp
+from storage.visits import clean, key_of, stamp, stored
 
 # Below this, equal words on two hosts are chance or a placeholder ("Watch the video"), not one text.
 FEWEST_WORDS = 20
@@ -36,7 +36,7 @@ def admit(db: Database, document: Document, *, now: datetime, anew: bool = False
     """
     document = _clean(document)
     words = identity.words(document.text)
-    known = db.execute("SELECT * FROM documents WHERE key = ?", [identity.key(document.url)]).fetchone()
+    known = db.execute("SELECT * FROM documents WHERE key = ?", [key_of(document.url)]).fetchone()
     if known is not None:
         return _again(db, known, document, words, now, anew=anew)
     kin = _kin(db, document, words)
@@ -73,7 +73,7 @@ def _entered(db: Database, document_id: int, document: Document, kin: Kin | None
 def _clean(document: Document) -> Document:
     return replace(
         document,
-        url=identity.canonical(printable(document.url)),
+        url=stored(document.url),
         text=printable(document.text),
         title=clean(document.title),
         authors=tuple(printable(author) for author in document.authors),
@@ -111,7 +111,7 @@ def _declares(db: Database, document: Document, article_id: int) -> bool:
     if not document.origin_url:
         return False
     found = db.execute(
-        "SELECT 1 FROM documents WHERE key = ? AND article_id = ?", [identity.key(document.origin_url), article_id]
+        "SELECT 1 FROM documents WHERE key = ? AND article_id = ?", [key_of(document.origin_url), article_id]
     )
     return found.fetchone() is not None
 
@@ -211,7 +211,7 @@ def _insert(db: Database, document: Document, words: Sequence[str], kin: Kin | N
             "id": document_id, "article_id": kin.article_id if kin else document_id, "is_head": int(kin is None),
             "kind": kin.kind if kin else None, "score": kin.score if kin else None,
             "sort_key": sort_key(db, _sort_time(document.published_at, now)),
-            "key": identity.key(document.url), "url": document.url, "source": document.source,
+            "key": key_of(document.url), "url": document.url, "source": document.source,
             "host": identity.host(document.url),
             "via": document.via, "backfill": int(document.backfill),
             "first_seen_at": at, "updated_at": at, "checked_at": at,
@@ -254,8 +254,6 @@ def _json(value: object) -> str:
 
 
 def _write_mentions(db: Database, document_id: int, document: Document) -> None:
-    db.execute("DELETE FROM document_mentions WHERE document_id = ?", [document_id])
-    db.execute("DELETE FROM document_claims WHERE document_id = ?", [document_id])
     db.conn.executemany(
         "INSERT INTO document_mentions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + "
         "excluded.count",
@@ -318,7 +316,7 @@ def _again(
 ) -> Landed:
     """A known URL: its text changed, or only what is told about it, or nothing."""
     worse = _worse(known, document)
-    changed = not worse and _says_other(known, document, words)
+    changed = not worse and _says_other(known, document, words, anew=anew)
     retold = changed or (not worse and document.extractor != known["extractor"])
     back = known["withdrawn_at"] is not None and not anew
     if changed and not anew:
@@ -361,10 +359,13 @@ def _worse(known: Mapping[str, Any], document: Document) -> bool:
     return document.from_feed and not known["from_feed"]
 
 
-def _says_other(known: Mapping[str, Any], document: Document, words: Sequence[str]) -> bool:
+def _says_other(known: Mapping[str, Any], document: Document, words: Sequence[str], *, anew: bool) -> bool:
+    """Whether there is something new to read; what turns over by itself is nothing, but for a better reading."""
+    if document.title and fold(document.title) != fold(known["title"] or ""):
+        return True
     if known["text_hash"] == identity.hash_words(list(words)):
-        return bool(document.title) and fold(document.title or "") != fold(known["title"] or "")
-    return True
+        return False
+    return anew or not revisions.trivial(known["text"], document.text)
 
 
 def _keep_state(db: Database, known: Mapping[str, Any], now: datetime) -> None:
@@ -395,6 +396,8 @@ def _update(
         # A page that moves its date with each edit was still published when it was first published.
         if known["published_at"] and (document.published_at is None or document.extractor == known["extractor"]):
             values |= {n: known[n] for n in ("published_at", "published_how", "published_confidence", "published_raw")}
+        for table in ("document_mentions", "document_claims"):
+            db.execute(f"DELETE FROM {table} WHERE document_id = ?", [known["id"]])  # noqa: S608 - one of two tables
         _write_mentions(db, known["id"], document)
     if values.get("published_at", known["published_at"]) != known["published_at"]:
         at = document.published_at

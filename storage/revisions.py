@@ -1,0 +1,73 @@
+"""What changed between two states of a text: a diff by words, and whether the change is one at all. Pure.
+
+A change is trivial when only lines changed that turn over by themselves (data/fleeting.csv): hours of update, counters,
+pointers to other pages. A number inside a sentence ("toll rises to 11") never is.
+"""
+
+import csv
+import re
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cache
+from importlib.resources import files
+
+from storage import identity
+
+# A fleeting line is short; a long one that speaks of sharing or reading is text.
+_LONGEST_FLEETING = 14  # words
+# Lines, or words, of both sides multiplied: above it a changed passage is shown whole, for matching is quadratic.
+_MOST_PAIRS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A run of words that stayed (`old == new`), was replaced, inserted (`old` empty) or deleted (`new` empty)."""
+
+    old: str
+    new: str
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the words differ."""
+        return self.old != self.new
+
+
+def diff(old: str, new: str) -> tuple[Edit, ...]:
+    """The edits that lead from the old text to the new one, in order: by lines first, by words within changed lines."""
+    before, after = old.splitlines(), new.splitlines()
+    if len(before) * len(after) > _MOST_PAIRS:
+        return tuple(_by_words(old, new))
+    edits: list[Edit] = []
+    for what, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        here, there = "\n".join(before[i:j]), "\n".join(after[k:m])
+        edits += [Edit(old=here, new=here)] if what == "equal" else _by_words(here, there)
+    return tuple(edits)
+
+
+def _by_words(old: str, new: str) -> list[Edit]:
+    before, after = old.split(), new.split()
+    if len(before) * len(after) > _MOST_PAIRS:
+        return [Edit(old=" ".join(before), new=" ".join(after))]
+    blocks = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    return [Edit(old=" ".join(before[i:j]), new=" ".join(after[k:m])) for _, i, j, k, m in blocks]
+
+
+def trivial(old: str, new: str) -> bool:
+    """Whether two states of a text say the same: no revision, whatever dates, counters or furniture turned over."""
+    return _substance(old) == _substance(new)
+
+
+def _substance(text: str) -> list[str]:
+    kept = [line for line in text.splitlines() if not _is_fleeting(line)]
+    return identity.words("\n".join(kept))
+
+
+def _is_fleeting(line: str) -> bool:
+    return len(line) < 200 and len(line.split()) <= _LONGEST_FLEETING and bool(_fleeting().search(line))
+
+
+@cache
+def _fleeting() -> re.Pattern[str]:
+    table = files("storage").joinpath("data/fleeting.csv").read_text(encoding="utf-8")
+    patterns = (row["pattern"] for row in csv.DictReader(table.splitlines()))
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
