@@ -64,6 +64,7 @@ _SECTIONS: dict[str, dict[str, values.Reader]] = {
     },
     "topic": {
         "min_relevance": values.share,
+        "extra_terms": values.terms,
     },
     "service": {
         "metrics": values.listen,

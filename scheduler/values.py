@@ -163,6 +163,28 @@ def _network(entry: Any) -> IPv4Network | IPv6Network:
         raise Unfit(f'names {shown(entry)}, which is not a network such as "127.0.0.0/8"') from None
 
 
+_SPEAKS_FOR = ("anchor", "event", "context", "negative", "elsewhere")
+
+
+def terms(value: Any) -> tuple[tuple[str, str, float], ...]:
+    """Words for relevance: a list of [words, what they speak for, weight from 0 to 1]."""
+    if not isinstance(value, list):
+        raise Unfit('is not a list such as [["poppy clash", "event", 0.8]]')
+    return tuple(_term(entry) for entry in value)
+
+
+def _term(entry: Any) -> tuple[str, str, float]:
+    if not isinstance(entry, list) or len(entry) != 3:
+        raise Unfit(f"names {shown(entry)}, which is not [words, what they speak for, weight]")
+    try:
+        words, category, weight = text(entry[0]).strip(), text(entry[1]), share(entry[2])
+    except Unfit as fault:
+        raise Unfit(f"names {shown(entry)}, of which a part {fault}") from None
+    if not words or category.partition(":")[0] not in _SPEAKS_FOR:
+        raise Unfit(f"names {shown(entry)}; words speak for {', '.join(_SPEAKS_FOR)}, or event:battles and the like")
+    return words, category, weight
+
+
 def identifier(value: Any) -> str:
     """The id of a source."""
     if not isinstance(value, str) or not _ID.fullmatch(value):

@@ -1,0 +1,34 @@
+"""Words that a user adds for relevance: read from [topic], refused with their path, and felt in a verdict."""
+
+import pytest
+
+from crawler import relevance
+from scheduler import config
+
+
+def test_words_of_the_user_reach_the_verdict() -> None:
+    """A term of `extra_terms` makes the difference that its weight says."""
+    tree = {"topic": {"extra_terms": [["poppy standoff", "event:battles", 0.9]]}}
+    read, faults = config.parse(tree)
+    assert faults == []
+    text = "Poppy standoff in Badakhshan"
+    assert relevance.judge(None, text).score < 0.5
+    assert relevance.judge(None, text, extra_terms=read.crawl.extra_terms).score >= 0.5
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "words",
+        ["words"],
+        ["words", "event"],
+        ["", "event", 0.5],
+        ["words", "colour", 0.5],
+        ["words", "event", 2],
+        [1, 2, 3],
+    ],
+)
+def test_a_term_that_is_none_is_refused_with_its_path(entry: object) -> None:
+    """Wrong shape, unknown category and impossible weight are faults of topic.extra_terms."""
+    (fault,) = config.parse({"topic": {"extra_terms": [entry]}})[1]
+    assert fault.startswith("topic.extra_terms: ")
