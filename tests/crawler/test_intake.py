@@ -1,0 +1,137 @@
+"""The desk: which of page and feed entry becomes the article, and what is said of the others."""
+
+import pytest
+
+from crawler import clean, intake, pages
+from crawler.sources import CrawlSettings, Source
+from storage.model import Document, Failure, Lead, Page, PendingLead, Rejection, Why, utc_now
+
+NOW = utc_now()
+URL = "https://wire.example/2026/blast"
+EVERYTHING = CrawlSettings(min_relevance=0)
+# Written for the tests.
+REPORT = [
+    f"Taliban officials in the Panjwai district of Kandahar said on day {n} that a roadside bomb had wounded {n + 3} villagers near the bazaar."
+    for n in range(8)
+]
+
+
+def lead(body=None, **rest):
+    return Lead(url=URL, source="wire", title="Blast in Panjwai", body=body, found_at=NOW, **rest)
+
+
+def page(paragraphs, status=200, title="Blast in Panjwai"):
+    html = f"<html lang=en><head><title>{title}</title></head><body><article><h1>{title}</h1>{''.join(f'<p>{p}</p>' for p in paragraphs)}</article></body></html>"
+    headers = (("Content-Type", "text/html; charset=utf-8"),)
+    return Page(url=URL, final_url=URL, status=status, headers=headers, body=html.encode(), fetched_at=NOW)
+
+
+def read(one, pointer, settings=EVERYTHING, **rest):
+    return intake.read(one, pointer, settings=settings, now=NOW, **rest)
+
+
+ENTRY = "".join(f"<p>{sentence}</p>" for sentence in REPORT)
+
+
+def test_a_page_becomes_a_document_with_everything_that_was_read_of_it():
+    """Text, places, verdict, line hashes; the page goes along for the archive."""
+    landing = read(page(REPORT), lead())
+    assert isinstance(landing.outcome, Document)
+    assert REPORT[3] in landing.outcome.text
+    assert not landing.outcome.from_feed
+    assert landing.outcome.verdict.score > 0
+    assert any(mention.kind == "place" for mention in landing.outcome.mentions)
+    assert landing.lines == clean.lines(landing.outcome.text)
+    assert landing.page.url == URL
+
+
+def test_in_a_worker_the_body_does_not_travel_back():
+    """The process that sent the page has it."""
+    assert intake.in_worker(page(REPORT), lead(), settings=EVERYTHING, now=NOW).page is None
+
+
+def test_a_stored_lead_is_ended_by_its_landing():
+    """The landing carries it; a bare one is only a pointer."""
+    stored = PendingLead(id=7, lead=lead(), attempts=0, poll_id=1)
+    assert read(page(REPORT), stored).lead == stored
+    assert read(page(REPORT), lead()).lead is None
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 410, 451])
+def test_case_99_full_text_of_the_feed_stands_in_for_a_page_that_is_not_to_be_had(status):
+    """Gone, forbidden and paywalled pages; the article says that it is the feed's."""
+    landing = read(page(["Sorry"], status), lead(ENTRY))
+    assert isinstance(landing.outcome, Document)
+    assert landing.outcome.from_feed
+    assert landing.outcome.text.splitlines()[0].startswith("Taliban officials")
+
+
+@pytest.mark.parametrize("status", [404, 403])
+def test_a_teaser_stands_in_for_nothing(status):
+    """Fewer than a hundred words: the lead has failed for good."""
+    landing = read(page(["Sorry"], status), lead("<p>Only a line.</p>"))
+    assert landing.outcome == Failure(detail=f"http {status}", final=True, status=status)
+
+
+@pytest.mark.parametrize("status", sorted(pages.COMES_BACK))
+def test_a_server_in_trouble_is_asked_again_before_the_feed_stands_in(status):
+    """5xx and 429 come back: no fate yet, whatever the feed carries."""
+    outcome = read(page([], status), lead(ENTRY)).outcome
+    assert isinstance(outcome, Failure)
+    assert not outcome.final
+
+
+def test_a_page_that_no_worker_could_read_yields_to_the_feed():
+    """The worker's end is a rejection, unless there is another text."""
+    gave_up = Rejection(why=Why.UNREADABLE, detail="timeout")
+    assert read(None, lead(ENTRY), why=gave_up).outcome.from_feed
+    assert read(None, lead(), why=gave_up).outcome == gave_up
+
+
+def test_case_98_the_page_is_preferred_unless_it_is_much_shorter_than_its_entry():
+    """A teaser page behind a full entry gives its address and title, and the feed the text."""
+    whole = read(page(REPORT), lead(ENTRY)).outcome
+    assert not whole.from_feed
+    teaser = read(page(REPORT[:2]), lead(ENTRY)).outcome
+    assert teaser.from_feed
+    assert REPORT[7] in teaser.text
+
+
+def test_what_is_not_relevant_enough_is_rejected_with_its_verdict():
+    """The threshold is the source's own where it has one; 0 keeps everything."""
+    bare = Lead(url=URL, source="wire", found_at=NOW)
+    bowls = page(
+        [
+            f"The members of the bowling club voted on rule {n} of the summer season and went home for tea."
+            for n in range(8)
+        ],
+        title="Bowls",
+    )
+    outcome = read(bowls, bare, CrawlSettings(min_relevance=0.5)).outcome
+    assert isinstance(outcome, Rejection)
+    assert outcome.why is Why.IRRELEVANT
+    assert outcome.verdict is not None
+    assert isinstance(read(bowls, bare, EVERYTHING).outcome, Document)
+    lenient = Source(id="wire", kind="feed", url=URL, min_relevance=0)
+    assert isinstance(read(bowls, bare, CrawlSettings(min_relevance=0.5), source=lenient).outcome, Document)
+
+
+def test_addresses_that_differ_only_in_spelling_are_no_aliases():
+    """Scheme, www and a trailing slash make no second URL; a redirect's end does."""
+    other = Page(
+        url=URL,
+        final_url="https://wire.example/en/blast",
+        status=200,
+        headers=(),
+        body=page(REPORT).body,
+        fetched_at=NOW,
+    )
+    assert "https://wire.example/en/blast" in read(other, lead()).aliases
+    assert pages.distinct(["http://www.wire.example/2026/blast/", URL], but=URL) == ()
+
+
+def test_a_page_without_lead_or_source_is_read_as_well():
+    """Imports and saved pages come so."""
+    landing = read(page(REPORT), None)
+    assert isinstance(landing.outcome, Document)
+    assert landing.url == URL
