@@ -128,7 +128,8 @@ def _read(db: Database, archive: Archive | None, landing: Landing, document: Doc
     assert landed.article_id is not None
     if landed.what is not None and landed.reason != "back":
         capture_id = _capture(db, archive, landing, "kept")
-        db.execute("UPDATE documents SET capture_id = ? WHERE id = ?", [capture_id, landed.document_id])
+        if capture_id is not None or landed.what is What.REVISED:
+            db.execute("UPDATE documents SET capture_id = ? WHERE id = ?", [capture_id, landed.document_id])
         learn(db, identity.host(document.url), landing.lines, landed.article_id, now)
     fate = _Fate(
         kind=landed.fate, reason=landed.reason if landed.what is What.COPIED else "", document_id=landed.document_id
@@ -191,7 +192,7 @@ def _keep_rejection(
                 capture_id), at = excluded.at
         """,
         [
-            visits.key_of(url), identity.canonical(url), landing.source, visits.clean(rejection.title), rejection.why,
+            visits.key_of(url), visits.stored(url), landing.source, visits.clean(rejection.title), rejection.why,
             printable(rejection.detail), verdict.score if verdict else None,
             json.dumps([asdict(r) for r in verdict.reasons] if verdict else [], ensure_ascii=False),
             printable(json.dumps([asdict(cut) for cut in rejection.cuts], ensure_ascii=False)), capture_id,
@@ -220,7 +221,7 @@ def _capture(db: Database, archive: Archive | None, landing: Landing, kind: str)
     cursor = db.execute(
         "INSERT INTO captures (kind, url, fetched_at, status, digest, file, offset, length) VALUES (?, ?, ?, ?, ?, "
         "?, ?, ?)",
-        [kind, identity.canonical(printable(page.final_url)), to_text(page.fetched_at), page.status, digest, *rest],
+        [kind, visits.stored(page.final_url), to_text(page.fetched_at), page.status, digest, *rest],
     )
     return int(cursor.lastrowid or 0)
 
@@ -349,7 +350,7 @@ def _write_fate(db: Database, key: str, url: str, source: str, fate: _Fate, at: 
         AND NOT EXISTS (SELECT 1 FROM documents AS d WHERE d.key = fates.key AND d.id IS NOT excluded.document_id)
         """,
         {
-            "key": key, "url": identity.canonical(printable(url)), "source": source, "fate": fate.kind,
+            "key": key, "url": visits.stored(url), "source": source, "fate": fate.kind,
             "reason": printable(fate.reason), "detail": printable(fate.detail),
             "document_id": fate.document_id, "at": at, "replace": int(replace),
         },

@@ -54,6 +54,12 @@ def key_of(url: str) -> str:
     return identity.key(printable(url))
 
 
+@lru_cache(maxsize=4096)
+def stored(url: str) -> str:
+    """The canonical form in which a stranger's URL rests."""
+    return identity.canonical(printable(url))
+
+
 # Sources
 
 
@@ -401,7 +407,7 @@ def _add_lead(db: Database, item: _Shown, poll_id: int | None, due: datetime, at
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         [
-            item.key, identity.canonical(asked), asked, *(clean(getattr(lead, name)) for name in _LEAD),
+            item.key, stored(asked), asked, *(clean(getattr(lead, name)) for name in _LEAD),
             stamp(lead.published_at), json.dumps([printable(a) for a in lead.authors], ensure_ascii=False),
                 int(lead.backfill),
             to_text(lead.found_at), to_text(due), attempts, poll_id,
@@ -412,7 +418,7 @@ def _add_lead(db: Database, item: _Shown, poll_id: int | None, due: datetime, at
 
 def _add_alias(db: Database, item: _Shown, old: str, at: str) -> None:
     """A second URL of an entry gets the first one's fate, now or when that has one."""
-    url = identity.canonical(printable(item.lead.url))
+    url = stored(item.lead.url)
     db.execute(
         """
         INSERT INTO fates (key, url, source, fate, reason, detail, document_id, at)
