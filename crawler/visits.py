@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 from itertools import pairwise
+from typing import Protocol
 
 from crawler import polls
 from crawler.polls import Feed
