@@ -146,7 +146,7 @@ def crawl(call: Call, /, sources: tuple[str, ...], since: str | None, until: str
         report = jobs.crawl(call.load(), sources, since=since, until=until, force=force, tell=view.told)
     view.summary(report)
     if not report.any_visited:
-        raise WorkFailed("no source could be visited; `khabar sources check` says what each one answers")
+        raise WorkFailed(reports.nobody_answered(report))
 
 
 @khabar.command()

@@ -20,6 +20,29 @@ _MARKS = {
 }
 
 
+# Faults that are one word, told to someone who did not write them.
+_WORDS = {
+    "dns": "its name cannot be resolved",
+    "timeout": "it did not answer in time",
+    "truncated": "its answer broke off",
+    "tls": "its certificate is not good",
+    "connection refused": "it takes no connections",
+}
+
+
+def in_words(error: str) -> str:
+    """A fault as people say it."""
+    return _WORDS.get(error, safe(error))
+
+
+def nobody_answered(report: Report) -> str:
+    """Why a pass reached nobody, and what to do."""
+    errors = {row.error for row in report.sources.values()}
+    if errors == {"dns"}:
+        return "no name could be resolved: is this machine online? `khabar demo` needs no network"
+    return "no source could be visited; `khabar sources check` says what each one answers"
+
+
 class Crawl:
     """A crawl while it goes on and at its end: each kept article as it comes, then the sum of each source."""
 
@@ -45,7 +68,7 @@ class Crawl:
             if landed.what in _MARKS:
                 self._landed(event.source, landed)
         elif event.visited is not None and event.visited.poll.error and not self.json:
-            self.screen.note(f"! {safe(event.source)}: {safe(event.visited.poll.error)}")
+            self.screen.note(f"! {safe(event.source)}: {in_words(event.visited.poll.error)}")
         if self._say:
             self._say(f"{number(self.read, 'page')} read, {self.kept} kept; {event.source}")
 
@@ -82,7 +105,7 @@ class Crawl:
 
 def _summary(row: SourceReport) -> tuple[object, ...]:
     other = row.rejected + row.refused + row.too_old
-    why = [row.error] if row.error else [row.status.replace("_", " ")] if row.status not in {"ok", ""} else []
+    why = [in_words(row.error)] if row.error else [row.status.replace("_", " ")] if row.status not in {"ok", ""} else []
     why += [f"{reason} {count}" for reason, count in row.reasons.most_common(3) if reason != "irrelevant"]
     counts = (row.found, row.new, row.revised, row.copies, row.known, row.irrelevant, other, row.failed, row.postponed)
     return (row.source, *counts, "; ".join(str(part) for part in why))
@@ -100,7 +123,7 @@ def checked(screen: Screen, found: Sequence[Visited], *, json: bool) -> None:
         [
             (
                 visited.poll.source,
-                visited.poll.error or ("good" if visited.poll.leads else "no items"),
+                (visited.poll.error and in_words(visited.poll.error)) or ("good" if visited.poll.leads else "no items"),
                 len(visited.poll.leads),
                 ago(visited.poll.newest_at, now) if visited.poll.newest_at else "-",
                 f"{sum(lead.published_at is not None for lead in visited.poll.leads)}",
