@@ -316,7 +316,7 @@ def _text_mark(text: str, parent: html.HtmlElement, weight: float) -> Mark | Non
     if len(said) > MAX_TEXT:
         return None
     cued = 0.08 if _CUE.search(said) else 0.0
-    weight -= _wordy(said) - cued + (0.1 if _is_elsewhere(parent) else 0.0) + (LINKED if _is_link(parent) else 0.0)
+    weight -= _wordy(said) - cued + (0.15 if _is_elsewhere(parent) else 0.0) + (LINKED if _is_link(parent) else 0.0)
     kind = MODIFIED if _CHANGED.search(said) else PUBLISHED
     return Mark(kind=kind, how="text", raw=said, weight=round(weight, 4)) if weight >= FAINTEST else None
 

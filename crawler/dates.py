@@ -56,7 +56,7 @@ class _Reader:
             dated = _formatted(mark, self.date_format, self.now)
         if dated is None:
             return None
-        rank = mark.weight * (1.0 if dated.confidence >= _CLEAR else dated.confidence)
+        rank = mark.weight * (1.0 if dated.confidence >= _CLEAR else 0.8)
         return _Read(rank, replace(dated, confidence=round(dated.confidence * mark.weight, 3)))
 
 

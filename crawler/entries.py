@@ -24,6 +24,7 @@ MAX_AUTHOR = 200
 MAX_AUTHORS = 20
 FULL_TEXT = 100  # words that make an entry's text an article's
 
+_EDGES = " \n\u00a0\u200b\u200c\u200d\u200e\u200f\ufeff"  # what copying leaves at the ends of a link
 _SPACE = re.compile(r"\s+")
 _MAIL = re.compile(r"[<(\[]?[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,5}[>)\]]?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
@@ -79,7 +80,7 @@ def leads(entries: Iterable[Entry], *, source: Source, language: str | None, via
 
 def address(link: str, base: str) -> str | None:
     """The absolute web address of a link, as written otherwise; None for what is never requested (cases 88 to 90)."""
-    trimmed = re.sub(r"[\t\r\n]", "", printable(link[: MAX_URL + 1])).strip().replace(" ", "%20")
+    trimmed = re.sub(r"[\t\r\n]", "", printable(link[: MAX_URL + 1])).strip(_EDGES).replace(" ", "%20")
     if not trimmed or len(trimmed) > MAX_URL:
         return None
     try:

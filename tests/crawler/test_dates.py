@@ -415,6 +415,23 @@ def test_the_feed_s_date_is_the_source_s_word():
     assert day(find(head, lead_date=NOW + timedelta(days=9), lead_raw="x").published) == "2026-11-20"
 
 
+@pytest.mark.parametrize(
+    ("lang", "url", "expected"),
+    [
+        ("en", "https://outlet.example/a", "2026-03-04"),
+        ("en-US", "https://outlet.example/a", "2026-03-04"),
+        ("en-GB", "https://outlet.example/a", "2026-04-03"),
+        ("", "https://outlet.example/en-gb/a", "2026-04-03"),
+        ("fa", "https://outlet.example/a", "2026-04-03"),
+    ],
+)
+def test_the_country_of_a_page_orders_day_and_month(lang, url, expected):
+    """03/04 is in April but in the United States, and in English of no country."""
+    assert expected == day(
+        find('<meta name="pubdate" content="03/04/2026">', lang=lang, url=url, language=lang[:2] or "en").published
+    )
+
+
 def test_a_source_s_own_format():
     """What no common form reads, the source's strptime format does."""
     head = '<meta name="pubdate" content="d20m11y2026">'

@@ -137,6 +137,12 @@ def test_case_88_relative_links_without_channel_resolve_on_the_address():
     assert [lead.url for lead in based] == ["https://base.example/x/a"]
 
 
+@pytest.mark.parametrize("link", [" https://outlet.example/a\n", "https://outlet.example/a\u200b"])
+def test_case_88_invisible_edges_are_no_part_of_a_link(link):
+    """What copying leaves around an address goes; the address stays as given."""
+    assert one(f"<link>{link}</link>").url == "https://outlet.example/a"
+
+
 def test_case_89_scheme_relative_link_takes_the_feed_s_scheme():
     """//host/x is not a path."""
     assert one("<link>//host.example/x</link>").url == "https://host.example/x"
