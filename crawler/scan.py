@@ -257,7 +257,7 @@ def _setting(hit: Hit, within: Sentence) -> _Setting:
         preposition=previous in (cues.latin if latin else cues.arabic),
         person=(titled and not kind) or (surnamed and len(before) > 1 and not _place_word(previous)) or followed,
         latin=latin,
-        capital=not latin or sentence[hit.start].isupper(),
+        capital=(not latin or sentence[hit.start].isupper()) and not _GOES_ON.match(raw_after),
     )
 
 
@@ -266,6 +266,10 @@ def _announced(cues: _Cues, before: Sequence[str], after: Sequence[str]) -> str:
     either = [cues.following.get(after[0], "")] if after else []
     either += [cues.before.get(" ".join(before[-length:]), "") for length in (2, 1) if len(before) >= length]
     return next((kind for kind in either if kind), "")
+
+
+# The name is the beginning of a longer one: Dara'a in Syria.
+_GOES_ON = re.compile(r"['’](?!s\b)\w")
 
 
 def _capitalised(before: str) -> bool:
@@ -311,6 +315,8 @@ def _cued_place(place: Place, setting: _Setting, hit: Hit, *, beside: bool, afgh
     del hit
     if setting.person and not setting.kind:
         return False
+    if place.kind == "province" and setting.kind == "city":
+        return False  # the city of Zabol is Iran's
     prepositional = setting.preposition and afghan and (setting.latin or place.kind == "province")
     return bool(setting.kind) or beside or prepositional
 
