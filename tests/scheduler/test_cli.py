@@ -197,6 +197,14 @@ def test_no_query_is_a_fault(run, stocked: Path, words: str) -> None:
     assert run("search", "--config", stocked, "--", words).code == 0
 
 
+def test_no_known_attack_on_the_index_is_a_fault(run, stocked: Path, shared: Path) -> None:
+    """Every query of the collection is a question, never a program."""
+    queries = (shared / "attacks/content/fts5_queries.txt").read_text("utf-8", "replace").splitlines()
+    assert queries
+    for query in queries:
+        assert run("search", "--config", stocked, "--", query.replace("\0", "")).code == 0, query
+
+
 def test_filters_narrow(run, stocked: Path) -> None:
     """By language, by source and by time."""
 
