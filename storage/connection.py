@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -41,15 +42,14 @@ class WriterLock:
     def take(self) -> None:
         """Take it now or raise StoreBusy, which names the holder's pid."""
         assert self._file is not None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        # `holder` has it for an instant when it looks: only who is refused for a while is refused.
+        if not any(_locked(self._file, pause) for pause in (0.05, 0.05, 0.1, 0.0)):
             pid = _read_pid(self._path)
             self.drop()
             raise StoreBusy(
-                f"Another khabar process ({f'pid {pid}' if pid else 'pid unknown'}) writes to this database; stop "
-                f"it, or let it do the work."
-            ) from None
+                f"Another khabar process ({f'pid {pid}' if pid else 'pid unknown'}) writes to this database; "
+                "stop it, or let it do the work."
+            )
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
@@ -58,6 +58,16 @@ class WriterLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _locked(file: int, pause: float) -> bool:
+    """Whether the lock could be taken; if not, `pause` seconds have gone by."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        time.sleep(pause)
+        return False
+    return True
 
 
 def lock_path(path: Path) -> Path:

@@ -1,7 +1,7 @@
 """How fast documents are admitted to a store that grows, full text included, on one core.
 
     python tests/bench/admit.py                     20,000 documents, a quarter of a minute
-    python tests/bench/admit.py --documents 200000  the figures of docs/data.md; some minutes and 3 GB of disk
+    python tests/bench/admit.py --documents 200000  the size to judge by; some minutes and 3 GB of disk
 
 Texts come from the shared folder's bulk of real pages where there is one, else from a fixed seed; further ones are the
 same sentences in other orders, so that each is a text of its own with the words of real ones. The yardstick, in the same run and
