@@ -22,6 +22,9 @@ from storage.model import Document, from_text, to_text
 _CROWDED = 48
 # So many candidates are read, the likeliest first: reading and comparing one takes about a millisecond.
 _BY_SHINGLES = 5
+# All that share this many of 36 keys are read, too: a text is linked to every article that it is a version of.
+_MANY_KEYS = 8
+_MOST_READ = 24
 _BY_NAMES = 4
 _MOST_PROBABLE = 20
 _PROBABLE_WINDOW = timedelta(days=4)
@@ -60,7 +63,7 @@ def match(db: Database, document: Document, *, now: datetime) -> Match:
     declared = _declared(db, document)
     compared = _compared(db, one, document.language, [*declared, *_by_shingles(db, one)])
     for row, likeness in compared:
-        if row["id"] in declared and likeness.score >= _DECLARED and not likeness.is_other_count:
+        if row["id"] in declared and likeness.score >= _DECLARED and likeness.conflicts <= likeness.agreements:
             return Match(kin=Kin(article_id=row["article_id"], kind="declared", score=round(likeness.score, 4)))
     if not any(likeness.is_copy and likeness.score >= _ALL_BUT_SAME for _, likeness in compared):
         seen = {row["id"] for row, _ in compared}
@@ -152,7 +155,10 @@ def _by_shingles(db: Database, one: Profile) -> list[int]:
     """What shares two keys; of a text with few shingles, one."""
     keys = identity.sketch(one)
     few = len(one.shingles) < 2 * len(keys)
-    return [number for number, n in _hits(db, keys).most_common(_BY_SHINGLES) if n > 1 or few]
+    ranked = _hits(db, keys).most_common(_MOST_READ)
+    return [
+        number for rank, (number, n) in enumerate(ranked) if n >= _MANY_KEYS or (rank < _BY_SHINGLES and (n > 1 or few))
+    ]
 
 
 def _by_names(db: Database, one: Profile, at: datetime) -> list[int]:
