@@ -13,6 +13,7 @@ from importlib import resources
 
 from crawler import claims
 from crawler.scan import Scan, scan
+from crawler.vocabulary import Term
 from storage.model import Claim, Mention
 
 # ACLED's types. The lexicon's other ids of events (violence, casualties, forces) name none by themselves.
@@ -24,6 +25,10 @@ EVENTS = {
     "riots": "Riots",
     "strategic_developments": "Strategic developments",
 }
+
+
+# Parties of several wars, and the weight as an Afghan anchor up to which a form means the party anywhere.
+_ANYWHERE, _ANYWHERE_WEIGHT = frozenset({"iskp", "alqaeda", "nato"}), 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +94,11 @@ def _named(read: Scan, published_at: datetime | None) -> Iterator[tuple[str, str
     if not read.afghan:
         return
     seen: dict[int, set[str]] = {}
+    abroad = {hit.sentence for hit in read.hits if any(t.id == "far" for t in hit.terms)}
     for hit in read.hits:
-        for group, code in {(t.group, t.id): None for t in hit.terms}:
+        # NATO in Ukraine, ISIS in Syria: parties of other wars too.
+        names = hit.terms if hit.sentence not in abroad else [t for t in hit.terms if not _anywhere(t)]
+        for group, code in {(t.group, t.id): None for t in names}:
             if group == "actor":
                 actor = _of_period(code, published_at, hit_text=read.form(hit))
                 yield "actor", actor.id, actor.name, hit.sentence
@@ -100,6 +108,10 @@ def _named(read: Scan, published_at: datetime | None) -> Iterator[tuple[str, str
     for sentence, said in seen.items():
         if "violence" in said and said.isdisjoint(EVENTS) and (kind := _kind_of_violence(said)):
             yield "event", kind, EVENTS[kind], sentence
+
+
+def _anywhere(term: Term) -> bool:
+    return term.id in _ANYWHERE and term.weight <= _ANYWHERE_WEIGHT
 
 
 def _kind_of_violence(said: set[str]) -> str | None:

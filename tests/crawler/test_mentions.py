@@ -208,3 +208,11 @@ def test_a_hostile_text_is_read_to_a_limit():
 def test_a_killing_without_another_word_is_typed_by_those_it_names(text, event):
     """Combatants make a battle of it, civilians violence against them."""
     assert codes(text, "event") == [event]
+
+
+def test_a_party_of_several_wars_is_not_entered_where_the_sentence_is_about_another():
+    """ISIS in Syria is no branch of Khorasan, even in an article that names Afghanistan elsewhere."""
+    text = "Afghan officials met in Kabul on Monday. ISIS fighters retreated in Syria, a report said."
+    assert "iskp" not in codes(text, "actor")
+    assert "ttp" in codes("Pakistani Taliban from Waziristan crossed into Kunar, Afghanistan.", "actor")
+    assert "iskp" in codes("ISIS fighters retreated in Nangarhar, Afghan officials said.", "actor")
