@@ -5,8 +5,12 @@ they are needed, and kept. Every TCP connection that Scrapy opens goes through `
 """
 
 import asyncio
+import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -112,10 +116,33 @@ def loop() -> asyncio.AbstractEventLoop:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the process's loop to its end, as `asyncio.run` would on a new one."""
+    """Run a coroutine on the process's loop to its end, as `asyncio.run` would on a new one.
+
+    SIGINT and SIGTERM cancel it, so that it can put everything in order; then KeyboardInterrupt is raised.
+    """
     current = loop()
     asyncio.set_event_loop(current)
-    return current.run_until_complete(main)
+    task = current.create_task(main)
+    with _stopped_by_signals(current, task):
+        try:
+            return current.run_until_complete(task)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+
+@contextmanager
+def _stopped_by_signals(current: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]") -> Iterator[None]:
+    """Signals cancel the task meanwhile. Only the main thread may be told of signals, and only where they exist."""
+    if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
+        yield
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        current.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            current.remove_signal_handler(number)
 
 
 def protect(guard: Guard, lookup: Lookup = look_up) -> None:
