@@ -39,12 +39,14 @@ def without_site(title: str, site: str, host: str) -> str:
     """A title without the segments at its end or start that name the site, its section or a date."""
     while parts := list(_SEPARATOR.finditer(title)):
         first, last = parts[0], parts[-1]
-        start, end = title[: first.start()], title[last.end() :]
-        rest = title[: last.start()].strip()
-        if rest and (_names(end, site, host) or _is_tag(end, rest, last.group().strip())):
-            title = rest
-        elif title[first.end() :].strip() and _names(start, site, host):
-            title = title[first.end() :].strip()
+        start, end = title[: first.start()].strip(), title[last.end() :].strip()
+        before, after = title[: last.start()].strip(), title[first.end() :].strip()
+        if before and _names(end, site, host):
+            title = before
+        elif after and _names(start, site, host):
+            title = after
+        elif before and _is_tag(end, before, last.group().strip()):
+            title = before
         else:
             break
     return title

@@ -47,6 +47,8 @@ def parse(page: Page) -> Markup | Rejection:
     """The page's tree without invisible text, or why it is not worth parsing. Never raises for any bytes."""
     if reason := _excess(page.body):
         return Rejection(why=Why.SIZE, detail=reason)
+    if not page.body.strip():
+        return Rejection(why=Why.EMPTY, detail="no bytes")
     if not _is_markup(page):
         return Rejection(why=Why.NOT_AN_ARTICLE, detail=f"not HTML: {(page.header('content-type') or '?')[:80]}")
     tree = _tree(decode(page.body, page.header("content-type")))
@@ -59,9 +61,9 @@ def parse(page: Page) -> Markup | Rejection:
 
 def decode(body: bytes, content_type: str | None = None) -> str:
     """Text of a page: byte order mark, UTF-8 if it is valid, then what header or markup declare, then a guess."""
-    encoding, bare = read_bom(body)
-    if encoding and bare is not None:
-        return bare.decode(encoding, "replace")
+    encoding, mark = read_bom(body)
+    if encoding and mark is not None:
+        return body[len(mark) :].decode(encoding, "replace")
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError:
