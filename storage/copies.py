@@ -167,15 +167,21 @@ def _by_names(db: Database, one: Profile, at: datetime) -> list[int]:
     return [number for number, n in hits if n > 1]
 
 
+# One statement for all keys: thirty-six of them cost four times as much.
+_HITS = """
+SELECT (SELECT group_concat(document_id) FROM (SELECT document_id FROM bands WHERE band = keys.value LIMIT ?))
+FROM json_each(?) AS keys
+"""
+
+
 def _hits(db: Database, keys: Iterable[int]) -> Counter[int]:
     """How many keys each indexed text shares; crowded ones count for nobody."""
-    hits: Counter[int] = Counter()
-    execute = db.conn.execute
-    for key in keys:
-        rows = execute("SELECT document_id FROM bands WHERE band = ? LIMIT ?", (key, _CROWDED + 1)).fetchall()
-        if len(rows) <= _CROWDED:
-            hits.update(row[0] for row in rows)
-    return hits
+    hits: Counter[str] = Counter()
+    for (found,) in db.execute(_HITS, [_CROWDED + 1, json.dumps(list(keys))]):
+        numbers = found.split(",") if found else []
+        if len(numbers) <= _CROWDED:
+            hits.update(numbers)
+    return Counter({int(number): n for number, n in hits.items()})
 
 
 def _day(at: datetime) -> int:

@@ -301,9 +301,10 @@ def _names(text: str, count: int) -> list[str]:
 def _number_places(sequence: Sequence[str]) -> dict[Place, frozenset[str]]:
     """The numbers that stand between the same two words before and after, all numbers masked."""
     places: dict[Place, set[str]] = {}
-    for n in [n for n, word in enumerate(sequence) if word[0].isdigit()]:
+    # Folded digits are ASCII, and sort before ":" as no letter does.
+    for n in [n for n, word in enumerate(sequence) if word < ":"]:
         around = sequence[max(0, n - 2) : n + 3]
-        place = tuple("#" if word[0].isdigit() else word for word in around)
+        place = tuple("#" if word < ":" else word for word in around)
         places.setdefault(place, set()).add(sequence[n])
     return {place: frozenset(numbers) for place, numbers in places.items()}
 
