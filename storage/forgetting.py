@@ -16,6 +16,7 @@ from storage.visits import key_of
 
 ENTRIES_KEPT = timedelta(days=400)  # old items come back (rules: case 81 wants a year at least)
 LINES_KEPT = timedelta(days=180)  # a line that stood in one article only is soon just text
+POLLS_KEPT = timedelta(days=400)  # a source is judged by its own year
 HANDED_OVER_KEPT = timedelta(days=30)
 
 
@@ -155,11 +156,12 @@ def orphans(db: Database, archive: Archive) -> list[str]:
 
 
 def expire_memory(db: Database, now: datetime, *, rejected: timedelta) -> None:
-    """Drop entries that feeds have not shown for long, lonely lines, rejections past their age, answered requests."""
+    """Drop what is past its age: entries, lonely lines, rejections, polls, answered requests."""
     db.execute("DELETE FROM entries WHERE last_seen_at < ?", [to_text(now - ENTRIES_KEPT)])
     db.execute(
         "DELETE FROM host_lines WHERE second_in IS NULL AND NOT spared AND seen_at < ?", [to_text(now - LINES_KEPT)]
     )
     db.execute("DELETE FROM rejections WHERE at < ?", [to_text(now - rejected)])
+    db.execute("DELETE FROM polls WHERE ended_at < ? AND pending = 0", [to_text(now - POLLS_KEPT)])
     db.execute("DELETE FROM requests WHERE ended_at < ?", [to_text(now - HANDED_OVER_KEPT)])
     db.execute("DELETE FROM host_waits WHERE until < ?", [to_text(now)])

@@ -848,6 +848,27 @@ def test_a_start_removes_capture_files_that_nothing_points_to(tmp_path: Path) ->
         assert [rest.day for rest in store.archive.files()] == ["2026-11-22"]
 
 
+def test_memory_has_its_time(store: Store) -> None:
+    """A year of guids (case 81) and polls is kept; lines of one article go sooner, what was learned stays."""
+    store.land_poll(poll(lead(1), lead(2)))
+    land(store, document(1), lead=store.pending(now=NOW)[0])
+    for n in (3, 4, 5):
+        land(store, document(n, " ".join(f"text{n}x{m}" for m in range(30))), n, lines=(7, 100 + n))
+    limits = {"keep_captures": DAY, "keep_rejected": DAY, "max_size": 10**9}
+
+    def left() -> list[int]:
+        return [store.db.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("entries", "polls", "host_lines")]
+
+    store.expire(NOW + 366 * DAY, **limits)
+    assert left() == [2, 1, 1]
+    assert store.furniture("outlet.example") == {7}
+    store.expire(NOW + 500 * DAY, **limits)
+    assert left() == [0, 1, 1]
+    land(store, Refusal(why=Why.ROBOTS), 2, lead=store.pending(now=NOW)[0])
+    store.expire(NOW + 500 * DAY, **limits)
+    assert left() == [0, 0, 1]
+
+
 # Forgetting
 
 
