@@ -5,11 +5,9 @@
     with Store.read(path) as store:                       # anybody else
         store.article(12)
 
-A store belongs to one thread at a time. What is written is decided in `visits`, `landing`, `admission` and
-`forgetting`; here it is
-put into transactions, and SQLite's faults into our words. Methods that write raise StoreBusy, StoreFull or
-StoreUnusable and
-leave nothing half done; after StoreFull the same call succeeds once there is room.
+A store belongs to one thread at a time. What is written is decided in `visits`, `landing`, `admission`, `forgetting` and
+`handover`; here it is put into transactions, and SQLite's faults into our words. Methods that write raise StoreBusy,
+StoreFull or StoreUnusable and leave nothing half done; after StoreFull the same call succeeds once there is room.
 """
 
 import hashlib
@@ -24,7 +22,7 @@ from typing import Any, Self
 
 from sqlite_utils import Database
 
-from storage import connection, forgetting, landing, reading, schema, visits
+from storage import connection, forgetting, handover, landing, reading, schema, visits
 from storage.archive import Archive
 from storage.connection import WriterLock
 from storage.errors import StoreError
@@ -142,7 +140,7 @@ class Store:
         """What the last holder of the lock left: its leases, its requests, files that nothing points to."""
         with self._writing():
             visits.release_all(self.db)
-            visits.fail_orphans(self.db, utc_now())
+            handover.fail_orphans(self.db, utc_now())
             files = forgetting.orphans(self.db, self.archive) if self.archive else []
         self._remove(files)
 
@@ -198,17 +196,17 @@ class Store:
     def wait_for_host(self, host: str, until: datetime, reason: str = "") -> None:
         """A server asked for patience: nothing should be asked of this host before `until`."""
         with self._writing():
-            visits.wait_for_host(self.db, host, until, reason)
+            handover.wait_for_host(self.db, host, until, reason)
 
     def host_waits(self, now: datetime) -> dict[str, datetime]:
         """Hosts that asked for patience, and until when."""
         with self._reading():
-            return visits.host_waits(self.db, now)
+            return handover.host_waits(self.db, now)
 
     def beat(self, now: datetime) -> None:
         """The service is alive; a gap since the last beat is recorded in `blind`."""
         with self._writing():
-            visits.beat(self.db, now)
+            handover.beat(self.db, now)
 
     # Landing
 
@@ -256,7 +254,7 @@ class Store:
         with self._writing():
             self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - one of two tables
             self.db.conn.executemany(statement, rows)
-            visits.set_meta(self.db, table, digest)
+            handover.set_meta(self.db, table, digest)
 
     # Reading
 
@@ -439,24 +437,24 @@ class Store:
         if not self.db.execute("SELECT EXISTS (SELECT 1 FROM requests WHERE status = 'waiting')").fetchone()[0]:
             return None
         with self._writing():
-            return visits.take_request(self.db, now)
+            return handover.take_request(self.db, now)
 
     def note_progress(self, request_id: int, progress: Mapping[str, object]) -> None:
         """What the follower of a request is shown while it runs."""
         with self._writing():
-            visits.note_progress(self.db, request_id, progress)
+            handover.note_progress(self.db, request_id, progress)
 
     def finish_request(
         self, request_id: int, result: Mapping[str, object], *, now: datetime, failed: bool = False
     ) -> None:
         """Close a request with its result."""
         with self._writing():
-            visits.finish_request(self.db, request_id, result, now, failed=failed)
+            handover.finish_request(self.db, request_id, result, now, failed=failed)
 
     def request(self, request_id: int) -> Request | None:
         """A request as it stands; anybody may follow one."""
         with self._reading():
-            return visits.request(self.db, request_id)
+            return handover.request(self.db, request_id)
 
 
 def submit(path: str | Path, kind: str, arguments: Mapping[str, object]) -> int:
@@ -469,7 +467,7 @@ def submit(path: str | Path, kind: str, arguments: Mapping[str, object]) -> int:
     db = connection.connect(path)
     try:
         with connection.faults(path), connection.transaction(db):
-            return visits.submit(db, kind, arguments, utc_now())
+            return handover.submit(db, kind, arguments, utc_now())
     finally:
         db.close()
 
