@@ -1,0 +1,57 @@
+"""Who carried an article, and how many reports are independent. Texts come from the grammar of test_copies."""
+
+import importlib.util
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from storage import carriers
+from storage.model import SourceState
+from storage.store import Store
+
+_spec = importlib.util.spec_from_file_location("reports", Path(__file__).with_name("test_copies.py"))
+reports = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(reports)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """One report of an agency in three places of two owners, a version of it, and a report of one's own."""
+    with Store.open(tmp_path / "khabar.db") as opened:
+        owners = {"agency": "", "paper": "Group", "radio": "Group", "blog": "", "other": ""}
+        opened.sync_sources(
+            SourceState(id=name, name=name, kind="feed", url=f"https://{name}.example/feed", owner=owner)
+            for name, owner in owners.items()
+        )
+        text = reports.report(1)
+        for one in (
+            reports.document("paper", reports.shortened(text), hours=2, credit="Agency"),
+            reports.document("agency", text, hours=1),
+            reports.document("radio", reports.shortened(text) + "\nHeard on the radio.", hours=3, credit="Agency"),
+            reports.document(
+                "blog", "\n".join([*text.splitlines()[:6], *reports.report(100, 7).splitlines()]), hours=5
+            ),
+            reports.document("other", reports.report(2), hours=6),
+        ):
+            opened.admit(one, now=reports.NOW + timedelta(hours=7))
+        yield opened
+
+
+def test_the_first_one_stands_first_and_the_wire_is_named(store):
+    """Carriers come in the order of their publication, each with how it belongs there."""
+    found = carriers.of(store.db, 1)
+    assert [(c.source, c.kind) for c in found.carriers] == [
+        ("agency", "head"), ("paper", "near"), ("radio", "near"), ("blog", "probable"),
+    ]  # fmt: skip
+    assert found.wire == "Agency"
+    assert found.publishers == 2
+    assert carriers.of(store.db, 999).carriers == ()
+
+
+def test_versions_and_owners_do_not_count_twice(store):
+    """Of an article, its version and another report, two are independent."""
+    ids = [row[0] for row in store.db.execute("SELECT id FROM articles")]
+    assert len(ids) == 3
+    assert carriers.independent(store.db, ids) == 2
+    assert carriers.independent(store.db, []) == 0
