@@ -1,8 +1,7 @@
 """The only way in for a document, and the place of deduplication: a new article, a copy, a revision, or nothing new.
 
 Functions over an open `Database`, inside the transaction that `Store` opened. A document's entry in the full text is
-written by
-`reindex` at the end of a batch: FTS5 writes out its memory whenever a key is smaller than the last one.
+written by `reindex` at the end of a batch: FTS5 writes out its memory whenever a key is smaller than the last one.
 """
 
 import json

@@ -1,10 +1,8 @@
 """Raw responses in and out as WARC/1.1: one file a day and kind, one gzip member a record, read back by place.
 
 A body rests content-decoded, as it was parsed: the record has no Content-Encoding, no Transfer-Encoding, and the
-Content-Length of what
-it holds. What the server sent instead stands beside it as `X-Crawler-Content-Encoding`, `-Transfer-Encoding`,
-`-Content-Length`.
-Kept and rejected pages rest in two folders, because they have two ages.
+Content-Length of what it holds. What the server sent instead stands beside it as `X-Crawler-Content-Encoding`,
+`-Transfer-Encoding`, `-Content-Length`. Kept and rejected pages rest in two folders, because they have two ages.
 """
 
 import hashlib

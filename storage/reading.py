@@ -127,8 +127,7 @@ def explain(db: Database, what: str | int) -> dict[str, Any]:
     """Everything that is known of a URL, or of the article or document of a number.
 
     Keys: `found` (whether there is anything), `url`, `fate`, `lead`, `rejection`, `document`, `article`, `copies`,
-    `probable_copies`,
-    `revisions`, `changes`, `capture`, `mentions`; those that do not apply are None or empty.
+    `probable_copies`, `revisions`, `changes`, `capture`, `mentions`; those that do not apply are None or empty.
     """
     key = key_of(what) if isinstance(what, str) else None
     found_fate = _one(db, "SELECT * FROM fates WHERE key = ?", key)

@@ -1,8 +1,7 @@
 """Tables, views, indexes, full text: the form of the file, as ordered migrations.
 
 A released migration never changes; what comes later comes as a further one. Every table is STRICT, every time is ISO
-8601 UTC
-text ending in `Z`. `docs/data.md` documents every table, view and column, and a test holds it to that.
+8601 UTC text ending in `Z`. `docs/data.md` documents every table, view and column, and a test holds it to that.
 """
 
 from sqlite_utils import Database, Migrations
@@ -354,12 +353,10 @@ CREATE VIEW furniture AS SELECT host, line, seen_at
 FROM host_lines WHERE third_in IS NOT NULL AND NOT spared;
 """
 
-# The index stands over folded text that is stored, not over `documents`: SQLite's own integrity check compares the
-# two, and
-# would call an index of folded words over raw text malformed. `key` is documents.sort_key, so newest first is ORDER BY
-# rowid DESC.
-# `tags` (storage.query.tags) holds source, language and mentions as words, so that filters meet inside the index.
-# Eight segments before a merge, and larger pages: 3,050 articles a second where the defaults make 2,250.
+# The index stands over folded text that is stored, not over `documents`: SQLite's own integrity check compares the two,
+# and would call an index of folded words over raw text malformed. `key` is documents.sort_key, so newest first is ORDER
+# BY rowid DESC. `tags` (storage.query.tags) holds source, language and mentions as words, so that filters meet inside
+# the index. Eight segments before a merge, and larger pages: 3,050 articles a second where the defaults make 2,250.
 FULL_TEXT = """
 CREATE TABLE folded (
     key INTEGER PRIMARY KEY,

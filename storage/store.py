@@ -5,9 +5,10 @@
     with Store.read(path) as store:                       # anybody else
         store.article(12)
 
-A store belongs to one thread at a time. What is written is decided in `visits`, `landing`, `admission`, `forgetting` and
-`handover`; here it is put into transactions, and SQLite's faults into our words. Methods that write raise StoreBusy,
-StoreFull or StoreUnusable and leave nothing half done; after StoreFull the same call succeeds once there is room.
+A store belongs to one thread at a time. What is written is decided in `visits`, `landing`, `admission`, `forgetting`
+and `handover`; here it is put into transactions, and SQLite's faults into our words. Methods that write raise
+StoreBusy, StoreFull or StoreUnusable and leave nothing half done; after StoreFull the same call succeeds once there is
+room.
 """
 
 import hashlib
