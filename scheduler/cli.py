@@ -91,6 +91,13 @@ class InOrder(click.Group):
         del ctx
         return list(self.commands)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """A reader that leaves in the middle, as `head` does, is no fault; click would make it exit 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            return _quietly()
+
 
 FILES = click.Path(path_type=Path)
 SINCE = click.option("--since", metavar="TIME", help="From then on: 2026-11-01, yesterday, 7d (ago).")
@@ -178,7 +185,8 @@ def search(call: Call, /, words: tuple[str, ...], *, facets: bool, **typed: Any)
     wanted = criteria.read(_typed(typed, words), now=utc_now())
     with call.read() as store:
         if facets:
-            views.facets(call.screen, searching.facets(store.db, wanted), json=call.json)
+            counted = searching.facets(store.db, wanted), searching.tally(store.db, wanted)
+            views.facets(call.screen, *counted, json=call.json)
         else:
             views.hits(call.screen, searching.search(store.db, wanted), json=call.json)
 

@@ -53,13 +53,27 @@ def hits(screen: Screen, found: search.Found, *, json: bool) -> None:
 
 def _hit(screen: Screen, hit: search.Hit) -> None:
     record = hit.record
-    copies = f"  ({number(int(str(record['copies'])), 'copy', 'copies')})" if record["copies"] else ""
     head = f"{hit.id:>6}  {when(hit.at)}  {safe(record['source'])}"
     title = _marked(screen, hit.marked_title) or "(no title)"
-    screen.line(f"{screen.style(head, 'dim')}  {screen.style(title, 'bold')}{screen.style(copies, 'cyan')}")
+    screen.line(f"{screen.style(head, 'dim')}  {screen.style(title, 'bold')}{screen.style(_standing(record), 'cyan')}")
     if hit.snippet:
         screen.line(f"        {_marked(screen, hit.snippet)}")
-    screen.line(f"        {screen.style(screen.web(record['url']), 'blue')}")
+    places = ", ".join(dict.fromkeys(safe(place["name"]) for place in record["places"][:4]))
+    screen.line(
+        f"        {screen.style(screen.web(record['url']), 'blue')}{screen.style(places and '  ' + places, 'dim')}"
+    )
+
+
+def _standing(record: Mapping[str, Any]) -> str:
+    """What became of an article since: copies, revisions, withdrawal."""
+    said = [
+        number(record["copies"], "copy", "copies") if record["copies"] else "",
+        f"revised {number(record['revision'] - 1, 'time')}" if record["revision"] > 1 else "",
+        "withdrawn" if record["withdrawn_at"] else "",
+        f"a copy ({record['copy_kind']})" if record["copy_kind"] else "",
+    ]
+    kept = ", ".join(filter(None, said))
+    return kept and f"  ({kept})"
 
 
 def _marked(screen: Screen, text: str) -> str:
@@ -75,16 +89,19 @@ def _inner(part: str) -> str:
     return (" " if part[:1].isspace() else "") + safe(part) + (" " if part[-1:].isspace() else "")
 
 
-def facets(screen: Screen, found: search.Facets, *, json: bool) -> None:
-    """How many, by source, place and day."""
+def facets(screen: Screen, found: search.Facets, tally: search.Tally, *, json: bool) -> None:
+    """How many, by how many voices, and by source, place and day."""
     groups = {"source": found.sources, "place": found.places, "day": found.days}
+    voices = {"reports": tally.reports, "independent": tally.independent, "publishers": tally.publishers}
     if json:
         counts = {
             name: [{"value": c.value, "name": c.name, "count": c.count} for c in rows] for name, rows in groups.items()
         }
-        screen.fact({"total": found.total, "complete": found.complete, **counts})
+        screen.fact({"total": found.total, "complete": found.complete, **voices, **counts})
         return
     screen.line(f"{'' if found.complete else 'the newest '}{number(found.total, 'article')}")
+    told = number(tally.publishers, "publisher")
+    screen.line(f"{number(tally.reports, 'report')} of them, {tally.independent:,} independent by {told}")
     for name, rows in groups.items():
         if rows:
             screen.line()
