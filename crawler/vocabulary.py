@@ -36,6 +36,15 @@ class Term:
     flags: frozenset[str] = frozenset()  # soft, case, cue, armed, state: see data/CREDITS.md
 
 
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence as it was written, its part of the article (title, lead, body), and its letters folded, as long."""
+
+    text: str
+    where: str
+    plain: str
+
+
 class Hit(NamedTuple):
     """A form that was found: its meanings, the sentence, and where in the sentence it stands."""
 
@@ -156,11 +165,11 @@ def _automaton_of(extra: tuple[ExtraTerm, ...]) -> Any:
     return _automaton(term for term in added if plain(term.text).strip())
 
 
-def find(sentence: str, folded: str, number: int, *, extra: tuple[ExtraTerm, ...] = ()) -> list[Hit]:
-    """All forms in one sentence, the longest at each place; `folded` is `plain` of the sentence."""
-    text = f" {folded} "
+def find(sentence: Sentence, number: int, *, extra: tuple[ExtraTerm, ...] = ()) -> list[Hit]:
+    """All forms in one sentence, the longest at each place. `number` is the sentence's in its text."""
+    text = f" {sentence.plain} "
     automata = [_automaton_of_all(), *([_automaton_of(extra)] if extra else [])]
-    found = [hit for a in automata if len(a) for hit in _matches(a, text, sentence, number)]
+    found = [hit for a in automata if len(a) for hit in _matches(a, text, sentence.text, number)]
     return _longest(found)
 
 
