@@ -61,12 +61,12 @@ class Service:
 
     async def run(self) -> None:
         """Live from start to stop. Raises StoreError where the file cannot be used at all."""
-        await self.engine.writer.run(self.store.sync_sources, declared(self.config.sources))
-        await self.engine.start()
-        self.engine.listeners += [self._log_visit, self.figures.note]
         listener = Listener(self.config.service.metrics, self.engine, self.figures)
+        listener.start()
         with self._signals():
-            listener.start()
+            await self.engine.writer.run(self.store.sync_sources, declared(self.config.sources))
+            await self.engine.start()
+            self.engine.listeners += [self._log_visit, self.figures.note]
             self._plan_jobs()
             self._say_ready()
             await self._stop.wait()

@@ -1,0 +1,189 @@
+"""The service as its operator meets it: the real program, started, asked, reloaded, interrupted and killed."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.replay import Replay, Site
+
+ROOT = Path(__file__).parents[2]
+
+
+class Running:
+    """A `khabar run` in a folder of its own, crawling the built-in web."""
+
+    def __init__(self, folder: Path, web: Replay) -> None:
+        self.folder = folder
+        self.web = web
+        self.config = folder / "config.toml"
+        self.environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(ROOT)}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.configure([source.id for source in web.site.sources])
+
+    def configure(self, ids: list[str], extra: str = "") -> None:
+        sources = [source for source in self.web.site.sources if source.id in ids]
+        told = "".join(f'[[sources]]\nid = "{one.id}"\nfeed = "{one.url}"\nevery = "1h"\n' for one in sources)
+        self.config.write_text(
+            f'[store]\npath = "khabar.db"\n[crawl]\ndelay = "0s"\nworkers = 1\nproxy = "{self.web.address}"\n{extra}{told}'
+        )
+
+    def start(self) -> "Running":
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "error", "-m", "scheduler.cli", "run", "--config", str(self.config)],
+                stderr=log, cwd=self.folder, env=self.environment,
+            )  # fmt: skip
+        self.until(lambda: '"ready' in self.log or self.process.poll() is not None)
+        return self
+
+    def khabar(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "scheduler.cli", *words, "--config", str(self.config)],
+            text=True, capture_output=True, timeout=90, check=False, cwd=self.folder, env=self.environment,
+        )  # fmt: skip
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
+        """The exit code and how long it took."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        return self.process.wait(30), time.monotonic() - began
+
+    def ask(self, statement: str) -> list[tuple]:
+        db = sqlite3.connect(f"file:{self.folder / 'khabar.db'}?mode=ro", uri=True)
+        try:
+            return db.execute(statement).fetchall()
+        finally:
+            db.close()
+
+    def until(self, holds: Callable[[], bool], within: float = 40) -> None:
+        end = time.monotonic() + within
+        while not holds():
+            assert time.monotonic() < end, self.log[-3000:]
+            time.sleep(0.1)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def all_landed(self) -> bool:
+        polled = self.ask("SELECT count(*) FROM sources WHERE enabled AND last_poll_at IS NULL")[0][0] == 0
+        return polled and self.ask("SELECT count(*) FROM leads")[0][0] == 0
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Running]:
+    with Replay(Site.load()) as web:
+        running = Running(tmp_path, web)
+        try:
+            yield running
+        finally:
+            if running.process is not None and running.process.poll() is None:
+                running.process.kill()
+                running.process.wait()
+
+
+def test_it_collects_what_is_due_and_ends_cleanly_within_ten_seconds(service: Running) -> None:
+    """Started, it visits every source without being told; SIGTERM ends it with exit 0 and every URL has a fate."""
+    service.start()
+    service.until(service.all_landed)
+    code, took = service.stop()
+    assert code == 0, service.log[-3000:]
+    assert took < 10
+    assert service.ask("SELECT count(*) FROM articles")[0][0] >= 6
+    assert "Traceback" not in service.log
+
+
+def test_case_102_what_was_just_visited_is_not_asked_again_after_a_restart(service: Running) -> None:
+    """When a source is due is a column of the file, not the memory of a process."""
+    service.start()
+    service.until(service.all_landed)
+    service.stop(signal.SIGINT)
+    asked = len(service.web.asked)
+    service.start()
+    time.sleep(3)
+    assert service.stop()[0] == 0
+    assert len(service.web.asked) == asked
+
+
+def test_c7_a_second_service_refuses_and_says_who_has_the_file(service: Running) -> None:
+    """Exit 75 with the holder's pid; a lock that a killed process left is taken over."""
+    service.start()
+    second = service.khabar("run")
+    assert second.returncode == 75
+    assert str(service.process.pid) in second.stderr
+    service.stop(signal.SIGKILL)
+    service.start()
+    assert service.process.poll() is None
+
+
+def test_a_manual_crawl_is_done_by_the_service_and_told_live(service: Running) -> None:
+    """`khabar crawl` beside a running service hands the work over and prints the result as if it had done it."""
+    service.start()
+    service.until(service.all_landed)
+    service.web.next_round()
+    told = service.khabar("crawl", "courier", "--force", "--json")
+    assert told.returncode == 0, told.stderr
+    rows = [json.loads(line) for line in told.stdout.splitlines()]
+    (summary,) = [row for row in rows if row.get("source") == "courier" and "found" in row]
+    assert (summary["new"], summary["revised"]) == (1, 1)
+    assert service.khabar("crawl", "courier").returncode == 0
+
+
+def test_a_changed_configuration_is_taken_over_whole_or_not_at_all(service: Running) -> None:
+    """SIGHUP with a faulty file changes nothing and says why; with a good one the new source is visited."""
+    service.configure(["courier"])
+    service.start()
+    service.until(service.all_landed)
+    service.config.write_text(service.config.read_text() + "nonsense = 1\n")
+    service.process.send_signal(signal.SIGHUP)
+    service.until(lambda: "not taken over" in service.log)
+    assert "nonsense" in service.log
+    service.configure(["courier", "payam"])
+    service.process.send_signal(signal.SIGHUP)
+    service.until(lambda: bool(service.ask("SELECT 1 FROM articles WHERE source = 'payam'")))
+    assert service.stop()[0] == 0
+
+
+def test_figures_and_health_are_served_where_they_were_asked_for(service: Running) -> None:
+    """Prometheus text and a health page, on the configured address only."""
+    service.configure(["courier"], extra='[service]\nmetrics = "127.0.0.1:19464"\n')
+    service.start()
+    service.until(service.all_landed)
+    with urllib.request.urlopen("http://127.0.0.1:19464/metrics", timeout=5) as answer:
+        figures = answer.read().decode()
+    with urllib.request.urlopen("http://127.0.0.1:19464/healthz", timeout=5) as answer:
+        assert answer.read() == b"ok\n"
+    assert 'khabar_polls_total{status="ok"} 1' in figures
+
+
+def test_status_tells_a_service_that_works_from_one_that_never_did(service: Running) -> None:
+    """Exit 1 and a reason before anything was kept, exit 0 after."""
+    assert service.khabar("status").returncode == 3
+    service.configure(["courier", "payam", "spinghar", "monitor"])
+    service.start()
+    service.until(service.all_landed)
+    well = service.khabar("status")
+    assert well.returncode == 0, well.stdout
+
+
+def test_a_backup_is_taken_and_a_text_erased_while_the_service_runs(service: Running) -> None:
+    """Both go through the file; the copy is whole and the erased text is gone from it."""
+    service.start()
+    service.until(service.all_landed)
+    number, url = service.ask("SELECT id, url FROM articles LIMIT 1")[0]
+    assert service.khabar("forget", str(number)).returncode == 0
+    assert service.ask(f"SELECT fate FROM fates WHERE url = '{url}'") == [("forgotten",)]
+    assert service.khabar("backup", str(service.folder / "copy.db")).returncode == 0
+    copy = sqlite3.connect(service.folder / "copy.db")
+    assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert copy.execute("SELECT count(*) FROM articles WHERE id = ?", [number]).fetchone() == (0,)
+    copy.close()
