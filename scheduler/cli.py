@@ -84,19 +84,15 @@ class InOrder(click.Group):
         root = logging.getLogger()
         if not root.handlers:
             root.addHandler(logging.NullHandler())
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader left, as `head` does; click would make it exit 1
+            return _quietly()
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """As they stand in this file."""
         del ctx
         return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """A reader that leaves in the middle, as `head` does, is no fault; click would make it exit 1."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            return _quietly()
 
 
 FILES = click.Path(path_type=Path)
