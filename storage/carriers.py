@@ -55,7 +55,7 @@ FROM (
 
 
 def of(db: Database, article_id: int) -> Carriage:
-    """The carriers of an article and of its probable copies, the first one first; none where there is no such article."""
+    """The carriers of an article and of its probable copies, the first one first; none without such an article."""
     found = [_carrier(row) for row in db.execute(_CARRIERS, {"id": article_id}).fetchall()]
     own = [carrier for carrier in found if carrier.kind != "probable"]
     credited = Counter(carrier.credit for carrier in own if carrier.credit)

@@ -162,9 +162,9 @@ def _by_shingles(db: Database, one: Profile) -> list[int]:
 
 
 def _by_names(db: Database, one: Profile, at: datetime) -> list[int]:
-    """What shares two pairs of names within four days: a page that was spun keeps those, and hardly a run of words."""
+    """What shares three pairs of names within four days: a spun page keeps those, and hardly a run of words."""
     hits = _hits(db, identity.name_sketch(one, _day(at), around=True)).most_common(_BY_NAMES)
-    return [number for number, n in hits if n > 1]
+    return [number for number, n in hits if n > 2]
 
 
 # One statement for all keys: thirty-six of them cost four times as much.

@@ -242,7 +242,7 @@ def hash_words(sequence: list[str]) -> int:
 _LONGEST_TEXT = 60_000
 _SHINGLE = 5
 _BITS, _SIGN = 2**64 - 1, 2**63
-_MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)  # odd, of no pattern
+_MIX = (0x2545F491, 0x3C6EF35F, 0x19660D05, 0x2C1B3C6D)  # odd, of no pattern, one digit of a Python integer
 Place = tuple[str, ...]  # the words around a number, numbers masked
 
 
