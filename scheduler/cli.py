@@ -85,10 +85,7 @@ class InOrder(click.Group):
         if not root.handlers:
             root.addHandler(logging.NullHandler())
         try:
-            try:
             return super().invoke(ctx)
-        except BrokenPipeError:
-            return _quietly()  # click would make it a silent exit 1
         except BrokenPipeError:  # the reader left, as `head` does; click would make it exit 1
             return _quietly()
 
