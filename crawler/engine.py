@@ -43,6 +43,7 @@ FLOOR = timedelta(minutes=5)  # no source is asked twice within it, but by force
 LEASE = timedelta(minutes=30)
 HELD = 2_000  # leads in memory; a body of full text makes one up to 500 kB
 HELD_BY_HOST = 100  # so that one slow host does not keep the others waiting in the file
+DRAIN_EVERY = 1.0  # seconds between two looks into the file for leads that found no room
 GLANCE = 0.2  # seconds between two looks whether a pass is over: a look at 900 sources at each page would cost more
 TRIES = 2  # a page is asked for once more within a pass, then when the store says
 FURNITURE_KEEPS = 60.0  # seconds
@@ -193,10 +194,13 @@ class Engine:
 
     async def settled(self, only: Collection[str] | None = None) -> None:
         """Wait until every lead that may be tried now was tried."""
+        looked = float("-inf")
         while True:
             while self._under_way(only):
                 await asyncio.sleep(GLANCE)
-                if self._left_behind and len(self._pages) < HELD // 2:
+                now = asyncio.get_running_loop().time()
+                if self._left_behind and len(self._pages) < HELD // 2 and now - looked > DRAIN_EVERY:
+                    looked = now
                     await self.drain(only)
             if self.fault is not None or not await self.drain(only):
                 return
@@ -244,6 +248,10 @@ class Engine:
     async def _read(self, outcome: Outcome, lead: PendingLead, source: Source | None) -> Landing:
         """What a worker makes of an answer."""
         plain = Landing(outcome=Failure(detail="unread"), url=lead.lead.url, source=lead.lead.source, lead=lead)
+        if isinstance(outcome, Fetched) and not pages.is_worth_reading(outcome.page, lead.lead):
+            why = pages.unavailable(outcome.page)
+            assert why is not None
+            return replace(plain, outcome=why)
         if isinstance(outcome, Fetched):
             landing = await self._at_desk(outcome, lead, source)
             hops = pages.distinct([*landing.aliases, *(hop.url for hop in outcome.hops)], but=landing.url)

@@ -8,14 +8,11 @@ Pure; runs in a worker.
 from dataclasses import replace
 from datetime import datetime
 
-from crawler import clean, extract, mentions, relevance, scan
-from crawler.pages import COMES_BACK, distinct
+from crawler import clean, extract, mentions, pages, relevance, scan
 from crawler.sources import CrawlSettings, Source
 from storage.model import Document, Failure, Landing, Lead, Page, PendingLead, Rejection, Why
 
 FEED_IS_LONGER = 0.7  # a page with less than this share of the words that its feed entry has was not read whole
-READABLE = frozenset({200, 203})
-PAYWALLED = frozenset({402})
 FEED_INSTEAD = frozenset({Why.EMPTY, Why.SCRIPT_ONLY, Why.PAYWALLED, Why.UNREADABLE})
 
 
@@ -39,7 +36,9 @@ def read(
     if page is None:
         outcome = why or Failure(detail="no page", final=True)
     else:
-        outcome = unavailable(page) or extract.extract(page, lead=told, source=source, furniture=furniture, now=now)
+        outcome = pages.unavailable(page) or extract.extract(
+            page, lead=told, source=source, furniture=furniture, now=now
+        )
     document = _preferred(outcome, told, source=source, furniture=furniture, now=now)
     lines: tuple[int, ...] = ()
     if isinstance(document, Document):
@@ -59,15 +58,6 @@ def read(
 def in_worker(page: Page | None, lead: PendingLead | Lead | None, **rest: object) -> Landing:
     """`read` without the page in its answer: the body need not travel back between processes."""
     return replace(read(page, lead, **rest), page=None)  # type: ignore[arg-type]
-
-
-def unavailable(page: Page) -> Rejection | Failure | None:
-    """Why a response is no page to read, or None."""
-    if page.status in READABLE:
-        return None
-    if page.status in PAYWALLED:
-        return Rejection(why=Why.PAYWALLED, detail=f"http {page.status}")
-    return Failure(detail=f"http {page.status}", final=page.status not in COMES_BACK, status=page.status)
 
 
 def _preferred(
@@ -117,4 +107,4 @@ def aliases(page: Page | None, outcome: Document | Rejection | Failure, lead: Le
     named = [page.final_url] if page is not None else []
     if isinstance(outcome, Document):
         named.append(outcome.url)
-    return distinct(named, but=lead.url if lead else page.url if page else "")
+    return pages.distinct(named, but=lead.url if lead else page.url if page else "")

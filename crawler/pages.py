@@ -5,11 +5,14 @@ from datetime import datetime
 
 from crawler.spiders import Fetched, Outcome
 from storage import identity
-from storage.model import Failure
+from storage.model import Failure, Lead, Page, Rejection, Why
 
 # Answers that say "not now" (RFC 9110, and the 52x of Cloudflare); every other 4xx and 5xx ends a lead.
 COMES_BACK = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+READABLE = frozenset({200, 203})
+PAYWALLED = frozenset({402})
 FAULTS_COME_BACK = frozenset({"timeout", "truncated", "connection refused", "http 429", "http 503"})
+SHORTEST_BODY = 300  # characters; a hundred words have more
 PAUSE = 5.0  # seconds before a second try where the server named none
 PATIENCE = 60.0  # seconds that a pass waits for a host which asked for it; longer waits are left to the next pass
 
@@ -24,6 +27,20 @@ def patience(outcome: Outcome, now: datetime) -> float | None:
     if isinstance(outcome, Fetched) and outcome.page.status in COMES_BACK:
         return PAUSE
     return None
+
+
+def unavailable(page: Page) -> Rejection | Failure | None:
+    """Why a response is no page to read, or None."""
+    if page.status in READABLE:
+        return None
+    if page.status in PAYWALLED:
+        return Rejection(why=Why.PAYWALLED, detail=f"http {page.status}")
+    return Failure(detail=f"http {page.status}", final=page.status not in COMES_BACK, status=page.status)
+
+
+def is_worth_reading(page: Page, lead: Lead) -> bool:
+    """Whether a worker can make anything of an answer, or of what the feed carried in its place."""
+    return page.status in READABLE or len(lead.body or "") > SHORTEST_BODY
 
 
 def distinct(urls: Iterable[str], *, but: str) -> tuple[str, ...]:
