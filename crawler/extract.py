@@ -34,7 +34,7 @@ def extract(
     if isinstance(parsed, Rejection):
         return parsed
     about = metadata.read(parsed, page.final_url)
-    own, other = identity.resolve_canonical(page.final_url or about.canonical or "", about.canonical)
+    own, other = identity.resolve_canonical(page.final_url or _address(parsed, about.canonical), about.canonical)
     found = body.find(parsed)
     cleaned = clean.clean(
         found.text,
@@ -75,6 +75,12 @@ def extract(
     )
 
 
+def _address(parsed: Markup, canonical: str | None) -> str:
+    """The address that a saved page names for itself, empty where it names none."""
+    named = (canonical or "", *parsed.meta.get("og:url", ()))
+    return next((url for url in named if url.startswith(("http://", "https://"))), "")
+
+
 def _dates(
     parsed: Markup,
     page: Page,
@@ -108,19 +114,22 @@ def from_feed(
     furniture: frozenset[int] = frozenset(),
 ) -> Document | None:
     """The article as the feed entry carries it, None where it carries fewer than 100 words."""
-    cleaned = clean.clean(markup.plain(lead.body or ""), title=lead.title, furniture=furniture)
-    if len(cleaned.text.split()) < FEED_WORDS:
+    cleaned = clean.clean(markup.plain(lead.body or ""), title=lead.title, furniture=furniture, labels=lead.authors)
+    if len(identity.words(cleaned.text)) < FEED_WORDS:
         return None
+    said = _said(lead, now)
     return Document(
         url=identity.canonical(lead.url),
         source=source.id if source else lead.source,
         title=lead.title,
         text=cleaned.text,
         authors=lead.authors,
-        language=lead.language,
-        published_at=_said(lead, now),
-        published_how="feed" if _said(lead, now) else None,
+        language=language.tell(cleaned.text, declared=lead.language, source=source.language if source else None),
+        published_at=said,
+        published_how="feed" if said else None,
+        published_confidence=dates.FEED if said else None,
         published_raw=lead.published_raw,
+        credit=attribution.find(cleaned.text, cuts=cleaned.cuts),
         extracted_how="feed: full text of the entry",
         extractor=VERSION,
         cuts=cleaned.cuts,

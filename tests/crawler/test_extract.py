@@ -191,6 +191,30 @@ def test_a_page_within_its_site_names_its_own_address():
         assert (found.url, found.origin_url) == (own, origin)
 
 
+@pytest.mark.parametrize(
+    ("head", "url"),
+    [
+        ('<link rel="canonical" href="https://paper.example/mill-turns">', "https://paper.example/mill-turns"),
+        ('<link rel="canonical" href="/mill"><meta property="og:url" content="https://paper.example/m?utm_source=x">',
+         "https://paper.example/mill"),
+        ('<link rel="canonical" href="/mill">', ""),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_a_saved_page_has_the_address_that_it_names(head, url):
+    """Without an address of its own a page is where it says that it is, or nowhere."""
+    text = "<p>" + "The mill in the gorge turns again since the ice went. " * 6 + "</p>"
+    body = f"<html><head>{head}</head><body><article>{text}</article></body></html>".encode()
+    assert extract.extract(page(body, url="", headers=()), now=NOW).url == url
+
+
+def test_a_feed_text_tells_its_language():
+    """The letters of a feed's text count for more than its tag."""
+    body = "<p>" + "د کلي اوسېدونکي وايي چې سړک بېرته خلاص شوی دی. " * 20 + "</p>"
+    lead = Lead(url="https://paper.example/x", source="paper", body=body, language="fa")
+    assert extract.from_feed(lead, now=NOW).language == "ps"
+
+
 def test_the_lead_fills_what_the_page_does_not_say():
     """Title, authors and date of the pointer stand in where the page is silent; its source is the document's."""
     text = "<p>" + "The mill in the gorge turns again since the ice went. " * 6 + "</p>"
