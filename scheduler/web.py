@@ -10,6 +10,9 @@ import hashlib
 import hmac
 import ipaddress
 import re
+import signal
+import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from http.cookies import CookieError, SimpleCookie
@@ -67,13 +70,24 @@ def serve(
 ) -> None:
     """Serve until stopped. Beyond loopback a token is asked for. Raises UsageError, StoreError."""
     refuse_open(host, token)
-    with application(config, token=token) as app:
+    with application(config, token=token) as app, listening(host, port) as door:
         import uvicorn
 
         shown = f"[{host}]" if ":" in host else host
         tell(f"http://{shown}:{port}/{'?' + urlencode({'token': token}) if token else ''}")
+        # uvicorn stops on SIGTERM and then raises it again: without a handler of ours the process would die of it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
-        uvicorn.run(app, host=host, port=port, ws="none", proxy_headers=False, **quiet)
+        uvicorn.Server(uvicorn.Config(app, ws="none", proxy_headers=False, **quiet)).run(sockets=[door])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that is bound before anybody is told of it. Raises UsageError where it cannot be."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host.strip("[]"), port), family=family)
+    except OSError as error:
+        raise UsageError(f"{host}, port {port}: {error.strerror or error}; choose another with --port.") from error
 
 
 def refuse_open(host: str, token: str) -> None:

@@ -251,7 +251,7 @@ def _values(request: Request) -> dict[str, list[str]]:
 def _chosen(wanted: Criteria) -> dict[str, Any]:
     """The pairs of a search, and its filters each with the address of the search without it."""
     pairs = [pair for pair in criteria_of.written(wanted) if pair[0] != "after"]
-    filters = [pair for pair in pairs if pair[0] not in {"q", "sort", "limit"}]
+    filters = [pair for pair in pairs if pair[0] not in {"q", "sort", "limit", "since", "until"}]
     without = [f"/search?{urlencode([other for other in pairs if other != pair])}" for pair in filters]
     return {"pairs": pairs, "chosen": [(*pair, href) for pair, href in zip(filters, without, strict=True)]}
 

@@ -61,6 +61,13 @@ def generate(path: Path, rows: int) -> None:
                 "INSERT INTO document_mentions (document_id, kind, code, name, count) VALUES (?, ?, ?, ?, ?)",
                 [row for _, _, rows_ in batch for row in rows_],
             )
+    provinces = [
+        (code[:4], "province", code[:4], code[:4], 30 + int(code[2:4]) / 7, 62 + int(code[2:4]) / 4)
+        for code in PLACES[::11]
+    ]
+    districts = [(code, "district", code, code[:4], 31.0, 65.0) for code in PLACES]
+    with db.conn:
+        db.conn.executemany("INSERT INTO places VALUES (?, ?, ?, ?, ?, ?)", provinces + districts)
     db.execute("INSERT INTO fts (fts) VALUES ('optimize')")
     db.conn.commit()
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

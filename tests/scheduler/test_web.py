@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import xml.etree.ElementTree as ET
@@ -346,6 +347,22 @@ def test_with_a_token_only_who_has_it_reads(config):
         assert ask(port, "/", Cookie=headers["set-cookie"].split(";")[0])[0] == 200
         status, _, body = ask(port, f"/feed.atom?token={TOKEN}")
         assert (status, TOKEN.encode() in body) == (200, False)
+
+
+def test_the_command_serves_and_stops_cleanly(config):
+    """`khabar serve` says its address, answers, and ends with 0 on SIGTERM; a port that is taken is told in one line."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = [sys.executable, "-m", "scheduler.cli", "serve", "--db", str(config.store.path), "--port"]
+        refused = subprocess.run(
+            [*command, str(taken.getsockname()[1])], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        free = taken.getsockname()[1]
+    with subprocess.Popen([*command, str(free)], stderr=subprocess.PIPE, text=True) as serving:
+        assert serving.stderr.readline().strip() == f"http://127.0.0.1:{free}/"
+        assert ask(free, "/")[0] == 200
+        serving.terminate()
+        assert serving.wait(20) == 0
 
 
 # In a browser
