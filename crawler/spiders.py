@@ -8,6 +8,7 @@ request ends in `Fetched`, or in a `Refusal` or `Failure` with a reason, never i
 import asyncio
 import base64
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,8 @@ from storage.model import Failure, Page, Refusal, Why, utc_now
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
 ROBOTS_REDIRECTS = 5  # RFC 9309 2.3.1.2
-MAX_HEADERS = 200
+MAX_HEADERS = 200  # kept of a response
+MOST_HEADERS = 2_000  # names in a response; one with more is no answer but an attack
 MAX_HEADER = 8192  # characters kept of one header's value
 IN_LINE = 100_000  # packed bytes that are unpacked on the event loop, about a millisecond
 PER_HOST = 4  # requests at once to a host that is asked for no delay
@@ -213,6 +215,7 @@ class Fetcher:
 
     async def start(self) -> None:
         """Open the crawler."""
+        logging.getLogger("scrapy").setLevel(logging.CRITICAL)  # what it warns of is told with the request's outcome
         opened = asyncio.Event()
         self._crawler.signals.connect(opened.set, signal=signals.spider_opened, weak=False)
         self._crawler.signals.connect(_cut, signal=signals.bytes_received, weak=False)
@@ -346,6 +349,8 @@ class Fetcher:
         return Failure(detail=f"http {response.status}", retry_at=until)
 
     async def _fetched(self, ask: Ask, response: Response, url: str, hops: tuple[Hop, ...]) -> Outcome:
+        if len(response.headers) > MOST_HEADERS:
+            return Failure(detail=f"too_many_headers: {len(response.headers)}")
         coding = response.headers.get("Content-Encoding", b"") or b""
         work = (response.body, coding.decode("latin-1"))
         if len(response.body) <= IN_LINE:
