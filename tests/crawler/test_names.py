@@ -1,0 +1,78 @@
+"""Every spelling of a name finds the others, and nobody else."""
+
+import pytest
+
+from crawler import names
+from storage import folding, query
+from storage.model import Document
+from storage.search import codes, spellings
+from storage.store import Store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    with Store.open(tmp_path_factory.mktemp("names") / "khabar.db") as opened:
+        opened.sync_spellings(names.rows())
+        yield opened
+
+
+def widened(store: Store, typed: str) -> str:
+    return query.match(query.widen(query.parse(typed), lambda keys: spellings(store.db, keys)))
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [("Panjwai", "Panjwayi", "Panjwa'i", "پنجوایی"), ("Kunduz", "Konduz", "کندز"), ("Taliban", "Taleban", "طالبان"), ("Al Qaeda", "al-Qaida", "القاعده"), ("Hekmatyar", "حکمتیار"), ("TTP", "Pakistani Taliban")],
+)  # fmt: skip
+def test_spellings_find_one_another(store, forms):
+    """Typed in any spelling, a name is looked for in all of them."""
+    for typed in forms:
+        asked = widened(store, typed)
+        for form in forms:  # "qaeda" stands for "al qaeda", too
+            words = query.tokens(form)
+            parts = [words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
+            assert any(f'"{" ".join(part)}"' in asked for part in parts), (typed, form)
+
+
+def test_a_person_is_not_widened_to_his_party(store):
+    """Looking for Mullah Omar is not looking for the Taliban."""
+    assert '"taliban"' not in widened(store, "Mullah Omar")
+
+
+def test_an_ordinary_word_is_left_alone(store):
+    """Words that are no names stay as they were typed."""
+    assert (
+        widened(store, "wheat prices rose again")
+        == '({title text} : "wheat" AND {title text} : "prices" AND {title text} : "rose" AND {title text} : "again")'
+    )
+
+
+def test_filters_know_names_and_codes(store):
+    """A filter takes a code, a name, or a name in another script."""
+    assert codes(store.db, "place", "پنجوایی")[1:] == codes(store.db, "place", "Panjwai")[1:] != ()
+    assert "taliban" in codes(store.db, "actor", "Mullah Omar")
+
+
+def test_no_row_is_empty(store):
+    """Every form has a key to be found by."""
+    assert all(
+        kind in {"name", "place", "actor", "event"} and code and folding.fold_spelling(form)
+        for kind, code, form in names.rows()
+    )
+
+
+def test_a_search_finds_all_of_them(store):
+    """One article in each spelling, each found by each."""
+    forms = ("Panjwai", "Panjwayi", "پنجوایی")
+    for form in forms:
+        store.admit(
+            Document(
+                url=f"https://a.example/{form}",
+                source="a",
+                title=form,
+                text=f"Written for the tests: something happened in {form}.",
+            )
+        )
+    for form in forms:
+        asked = [query.match(query.widen(query.parse(form), lambda keys: spellings(store.db, keys)))]
+        assert store.db.execute("SELECT count(*) FROM fts WHERE fts MATCH ?", asked).fetchone()[0] == 3

@@ -1,0 +1,46 @@
+"""Nobody's question holds a reader of the pages for ever."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from scheduler.pages import reader as readers
+from storage.errors import StoreMissing
+from storage.store import Store
+
+ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    Store.open(tmp_path / "khabar.db").close()
+    return tmp_path / "khabar.db"
+
+
+def test_a_question_without_end_is_cut_off(path, monkeypatch):
+    """After its time a statement is interrupted, and the same reader answers the next one."""
+    monkeypatch.setattr(readers, "LONGEST", 0.2)
+    reader = readers.Reader(path, None)
+
+    async def both() -> int:
+        with pytest.raises(readers.TooSlow):
+            await reader.ask(lambda store: store.db.execute(ENDLESS).fetchone())
+        return await reader.ask(lambda store: store.db.execute("SELECT 7").fetchone()[0])
+
+    assert asyncio.run(both()) == 7
+    reader.close()
+
+
+def test_a_reader_cannot_write(path):
+    """What is handed to a page cannot change the store."""
+    reader = readers.Reader(path, None)
+    with pytest.raises(Exception, match="readonly"):
+        asyncio.run(reader.ask(lambda store: store.db.execute("DELETE FROM documents")))
+    reader.close()
+
+
+def test_no_store_is_told_at_once(tmp_path):
+    """A missing file is an error at the start, not at the first page."""
+    with pytest.raises(StoreMissing):
+        readers.Reader(tmp_path / "none.db", None)
