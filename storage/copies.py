@@ -26,6 +26,7 @@ _BY_SHINGLES = 5
 _MANY_KEYS = 8
 _MOST_READ = 24
 _BY_NAMES = 4
+_BY_OPENING = 3
 _MOST_PROBABLE = 20
 _PROBABLE_WINDOW = timedelta(days=4)
 # A declaration that the texts half bear out; anybody can write one.
@@ -67,7 +68,8 @@ def match(db: Database, document: Document, *, now: datetime) -> Match:
             return Match(kin=Kin(article_id=row["article_id"], kind="declared", score=round(likeness.score, 4)))
     if not any(likeness.is_copy and likeness.score >= _ALL_BUT_SAME for _, likeness in compared):
         seen = {row["id"] for row, _ in compared}
-        compared += _compared(db, one, document.language, [n for n in _by_names(db, one, at) if n not in seen])
+        more = {*_by_names(db, one, at), *_by_opening(db, one)} - seen
+        compared += _compared(db, one, document.language, more)
     return _verdict(compared, at)
 
 
@@ -76,12 +78,13 @@ def _compared(
 ) -> list[tuple[Row, Likeness]]:
     statement = f"SELECT {_COLUMNS} FROM documents WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"  # noqa: S608 - our names
     rows = db.execute(statement, [json.dumps(list(candidates))]).fetchall()
-    rows = [row for row in rows if _one_language(row["language"], language)]
     common = _common(rows)
-    return [
+    compared = [
         (row, identity.likeness(one, identity.profile(row["text"]), common=common.get(row["host"], frozenset())))
         for row in rows
     ]
+    # Pages err about their language; the same words are one language. Only names cross from one to another.
+    return [(row, found) for row, found in compared if found.is_verbatim or _one_language(row["language"], language)]
 
 
 def _verdict(compared: Iterable[tuple[Row, Likeness]], at: datetime) -> Match:
@@ -167,6 +170,11 @@ def _by_names(db: Database, one: Profile, at: datetime) -> list[int]:
     return [number for number, n in hits if n > 2]
 
 
+def _by_opening(db: Database, one: Profile) -> list[int]:
+    """What opens alike, though it be forty times as long: the whole of an excerpt, an excerpt of the whole."""
+    return [number for number, n in _hits(db, identity.opening_sketch(one)).most_common(_BY_OPENING) if n > 1]
+
+
 # One statement for all keys: thirty-six of them cost four times as much.
 _HITS = """
 SELECT (SELECT group_concat(document_id) FROM (SELECT document_id FROM bands WHERE band = keys.value LIMIT ?))
@@ -212,7 +220,8 @@ def _bands(db: Database, document_id: int) -> list[int]:
     if row is None:
         return []
     one = identity.profile(row["text"])
-    return sorted({*identity.sketch(one), *identity.name_sketch(one, _day(_time(row)))})
+    keys = (*identity.sketch(one), *identity.opening_sketch(one), *identity.name_sketch(one, _day(_time(row))))
+    return sorted(set(keys))
 
 
 # Who leads
@@ -309,7 +318,7 @@ def compare(db: Database, one_id: int, other_id: int) -> Comparison | None:
 
 
 def _explained(one: Row, other: Row, likeness: Likeness) -> tuple[str, str]:
-    if not _one_language(one["language"], other["language"]):
+    if not likeness.is_verbatim and not _one_language(one["language"], other["language"]):
         return "different", "another language"
     if likeness.is_copy:
         return "copy", "verbatim" if likeness.is_verbatim else "reworded: the same names and numbers in the same order"
