@@ -98,6 +98,8 @@ class Engine:
         self._lookup = lookup
         self._guard = Guard(settings.allow_addresses, endpoint(settings.proxy))
         self.fetcher = Fetcher(settings, self._guard, self.pool)
+        self.fetcher.hosts.on_hold = self._note_wait
+        self._notes: set[asyncio.Future[None]] = set()
         self._pages: dict[int, asyncio.Task[None]] = {}
         self._by_host: Counter[str] = Counter()
         self._by_source: Counter[str] = Counter()
@@ -119,6 +121,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.fetcher.stop(grace)
+        await asyncio.gather(*self._notes, return_exceptions=True)
         await self.pool.close()
         await self.writer.close()
 
@@ -135,7 +138,7 @@ class Engine:
         poll = visited.poll
         plan = partial(self._plan, source, state, visited)
         try:
-            polled = await self.writer.run(self.store.land_poll, poll, plan)
+            polled = await self.writer.land_poll(poll, plan)
         except StoreError as error:
             self._note_fault(error)
             return None
@@ -297,6 +300,18 @@ class Engine:
         landed = await self.writer.land(landing)
         self._tell(Event(source=landing.source, landed=landed))
 
+    def _note_wait(self, host: str, until: datetime) -> None:
+        """Remember in the file that a host asked for patience, so that the next process knows."""
+        note = asyncio.ensure_future(self.writer.run(self.store.wait_for_host, host, until, "asked to wait"))
+        self._notes.add(note)
+        note.add_done_callback(self._noted)
+
+    def _noted(self, note: asyncio.Future[None]) -> None:
+        self._notes.discard(note)
+        error = None if note.cancelled() else note.exception()
+        if isinstance(error, StoreError):
+            self._note_fault(error)
+
     def _note_fault(self, error: StoreError) -> None:
         log.error("not stored: %s", error)
         self.fault = self.fault or error
@@ -380,13 +395,16 @@ async def _claim(engine: Engine, wanted: Sequence[str], report: Report, *, force
     for busy in set(wanted) - {state.id for state in states}:
         report.of(busy).status = "busy"
     visiting = []
+    hosts = engine.fetcher.hosts
     for state in states:
-        if not force and state.last_poll_at is not None and now - state.last_poll_at < FLOOR:
+        host = identity.host(state.url)
+        asked_lately = state.last_poll_at is not None and now - state.last_poll_at < FLOOR
+        if not force and (asked_lately or hosts.held_until(host) is not None):
             report.of(state.id).status = TOO_EARLY
             await engine.writer.run(engine.store.release, state.id)
             continue
         if force:
-            engine.fetcher.hosts.release(identity.host(state.url))
+            hosts.release(host)
         visiting.append(state)
     return visiting
 

@@ -3,7 +3,7 @@
 import email.utils
 import random
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +26,7 @@ class Hosts:
     """The wishes of every host that was asked lately."""
 
     def __init__(self) -> None:
+        self.on_hold: Callable[[str, datetime], None] = lambda *_: None  # told of every new hold
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
 
     def _of(self, host: str) -> _Host:
@@ -60,6 +61,7 @@ class Hosts:
         jitter = min(MAX_JITTER, asked.total_seconds() / 10)
         until = now + asked + timedelta(seconds=random.uniform(0, jitter))  # noqa: S311 - spreads load
         known.held_until = max(until, known.held_until or until)
+        self.on_hold(host, known.held_until)
         return known.held_until
 
     def hold_all(self, waits: Mapping[str, datetime]) -> None:

@@ -205,6 +205,17 @@ def test_a_source_that_was_just_visited_is_not_due(web, store):
     assert web.run(store, [web.source("wire.example/feed")]).of("wire").status in {"unchanged", "empty"}
 
 
+def test_a_host_that_asked_to_wait_is_left_alone_by_the_next_process_too(web, store):
+    """The wait rests in the file; its sources are not due until then, unless forced (cases 16 and 33)."""
+    web.pages["wire.example/feed"] = web.Answer(b"", 429, {"Retry-After": "7200"})
+    web.run(store, [web.source("wire.example/feed")])
+    store.db.execute("UPDATE sources SET last_poll_at = NULL")
+    assert web.run(store, [web.source("wire.example/feed")], force=False).of("wire").status == "not_due"
+    assert web.count("wire.example/feed") == 1
+    web.run(store, [web.source("wire.example/feed")])
+    assert web.count("wire.example/feed") == 2
+
+
 def test_requests_to_one_host_keep_their_distance_whoever_asks(web, store):
     """Two sources of one host, their pages and robots.txt: each request waits for the delay, the host's own if longer."""
     web.pages["slow.example/robots.txt"] = web.Answer(b"User-agent: *\nCrawl-delay: 0.5\n")
