@@ -20,10 +20,11 @@ from storage.model import Cut, Rejection, Why
 _STUB = 40  # words: less than that behind a paywall or a script is no article
 _SHELL = 15  # words: what an application's page says before its script has run
 _HEADLINES = 15  # links of a headline's length: a home page of a small outlet has more
+_OWN_WORDS = 60  # a page that says more than this beside its links is read
 _HOME = re.compile(
     r"/?(?:[a-z]{2,3}(?:[-_][a-z]{2,4})?)?/?(?:(?:index|home|default)(?:\.[a-z]{2,5})?)?/?", re.IGNORECASE
 )
-_ARTICLE_TYPES = ("Article", "Posting", "Report")
+_ARTICLE_TYPES = ("Article", "Posting", "Report", "Review")
 _CLOSED = frozenset({"false", "no", "0"})
 
 
@@ -44,6 +45,11 @@ def _is_signed(markup: Markup) -> bool:
     return any(kind.endswith(_ARTICLE_TYPES) for kind in _types(markup)) or "article:published_time" in markup.meta
 
 
+def _is_shared_as_article(markup: Markup) -> bool:
+    """Whether social networks are told that it is an article; some home pages tell them so too."""
+    return "article" in {value.lower() for value in markup.meta.get("og:type", ())}
+
+
 def _types(markup: Markup) -> list[str]:
     """The types of the page's JSON-LD objects."""
     said = (node.get("@type") for node in markup.objects)
@@ -55,7 +61,9 @@ def _named(markup: Markup, title: str | None, url: str) -> Rejection | None:
     folded = fold(title or "")
     for why, where, pattern in _genres():
         if where == "type":
-            if not _is_signed(markup) and (kind := next(filter(pattern.fullmatch, _types(markup)), None)):
+            if not (_is_signed(markup) or _is_shared_as_article(markup)) and (
+                kind := next(filter(pattern.fullmatch, _types(markup)), None)
+            ):
                 return Rejection(why=why, detail=f"declared as {kind}", url=url, title=title)
         elif pattern.fullmatch(folded[:200]):
             return Rejection(why=why, detail="by its title", url=url, title=title)
@@ -94,8 +102,8 @@ def _list_of_links(
     linked = sum(len(block.text) for block in headlines)
     prose = sum(len(block.text) for block in page if block.tag in {"p", "div"} and len(block.text) >= 100)
     keys = {block.key for block in headlines}
-    listed = sum(len(line) for line in text.splitlines() if blocks.key(line.lstrip("-*• ")) in keys)
-    if linked > 2 * prose and (home or 2 * listed > len(text)):
+    own = " ".join(line for line in text.splitlines() if blocks.key(line.lstrip("-*• ")) not in keys)
+    if linked > 2 * prose and (home or len(identity.words(own)) < _OWN_WORDS):
         detail = f"{len(headlines)} headlines, {prose} characters of paragraphs"
         return Rejection(why=Why.LISTING, detail=detail, url=url, title=title)
     return None
