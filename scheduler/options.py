@@ -1,0 +1,94 @@
+"""What commands may be told, and how they get at the configuration and the store; the same for all of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from scheduler.config import Config
+    from scheduler.terminal import Screen
+    from storage.store import Store
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Call:
+    """What every command may be told, and how it gets at the configuration and the store."""
+
+    config: Path | None = None
+    db: Path | None = None
+    json: bool = False
+    verbose: int = 0
+
+    @property
+    def screen(self) -> "Screen":
+        from scheduler import terminal
+
+        return terminal.screen()
+
+    def load(self) -> "Config":
+        """The configuration, with --db applied. Raises ConfigError."""
+        from scheduler import config
+
+        return config.load(self.config).with_database(self.db)
+
+    def read(self) -> "Store":
+        """The store, read-only. Raises ConfigError and StoreError."""
+        from storage.store import Store
+
+        settings = self.load().store
+        return Store.read(settings.path, captures=settings.captures)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value:
+        setattr(context.ensure_object(Call), str(parameter.name), value)
+    if value and parameter.name == "verbose":
+        from scheduler import logs
+
+        logs.set_up(verbose=2 * (value - 1))
+
+
+def _told(*names: str, **how: Any) -> Callable[[Command], Command]:
+    return click.option(*names, expose_value=False, callback=_remember, **how)
+
+
+def common(command: Command) -> Command:
+    """--config, --db and -v, before or after the command's name."""
+    file = click.Path(path_type=Path)
+    command = _told("-v", "--verbose", count=True, help="Say more; twice for everything.")(command)
+    command = _told("--db", type=file, metavar="FILE", help="The database.  [default: as configured]")(command)
+    return _told("--config", type=file, metavar="FILE", help="The configuration.  [default: ./config.toml]")(command)
+
+
+as_json = _told("--json", is_flag=True, help="JSON, one object a line.")
+
+
+FILES = click.Path(path_type=Path)
+SINCE = click.option("--since", metavar="TIME", help="From then on: 2026-11-01, yesterday, 7d (ago).")
+UNTIL = click.option("--until", metavar="TIME", help="Up to then, that day included.")
+
+
+_FILTERS = (
+    click.argument("words", nargs=-1),
+    SINCE,
+    UNTIL,
+    click.option("--source", multiple=True, metavar="ID", help="Of this source; may be repeated, as all that follow."),
+    click.option("--lang", multiple=True, metavar="TAG", help="In this language: en, fa, ps."),
+    click.option("--place", multiple=True, metavar="NAME", help="Naming this place, in any spelling."),
+    click.option("--actor", multiple=True, metavar="NAME", help="Naming this actor."),
+    click.option("--event", multiple=True, metavar="CODE", help="With this type of event."),
+    click.option("--min-relevance", metavar="SHARE", help="At least so relevant, 0 to 1."),
+    click.option("--copies", is_flag=True, help="Copies as results of their own."),
+)
+
+
+def filters(command: Command) -> Command:
+    """What narrows a search, an export and everything else that takes articles."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
