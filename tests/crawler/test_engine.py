@@ -1,7 +1,9 @@
 """A whole pass over a web on loopback: what is asked, in which order, what becomes of each URL."""
 
+import asyncio
 import gzip
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
@@ -246,6 +248,33 @@ def test_leads_that_an_earlier_run_left_are_taken_up_first(web, store):
     assert len(store.pending(now=utc_now())) == 1
     web.pages["wire.example/feed"] = web.feed()
     assert web.run(store, [web.source("wire.example/feed")]).total("new") == 1
+
+
+def test_stopping_leaves_what_is_under_way_for_the_next_start(web, store):
+    """Requests in flight and requests that wait for room are given up within the grace; every lead is still there."""
+    urls = [web.url(f"{name}.example/1") for name in ("slow", "next", "last")]
+    web.pages["wire.example/feed"] = web.feed(*(item(web, url) for url in urls))
+    web.pages["slow.example/1"] = lambda count: time.sleep(4) or web.page(1)
+    crawl = engine.Engine(store, web.settings(concurrency=1), [web.source("wire.example/feed")], lookup=web.everywhere)
+    store.sync_sources(engine.declared(crawl.sources.values()))
+
+    async def started_and_stopped():
+        await crawl.start()
+        [state] = store.claim(["wire"], utc_now(), timedelta(minutes=1))
+        await crawl.visit(state)
+        while not web.count("slow.example/1"):  # noqa: ASYNC110 - the server is in another thread
+            await asyncio.sleep(0.02)
+        began = time.monotonic()
+        await crawl.stop(grace=0.5)
+        return time.monotonic() - began
+
+    assert loop.run(started_and_stopped()) < 3
+    assert {lead.lead.url for lead in store.pending(now=utc_now())} >= {urls[0]}
+    assert len(store.pending(now=utc_now())) + sum(store.fate(url) is not None for url in urls) == 3
+
+
+def item(web, url):
+    return web.item(url, url)
 
 
 def test_a_worker_that_dies_costs_its_own_page_only(web, store, monkeypatch):
