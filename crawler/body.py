@@ -40,13 +40,15 @@ class Body:
     page: tuple[Block, ...] = ()
 
 
-def find(markup: Markup) -> Body:
-    """The text that the page holds, empty where there is none.
+def find(markup: Markup, *, selector: str | None = None) -> Body:
+    """The text that the page holds, empty where there is none. A source's own `selector` decides where it finds any.
 
     trafilatura reads first, and its text is held against the page. A second reader is asked only where what it found
     is short against the page's paragraphs, and believed only where it has nearly all of the first and much more.
     """
     page = blocks.read(markup.tree)
+    if selector and (text := _selected(markup.tree, selector)):
+        return Body(text=text, how=f"body_selector {selector[:100]}", page=tuple(page))
     first = repair.repair(_trafilatura(markup.tree), page, _descriptions(markup))
     how, lines, cuts = ["trafilatura", *first.notes], first.lines, first.cuts
     length, prose = sum(map(len, lines)), _prose(page)
@@ -58,6 +60,13 @@ def find(markup: Markup) -> Body:
     elif length < _SHORT_OF_STATED * sum(map(len, stated)) and (_is_more(stated, lines) or not lines):
         how, lines, cuts = [f"articleBody: trafilatura had {length} characters of it"], tuple(stated), ()
     return Body(text="\n".join(lines), how="; ".join(how), cuts=cuts, page=tuple(page))
+
+
+def _selected(tree: html.HtmlElement, selector: str) -> str:
+    """The text of the elements that a CSS selector picks, without those that lie within another; "" for none."""
+    chosen = tree.cssselect(selector)[:50]
+    outer = [e for e in chosen if not any(ancestor in chosen for ancestor in e.iterancestors())]
+    return "\n".join(filter(None, (plain(html.tostring(e, encoding="unicode", with_tail=False)) for e in outer)))
 
 
 def _prose(page: list[Block]) -> int:

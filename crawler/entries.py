@@ -46,6 +46,7 @@ class Entry:
     summary_html: str = ""
     content_html: str = ""
     origin: str = ""
+    edition: str = ""  # what changes when the entry is edited, where that is more than its title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,7 @@ def _lead(entry: Entry, url: str, guid: str, *, source: Source, language: str | 
         guid=guid,
         origin=_squeezed(entry.origin, MAX_URL) or None,
         via=via,
+        edition=entry.edition or None,
         found_at=now,
     )
 

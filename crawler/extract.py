@@ -15,6 +15,7 @@ from storage.model import Document, Lead, Page, Rejection
 
 VERSION = f"1/trafilatura-{version('trafilatura')}"
 FEED_WORDS = 100  # a feed entry of fewer words is a teaser
+POST_WORDS = 15  # a post of a channel is short, and whole
 
 
 def extract(
@@ -35,7 +36,7 @@ def extract(
         return parsed
     about = metadata.read(parsed, page.final_url)
     own, other = identity.resolve_canonical(page.final_url or _address(parsed, about.canonical), about.canonical)
-    found = body.find(parsed)
+    found = body.find(parsed, selector=source.body_selector if source else None)
     cleaned = clean.clean(
         found.text,
         title=about.title,
@@ -113,9 +114,10 @@ def from_feed(
     source: Source | None = None,
     furniture: frozenset[int] = frozenset(),
 ) -> Document | None:
-    """The article as the feed entry carries it, None where it carries fewer than 100 words."""
+    """The article as the feed entry carries it, None where it carries fewer than 100 words, a channel's post 15."""
+    post = lead.via == "telegram"
     cleaned = clean.clean(markup.plain(lead.body or ""), title=lead.title, furniture=furniture, labels=lead.authors)
-    if len(identity.words(cleaned.text)) < FEED_WORDS:
+    if len(identity.words(cleaned.text)) < (POST_WORDS if post else FEED_WORDS):
         return None
     said = _said(lead, now)
     return Document(
@@ -130,12 +132,12 @@ def from_feed(
         published_confidence=dates.FEED if said else None,
         published_raw=lead.published_raw,
         credit=attribution.find(cleaned.text, cuts=cleaned.cuts),
-        extracted_how="feed: full text of the entry",
+        extracted_how="telegram: text of the post" if post else "feed: full text of the entry",
         extractor=VERSION,
         cuts=cleaned.cuts,
         via=lead.via,
         backfill=lead.backfill,
-        from_feed=True,
+        from_feed=not post,
     )
 
 

@@ -15,14 +15,17 @@ from xml.parsers import expat
 
 import feedparser
 
-from crawler import entries, jsonfeed, sitemaps, xmltext
+from crawler import dates, entries, inflate, jsonfeed, sitemaps, xmltext
 from crawler.entries import Entry
 from crawler.polls import Feed, Said, hints
 from crawler.sources import Source
+from storage import identity
 from storage.folding import printable
 
 MAX_BYTES = 5_000_000  # rules: feeds 5 MB, 2,000 entries (cases 45, 70)
 MAX_ENTRIES = 2_000
+MAX_PAGES = 50_000  # entries of a sitemap (sitemaps.org); the newest MAX_ENTRIES of them become leads
+PACKED = b"\x1f\x8b"
 MAX_LOOSE = 300_000  # characters of ill-formed XML; feedparser's second parser takes 10 s for a hostile 700 kB
 
 MAX_PAGE_HEAD = 200_000  # bytes of a page in which its feeds are looked for
@@ -55,6 +58,9 @@ def read(
     Errors: empty_body, html_instead_of_feed, not_a_feed, sitemap_index, ill_formed, invalid_json, too_complex,
     unreadable. A document with entries has no error however broken it is: it has warnings (case 54).
     """
+    if body.startswith(PACKED):  # sitemap.xml.gz, sent as a file
+        unpacked = inflate.body(body, "gzip", limit=max_bytes + 1, partial=True)
+        body = b"" if isinstance(unpacked, inflate.Broken) else unpacked
     if not body.strip(b"\x00 \t\r\n\xef\xbb\xbf"):
         return Feed(error="empty_body: nothing but white space", hints=hints(headers))
     low = {name.lower(): value for name, value in headers.items()}
@@ -62,8 +68,9 @@ def read(
     if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         feed = _json(body[:max_bytes], content_type, url=url, source=source, now=now, most=max_entries)
         return replace(feed, hints=hints(headers))
-    document = xmltext.read(body[:max_bytes], content_type, most_entries=max_entries, cut=len(body) > max_bytes)
-    feed = _xml(document, url=url, source=source, now=now)
+    most = MAX_PAGES if source.kind == "sitemap" else max_entries
+    document = xmltext.read(body[:max_bytes], content_type, most_entries=most, cut=len(body) > max_bytes)
+    feed = _xml(document, url=url, source=source, now=now, most=max_entries)
     return replace(feed, hints=hints(headers, _said(document.text)), warnings=document.warnings + feed.warnings)
 
 
@@ -104,27 +111,49 @@ def _json(body: bytes, content_type: str | None, *, url: str, source: Source, no
     )
 
 
-def _xml(document: xmltext.XmlText, *, url: str, source: Source, now: datetime) -> Feed:
+def _xml(document: xmltext.XmlText, *, url: str, source: Source, now: datetime, most: int) -> Feed:
     root = document.root.rpartition(":")[2].lower()
     if root in ("html", "body"):
         return Feed(kind="html", error="html_instead_of_feed: a web page, perhaps an error page or a login")
     if document.fault:
         return Feed(error=f"too_complex: {document.fault}")
     if root in ("urlset", "sitemapindex"):
-        return _sitemap(document.text, url=url, source=source, now=now)
+        return _sitemap(document.text, url=url, source=source, now=now, most=most)
     return _syndication(document.text, url=url, source=source, now=now)
 
 
-def _sitemap(text: str, *, url: str, source: Source, now: datetime) -> Feed:
-    """A urlset is read wherever it is met; an index only where the source is a sitemap (case 53)."""
+def _sitemap(text: str, *, url: str, source: Source, now: datetime, most: int) -> Feed:
+    """A urlset is read wherever it is met; an index only where the source is a sitemap (case 53).
+
+    Pages of other sites are left out: a sitemap speaks for its own (sitemaps.org), and a hostile one for its victim's.
+    """
     document = sitemaps.read(text, url=url)
     if isinstance(document, str):
         return Feed(kind="sitemap", error=document)
     if not document.children:
-        return replace(_feed(document.entries, source=source, language=None, via="sitemap", now=now), kind="sitemap")
+        chosen, warnings = _pages(document.entries, url=url, source=source, most=most)
+        feed = _feed(chosen, source=source, language=None, via="sitemap", now=now)
+        return replace(feed, kind="sitemap", warnings=(*warnings, *feed.warnings))
     children = tuple(filter(None, (entries.address(child, url) for child in document.children)))
     error = None if source.kind == "sitemap" else "sitemap_index: name one of its sitemaps, or make it a sitemap source"
-    return Feed(kind="sitemapindex", children=children, error=error)
+    at = {child: dates.parse(said, now=now, how="feed") for child, said in list(document.changed.items())[:MAX_PAGES]}
+    changed = {entries.address(child, url) or child: dated.at for child, dated in at.items() if dated}
+    return Feed(kind="sitemapindex", children=children, children_at=changed, error=error)
+
+
+def _pages(found: tuple[Entry, ...], *, url: str, source: Source, most: int) -> tuple[list[Entry], tuple[str, ...]]:
+    """The newest pages of a sitemap that are of its own site and wanted, and what was left out, in words."""
+    sites = {identity.site(url), identity.site(source.url)}
+    own = [entry for entry in found if identity.site(entries.address(entry.link, url) or url) in sites]
+    wanted = [entry for entry in own if re.search(source.link_pattern, entry.link)] if source.link_pattern else own
+    if len(wanted) > most:
+        wanted.sort(key=lambda entry: entry.date or entry.changed, reverse=True)  # W3C dates sort as they are written
+    counted = (
+        (len(found) - len(own), "pages of other sites left out"),
+        (len(own) - len(wanted), "pages that do not match link_pattern left out"),
+        (len(wanted) - most, "older pages left out"),
+    )
+    return wanted[:most], tuple(f"{count} {what}" for count, what in counted if count > 0)
 
 
 def _syndication(text: str, *, url: str, source: Source, now: datetime) -> Feed:

@@ -16,6 +16,8 @@ ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
     "application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
 )
+ACCEPT_PAGE = "text/html, application/xhtml+xml, */*;q=0.1"
+PAGES = frozenset({"section", "telegram"})  # kinds of sources that are web pages
 MAX_ETAG = 1_024  # case 7
 MAX_DATE = 100
 MAX_AGE_OF_VALIDATORS = timedelta(days=8)  # case 8: some servers answer 304 to anything (NetNewsWire)
@@ -38,7 +40,12 @@ def request_headers(state: SourceState, source: Source, *, now: datetime) -> dic
     User-Agent and Accept-Encoding are the downloader's; cookies and Referer are never sent.
     """
     conditional = {} if is_unconditional(state, source, now=now) else _conditional(state.validators, now)
-    return {"Accept": ACCEPT} | dict(source.headers) | conditional
+    return {"Accept": accept(source.kind)} | dict(source.headers) | conditional
+
+
+def accept(kind: str) -> str:
+    """What a source of this kind is asked to answer with."""
+    return ACCEPT_PAGE if kind in PAGES else ACCEPT
 
 
 def is_unconditional(state: SourceState, source: Source, *, now: datetime) -> bool:
@@ -179,7 +186,7 @@ def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """What a feed, news sitemap or JSON Feed showed. An `error` reads "class: detail", and then there are no leads."""
+    """What a source's document showed. An `error` reads "class: detail", and then there are no leads."""
 
     kind: str = ""  # rss20, atom10, json, sitemap, sitemapindex ...
     leads: tuple[Lead, ...] = ()
@@ -193,6 +200,7 @@ class Feed:
     hub: str | None = None  # WebSub; recorded only (case 67)
     next_page: str | None = None  # RFC 5005 prev-archive or next, JSON Feed next_url (case 68)
     children: tuple[str, ...] = ()  # of a sitemap index
+    children_at: Mapping[str, datetime] = field(default_factory=dict)  # when they were changed, where that is said
     entries: int = 0
     entries_without_url: int = 0
     home_pages: int = 0

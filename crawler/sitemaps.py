@@ -1,7 +1,7 @@
 """XML sitemaps -> entries: Google News `urlset`, plain `urlset`, and the children of a `sitemapindex`. Pure."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from lxml import etree
 
@@ -14,6 +14,7 @@ class Document:
 
     entries: tuple[Entry, ...] = ()
     children: tuple[str, ...] = ()
+    changed: Mapping[str, str] = field(default_factory=dict)  # of children, as it was written
 
 
 def read(text: str, *, url: str) -> Document | str:
@@ -25,7 +26,8 @@ def read(text: str, *, url: str) -> Document | str:
         listed = sorted(
             ((_fields(child).get("lastmod", ""), _fields(child).get("loc", "")) for child in root), reverse=True
         )
-        return Document(children=tuple(location for _, location in listed if location))
+        changed = {location: at for at, location in listed if at and location}
+        return Document(children=tuple(location for _, location in listed if location), changed=changed)
     return Document(entries=tuple(_entries(root, url)))
 
 

@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
@@ -208,6 +209,7 @@ class Fetcher:
         self.hosts = Hosts()
         self.robots = robots.Robots(self._robots_txt, agent=settings.user_agent, pool=pool)
         self.requests = 0
+        self.retired: dict[str, datetime] = {}  # documents that are gone, and until when nobody asks for them again
         self._places = asyncio.Semaphore(settings.concurrency)
         self._runner = AsyncCrawlerRunner(scrapy_settings(settings))
         self._crawler = self._runner.create_crawler(Newsreader)

@@ -5,21 +5,19 @@ all of it is in the `Poll` that the store lands in one transaction with the lead
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Protocol
 
-from crawler import polls
+from crawler import further, polls
 from crawler.polls import Feed
 from crawler.sources import CrawlSettings, Source
-from crawler.spiders import Ask, Fetched, Fetcher, Outcome
-from crawler.workers import Lost, Pool, Task
+from crawler.spiders import Fetched, Fetcher, Outcome
+from crawler.workers import Pool
 from storage.model import Failure, Page, Poll, Refusal, SourceState, Validators, utc_now
 
-CHILDREN = 5  # sitemaps of an index that one visit reads, the newest first; the older ones hold no news
-MAX_DEPTH = 3
 MOVED_TIMES = 3  # a permanent redirect is believed after three equal ones ...
 MOVED_FOR = timedelta(hours=24)  # ... over a day (rules, case 23)
 # Where sites send whom they do not want: such a redirect is never remembered (case 25; NetNewsWire's list, shortened).
@@ -44,12 +42,6 @@ class Plan(Protocol):
 
     def __call__(self, source: Source, state: SourceState, visited: Visited, *, found: int, fresh: int) -> Poll:
         """The visit's poll with its next check, interval and failures."""
-
-
-Reader = Callable[..., Feed]
-# Each kind of source has a reader: (body, url, headers, source, now, max_bytes, max_entries) -> Feed, run in a worker.
-READ_FEED: Task[Feed] = Task("crawler.feeds", "read")
-READERS: dict[str, Reader] = {"feed": READ_FEED, "sitemap": READ_FEED}
 
 
 def simple_plan(source: Source, state: SourceState, visited: Visited, *, found: int, fresh: int) -> Poll:
@@ -82,26 +74,20 @@ async def poll(
     """Visit a source of any kind once."""
     started = utc_now()
     blank = Poll(source=source.id, started_at=started, ended_at=started, status="error", manual=manual)
-    reader = READERS.get(source.kind)
-    if reader is None:
-        return troubled(blank, f"unsupported: {source.kind} sources cannot be read yet")
+    if source.kind not in further.READERS:
+        return troubled(blank, f"unsupported: {source.kind} sources cannot be read")
     headers = polls.request_headers(state, source, now=started)
-    ask = Ask(
-        url=address(source, state, started),
-        headers=headers,
-        limit=settings.max_feed_size,
-        redirects=settings.max_redirects,
-        obey_robots=source.obey_robots,
-        verify_tls=source.verify_tls,
-    )
+    ask = further.ask_for(source, address(source, state, started), settings, headers)
     async with fetcher.get(ask) as outcome:
         fetched = _described(outcome, blank)
         settled = _settled(outcome, fetched, state, headers)
-        feed = None if settled else await _read(pool, reader, _page(outcome), source, settings)
+        feed = None if settled else await further.read(pool, _page(outcome), source, settings)
     if settled is None:
         assert feed is not None
-        extra = await _children(fetcher, pool, feed, source, settings, ask)
-        settled = told(with_leads(feed, extra, settings.max_entries), _page(outcome), fetched)
+        limits = further.bounds(source, state, settings, started)
+        walk = await further.follow(fetcher, pool, feed, source, settings, limits)
+        whole = further.joined(feed, walk.found, settings.max_entries)
+        settled = told(replace(whole, warnings=whole.warnings + walk.warnings), _page(outcome), fetched)
     return replace(settled, poll=replace(settled.poll, ended_at=utc_now()))
 
 
@@ -123,44 +109,6 @@ def _settled(outcome: Outcome, blank: Poll, state: SourceState, headers: Mapping
 def _page(outcome: Outcome) -> Page:
     assert isinstance(outcome, Fetched)
     return outcome.page
-
-
-async def _read(pool: Pool, reader: Reader, page: Page, source: Source, settings: CrawlSettings) -> Feed:
-    """A document, read in a worker."""
-    try:
-        return await pool.run(
-            reader, page.body, url=page.final_url, headers=dict(page.headers), source=source, now=page.fetched_at,
-            max_bytes=settings.max_feed_size, max_entries=settings.max_entries,
-        )  # fmt: skip
-    except Lost as error:
-        return Feed(error=f"unreadable: {error}")
-
-
-async def _children(
-    fetcher: Fetcher, pool: Pool, feed: Feed, source: Source, settings: CrawlSettings, ask: Ask
-) -> list[Feed]:
-    """The newest sitemaps that an index names, and those of an index within it; each document once."""
-    found: list[Feed] = []
-    seen = {ask.url}
-    waiting = [(child, 1) for child in feed.children]
-    while waiting and len(seen) <= CHILDREN:
-        url, depth = waiting.pop(0)
-        if url in seen or depth >= MAX_DEPTH:
-            continue
-        seen.add(url)
-        async with fetcher.get(replace(ask, url=url, headers={"Accept": polls.ACCEPT})) as outcome:
-            if isinstance(outcome, Fetched) and outcome.page.status == 200:
-                child = await _read(pool, READ_FEED, outcome.page, source, settings)
-                found.append(child)
-                waiting[:0] = [(grandchild, depth + 1) for grandchild in child.children]
-    return found
-
-
-def with_leads(feed: Feed, children: Sequence[Feed], most: int) -> Feed:
-    """A feed with the leads of the documents that it named."""
-    leads = [*feed.leads, *(lead for child in children for lead in child.leads)]
-    newest = max((one.newest_at for one in (feed, *children) if one.newest_at), default=None)
-    return replace(feed, leads=tuple(leads[:most]), newest_at=newest)
 
 
 def unanswered(outcome: Refusal | Failure, blank: Poll) -> Visited:
@@ -202,8 +150,9 @@ def told(feed: Feed, page: Page, blank: Poll) -> Visited:
         noted,
         status="ok" if feed.leads or feed.children else "empty",
         leads=feed.leads,
-        validators=polls.validators(dict(page.headers)),
-        body_hash=body_hash(page.body),
+        # An index stays the same while its sitemaps change: it is never asked for conditionally.
+        validators=Validators() if feed.children else polls.validators(dict(page.headers)),
+        body_hash=None if feed.children else body_hash(page.body),
         newest_at=feed.newest_at,
     )
     floor = feed.hints.floor

@@ -86,6 +86,7 @@ class Lead:
     origin: str | None = None  # publisher that the entry names (`source` element), URL or name
     via: str = "feed"  # feed, sitemap, section, telegram, import, manual, archive
     backfill: bool = False
+    edition: str | None = None  # what changes when the entry is edited, where that is more than its title; not stored
     found_at: datetime = field(default_factory=utc_now)
 
 

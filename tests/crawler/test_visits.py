@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from crawler import polls, visits
+from crawler import further, polls, visits
 from crawler.polls import Feed
 from crawler.sources import Source
 from crawler.spiders import Fetched, Hop
@@ -191,7 +191,7 @@ def test_the_leads_of_an_index_are_those_of_its_sitemaps_up_to_the_limit():
     """The order stays; the newest date is that of all."""
     leads = [Lead(url=f"https://wire.example/{n}", source="wire") for n in range(4)]
     children = [Feed(leads=tuple(leads[:2]), newest_at=NOW), Feed(leads=tuple(leads[2:]))]
-    joined = visits.with_leads(Feed(children=("a", "b")), children, 3)
+    joined = further.joined(Feed(children=("a", "b")), children, 3)
     assert joined.leads == tuple(leads[:3])
     assert joined.newest_at == NOW
 
