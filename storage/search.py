@@ -74,7 +74,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facets:
-    """Counts of the newest `COUNTED` matches; `complete` when there are no more than these."""
+    """Counts of the newest matches; `complete` when these are all."""
 
     total: int
     complete: bool
@@ -85,7 +85,7 @@ class Facets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How many voices stand behind the newest `COUNTED` matches."""
+    """How many voices stand behind the newest matches."""
 
     reports: int  # articles and all their copies
     articles: int  # distinct texts
@@ -216,15 +216,15 @@ def _ranked(plan: _Plan, after: str) -> tuple[str, tuple[object, ...]]:
     )
 
 
-def facets(db: Database, criteria: Criteria, *, most: int = 30) -> Facets:
-    """Counts by source, place and day, the largest `most` of each (days: the newest)."""
+def facets(db: Database, criteria: Criteria, *, most: int = 30, counted: int = COUNTED) -> Facets:
+    """Counts over the newest `counted` matches by source, place and day, the largest `most` of each (days: newest)."""
     plan = _plan(db, replace(criteria, after=""))
-    rows = [] if plan.empty else _over(db, plan, _FACETS, (most, most, most))
+    rows = [] if plan.empty else _over(db, plan, _FACETS, (most, most, most), counted)
     by = {what: [row[1:] for row in rows if row[0] == what] for what in ("total", "source", "place", "day")}
     total = _number(by["total"][0][2]) if rows else 0
     return Facets(
         total=total,
-        complete=total < COUNTED,
+        complete=total < counted,
         sources=tuple(_count(row) for row in by["source"]),
         places=tuple(_count(row) for row in by["place"]),
         days=tuple(_on_day(row) for row in by["day"]),
@@ -243,12 +243,12 @@ def days(db: Database, criteria: Criteria) -> tuple[Count, ...]:
     return tuple(_on_day(row) for row in rows)
 
 
-def tally(db: Database, criteria: Criteria) -> Tally:
-    """Reports, distinct texts, independent ones and their publishers, over the newest matches."""
+def tally(db: Database, criteria: Criteria, *, counted: int = COUNTED) -> Tally:
+    """Reports, distinct texts, independent ones and their publishers, over the newest `counted` matches."""
     plan = _plan(db, replace(criteria, after="", copies=False))
     if plan.empty:
         return Tally(reports=0, articles=0, independent=0, publishers=0)
-    reports, articles, independent, publishers = _over(db, plan, _VOICES, ())[0]
+    reports, articles, independent, publishers = _over(db, plan, _VOICES, (), counted)[0]
     return Tally(
         reports=_number(reports),
         articles=_number(articles),
@@ -278,11 +278,11 @@ SELECT coalesce(sum(n), 0), count(*), coalesce(sum(alone), 0), count(DISTINCT CA
 """
 
 
-def _over(db: Database, plan: _Plan, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+def _over(db: Database, plan: _Plan, statement: str, values: tuple[object, ...], counted: int) -> list[tuple[Any, ...]]:
     """A statement over `matched`: the newest matches, read once."""
     matched = (
         f"SELECT {plan.key} AS key, d.id AS id, d.article_id AS article_id, d.source AS source {plan.matched} "
-        f"ORDER BY {plan.key} DESC LIMIT {COUNTED}"
+        f"ORDER BY {plan.key} DESC LIMIT {int(counted)}"
     )
     rows = db.execute(f"WITH matched AS MATERIALIZED ({matched}) {statement}", [*plan.bound, *values])
     return [tuple(row) for row in rows]

@@ -1,5 +1,6 @@
 """Which address shows what: each asks the store in a reader's thread and hands plain values to its template."""
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,7 +27,9 @@ View = Callable[[Request], Awaitable[Response]]
 
 _MONTH = timedelta(days=31)
 _WEEK = timedelta(days=7)
-_REMEMBERED = 30.0  # seconds for which the numbers of the front page and the map are kept
+_COUNTED = 5_000  # newest matches that a page's counts are made of; the command line counts more
+_REMEMBERED = 30.0  # seconds after which the numbers of the front page and the map are made anew
+_TOO_OLD = 300.0  # seconds after which a reader waits for them; before, the old ones are shown meanwhile
 _MOST_FEED = 100  # entries of an Atom feed
 _MOST_CSV = 10_000  # rows that a browser is given; `khabar export` gives all
 _FIELDS = ("source", "lang", "place", "actor", "event")
@@ -46,6 +49,7 @@ class Pages:
         self._reader = reader
         self._now = now
         self._kept: dict[str, tuple[float, Any]] = {}
+        self._renewing: dict[str, asyncio.Task[Any]] = {}
 
     def routes(self) -> list[tuple[str, View]]:
         """(regular expression, view) as Datasette's plugins give them."""
@@ -83,8 +87,8 @@ class Pages:
             return {
                 "found": found,
                 "carried": carried,
-                "facets": search.facets(store.db, wanted),
-                "tally": search.tally(store.db, wanted),
+                "facets": search.facets(store.db, wanted, counted=_COUNTED),
+                "tally": search.tally(store.db, wanted, counted=_COUNTED),
                 "names": {state.id: state.name for state in store.sources()},
             }
 
@@ -214,12 +218,26 @@ class Pages:
 
     async def _remembered(self, name: str, work: Callable[[Store], Value]) -> Value:
         """What the same question was answered a moment ago: these read much and change little."""
-        at, kept = self._kept.get(name, (-_REMEMBERED, None))
-        if kept is None or time.monotonic() - at > _REMEMBERED:
-            kept = await self._reader.ask(work)
-            self._kept[name] = (time.monotonic(), kept)
+        at, kept = self._kept.get(name, (0.0, None))
+        age = time.monotonic() - at
+        if kept is None or age > _TOO_OLD:
+            return await self._renew(name, work)
+        if age > _REMEMBERED and name not in self._renewing:
+            self._renewing[name] = asyncio.create_task(self._renew(name, work))
+            self._renewing[name].add_done_callback(lambda done: self._renewed(name, done))
         value: Value = kept
         return value
+
+    async def _renew(self, name: str, work: Callable[[Store], Value]) -> Value:
+        value = await self._reader.ask(work)
+        self._kept[name] = (time.monotonic(), value)
+        return value
+
+    def _renewed(self, name: str, done: "asyncio.Task[Any]") -> None:
+        """A renewal that failed is tried again by the next reader, who is told when the old numbers are too old."""
+        del self._renewing[name]
+        if not done.cancelled():
+            done.exception()
 
 
 def _answering(view: View, now: Callable[[], datetime]) -> View:
