@@ -10,7 +10,7 @@ from functools import cache
 from html import unescape
 from importlib.resources import files
 
-from storage.folding import fold
+from storage.folding import fold, printable
 
 LONGEST = 200  # characters of a byline
 MOST = 20  # names
@@ -32,7 +32,7 @@ def names(bylines: Iterable[str], *, site: str | None = None) -> tuple[str, ...]
 
 def houses(signatures: Iterable[str]) -> tuple[str, ...]:
     """The agencies or papers that sign where no person does, each once, as they write themselves."""
-    texts = (" ".join(unescape(text[:LONGEST]).split()).strip(_EDGES) for text in signatures)
+    texts = (" ".join(printable(unescape(text[:LONGEST])).split()).strip(_EDGES) for text in signatures)
     names = (text for text in texts if 2 <= len(text) <= 60 and not _ADDRESS.search(text))
     return tuple(dict.fromkeys(name for name in names if fold(name) not in _words()["nobody"]))[:MOST]
 
@@ -43,7 +43,7 @@ def agency(name: str) -> str | None:
 
 
 def _people(byline: str, site: str | None) -> Iterator[str]:
-    text = _ADDRESS.sub(" ", " ".join(unescape(byline[:LONGEST]).split()))
+    text = _ADDRESS.sub(" ", " ".join(printable(unescape(byline[:LONGEST])).split()))
     for part in _joiners().split(text):
         for piece in _SPLIT.split(part):
             name = _without_prefix(piece.strip(_EDGES)).strip(_EDGES)

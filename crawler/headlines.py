@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from html import unescape
 
+from storage.folding import printable
+
 LONGEST = 500  # characters of a headline that are looked at
 _SEPARATOR = re.compile(r"\s+(?:[|–—·•»«~:/⋆*-]|--|::|\|\|)\s+|\s*(?:\||»|--)\s*")
 _DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{2,4}")
@@ -53,7 +55,8 @@ def without_site(title: str, site: str, host: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    return " ".join(unescape(text[:LONGEST]).split())
+    # After unescaping: a page may write a control character as a reference (&#x81;), or as one of a reference.
+    return " ".join(printable(unescape(text[:LONGEST])).split())
 
 
 def _names(segment: str, site: str, host: str) -> bool:

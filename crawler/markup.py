@@ -15,6 +15,7 @@ from typing import Any, cast
 from lxml import etree, html
 from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, read_bom
 
+from storage.folding import printable
 from storage.model import Page, Rejection, Why
 
 MAX_BYTES = 3_000_000
@@ -128,7 +129,7 @@ def _meta(tree: html.HtmlElement) -> dict[str, tuple[str, ...]]:
     """`meta` contents by name; at most ten of a name, 1,000 characters each."""
     out: dict[str, list[str]] = {}
     for element in tree.iter("meta"):
-        content = " ".join((element.get("content") or "")[:1_000].split())
+        content = " ".join(printable((element.get("content") or "")[:1_000]).split())
         for attribute in ("name", "property", "itemprop", "http-equiv"):
             if content and (name := element.get(attribute)):
                 values = out.setdefault(name.strip().lower()[:100], [])

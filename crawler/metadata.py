@@ -10,6 +10,7 @@ from lxml import etree, html
 from crawler import bylines, headlines
 from crawler.markup import Markup, select
 from storage import identity
+from storage.folding import printable
 
 _ARTICLES = ("Article", "NewsArticle", "BlogPosting", "Report", "Posting", "Review", "Story", "WebPage")
 _AUTHOR_TAGS = (
@@ -55,7 +56,7 @@ class Metadata:
 def read(markup: Markup, url: str) -> Metadata:
     """Everything that the page's head, headline and byline say. `url` is where the page was found, or empty."""
     site = _first(markup, "og:site_name", "application-name") or _publisher(markup)
-    heads = [" ".join(e.text_content()[:1_000].split()) for e in _few(markup.tree, "h1")]
+    heads = [" ".join(printable(e.text_content()[:1_000]).split()) for e in _few(markup.tree, "h1")]
     said = _said(markup)
     title = headlines.choose(said=said, heads=heads, site=site, host=identity.host(url))
     signed = list(_signatures(markup))
@@ -102,7 +103,7 @@ def _article(markup: Markup) -> Mapping[str, Any]:
 def _text(value: Any) -> str | None:
     """The string of a JSON-LD value, which may be one or a list of them."""
     first = value[0] if isinstance(value, list) and value else value
-    return " ".join(first[:_LONGEST].split()) or None if isinstance(first, str) else None
+    return " ".join(printable(first[:_LONGEST]).split()) or None if isinstance(first, str) else None
 
 
 def _publisher(markup: Markup) -> str | None:
