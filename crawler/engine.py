@@ -227,6 +227,9 @@ class Engine:
         if old is not None:
             await self._land(Landing(outcome=old, url=lead.lead.url, source=lead.lead.source, lead=lead))
             return
+        if lead.lead.via == "telegram" and lead.lead.body:  # a channel's post came whole; it has no page of its own
+            await self._land(await self._at_desk(Rejection(why=Why.EMPTY, detail="no text in it"), lead, source))
+            return
         for left in reversed(range(TRIES)):
             pause = await self._try(lead, source, last=left == 0)
             if pause is None:

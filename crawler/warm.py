@@ -7,7 +7,7 @@ shares them with its siblings and its first task takes as long as its second.
 import gc
 import logging
 
-from crawler import feeds, intake
+from crawler import feeds, intake, sections, telegram
 from crawler.sources import CrawlSettings, Source
 from storage.model import Lead, Page, utc_now
 
@@ -29,6 +29,8 @@ def _read_once() -> None:
     lead = Lead(url=url, source="warm", found_at=now)
     intake.read(page, lead, settings=CrawlSettings(min_relevance=0), now=now)
     source = Source(id="warm", kind="feed", url="https://warm.example/feed")
+    for reader in (sections.read, telegram.read):
+        reader(PAGE, url=source.url, headers={"Content-Type": "text/html"}, source=source, now=now)
     feeds.read(FEED, url=source.url, headers={"Content-Type": "text/xml"}, source=source, now=now)
 
 

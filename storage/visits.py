@@ -251,7 +251,7 @@ def _distinct(leads: Iterable[Lead]) -> list[_Shown]:
             key=key,
             lead=lead,
             guid=_guid(lead.guid, key if lead.guid and uses[lead.guid] > 1 else ""),
-            title=fold(lead.title or "")[:200],
+            title=fold(lead.edition or lead.title or "")[:200],
         )
         for key, lead in by_key.items()
     ]
