@@ -445,6 +445,48 @@ def m003_article_places(db: Database) -> None:
     run(db, ARTICLE_PLACES)
 
 
+# What people said of texts, and how far each saved search has come in the log. `document` is the text as it was
+# judged: labelled data must not change with the page, and what was called irrelevant can come back.
+MARKS = """
+CREATE TABLE marks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    key TEXT NOT NULL,
+    url TEXT NOT NULL,
+    document_id INTEGER,
+    label TEXT NOT NULL CHECK (label IN ('relevant', 'irrelevant', 'copy', 'not_a_copy', 'tag')),
+    value TEXT NOT NULL DEFAULT '',
+    document TEXT NOT NULL DEFAULT '{}',
+    UNIQUE (key, label, value)
+) STRICT;
+CREATE INDEX marks_of ON marks (value) WHERE label IN ('copy', 'not_a_copy');
+CREATE INDEX marks_by_number ON marks (document_id);
+"""
+ALERTS = """
+CREATE TABLE alerts (
+    id TEXT PRIMARY KEY,
+    cursor INTEGER NOT NULL,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    next_try_at TEXT,
+    last_delivered_at TEXT,
+    last_error TEXT
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations()
+def m004_marks(db: Database) -> None:
+    """Corrections by people."""
+    run(db, MARKS)
+
+
+@migrations()
+def m005_alerts(db: Database) -> None:
+    """Saved searches that tell of what is new."""
+    run(db, ALERTS)
+
+
 def migrate(db: Database) -> None:
     """Bring the file to today's form, each step whole or not at all. Raises StoreTooNew."""
     refuse_newer(db)
