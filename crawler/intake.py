@@ -13,6 +13,7 @@ from crawler.sources import CrawlSettings, Source
 from storage.model import Document, Failure, Landing, Lead, Page, PendingLead, Rejection, Why
 
 FEED_IS_LONGER = 0.7  # a page with less than this share of the words that its feed entry has was not read whole
+WANTED = "mark"  # `via` of a lead to what a person called relevant: it is kept whatever its score
 FEED_INSTEAD = frozenset({Why.EMPTY, Why.SCRIPT_ONLY, Why.PAYWALLED, Why.UNREADABLE})
 
 
@@ -90,7 +91,7 @@ def judged(document: Document, *, source: Source | None, settings: CrawlSettings
     title, text = document.title, document.text
     scanned = scan.scan(title, text, extra_terms=settings.extra_terms)
     verdict = relevance.judge(title, text, language=document.language, found=scanned)
-    if verdict.score < threshold(source, settings):
+    if verdict.score < threshold(source, settings) and document.via != WANTED:
         return Rejection(why=Why.IRRELEVANT, url=document.url, title=title, verdict=verdict, cuts=document.cuts)
     found = mentions.find(title, text, language=document.language, published_at=document.published_at, found=scanned)
     return replace(document, verdict=verdict, mentions=found.mentions, claims=found.claims)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from storage import copies, identity, query, revisions
+from storage import copies, identity, marks, query, revisions
 from storage.copies import Kin
 from storage.folding import fold, printable
 from storage.model import Document, FateKind, Landed, Mention, What, from_text, to_text
@@ -40,6 +40,7 @@ def admit(db: Database, document: Document, *, now: datetime, anew: bool = False
         return _again(db, known, document, words, now, anew=anew)
     kin = _kin(db, document, words)
     found = copies.Match(kin=kin) if kin else copies.match(db, document, now=now)
+    found = marks.corrected(db, key_of(document.url), found)
     document_id = _insert(db, document, words, found.kin, now)
     landed = _entered(db, document_id, document, found.kin, now)
     copies.enter(db, document_id)
@@ -170,6 +171,21 @@ def split(db: Database, document_id: int, now: datetime, detail: str = "") -> in
     _lead(db, document_id)
     note(db, number, What.SPLIT, now, document_id=document_id, detail=detail or f"from {former[0]}")
     return number
+
+
+def join(db: Database, document_id: int, article_id: int, now: datetime, detail: str) -> None:
+    """Make a document a declared copy of an article; where it led one itself, that one's copies come along."""
+    row = db.execute("SELECT article_id, is_head, text FROM documents WHERE id = ?", [document_id]).fetchone()
+    head = db.execute("SELECT text FROM documents WHERE article_id = ? AND is_head = 1", [article_id]).fetchone()
+    former, likeness = row["article_id"], identity.likeness(*map(identity.profile, (row["text"], head["text"])))
+    _follow(db, document_id, "declared", round(likeness.score, 4))
+    if not row["is_head"]:
+        db.execute("UPDATE documents SET article_id = ? WHERE id = ?", [article_id, document_id])
+    else:
+        db.execute("UPDATE documents SET article_id = ? WHERE article_id = ?", [article_id, former])
+        db.execute("DELETE FROM probable_copies WHERE article_id = :id OR of_article_id = :id", {"id": former})
+        note(db, former, What.RECLASSIFIED, now, detail=f"a copy of {article_id}, {detail}")
+    note(db, article_id, What.COPIED, now, document_id=document_id, detail=f"from {former}, {detail}")
 
 
 # Writing

@@ -51,6 +51,7 @@ def forget_documents(db: Database, documents: Iterable[int], now: datetime) -> l
         db.execute(
             "UPDATE entries SET title = '' WHERE key IN (SELECT key FROM fates WHERE document_id = ?)", [document]
         )
+        forget_marks(db, document)
         db.execute(
             "UPDATE fates SET fate = 'forgotten', reason = '', detail = '', at = ? WHERE document_id = ?",
             [to_text(now), document],
@@ -82,8 +83,25 @@ def forget_url(db: Database, url: str, now: datetime) -> list[int]:
     return captures
 
 
+def forget_marks(db: Database, what: str | int) -> None:
+    """Erase what people said of a text: its mark holds the text. By URL, or by the number that it has or had."""
+    key = key_of(what) if isinstance(what, str) else None
+    db.execute(
+        """
+        DELETE FROM marks WHERE key IN (
+            SELECT :key UNION SELECT key FROM documents WHERE id = :number
+            UNION SELECT key FROM marks WHERE document_id = :number)
+        """,
+        {"key": key, "number": None if key else what},
+    )
+
+
 def forget_rejections(db: Database, source: str) -> list[int]:
-    """Erase what is known of a source's rejected pages; their fates stay. Returns their captures."""
+    """Erase what is known of a source's rejected pages, what people said of its texts too; their fates stay.
+
+    Returns their captures.
+    """
+    db.execute("DELETE FROM marks WHERE document ->> 'source' = ?", [source])
     rows = db.execute("DELETE FROM rejections WHERE source = ? RETURNING capture_id", [source]).fetchall()
     return [row[0] for row in rows if row[0] is not None]
 

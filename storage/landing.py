@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from storage import admission, identity, visits
+from storage import admission, identity, marks, visits
 from storage.archive import Archive
 from storage.connection import savepoint
 from storage.folding import printable
@@ -85,6 +85,7 @@ def _land(db: Database, archive: Archive | None, landing: Landing, now: datetime
     if _is_forgotten(db, landing):
         _settle(db, landing, _Fate(kind=FateKind.FORGOTTEN), now, column="refused")
         return Landed(url=landing.url, fate=FateKind.FORGOTTEN, reason="forgotten")
+    landing = marks.judged(db, landing)
     match landing.outcome:
         case Document() as document:
             return _read(db, archive, landing, document, now)
@@ -147,14 +148,17 @@ def _read(db: Database, archive: Archive | None, landing: Landing, document: Doc
 
 
 def _unkeep(db: Database, landing: Landing, rejection: Rejection, now: datetime) -> None:
-    """Today's rules would not have kept what a capture says: the document goes, the capture stays."""
+    """Today's rules would not have kept what a capture says: the document goes, the capture stays.
+
+    Not where a person said that it is relevant.
+    """
     key = visits.key_of(landing.url)
     row = db.execute(
-        "SELECT id, article_id, is_head FROM documents WHERE key = ? OR id = (SELECT document_id FROM fates WHERE "
+        "SELECT id, article_id, is_head, key FROM documents WHERE key = ? OR id = (SELECT document_id FROM fates WHERE "
         "key = ?)",
         [key, key],
     ).fetchone()
-    if row is not None:
+    if row is not None and not marks.is_relevant(db, row["key"]):
         db.execute("UPDATE fates SET fate = 'rejected', reason = ? WHERE document_id = ?", [rejection.why, row["id"]])
         admission.remove(db, row["id"], now, What.RECLASSIFIED, rejection.why)
 

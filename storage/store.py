@@ -23,9 +23,10 @@ from typing import Any, Self
 
 from sqlite_utils import Database
 
-from storage import connection, forgetting, handover, landing, reading, schema, visits
+from storage import connection, corrections, forgetting, handover, landing, reading, schema, visits
 from storage.archive import Archive
 from storage.connection import WriterLock
+from storage.corrections import Corrected, Correction
 from storage.errors import StoreError
 from storage.folding import fold, fold_spelling
 from storage.model import (
@@ -221,6 +222,11 @@ class Store:
         with self._writing():
             return landing.land_document(self.db, document, now or utc_now(), capture_id=capture_id)
 
+    def correct(self, said: Correction, *, now: datetime | None = None) -> Corrected:
+        """Take down what a person says of a text, and carry it out. Raises WorkFailed, UsageError."""
+        with self._writing():
+            return corrections.correct(self.db, said, now or utc_now())
+
     def furniture(self, host: str) -> frozenset[int]:
         """Line hashes that stood in three or more distinct articles of a host (without `www.`)."""
         with self._reading():
@@ -362,6 +368,7 @@ class Store:
         with self._erasing() as captures:
             documents = forgetting.documents_of(self.db, what)
             captures.extend(forgetting.forget_documents(self.db, documents, at))
+            forgetting.forget_marks(self.db, what)
             if isinstance(what, str):
                 captures.extend(forgetting.forget_url(self.db, what, at))
         return documents
