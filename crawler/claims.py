@@ -48,6 +48,7 @@ class _Rules:
     said_arabic: re.Pattern[str]
     named_after: frozenset[str]  # the phrases of saying after which the name comes
     offices: frozenset[str]
+    pronouns: frozenset[str]
 
 
 def _phrase(text: str) -> tuple[str, ...]:
@@ -71,6 +72,7 @@ def _rules() -> _Rules:
         said_arabic=_any_of(map(vocabulary.plain, (*data["said"]["fa"], *data["said"]["ps"]))),
         named_after=frozenset(map(vocabulary.plain, data["said"]["named_after"])),
         offices=frozenset(data["said"]["offices"]),
+        pronouns=frozenset(data["said"]["pronouns"]),
     )
 
 
@@ -238,13 +240,18 @@ _ENDS = re.compile(r"\s[–—-]\s|:\s")
 def _said_by(sentence: str) -> str:
     """Who says so, as the text names them: "officials", "Kandahar governor"; "" where nobody is named."""
     parts = [part.strip(" .،,") for part in _CUT.split(sentence)]
-    spoken = next((who for part in parts if (who := _speaker(part))), "")
+    spoken = next((who for part in parts if (who := _speaker(part)) and not _is_pronoun(who)), "")
     pieces = _ENDS.split(sentence)
     if not spoken and len(pieces) > 1:
         # A headline names its source at an end: "Officials: ...", "... - agency".
         ends = (part.strip(" .") for part in (pieces[-1], pieces[0]) if len(part.split()) <= _SHORT_END)
         spoken = next((part for part in ends if set(vocabulary.plain(part).split()) & _rules().offices), "")
     return spoken[:120]
+
+
+def _is_pronoun(who: str) -> bool:
+    """Whether "he said" names nobody: who is meant stands in a sentence that is not quoted."""
+    return vocabulary.plain(who) in _rules().pronouns
 
 
 def _speaker(part: str) -> str:

@@ -61,6 +61,12 @@ def test_a_claim_says_who_says_so_and_quotes_its_sentence():
     assert claim.sentence == "At least 20 soldiers were killed, governor Abdullah Qarluq said on Monday."
 
 
+def test_a_pronoun_says_nothing_of_who_says_so():
+    """"He said" points to a sentence that is not quoted: nobody is named rather than a word without a meaning."""
+    (claim,) = claims.find(scan.scan(None, "Two Taliban fighters were killed in Baghlan, he said."))
+    assert claim.said_by == ""
+
+
 def test_a_claim_is_told_once():
     """A number that a text repeats is one claim, with its first sentence."""
     text = "A bomb killed 9 people in Kabul. Officials said the bomb killed 9 people."
