@@ -20,9 +20,9 @@ from crawler.sources import CrawlSettings, Source
 from crawler.spiders import Ask, Fetched, Fetcher, Outcome
 from crawler.visits import Plan, Visited, simple_plan
 from crawler.workers import Lost, Pool, Task
-from crawler.writer import Writer
+from crawler.writer import FILE_FAULTS, Writer
 from storage import identity
-from storage.errors import StoreError
+from storage.errors import StoreBusy, StoreError
 from storage.model import (
     Failure,
     Landing,
@@ -92,7 +92,7 @@ class Engine:
         self.plan = plan
         self.listeners: list[Callable[[Event], None]] = []
         self.windows: dict[str, Window] = {}  # of the sources that a pass with dates is about
-        self.fault: StoreError | None = None  # the first one that kept something from being stored
+        self.fault: StoreError | StoreBusy | None = None  # the first one that kept something from being stored
         self.pool = Pool(settings.workers)
         self.writer = Writer(store)
         self._lookup = lookup
@@ -139,7 +139,7 @@ class Engine:
         plan = partial(self._plan, source, state, visited)
         try:
             polled = await self.writer.land_poll(poll, plan)
-        except StoreError as error:
+        except FILE_FAULTS as error:
             self._note_fault(error)
             return None
         self._tell(Event(source=source.id, visited=visited, polled=polled))
@@ -215,7 +215,7 @@ class Engine:
     async def _guarded_page(self, lead: PendingLead) -> None:
         try:
             await self._page(lead)
-        except StoreError as error:
+        except FILE_FAULTS as error:
             self._note_fault(error)
         except Exception:  # one page's fault must not end the service; the lead stays pending and says so in the log
             log.exception("page failed: %s", lead.lead.url)
@@ -312,10 +312,10 @@ class Engine:
     def _noted(self, note: asyncio.Future[None]) -> None:
         self._notes.discard(note)
         error = None if note.cancelled() else note.exception()
-        if isinstance(error, StoreError):
+        if isinstance(error, FILE_FAULTS):
             self._note_fault(error)
 
-    def _note_fault(self, error: StoreError) -> None:
+    def _note_fault(self, error: StoreError | StoreBusy) -> None:
         log.error("not stored: %s", error)
         self.fault = self.fault or error
 

@@ -1,18 +1,23 @@
 """The one thread that writes to the store. Landings that come close together share a transaction."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
-from storage.model import Landed, Landing
+from storage.errors import StoreBusy, StoreError
+from storage.model import Landed, Landing, Poll, Polled
 from storage.store import Store
+from storage.visits import Finish
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 LINGER = 0.05  # seconds that a landing waits for company
 BATCH = 50
+BREATH = 5  # results that are handed out before the loop turns: each wakes a visit or a page
+FILE_FAULTS = (StoreError, StoreBusy)  # the file's, not of what was to be written: they pass, and hit everything alike
 
 
 class Writer:
@@ -21,8 +26,8 @@ class Writer:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
-        self._waiting: list[tuple[Landing, asyncio.Future[Landed]]] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._landings = _Together(self, store.land)
+        self._polls = _Together(self, store.land_polls)
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What a method of the store returns, called in the writer's thread. Raises what it raises."""
@@ -31,8 +36,32 @@ class Writer:
 
     async def land(self, landing: Landing) -> Landed:
         """Store a landing together with those that arrive within a moment. Raises StoreError."""
-        done: asyncio.Future[Landed] = asyncio.get_running_loop().create_future()
-        self._waiting.append((landing, done))
+        return await self._landings.add(landing)
+
+    async def land_poll(self, poll: Poll, finish: Finish | None = None) -> Polled:
+        """Store a poll together with those that arrive within a moment. Raises StoreError."""
+        return await self._polls.add((poll, finish))
+
+    async def close(self) -> None:
+        """Write what waits, then end the thread. The store stays open."""
+        await self._polls.written()
+        await self._landings.written()
+        await asyncio.to_thread(self._thread.shutdown)
+
+
+class _Together(Generic[T, R]):
+    """Calls of one kind that wait for each other, so that they share a transaction."""
+
+    def __init__(self, writer: Writer, write: Callable[[Sequence[T]], list[R]]) -> None:
+        self._writer = writer
+        self._write = write
+        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def add(self, one: T) -> R:
+        """What the store made of it."""
+        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((one, done))
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.ensure_future(self._flush())
         return await done
@@ -41,19 +70,35 @@ class Writer:
         await asyncio.sleep(LINGER)
         while self._waiting:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-            try:
-                landed = await self.run(self.store.land, [landing for landing, _ in batch])
-            except Exception as error:  # noqa: BLE001 - the thread's boundary: each waiter gets it and decides
-                for _, done in batch:
-                    if not done.done():
-                        done.set_exception(error)
-            else:
-                for (_, done), one in zip(batch, landed, strict=True):
-                    if not done.done():
-                        done.set_result(one)
+            if not await self._written([one for one, _ in batch], [done for _, done in batch]):
+                for one, done in batch:  # one of them may be at fault: each gets its own answer
+                    await self._written([one], [done], last=True)
 
-    async def close(self) -> None:
-        """Write what waits, then end the thread. The store stays open."""
+    async def _written(self, ones: Sequence[T], done: Sequence[asyncio.Future[R]], *, last: bool = False) -> bool:
+        """Whether the store took them; at `last` whoever waits is told why not."""
+        try:
+            made = await self._writer.run(self._write, ones)
+        except Exception as error:  # noqa: BLE001 - the thread's boundary: each waiter gets it and decides
+            if last or len(ones) == 1 or isinstance(error, FILE_FAULTS):
+                _settle(done, error=error)
+                return True
+            return False
+        for start in range(0, len(made), BREATH):
+            _settle(done[start : start + BREATH], made[start : start + BREATH])
+            await asyncio.sleep(0)
+        return True
+
+    async def written(self) -> None:
+        """Return when nothing waits any more."""
         if self._flushing is not None:
             await self._flushing
-        await asyncio.to_thread(self._thread.shutdown)
+
+
+def _settle(waiting: Sequence["asyncio.Future[R]"], made: Sequence[R] = (), *, error: Exception | None = None) -> None:
+    for place, done in enumerate(waiting):
+        if done.done():
+            continue
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(made[place])

@@ -22,19 +22,21 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from crawler.engine import LEASE, Engine, declared
 from crawler.report import Event
 from crawler.sources import Source
-from crawler.visits import Visited
+from crawler.visits import Plan, Visited
+from crawler.writer import FILE_FAULTS
 from scheduler import handover, notify, rhythm
 from scheduler.config import Config
 from scheduler.metrics import Figures, Listener
 from scheduler.weather import Weather
 from storage import identity
-from storage.errors import ConfigError, StoreError
+from storage.errors import ConfigError, StoreBusy, StoreError
 from storage.model import Poll, SourceState, to_text, utc_now
 from storage.store import Store
 
 log = logging.getLogger("khabar")
 
 VISITS = 200  # sources visited at once; the downloader bounds the requests
+BREATH = 5  # visits begun before the loop turns: each takes about a millisecond to its request
 STOP_WITHIN = 10.0  # seconds from SIGTERM to the end
 GRACE = 3.0  # of these, for downloads in flight
 WORKERS_REST = timedelta(minutes=2)  # without a page to read, the workers end: 60 MB each that an idle service spares
@@ -45,11 +47,14 @@ AFTER_FAULT = 10.0  # seconds without new work after the file could not be writt
 class Service:
     """One process that visits what is due until it is told to stop."""
 
-    def __init__(self, store: Store, config: Config, *, read_config: Callable[[], Config]) -> None:
+    def __init__(
+        self, store: Store, config: Config, *, read_config: Callable[[], Config], plan: Plan = rhythm.plan
+    ) -> None:
         self.store = store
         self.config = config
         self.read_config = read_config
         self.engine = Engine(store, config.crawl, config.sources, plan=self._plan)
+        self.plan = plan
         self.weather = Weather()
         self.figures = Figures()
         self.requests = handover.Desk(self.engine, self._visit_of)
@@ -58,6 +63,10 @@ class Service:
         self._unreleased: set[str] = set()  # claimed sources whose poll could not be stored
         self._resting_until = 0.0  # monotonic; after a fault of the file
         self._stop = asyncio.Event()
+        self._working: asyncio.Task[None] | None = None  # what the last heartbeat began
+        self._claiming = False
+        self._more_is_due = False  # the last claim took all it could
+        self._hasty: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Live from start to stop. Raises StoreError where the file cannot be used at all."""
@@ -99,21 +108,40 @@ class Service:
         log.error("job failed: %s", event.exception, exc_info=event.exception)
 
     async def _tick(self) -> None:
-        """Claim what is due, and take up what somebody asked for."""
+        """The heartbeat. What it begins may wait long for the file; the heart does not."""
         self.figures.ticked(time.monotonic())
+        if self._working is None or self._working.done():
+            self._working = asyncio.ensure_future(self._work())
+
+    async def _work(self) -> None:
+        """Claim what is due, and take up what somebody asked for."""
         if self._is_resting():
             return
-        await self._release()
+        with self._forgiving():
+            await self._release()
+            await self._claim()
+            await self.requests.take_up()
+
+    async def _claim(self) -> None:
+        """Begin to visit what is due, a few at a time so that the loop breathes in between."""
         room = VISITS - len(self._visits)
-        if room > 0:
-            states = await self._write(self.store.claim_due, utc_now(), limit=room, lease=LEASE)
-            for state in states or ():
+        if room <= 0 or self._claiming:
+            return
+        self._claiming = True
+        try:
+            states = await self.engine.writer.run(self.store.claim_due, utc_now(), limit=room, lease=LEASE)
+            self._more_is_due = len(states) == room
+            for number, state in enumerate(states, 1):
                 self._begin(state)
-        await self.requests.take_up()
+                if number % BREATH == 0:
+                    await asyncio.sleep(0)
+        finally:
+            self._claiming = False
 
     async def _drain(self) -> None:
         if not self._is_resting():
-            await self.engine.drain()
+            with self._forgiving():
+                await self.engine.drain()
 
     async def _beat(self) -> None:
         await self._write(self.store.beat, utc_now())
@@ -154,7 +182,19 @@ class Service:
             return
         task = asyncio.ensure_future(self._visit(state))
         self._visits[state.id] = task
-        task.add_done_callback(lambda _, id_=state.id: self._visits.pop(id_, None))  # type: ignore[misc]
+        task.add_done_callback(lambda _, id_=state.id: self._ended(id_))  # type: ignore[misc]
+
+    def _ended(self, source: str) -> None:
+        """A visit is over; where many wait, the next ones do not wait for the heartbeat."""
+        del self._visits[source]
+        if self._more_is_due and not self._claiming and len(self._visits) <= VISITS // 2 and not self._stop.is_set():
+            self._more_is_due = False
+            self._hasty = asyncio.ensure_future(self._hasten())
+
+    async def _hasten(self) -> None:
+        if not self._is_resting():
+            with self._forgiving():
+                await self._claim()
 
     async def _visit(self, state: SourceState) -> None:
         try:
@@ -173,7 +213,7 @@ class Service:
         self.weather.note(identity.host(source.url), visited)
         if visited.trouble is not None and self.weather.offline:
             visited = replace(visited, trouble=rhythm.Trouble.OFFLINE)
-        return rhythm.plan(source, state, visited, found=found, fresh=fresh)
+        return self.plan(source, state, visited, found=found, fresh=fresh)
 
     def _log_visit(self, event: Event) -> None:
         """One canonical line for each visit."""
@@ -192,11 +232,16 @@ class Service:
 
     async def _write(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What a method of the store returns; None where the file could not be used, after which work rests a while."""
-        try:
+        with self._forgiving():
             return await self.engine.writer.run(function, *args, **kwargs)
-        except StoreError as error:
+
+    @contextlib.contextmanager
+    def _forgiving(self) -> Iterator[None]:
+        """The service outlives every fault of the file: it says so, rests, and tries again."""
+        try:
+            yield
+        except FILE_FAULTS as error:
             self._note_fault(error)
-            return None
 
     def _is_resting(self) -> bool:
         """Whether the file could not be written a moment ago. What was not stored is asked for again after that."""
@@ -205,7 +250,7 @@ class Service:
             self.engine.fault = None
         return time.monotonic() < self._resting_until
 
-    def _note_fault(self, error: StoreError) -> None:
+    def _note_fault(self, error: StoreError | StoreBusy) -> None:
         if time.monotonic() >= self._resting_until:
             log.error("the file cannot be used: %s", error, extra={"facts": {"action": "storage", "error": str(error)}})
         self._resting_until = time.monotonic() + AFTER_FAULT
@@ -267,13 +312,16 @@ class Service:
     async def _end(self) -> None:
         """End in order: no new work, visits, the engine, the scheduler last. All pending leads are in the file."""
         self._jobs.pause()
-        for task in (*self._visits.values(), *self.requests.tasks):
+        under_way = [task for task in (self._working, self._hasty) if task is not None]
+        tasks = [*self._visits.values(), *self.requests.tasks, *under_way]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._visits.values(), *self.requests.tasks, return_exceptions=True)
-        with contextlib.suppress(StoreError):
-            await self.engine.writer.run(self.store.beat, utc_now())
         try:
-            await asyncio.wait_for(self.engine.stop(GRACE), STOP_WITHIN - 1)
+            async with asyncio.timeout(STOP_WITHIN - 1):
+                await asyncio.gather(*tasks, return_exceptions=True)
+                with contextlib.suppress(*FILE_FAULTS):
+                    await self.engine.writer.run(self.store.beat, utc_now())
+                await self.engine.stop(GRACE)
         except TimeoutError:
             log.warning("not everything could be ended in time")
         self._jobs.shutdown(wait=False)

@@ -141,7 +141,9 @@ def _jittered(wait: timedelta, cap: timedelta, dice: random.Random) -> timedelta
     return min(wait * (1 + dice.uniform(0, JITTER)), cap)
 
 
-def plan(source: Source, state: SourceState, visited: Visited, *, found: int, fresh: int) -> Poll:
+def plan(
+    source: Source, state: SourceState, visited: Visited, *, found: int, fresh: int, floor: timedelta = FLOOR
+) -> Poll:
     """A visit's poll with its next check: `next_check` in the words of the crawler."""
     asked = visited.retry_after
     schedule = next_check(
@@ -155,6 +157,7 @@ def plan(source: Source, state: SourceState, visited: Visited, *, found: int, fr
         ),
         visited.poll.ended_at,
         every=source.every,
+        floor=floor,
     )
     gap = (f"possible_gap: {fresh} of {found} items were new",) if schedule.possible_gap else ()
     return replace(

@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from sqlite_utils import Database
 
-from storage import connection, corrections, forgetting, handover, landing, reading, schema, visits
+from storage import connection, corrections, forgetting, handover, landing, marks, reading, schema, visits
 from storage.archive import Archive
 from storage.connection import WriterLock
 from storage.corrections import Corrected, Correction
@@ -168,7 +168,7 @@ class Store:
 
     def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[SourceState]:
         """Sources that are due and nobody holds, the longest due first; held until the lease ends or the poll lands."""
-        if not self.db.execute(visits.ANY_DUE, [visits.stamp(now)] * 2).fetchone()[0]:
+        if not self.db.execute(visits.ANY_DUE, visits.due_times(now)).fetchone()[0]:
             return []
         with self._writing():
             return visits.claim_due(self.db, now, limit=limit, lease=lease)
@@ -185,8 +185,12 @@ class Store:
 
     def land_poll(self, poll: Poll, finish: visits.Finish | None = None) -> Polled:
         """One transaction: new leads, guid memory, validators, the poll's row, the source's state; its lease ends."""
+        return self.land_polls([(poll, finish)])[0]
+
+    def land_polls(self, polls: Sequence[tuple[Poll, visits.Finish | None]]) -> list[Polled]:
+        """The same for polls that ended together, in one transaction; if one cannot be landed, none is."""
         with self._writing():
-            return visits.land_poll(self.db, poll, finish)
+            return [visits.land_poll(self.db, poll, finish) for poll, finish in polls]
 
     def pending(
         self, *, source: str | None = None, limit: int = 100, now: datetime | None = None, skip: Collection[int] = ()
@@ -311,6 +315,10 @@ class Store:
         """
         with self._reading():
             return reading.explain(self.db, what)
+
+    def marks(self) -> Iterator[dict[str, Any]]:
+        """What people said of texts, as labelled data; see `marks.listed`."""
+        return marks.listed(self.db)
 
     def changes(self, since: int = 0, limit: int = 1000) -> list[Change]:
         """The log after a cursor, in order; 0 is its start."""
