@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from scheduler import casework
 from scheduler.options import FILES, SINCE, UNTIL, Call, as_json, common, filters
 from storage.errors import KhabarError, WorkFailed
 
@@ -237,6 +238,10 @@ def explain(call: Call, /, what: str) -> None:
         views.explanation(call.screen, known, json=call.json)
         if not known["found"]:
             raise WorkFailed(f"nothing is known of {what}: no source has pointed to it yet")
+
+
+for command in casework.COMMANDS:
+    khabar.add_command(command)
 
 
 @khabar.group()

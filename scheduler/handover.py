@@ -8,6 +8,7 @@ from typing import Any
 
 from crawler.engine import Engine, Window, run_pass
 from crawler.report import Event, Report
+from storage import corrections
 from storage.errors import KhabarError, UsageError
 from storage.model import Request, from_text, utc_now
 
@@ -52,6 +53,9 @@ class Desk:
             return told(await self._crawl(request))
         if request.kind == "forget":
             return await self._forget(request.arguments)
+        if request.kind == "mark":
+            said = corrections.read(request.arguments)
+            return asdict(await self.engine.writer.run(self.engine.store.correct, said))
         raise UsageError(f"the service does not take {request.kind}; stop it, and run the command again")
 
     async def _crawl(self, request: Request) -> Report:

@@ -120,6 +120,22 @@ def forget(config: Config, what: str | int | None, *, source: str | None) -> lis
     return list(following.wait_for(config, following.submit(config, "forget", asked))["documents"])
 
 
+def mark(config: Config, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Carry out what a person says of a text, here or in the service. Raises WorkFailed, UsageError, StoreError."""
+    from dataclasses import asdict
+
+    from scheduler import following
+    from storage import corrections
+
+    try:
+        with writing(config) as store:
+            return asdict(store.correct(corrections.read(said)))
+    except StoreBusy:
+        if not following.is_served(config.store.path, utc_now()):
+            raise
+    return following.wait_for(config, following.submit(config, "mark", said))
+
+
 def take_in(config: Config, files: Sequence[Path], *, warn: Say, progress: Say) -> "Taken":
     """Import captures and articles. Raises UsageError for a file of no known kind or none at all, StoreError."""
     import asyncio

@@ -92,3 +92,8 @@ def filters(command: Command) -> Command:
     for option in reversed(_FILTERS):
         command = option(command)
     return command
+
+
+def named(what: str) -> str | int:
+    """A number as such, anything else as the URL that it is."""
+    return int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else what

@@ -380,3 +380,40 @@ def change(screen: Screen, entry: changes.Entry, *, json: bool) -> None:
             f"{screen.style(head, 'dim')} {entry.article_id:>6}  {title}  {screen.style(safe(entry.detail), 'cyan')}"
         )
     screen.out.flush()
+
+
+def marks(screen: Screen, found: Iterable[Mapping[str, Any]], *, json: bool) -> None:
+    """What people said of texts."""
+    some = False
+    for row in found:
+        some = True
+        if json:
+            screen.fact(row)
+            continue
+        what = ": ".join(part for part in (row["label"].replace("_", " "), row["value"] or row["of_url"] or "") if part)
+        head = screen.style(f"{row['at'][:16].replace('T', ' ')}  {row['document_id'] or '-':>6}", "dim")
+        screen.line(f"{head}  {screen.style(screen.web(what), 'cyan')}  {screen.web(row['title'] or row['url'])}")
+    if not some and not json:
+        screen.note("nobody has marked anything yet")
+
+
+_BECAME = {
+    "kept": "counts as relevant",
+    "restored": "is an article again",
+    "queued": "is asked for with the next crawl, and kept whatever it is about",
+    "dropped": "is gone with its copies; --relevant brings it back",
+    "parted": "is an article apart",
+    "joined": "is a copy now",
+    "noted": "stays as it is, for good",
+    "tagged": "has that tag",
+    "untagged": "has that tag no more",
+}
+
+
+def corrected(screen: Screen, done: Mapping[str, Any], *, json: bool) -> None:
+    """What became of a correction."""
+    if json:
+        screen.fact(done)
+        return
+    number = f" (article {done['article_id']})" if done["article_id"] and done["outcome"] != "dropped" else ""
+    screen.line(f"{screen.web(done['url'])}{number} {_BECAME[done['outcome']]}")

@@ -4,6 +4,7 @@ Functions over an open `Database`, inside the transaction that `Store` opened.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +45,11 @@ class Corrected:
 
 
 Row = dict[str, Any]
+
+
+def read(said: Mapping[str, Any]) -> Correction:
+    """A correction as a command or a request carries it: the fields by name."""
+    return Correction(**{**said, "label": Label(said["label"])})
 
 
 def correct(db: Database, said: Correction, now: datetime) -> Corrected:

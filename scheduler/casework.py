@@ -1,0 +1,48 @@
+"""Commands for working with what was found: say what is right, tell a day, hand out a case, answer a model."""
+
+from typing import Any
+
+import click
+
+from scheduler.options import Call, as_json, common, named
+
+
+@click.command()
+@click.argument("what", metavar="[URL|ID]", required=False)
+@click.option("--relevant", "label", flag_value="relevant", help="It is about the conflict; dropped texts come back.")
+@click.option("--irrelevant", "label", flag_value="irrelevant", help="It is not; it goes with its copies.")
+@click.option("--copy-of", metavar="URL|ID", help="It is a copy of that one.")
+@click.option("--not-a-copy-of", metavar="URL|ID", help="It is none of that one.")
+@click.option("--tag", metavar="TEXT", help="Put a tag of yours on it.")
+@click.option("--untag", metavar="TEXT", help="Take it off.")
+@click.option("--list", "listing", is_flag=True, help="All that was ever said, with the texts as they were.")
+@as_json
+@common
+@click.pass_obj
+def mark(call: Call, /, what: str | None, *, listing: bool, **said: Any) -> None:
+    """Correct the machine; it holds whatever is read again."""
+    from scheduler import jobs, views
+
+    given = {name: value for name, value in said.items() if value is not None}
+    if listing and (what or given):
+        raise click.UsageError("--list stands alone")
+    if listing:
+        with call.read() as store:
+            views.marks(call.screen, store.marks(), json=call.json)
+        return
+    if what is None or len(given) != 1:
+        raise click.UsageError("name a URL or a number, and one thing to say of it")
+    views.corrected(call.screen, jobs.mark(call.load(), _correction(named(what), given)), json=call.json)
+
+
+def _correction(what: str | int, given: dict[str, str]) -> dict[str, Any]:
+    """The one thing that was said, as a request carries it."""
+    ((name, value),) = given.items()
+    if name == "label":
+        return {"what": what, "label": value}
+    if name in {"tag", "untag"}:
+        return {"what": what, "label": "tag", "tag": value, "is_off": name == "untag"}
+    return {"what": what, "label": name.removesuffix("_of"), "other": named(value)}
+
+
+COMMANDS = (mark,)

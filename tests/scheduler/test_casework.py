@@ -1,0 +1,59 @@
+"""Working with what was found, by the command line."""
+
+import json
+from pathlib import Path
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def found(run, stocked: Path) -> list[dict]:
+    return lines(run("search", "--config", stocked, "--json").out)
+
+
+# mark
+
+
+def test_a_person_drops_an_article_and_brings_it_back(run, stocked: Path) -> None:
+    """Gone from every search, then there again with its copy."""
+    first = found(run, stocked)[0]
+    assert "brings it back" in run("mark", first["id"], "--irrelevant", "--config", stocked).out
+    assert first["url"] not in [row["url"] for row in found(run, stocked)]
+    back = lines(run("mark", first["id"], "--relevant", "--json", "--config", stocked).out)[0]
+    again = next(row for row in found(run, stocked) if row["url"] == first["url"])
+    assert (back["outcome"], again["id"], again["copies"]) == ("restored", back["article_id"], first["copies"])
+
+
+def test_a_copy_is_parted_and_joined_again(run, stocked: Path) -> None:
+    """By the number that `show --copies` gives."""
+    head = next(row for row in found(run, stocked) if row["copies"])
+    copy = lines(run("show", head["id"], "--copies", "--json", "--config", stocked).out)[0]
+    run("mark", copy["id"], "--not-a-copy-of", head["id"], "--config", stocked)
+    assert len(found(run, stocked)) == 3
+    assert "is a copy now" in run("mark", copy["url"], "--copy-of", head["url"], "--config", stocked).out
+    assert len(found(run, stocked)) == 2
+
+
+def test_what_was_said_is_listed_as_labelled_data(run, stocked: Path) -> None:
+    """With the text, its language and the machine's score; on a terminal without anything that steers."""
+    hostile = next(row for row in found(run, stocked) if "Herat" in row["title"])
+    run("mark", hostile["id"], "--tag", "case 12", "--config", stocked)
+    row = lines(run("mark", "--list", "--json", "--config", stocked).out)[0]
+    assert (row["label"], row["value"], row["text"], row["score"]) == ("tag", "case 12", hostile["text"], 0.9)
+    plain = run("mark", "--list", "--config", stocked).out
+    assert "tag: case 12" in plain
+    assert "\x1b" not in plain
+
+
+def test_a_mark_says_one_thing_of_one_text(run, stocked: Path) -> None:
+    """Anything else is wrong usage; a text that is not there is exit 1."""
+    for words in (["1"], ["--relevant"], ["1", "--relevant", "--tag", "x"], ["1", "--list"], ["1", "--tag", " "]):
+        assert run("mark", *words, "--config", stocked).code == 2
+    assert run("mark", "99", "--irrelevant", "--config", stocked).code == 1
+
+
+def test_nothing_marked_is_no_fault(run, stocked: Path) -> None:
+    """The list is empty, the exit code 0."""
+    ran = run("mark", "--list", "--config", stocked)
+    assert (ran.code, ran.out) == (0, "")
