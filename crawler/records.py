@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crawler import extract, intake
+from crawler import extract, pages
 from crawler.extracting import blank, told
 from crawler.saved import Saved
 from storage.model import Failure, Rejection, to_text
@@ -10,7 +10,7 @@ from storage.model import Failure, Rejection, to_text
 
 def read(one: Saved) -> dict[str, Any]:
     """The record of a page: its article, or why there is none."""
-    unavailable = intake.unavailable(one.page)
+    unavailable = pages.unavailable(one.page)
     if isinstance(unavailable, Failure):
         return blank(one) | {"rejection": {"why": "failed", "detail": unavailable.detail}}
     outcome = unavailable or extract.extract(one.page, now=one.page.fetched_at)
