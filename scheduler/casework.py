@@ -45,4 +45,29 @@ def _correction(what: str | int, given: dict[str, str]) -> dict[str, Any]:
     return {"what": what, "label": name.removesuffix("_of"), "other": named(value)}
 
 
-COMMANDS = (mark,)
+@click.command()
+@click.option("--day", metavar="DAY", default="yesterday", show_default=True, help="2026-11-22, today, 2d (ago); UTC.")
+@click.option("--place", multiple=True, metavar="NAME", help="Only what names this place; may be repeated.")
+@as_json
+@common
+@click.pass_obj
+def brief(call: Call, /, day: str, place: tuple[str, ...]) -> None:
+    """A day as Markdown: by province, who claims what, what was corrected, what could not be seen."""
+    from dataclasses import asdict
+
+    from scheduler import brief as page
+    from storage import brief as telling
+    from storage import criteria
+    from storage.model import utc_now
+
+    since, until = criteria.whole_day(day, now=utc_now())
+    with call.read() as store:
+        told = telling.of(store.db, since, until, place)
+    if call.json:
+        call.screen.fact(asdict(told))
+        return
+    for line in page.markdown(told):
+        call.screen.line(line)
+
+
+COMMANDS = (mark, brief)

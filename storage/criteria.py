@@ -110,6 +110,12 @@ def moment(text: str, *, now: datetime, end: bool = False) -> datetime:
         ) from None
 
 
+def whole_day(text: str, *, now: datetime) -> tuple[datetime, datetime]:
+    """The first moment of a day of UTC, written as for `moment`, and that of the next one. Raises UsageError."""
+    first = _midnight(moment(text, now=now), end=False)
+    return first, first + timedelta(days=1)
+
+
 def _midnight(at: datetime, *, end: bool) -> datetime:
     return datetime.combine(at.date(), time(), UTC) + timedelta(days=int(end))
 

@@ -57,3 +57,18 @@ def test_nothing_marked_is_no_fault(run, stocked: Path) -> None:
     """The list is empty, the exit code 0."""
     ran = run("mark", "--list", "--config", stocked)
     assert (ran.code, ran.out) == (0, "")
+
+
+# brief
+
+
+def test_a_brief_tells_the_day_as_markdown_and_as_json(run, stocked: Path) -> None:
+    """The same numbers; a hostile title steers nothing."""
+    days = {row["published_at"][:10] for row in found(run, stocked)}
+    told = [lines(run("brief", "--day", day, "--json", "--config", stocked).out)[0] for day in sorted(days)]
+    page = "".join(run("brief", "--day", day, "--config", stocked).out for day in sorted(days))
+    assert sum(one["articles"] for one in told) == 2
+    assert sum(one["reports"] for one in told) == 3
+    assert page.count("- **") == 2
+    assert "\x1b" not in page
+    assert run("brief", "--day", "someday", "--config", stocked).code == 2
