@@ -30,6 +30,11 @@ _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # libxml2 drops the rest of a document after a doctype that closes itself.
 _DOCTYPE = re.compile(r"^\s*<!doctype[^>]{0,500}>", re.IGNORECASE)
 _SELF_CLOSED = re.compile(r"(<html[^<>]{0,2000}?)\s*/>", re.IGNORECASE)
+# How gzip, zstd, zip and PDF begin. Packed bytes that are served as HTML are letters in windows-1256, a "text" of them.
+_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"%PDF-")
+_CONTROLS = bytes(
+    [*range(1, 9), *range(14, 27), *range(28, 32)]
+)  # text of one byte a letter never has them; noise has one in nine
 _FOREIGN = 0.25  # share of bytes over 127: below it a page that declares nothing is Western, above it Arabic script
 
 
@@ -108,10 +113,19 @@ def _attributes(body: bytes) -> int:
 
 def _is_markup(page: Page) -> bool:
     """Whether it says that it is HTML, or says nothing and looks like it."""
+    if _is_noise(page.body[:2_000]):
+        return False
     kind = (page.header("content-type") or "").lower()
     if not kind or "html" in kind or "text/plain" in kind or "octet-stream" in kind:
         return b"<" in page.body[:100_000] or b"\x00" in page.body[:100]
     return "xml" in kind and b"<html" in page.body[:5_000].lower()
+
+
+def _is_noise(head: bytes) -> bool:
+    """Whether the first bytes are those of a packed or binary file. Letters of UTF-16 may have any byte."""
+    strange = len(head) - len(head.translate(None, _CONTROLS))
+    wide = read_bom(head)[0] is not None or b"<\x00" in head or b"\x00<" in head
+    return head.startswith(_PACKED) or (strange > len(head) // 30 and not wide)
 
 
 def _tree(text: str) -> html.HtmlElement | None:

@@ -71,4 +71,5 @@ def _fields(element: etree._Element) -> dict[str, str]:
 
 
 def _name(element: etree._Element) -> str:
-    return etree.QName(element).localname.lower() if isinstance(element.tag, str) else ""
+    """The local name. Not by QName, which raises for a prefix that nobody declared."""
+    return element.tag.rpartition("}")[2].rpartition(":")[2].lower() if isinstance(element.tag, str) else ""

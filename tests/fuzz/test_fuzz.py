@@ -1,14 +1,7 @@
 """What the fuzzer found stays mended, and its targets hold for the seeds that it begins with."""
 
-import sys
-from pathlib import Path
-
-import pytest
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
 import fuzz
+import pytest
 import targets
 
 FOUND = [(path.parent.name, path) for path in sorted(fuzz.FOUND.glob("*/*"))]

@@ -1,0 +1,81 @@
+"""The shared attack files, found by walking, and a desk of real workers that hold still for being measured."""
+
+import asyncio
+import gzip
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from crawler.workers import Pool, Task
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "fuzz")]
+
+USAGE: Task[resource.struct_rusage] = Task("resource", "getrusage")
+MOST_SECONDS = 15.0
+MOST_MEGABYTES = 300
+
+
+def attack_files() -> list[str]:
+    """Every attack file by its path, whatever was added since; one empty name where there is no shared folder."""
+    folder = Path(os.environ.get("KHABAR_SHARED", HERE.parents[2] / "shared")) / "attacks"
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.suffix != ".py")
+    return sorted(str(path) for path in found) or [""]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes an `attack` is run for each file."""
+    if "attack" in metafunc.fixturenames:
+        metafunc.parametrize("attack", attack_files(), indirect=True)
+
+
+@pytest.fixture
+def attack(shared: Path, request: pytest.FixtureRequest) -> bytes:
+    """What one file serves: unpacked where it is only kept packed."""
+    path = shared / "attacks" / request.param
+    return gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
+
+
+@pytest.fixture
+def attacks(shared: Path) -> Path:
+    """The folder."""
+    return shared / "attacks"
+
+
+@dataclass
+class Desk:
+    """One worker, asked from outside any loop."""
+
+    runner: asyncio.Runner
+    pool: Pool = field(default_factory=lambda: Pool(1))
+    weight: float = 0.0  # MB that the worker had when it was warm
+
+    def run(self, task, *args, **kwargs):
+        """What a task returns; raises Lost where the worker gave up."""
+        return self.runner.run(self._run(task, *args, **kwargs))
+
+    async def _run(self, task, *args, **kwargs):
+        return await self.pool.run(task, *args, **kwargs)
+
+    def megabytes(self) -> float:
+        """The most memory that the worker ever had, beyond what it had when it was warm."""
+        return self.run(USAGE, resource.RUSAGE_SELF).ru_maxrss / 1024 - self.weight
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    with asyncio.Runner() as runner:
+        opened = Desk(runner)
+        opened.weight = opened.megabytes()
+        yield opened
+        runner.run(opened.pool.close())
+
+
+def slowness() -> float:
+    """By how much this machine is busier than it has cores: limits in seconds stretch with it."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
