@@ -35,6 +35,7 @@ class Visited:
     trouble: str | None = None  # hard, soft, dns, gone; None after a good visit
     floor: float | None = None  # seconds that the server wants between two polls
     retry_after: datetime | None = None
+    title: str | None = None  # what the document calls itself
 
 
 class Plan(Protocol):
@@ -69,9 +70,10 @@ def address(source: Source, state: SourceState, now: datetime) -> str:
 
 
 async def poll(
-    fetcher: Fetcher, pool: Pool, source: Source, state: SourceState, settings: CrawlSettings, *, manual: bool = False
-) -> Visited:
-    """Visit a source of any kind once."""
+    fetcher: Fetcher, pool: Pool, source: Source, state: SourceState, settings: CrawlSettings, *,
+    manual: bool = False, limits: further.Bounds | None = None,
+) -> Visited:  # fmt: skip
+    """Visit a source of any kind once. `limits` say how far beyond the first document, in place of the usual ones."""
     started = utc_now()
     blank = Poll(source=source.id, started_at=started, ended_at=started, status="error", manual=manual)
     if source.kind not in further.READERS:
@@ -84,7 +86,7 @@ async def poll(
         feed = None if settled else await further.read(pool, _page(outcome), source, settings)
     if settled is None:
         assert feed is not None
-        limits = further.bounds(source, state, settings, started)
+        limits = limits or further.bounds(source, state, settings, started)
         walk = await further.follow(fetcher, pool, feed, source, settings, limits)
         whole = further.joined(feed, walk.found, settings.max_entries)
         settled = told(replace(whole, warnings=whole.warnings + walk.warnings), _page(outcome), fetched)
@@ -156,7 +158,7 @@ def told(feed: Feed, page: Page, blank: Poll) -> Visited:
         newest_at=feed.newest_at,
     )
     floor = feed.hints.floor
-    return Visited(poll=done, floor=floor)
+    return Visited(poll=done, floor=floor, title=feed.title)
 
 
 def troubled(blank: Poll, error: str) -> Visited:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from scheduler import casework
+from scheduler import casework, sourcing
 from scheduler.options import FILES, SINCE, UNTIL, Call, as_json, common, filters
 from storage.errors import KhabarError, WorkFailed
 
@@ -244,39 +244,7 @@ for command in casework.COMMANDS:
     khabar.add_command(command)
 
 
-@khabar.group()
-@common
-def sources() -> None:
-    """What is watched, and how each source is doing."""
-
-
-@sources.command("list")
-@click.option("--all/--enabled", "every", default=True, help="Also those that are switched off.  [default: all]")
-@as_json
-@common
-@click.pass_obj
-def list_(call: Call, /, every: bool) -> None:
-    """The catalogue, and what the database knows of each."""
-    from scheduler import jobs, views
-
-    views.catalogue(call.screen, jobs.catalogue(call.load(), every=every), json=call.json)
-
-
-@sources.command()
-@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
-@as_json
-@common
-@click.pass_obj
-def check(call: Call, /, sources: tuple[str, ...]) -> None:
-    """Ask each once, and tell what came and how fresh it is; keeps nothing."""
-    from scheduler import jobs, reports
-
-    screen = call.screen
-    with screen.progress("asking") as progress:
-        checked = jobs.check_sources(call.load(), sources, progress=progress)
-    reports.checked(screen, checked, json=call.json)
-    if not any(found.poll.leads for found in checked):
-        raise WorkFailed("no source answered with items; see what each one said above")
+khabar.add_command(sourcing.sources)
 
 
 @khabar.command()

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ from storage.model import Article, Landing, SourceState, to_text, utc_now
 from storage.store import Store
 
 if TYPE_CHECKING:
+    from crawler.checking import Checked
     from crawler.importing import Taken
     from crawler.report import Event, Report
-    from crawler.visits import Visited
 
 Say = Callable[[str], None]
 
@@ -159,12 +160,42 @@ def declared(config: Config) -> list[SourceState]:
     return states(config.sources)
 
 
-def check_sources(config: Config, ids: tuple[str, ...], *, progress: Say) -> "list[Visited]":
+def check_sources(config: Config, ids: tuple[str, ...], *, progress: Say) -> "list[Checked]":
     """Ask the named or all enabled sources once; nothing is kept."""
     from crawler import checking, loop
 
     wanted = config.named(ids)
     return loop.run(checking.check(wanted, config.crawl, progress=progress))
+
+
+def discover(config: Config, address: str, *, progress: Say) -> "list[Checked]":
+    """What a site could be watched by, tried; nothing is kept. Raises UsageError for what is no address."""
+    from crawler import checking, loop
+    from scheduler import values
+
+    address = address if "://" in address else f"https://{address}"
+    try:
+        values.web_address(address)
+    except values.Unfit as fault:
+        raise UsageError(f"{values.shown(address)} {fault}") from None
+    return loop.run(checking.find(address, config.crawl, progress=progress))
+
+
+def source(config: Config, name: str) -> dict[str, Any]:
+    """Everything that is known of one source. Raises ConfigError for an unknown id."""
+    from storage import overview
+
+    wanted = config.named((name,))[0]
+    known = {field: value for field, value in asdict(wanted).items() if value not in (None, "", {})}
+    known |= {field: str(value) for field, value in known.items() if isinstance(value, timedelta)}
+    state, polls = None, []
+    try:
+        with reading(config) as store:
+            state, polls = store.source(name), overview.polls(store.db, name, 10)
+    except StoreMissing:
+        pass  # the catalogue stands before the first crawl
+    told = ("next_check_at", "last_success_at", "last_new_at", "newest_at", "failures", "last_error", "moved_to")
+    return known | {field: getattr(state, field, None) for field in told} | {"polls": polls}
 
 
 def catalogue(config: Config, *, every: bool) -> list[dict[str, Any]]:

@@ -1,16 +1,14 @@
-"""How work looks while it goes on and when it is done: a crawl, an import, a check of sources."""
+"""How work looks while it goes on and when it is done: a crawl, an import."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
 
 from crawler.importing import Taken
 from crawler.report import Event, Report, SourceReport
-from crawler.visits import Visited
 from scheduler.terminal import Progress, Screen, safe
-from scheduler.views import ago, number
-from storage.model import Landed, Poll, What, to_text, utc_now
+from scheduler.views import number
+from storage.model import Landed, What
 
 _MARKS = {
     What.NEW: ("new", "green"),
@@ -109,58 +107,6 @@ def _summary(row: SourceReport) -> tuple[object, ...]:
     why += [f"{reason} {count}" for reason, count in row.reasons.most_common(3) if reason != "irrelevant"]
     counts = (row.found, row.new, row.revised, row.copies, row.known, row.irrelevant, other, row.failed, row.postponed)
     return (row.source, *counts, "; ".join(str(part) for part in why))
-
-
-def checked(screen: Screen, found: Sequence[Visited], *, json: bool) -> None:
-    """What each source answered."""
-    if json:
-        for visited in found:
-            screen.fact(checked_fact(visited))
-        return
-    now = utc_now()
-    screen.table(
-        ("id", "answer", "items", "newest item", "dated", "validators", "took"),
-        [
-            (
-                visited.poll.source,
-                (visited.poll.error and in_words(visited.poll.error)) or ("good" if visited.poll.leads else "no items"),
-                len(visited.poll.leads),
-                ago(visited.poll.newest_at, now) if visited.poll.newest_at else "-",
-                f"{sum(lead.published_at is not None for lead in visited.poll.leads)}",
-                " ".join(_validators(visited.poll)) or "none",
-                f"{(visited.poll.ended_at - visited.poll.started_at).total_seconds():.1f} s",
-            )
-            for visited in found
-        ],
-        right=("items", "dated", "took"),
-    )
-    for visited in found:
-        for warning in visited.poll.warnings:
-            screen.note(f"{visited.poll.source}: {safe(warning)}")
-
-
-def _validators(poll: Poll) -> list[str]:
-    given = poll.validators
-    return [name for name, value in (("etag", given and given.etag), ("date", given and given.last_modified)) if value]
-
-
-def checked_fact(visited: Visited) -> dict[str, Any]:
-    """One answer as JSON."""
-    poll = visited.poll
-    return {
-        "source": poll.source,
-        "ok": bool(poll.leads),
-        "status": poll.status,
-        "http_status": poll.http_status,
-        "error": poll.error,
-        "items": len(poll.leads),
-        "newest_at": to_text(poll.newest_at) if poll.newest_at else None,
-        "dated": sum(lead.published_at is not None for lead in poll.leads),
-        "validators": _validators(poll),
-        "bytes": poll.bytes,
-        "moved_to": poll.moved_to,
-        "warnings": list(poll.warnings),
-    }
 
 
 def imported(screen: Screen, taken: Taken, *, json: bool) -> None:
