@@ -222,7 +222,7 @@ def _correction(db: Database, row: Any) -> Corrected:
 def _edits(old: str, new: str) -> tuple[tuple[str, str], ...]:
     """The first passages that differ, each between the words that stayed."""
     edits = revisions.diff(old, new)
-    found = []
+    found: list[tuple[str, str]] = []
     for n, edit in enumerate(edits):
         if edit.is_change and len(found) < _MOST_EDITS:
             before = edits[n - 1].new.split()[-_AROUND:] if n else []
