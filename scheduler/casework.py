@@ -1,10 +1,11 @@
 """Commands for working with what was found: say what is right, tell a day, hand out a case, answer a model."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from scheduler.options import Call, as_json, common, named
+from scheduler.options import FILES, Call, as_json, common, named, version
 
 
 @click.command()
@@ -70,4 +71,30 @@ def brief(call: Call, /, day: str, place: tuple[str, ...]) -> None:
         call.screen.line(line)
 
 
-COMMANDS = (mark, brief)
+@click.command()
+@click.argument("id", type=int)
+@click.option("--output", type=FILES, metavar="DIR", required=True, help="A folder that is not there yet.")
+@as_json
+@common
+@click.pass_obj
+def evidence(call: Call, /, id: int, output: Path) -> None:  # noqa: A002  # the contract's word
+    """A case folder of an article: raw pages, all states, copies, hashes that anybody can check."""
+    from dataclasses import asdict
+
+    from scheduler import views
+    from storage import evidence as case
+    from storage.model import utc_now
+
+    with call.read() as store:
+        made = case.write(store, id, output, now=utc_now(), version=version())
+    if call.json:
+        call.screen.fact(asdict(made))
+        return
+    for fault in made.missing:
+        call.screen.note(f"missing: {call.screen.web(fault)}")
+    texts = f"{views.number(made.documents, 'text')}, {views.number(made.revisions, 'former state')}"
+    raw = views.number(made.captures, "raw page")
+    call.screen.line(f"{made.folder}: {texts}, {raw}; check it with `sha256sum -c {case.SUMS}` in there")
+
+
+COMMANDS = (mark, brief, evidence)

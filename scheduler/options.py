@@ -97,3 +97,13 @@ def filters(command: Command) -> Command:
 def named(what: str) -> str | int:
     """A number as such, anything else as the URL that it is."""
     return int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else what
+
+
+def version() -> str:
+    """The version of khabar; of one that is not installed, that it is not."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("khabar")
+    except metadata.PackageNotFoundError:
+        return "from its source"

@@ -96,6 +96,16 @@ class Archive:
             return None
         return page
 
+    def member(self, file: str, offset: int, length: int) -> bytes | None:
+        """A record's gzip member byte for byte: a WARC file of its own. None where it is not there whole."""
+        try:
+            with self._path(file).open("rb") as source:
+                source.seek(offset)
+                found = source.read(length)
+        except (OSError, ValueError):
+            return None
+        return found if len(found) == length else None
+
     def may_share(self, file: str, kind: str, at: datetime) -> bool:
         """Whether a page of that time may point to a record in this file.
 

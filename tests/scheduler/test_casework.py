@@ -72,3 +72,16 @@ def test_a_brief_tells_the_day_as_markdown_and_as_json(run, stocked: Path) -> No
     assert page.count("- **") == 2
     assert "\x1b" not in page
     assert run("brief", "--day", "someday", "--config", stocked).code == 2
+
+
+# evidence
+
+
+def test_a_case_is_handed_out_with_the_way_to_check_it(run, stocked: Path, tmp_path: Path) -> None:
+    """And the way is told; a second time into the same folder is refused."""
+    number = found(run, stocked)[0]["id"]
+    ran = run("evidence", number, "--output", tmp_path / "case", "--config", stocked)
+    assert "sha256sum -c MANIFEST.sha256" in ran.out
+    assert (tmp_path / "case/README.txt").is_file()
+    assert run("evidence", number, "--output", tmp_path / "case", "--config", stocked).code == 2
+    assert run("evidence", 99, "--output", tmp_path / "other", "--config", stocked).code == 1
