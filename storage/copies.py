@@ -68,16 +68,19 @@ def match(db: Database, document: Document, *, now: datetime) -> Match:
             return Match(kin=Kin(article_id=row["article_id"], kind="declared", score=round(likeness.score, 4)))
     if not any(likeness.is_copy and likeness.score >= _ALL_BUT_SAME for _, likeness in compared):
         seen = {row["id"] for row, _ in compared}
-        more = {*_by_names(db, one, at), *_by_opening(db, one)} - seen
-        compared += _compared(db, one, document.language, more)
+        more = _by_names_or_opening(db, one, at) - seen
+        compared += _compared(db, one, document.language, sorted(more))
     return _verdict(compared, at)
 
 
 def _compared(
     db: Database, one: Profile, language: str | None, candidates: Iterable[int]
 ) -> list[tuple[Row, Likeness]]:
+    numbers = list(candidates)
+    if not numbers:
+        return []
     statement = f"SELECT {_COLUMNS} FROM documents WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"  # noqa: S608 - our names
-    rows = db.execute(statement, [json.dumps(list(candidates))]).fetchall()
+    rows = db.execute(statement, [json.dumps(numbers)]).fetchall()
     common = _common(rows)
     compared = [
         (row, identity.likeness(one, identity.profile(row["text"]), common=common.get(row["host"], frozenset())))
@@ -155,24 +158,35 @@ def _common(rows: Iterable[Row]) -> dict[str, frozenset[int]]:
 
 
 def _by_shingles(db: Database, one: Profile) -> list[int]:
-    """What shares two keys; of a text with few shingles, one."""
+    """What shares as many keys as a version of that length would; of a text with few shingles, one."""
     keys = identity.sketch(one)
     few = len(one.shingles) < 2 * len(keys)
-    ranked = _hits(db, keys).most_common(_MOST_READ)
-    return [
-        number for rank, (number, n) in enumerate(ranked) if n >= _MANY_KEYS or (rank < _BY_SHINGLES and (n > 1 or few))
-    ]
+    (found,) = _hits(db, keys)
+    ranked = [(number, n) for number, n in found.most_common(_MOST_READ) if n > 1 or few]
+    lengths = _lengths(db, [number for number, _ in ranked])
+    likely = [pair for pair in ranked if few or pair[1] >= identity.least_hits(one.words, lengths.get(pair[0], 0))]
+    return [number for rank, (number, n) in enumerate(likely) if n >= _MANY_KEYS or rank < _BY_SHINGLES]
 
 
-def _by_names(db: Database, one: Profile, at: datetime) -> list[int]:
-    """What shares three pairs of names within four days: a spun page keeps those, and hardly a run of words."""
-    hits = _hits(db, identity.name_sketch(one, _day(at), around=True)).most_common(_BY_NAMES)
-    return [number for number, n in hits if n > 2]
+def _lengths(db: Database, numbers: list[int]) -> dict[int, int]:
+    """How many words these documents have: without reading their texts."""
+    if not numbers:
+        return {}
+    rows = db.execute(
+        "SELECT id, words FROM documents WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(numbers)]
+    )
+    return {row[0]: row[1] for row in rows}
 
 
-def _by_opening(db: Database, one: Profile) -> list[int]:
-    """What opens alike, though it be forty times as long: the whole of an excerpt, an excerpt of the whole."""
-    return [number for number, n in _hits(db, identity.opening_sketch(one)).most_common(_BY_OPENING) if n > 1]
+def _by_names_or_opening(db: Database, one: Profile, at: datetime) -> set[int]:
+    """What shares three pairs of names within four days: a spun page keeps those, and hardly a run of words.
+
+    And what opens alike, though it be forty times as long: the whole of an excerpt, an excerpt of the whole.
+    """
+    names, opening = _hits(db, identity.name_sketch(one, _day(at), around=True), identity.opening_sketch(one))
+    return {number for number, n in names.most_common(_BY_NAMES) if n > 2} | {
+        number for number, n in opening.most_common(_BY_OPENING) if n > 1
+    }
 
 
 # One statement for all keys: thirty-six of them cost four times as much.
@@ -182,14 +196,17 @@ FROM json_each(?) AS keys
 """
 
 
-def _hits(db: Database, keys: Iterable[int]) -> Counter[int]:
-    """How many keys each indexed text shares; crowded ones count for nobody."""
-    hits: Counter[str] = Counter()
-    for (found,) in db.execute(_HITS, [_CROWDED + 1, json.dumps(list(keys))]):
-        numbers = found.split(",") if found else []
-        if len(numbers) <= _CROWDED:
-            hits.update(numbers)
-    return Counter({int(number): n for number, n in hits.items()})
+def _hits(db: Database, *sketches: tuple[int, ...]) -> list[Counter[int]]:
+    """How many keys of each sketch each indexed text shares; crowded ones count for nobody."""
+    keys = [key for sketch in sketches for key in sketch]
+    found = [row[0] for row in db.execute(_HITS, [_CROWDED + 1, json.dumps(keys)])]
+    counted, start = [], 0
+    for sketch in sketches:
+        told = [text for text in found[start : start + len(sketch)] if text and text.count(",") < _CROWDED]
+        counts = Counter(",".join(told).split(",")) if told else Counter[str]()
+        counted.append(Counter({int(number): n for number, n in counts.items()}))
+        start += len(sketch)
+    return counted
 
 
 def _day(at: datetime) -> int:
