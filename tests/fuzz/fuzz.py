@@ -10,9 +10,11 @@ cause: `test_fuzz.py` replays what was found.
 
 import argparse
 import gzip
+import hashlib
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +43,19 @@ def seeds(target: str) -> list[bytes]:
     )
 
 
+def keeping(target: Callable[[bytes], None], folder: Path) -> Callable[[bytes], None]:
+    """The target, which leaves what it raised for: the fuzzer itself does not where a library ends the process."""
+
+    def tried(data: bytes) -> None:
+        try:
+            target(data)
+        except Exception:
+            (folder / f"found-{hashlib.sha1(data).hexdigest()[:12]}").write_bytes(data)
+            raise
+
+    return tried
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("target", choices=("feeds", "extract", "clean", "articles", "robots"))
@@ -64,7 +79,7 @@ def main() -> None:
     options = [f"-max_total_time={told.seconds}", "-timeout=10", "-rss_limit_mb=1500", f"-max_len={LONGEST}",
                f"-artifact_prefix={told.findings / told.target}/", f"-dict={words}", "-print_final_stats=1"]  # fmt: skip
     where = ["-minimize_crash=1", str(told.minimise)] if told.minimise else [str(corpus)]
-    atheris.Setup([sys.argv[0], *options, *where], targets.TARGETS[told.target])
+    atheris.Setup([sys.argv[0], *options, *where], keeping(targets.TARGETS[told.target], told.findings / told.target))
     atheris.Fuzz()
 
 
