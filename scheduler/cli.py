@@ -4,7 +4,6 @@ Start-up is counted in milliseconds, so each command imports what it needs when 
 """
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -112,15 +111,15 @@ def _typed(options: dict[str, Any], words: tuple[str, ...]) -> dict[str, list[st
 @click.argument("id", type=int)
 @click.option("--raw", "part", flag_value="raw", help="The kept response, byte for byte.")
 @click.option("--text", "part", flag_value="text", help="The text alone.")
-@click.option("--copies", "part", flag_value="copies", help="Where else it stood.")
-@click.option("--history", "part", flag_value="history", help="Its former states.")
+@click.option("--copies", "part", flag_value="copies", help="Who carried it, who was first.")
+@click.option("--history", "part", flag_value="history", help="What was changed in it, and when.")
 @click.option("--why", "part", flag_value="why", help="Why it was kept, and what was cut.")
 @as_json
 @common
 @click.pass_obj
 def show(call: Call, /, id: int, part: str | None) -> None:  # noqa: A002  # the contract's word
     """One article, whole."""
-    from scheduler import jobs, views
+    from scheduler import jobs, kinship, views
 
     screen = call.screen
     with call.read() as store:
@@ -130,11 +129,9 @@ def show(call: Call, /, id: int, part: str | None) -> None:  # noqa: A002  # the
         elif part == "text":
             screen.line(article.text)
         elif part == "copies":
-            rows = [asdict(copy) for copy in store.copies(article.id)]
-            head = ("id", "source", "kind", "score", "seen_at", "url")
-            views.rows_of(screen, head, rows, "nobody else was seen to carry it", json=call.json)
+            kinship.carriage(screen, store, article, json=call.json)
         elif part == "history":
-            views.history(screen, store.history(article.document_id), json=call.json)
+            kinship.history(screen, article, store.history(article.document_id), json=call.json)
         elif part == "why":
             views.explanation(screen, store.explain(article.id), json=call.json)
         else:
@@ -223,17 +220,21 @@ def extract(call: Call, /, files: tuple[Path, ...]) -> None:
 
 @khabar.command()
 @click.argument("what", metavar="URL|ID|FILE")
+@click.argument("other", metavar="[URL|ID]", required=False)
 @as_json
 @common
 @click.pass_obj
-def explain(call: Call, /, what: str) -> None:
-    """The fate of a page and every reason for it."""
-    from scheduler import jobs, views
+def explain(call: Call, /, what: str, other: str | None) -> None:
+    """The fate of a page and every reason for it; of two, why they are or are not one."""
+    from scheduler import jobs, kinship, views
 
-    if Path(what).is_file():
+    if other is None and Path(what).is_file():
         views.saved_page(call.screen, jobs.explain_file(Path(what), call.load()), json=call.json)
         return
     with call.read() as store:
+        if other is not None:
+            kinship.comparison(call.screen, store, what, other, json=call.json)
+            return
         known = jobs.explain(store, what)
         views.explanation(call.screen, known, json=call.json)
         if not known["found"]:

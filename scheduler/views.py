@@ -11,7 +11,7 @@ from typing import Any
 from scheduler.health import Status
 from scheduler.terminal import Screen, isolate, safe
 from storage import changes, search, snippets
-from storage.model import Article, Document, Landing, Revision, utc_now
+from storage.model import Article, Document, Landing, utc_now
 
 
 def when(moment: datetime | None) -> str:
@@ -201,37 +201,6 @@ def _dated(at: object, how: str | None) -> str:
 
 def _revised(times: int, last: datetime) -> str:
     return f"{number(times, 'time')}, last {when(last)} UTC" if times else ""
-
-
-def rows_of(screen: Screen, head: Sequence[str], rows: Sequence[Mapping[str, Any]], none: str, *, json: bool) -> None:
-    """Rows as a table of some of their columns, or as JSON."""
-    if json:
-        for row in rows:
-            screen.fact(row)
-    elif rows:
-        screen.table(head, [[_cell(row[name]) for name in head] for row in rows])
-    else:
-        screen.note(none)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.2f}"
-    return when(value) if isinstance(value, datetime) else "" if value is None else str(value)
-
-
-def history(screen: Screen, former: Sequence[Revision], *, json: bool) -> None:
-    """The former states of a text."""
-    if json:
-        for revision in former:
-            screen.fact(asdict(revision))
-    elif not former:
-        screen.note("it was never revised")
-    else:
-        for revision in former:
-            head = f"revision {revision.number}, seen {when(revision.seen_at)} UTC"
-            screen.line(f"{screen.style(head, 'dim')}  {screen.style(screen.web(revision.title or ''), 'bold')}")
-            paragraphs(screen, revision.text)
 
 
 def explanation(screen: Screen, known: Mapping[str, Any], *, json: bool) -> None:

@@ -253,7 +253,8 @@ def test_show_has_parts(run, stocked: Path) -> None:
     assert "https://mirror.example/copied" in run("show", "1", "--copies", "--config", stocked).out
     assert "never revised" in run("show", "1", "--history", "--config", stocked).err
     assert "Source link" in run("show", "1", "--why", "--config", stocked).out
-    assert json.loads(run("show", "1", "--copies", "--json", "--config", stocked).out)["kind"] == "exact"
+    carried = json.loads(run("show", "1", "--copies", "--json", "--config", stocked).out)["carriers"]
+    assert [carrier["kind"] for carrier in carried] == ["head", "exact"]
 
 
 def test_what_is_not_there_is_exit_1(run, stocked: Path) -> None:
