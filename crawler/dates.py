@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lxml import html
 
-from crawler import datemarks
+from crawler import calendars, datemarks
 from crawler.datemarks import PUBLISHED, Mark
 from crawler.datetexts import AHEAD, EARLIEST, LONGEST, Dated, parse
 
@@ -49,12 +49,10 @@ class _Reader:
 
     def read(self, mark: Mark) -> _Read | None:
         """The mark's date, ranked by its place and lower where it is ambiguous; None for none or one without a year."""
-        dated = parse(
+        dated = _formatted(mark, self.date_format, self.zone, self.now) or parse(
             mark.raw, now=self.now, language=self.language, zone=self.zone, day_first=self.day_first, how=mark.how
         )
         if dated is None or dated.confidence < _WHOLE:
-            dated = _formatted(mark, self.date_format, self.now)
-        if dated is None:
             return None
         rank = mark.weight * (1.0 if dated.confidence >= _CLEAR else 0.8)
         return _Read(rank, replace(dated, confidence=round(dated.confidence * mark.weight, 3)))
@@ -77,7 +75,7 @@ def find(
 
     Only dates between 1995 and a day from now are believed. A feed's date is the source's own word and comes first; a
     `lead_date` without `lead_raw` is a sitemap's last change and comes last. Of a page the surest place that gives a
-    date is taken. `date_format` (strptime) is tried on what the common forms do not read. Never raises.
+    date is taken. `date_format` (strptime) is tried before the common forms. Never raises.
     """
     declared = _declared(tree, url)
     reader = _Reader(
@@ -161,13 +159,15 @@ def _feed_date(at: datetime | None, raw: str | None, now: datetime) -> Dated | N
     return Dated(at=at, how="feed", confidence=FEED if raw else FEED / 2, raw=raw or "")
 
 
-def _formatted(mark: Mark, form: str | None, now: datetime) -> Dated | None:
-    """The source's own format, for what nothing else reads."""
+def _formatted(mark: Mark, form: str | None, zone: str | None, now: datetime) -> Dated | None:
+    """The source's own format; a time without a zone is in the source's."""
     if not form:
         return None
     try:
         read = datetime.strptime(mark.raw[:LONGEST].strip(), form)  # noqa: DTZ007 - most have no zone
-        at = read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC)
+        at = read.replace(tzinfo=read.tzinfo or calendars.zone(zone) or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return Dated(at=at, how=mark.how, confidence=0.8, raw=mark.raw[:LONGEST]) if EARLIEST <= at <= now + AHEAD else None
+    if not EARLIEST <= at <= now + AHEAD:
+        return None
+    return Dated(at=at, how=mark.how, confidence=0.95, raw=mark.raw[:LONGEST])

@@ -433,9 +433,12 @@ def test_the_country_of_a_page_orders_day_and_month(lang, url, expected):
 
 
 def test_a_source_s_own_format():
-    """What no common form reads, the source's strptime format does."""
+    """It is tried first, and a time without a zone is in the source's."""
     head = '<meta name="pubdate" content="d20m11y2026">'
     assert day(find(head, date_format="d%dm%my%Y").published) == "2026-11-20"
+    head = '<meta name="pubdate" content="20.11.2026 um 18.30 Uhr">'
+    read = find(head, date_format="%d.%m.%Y um %H.%M Uhr", zone="Asia/Kabul").published
+    assert read.at == datetime(2026, 11, 20, 14, tzinfo=UTC)
 
 
 def test_confidence_falls_with_the_place():
