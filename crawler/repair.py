@@ -97,9 +97,7 @@ def _hold(lines: list[str], page: list[Block]) -> _Aligned | None:
         return None
     wide = [element for element, weight in weights.items() if weight >= _CONTAINS * mass]
     if not wide:
-        return (
-            None  # trafilatura takes asides and footers out of the tree: blocks of them share no ancestor with others
-        )
+        return None  # trafilatura takes asides out of the tree: their blocks share no ancestor with others
     container = max(wide, key=lambda element: sum(1 for _ in element.iterancestors()))
     return _Aligned(
         page=page,

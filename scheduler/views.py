@@ -6,12 +6,14 @@ Everything that came from the web passes through `Screen.web` or `terminal.safe`
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scheduler.health import Status
 from scheduler.terminal import Screen, isolate, safe
 from storage import changes, search, snippets
 from storage.model import Article, Document, Landing, utc_now
+
+if TYPE_CHECKING:
+    from scheduler.health import Status
 
 
 def when(moment: datetime | None) -> str:
@@ -291,7 +293,7 @@ def saved_page(screen: Screen, landing: Landing, *, json: bool) -> None:
         cuts(screen, [asdict(cut) for cut in getattr(outcome, "cuts", ())])
 
 
-def status(screen: Screen, found: Status, *, json: bool) -> None:
+def status(screen: Screen, found: "Status", *, json: bool) -> None:
     """Is it working."""
     if json:
         screen.fact(status_fact(found))
@@ -324,7 +326,7 @@ def status(screen: Screen, found: Status, *, json: bool) -> None:
         screen.line(screen.style("all is well", "green"))
 
 
-def status_fact(found: Status) -> dict[str, Any]:
+def status_fact(found: "Status") -> dict[str, Any]:
     """The status as JSON."""
     return {
         "well": found.well,

@@ -18,12 +18,6 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from warcio.archiveiterator import ArchiveIterator
-from warcio.exceptions import ArchiveLoadFailed
-from warcio.statusandheaders import StatusAndHeaders
-from warcio.timeutils import iso_date_to_datetime
-from warcio.warcwriter import WARCWriter
-
 from storage.folding import printable
 from storage.model import Page
 
@@ -85,12 +79,14 @@ class Archive:
 
     def read(self, file: str, offset: int, *, digest: str | None = None) -> Page | None:
         """The response that rests there; None where there is none, or another than the digest of its body says."""
+        from warcio import archiveiterator, exceptions  # noqa: PLC0415 - see _record
+
         try:
             with self._path(file).open("rb") as source:
                 source.seek(offset)
-                record = next(iter(ArchiveIterator(source)), None)
+                record = next(iter(archiveiterator.ArchiveIterator(source)), None)
                 page = None if record is None else _page(record)
-        except (OSError, ArchiveLoadFailed, zlib.error, ValueError):
+        except (OSError, exceptions.ArchiveLoadFailed, zlib.error, ValueError):
             return None
         if page is None or (digest is not None and hashlib.sha256(page.body).hexdigest() != digest):
             return None
@@ -208,12 +204,15 @@ def surplus(files: Collection[Rest], *, bytes_over: int) -> list[Rest]:
 def _record(page: Page) -> bytes:
     """A response record, not compressed.
 
-    Its own compression by warcio would be level 9, at two and a half times the cost of 4.
+    Its own compression by warcio would be level 9, at two and a half times the cost of 4. It is imported where it is
+    needed: a search would spend a sixth of its start on it.
     """
+    from warcio import statusandheaders, warcwriter  # noqa: PLC0415
+
     out = BytesIO()
-    writer = WARCWriter(out, gzip=False, warc_version="1.1")
+    writer = warcwriter.WARCWriter(out, gzip=False, warc_version="1.1")
     status = f"{page.status} {_REASONS.get(page.status, 'Unknown')}"
-    headers = StatusAndHeaders(status, _truthful(page), protocol="HTTP/1.1", is_http_request=False)
+    headers = statusandheaders.StatusAndHeaders(status, _truthful(page), protocol="HTTP/1.1", is_http_request=False)
     rest = {"WARC-Date": page.fetched_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
     if page.url != page.final_url:
         rest["WARC-X-Requested-URI"] = _address(page.url)
@@ -247,8 +246,10 @@ def _address(url: str) -> str:
 
 
 def _warcinfo(name: str) -> bytes:
+    from warcio import warcwriter  # noqa: PLC0415 - see _record
+
     out = BytesIO()
-    writer = WARCWriter(out, gzip=False, warc_version="1.1")
+    writer = warcwriter.WARCWriter(out, gzip=False, warc_version="1.1")
     writer.write_record(
         writer.create_warcinfo_record(
             name, {"software": "khabar", "format": "WARC File Format 1.1", "description": "bodies are content-decoded"}
@@ -263,6 +264,8 @@ def _member(record: bytes) -> bytes:
 
 
 def _page(record: object) -> Page:
+    from warcio import timeutils  # noqa: PLC0415 - see _record
+
     head, http = record.rec_headers, record.http_headers  # type: ignore[attr-defined]
     if http is None:
         raise ValueError("the record holds no HTTP response")
@@ -273,7 +276,7 @@ def _page(record: object) -> Page:
         status=int(http.get_statuscode()),
         headers=tuple((name, value) for name, value in http.headers),
         body=record.content_stream().read(),  # type: ignore[attr-defined]
-        fetched_at=iso_date_to_datetime(head.get_header("WARC-Date"), tz_aware=True),
+        fetched_at=timeutils.iso_date_to_datetime(head.get_header("WARC-Date"), tz_aware=True),
     )
 
 
