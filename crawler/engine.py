@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from crawler import loop, pages, visits
+from crawler import loop, pages, polls, visits
 from crawler.guard import Guard, endpoint
 from crawler.report import Event, Report
 from crawler.sources import CrawlSettings, Source
@@ -21,17 +21,22 @@ from crawler.spiders import Ask, Fetched, Fetcher, Outcome
 from crawler.visits import Plan, Visited, simple_plan
 from crawler.workers import Lost, Pool, Task
 from crawler.writer import FILE_FAULTS, Writer
-from storage import identity
+from storage import identity, looks
 from storage.errors import StoreBusy, StoreError
 from storage.model import (
+    Again,
     Failure,
     Landing,
+    Lead,
+    Look,
+    Page,
     PendingLead,
     Poll,
     Polled,
     Rejection,
     SourceState,
     TooOld,
+    Validators,
     Why,
     utc_now,
 )
@@ -103,6 +108,7 @@ class Engine:
         self._pages: dict[int, asyncio.Task[None]] = {}
         self._by_host: Counter[str] = Counter()
         self._by_source: Counter[str] = Counter()
+        self._looks: set[asyncio.Task[None]] = set()
         self._left_behind = False  # leads wait in the file for room in memory
         self._furniture: dict[str, tuple[float, frozenset[int]]] = {}
 
@@ -116,7 +122,7 @@ class Engine:
 
     async def stop(self, grace: float = 8.0) -> None:
         """Stop within about `grace` seconds. What is under way stays a pending lead."""
-        tasks = list(self._pages.values())
+        tasks = [*self._pages.values(), *self._looks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -238,18 +244,20 @@ class Engine:
 
     async def _try(self, lead: PendingLead, source: Source | None, *, last: bool) -> float | None:
         """Fetch, read and land a page. Seconds to wait before another try, or None when it is done with."""
-        ask = Ask(
+        async with self.fetcher.get(self._ask(lead, source)) as outcome:
+            pause = None if last else pages.patience(outcome, utc_now())
+            if pause is None:
+                await self._land(await self._read(outcome, lead, source))
+        return pause
+
+    def _ask(self, lead: PendingLead, source: Source | None) -> Ask:
+        return Ask(
             url=lead.lead.url,
             headers=dict(source.headers) if source else {},
             limit=self.settings.max_page_size,
             redirects=self.settings.max_redirects,
             verify_tls=source.verify_tls if source else True,
         )
-        async with self.fetcher.get(ask) as outcome:
-            pause = None if last else pages.patience(outcome, utc_now())
-            if pause is None:
-                await self._land(await self._read(outcome, lead, source))
-        return pause
 
     async def _read(self, outcome: Outcome, lead: PendingLead, source: Source | None) -> Landing:
         """What a worker makes of an answer."""
@@ -261,10 +269,59 @@ class Engine:
         if isinstance(outcome, Fetched):
             landing = await self._at_desk(outcome, lead, source)
             hops = pages.distinct([*landing.aliases, *(hop.url for hop in outcome.hops)], but=landing.url)
-            return replace(landing, page=outcome.page, aliases=hops)
+            return replace(landing, page=outcome.page, aliases=hops, again=self._again(outcome.page, lead))
         if isinstance(outcome, Failure) and outcome.final and lead.lead.body:
             return await self._at_desk(outcome, lead, source)
         return replace(plain, outcome=outcome)
+
+    # Second looks
+
+    def look_again(self, due: Iterable[Look]) -> None:
+        """Begin to look at kept pages again. What comes of it is no poll's, and told to nobody but the log."""
+        for look in due:
+            task = asyncio.ensure_future(self._guarded_look(look))
+            self._looks.add(task)
+            task.add_done_callback(self._looks.discard)
+
+    async def _guarded_look(self, look: Look) -> None:
+        try:
+            await self._look(look)
+        except FILE_FAULTS as error:
+            self._note_fault(error)
+        except Exception:  # one page's fault must not end the service; its lease brings it back
+            log.exception("second look failed: %s", look.url)
+
+    async def _look(self, look: Look) -> None:
+        """Ask conditionally; what changed lands as a revision, what is gone as withdrawn."""
+        source = self.sources.get(look.source)
+        lead = PendingLead(
+            id=0, lead=Lead(url=look.url, source=look.source, via=look.via, published_at=look.told_at), attempts=0,
+            poll_id=None,
+        )  # fmt: skip
+        asked = self._ask(lead, source)
+        asked = replace(asked, headers=dict(asked.headers) | polls.conditional(look.validators, utc_now()))
+        again = self._next_look(look.first_seen_at, look.validators)
+        async with self.fetcher.get(asked) as outcome:
+            if isinstance(outcome, Fetched) and outcome.page.status in pages.READABLE:
+                again = self._next_look(look.first_seen_at, polls.validators(dict(outcome.page.headers)))
+            if not (isinstance(outcome, Fetched) and outcome.page.status == pages.NOT_MODIFIED):
+                landing = await self._read(outcome, lead, source)
+                landed = await self.writer.land(replace(landing, lead=None, again=None))
+                log.info("second look at %s: %s", look.url, landed.what or landed.reason)
+        await self.writer.run(self.store.end_look, look, now=utc_now(), again=again)
+
+    def _again(self, page: Page, lead: PendingLead) -> Again | None:
+        """The first second look at a page; none at what was looked for in the past."""
+        if lead.lead.backfill:
+            return None
+        return self._next_look(utc_now(), polls.validators(dict(page.headers)))
+
+    def _next_look(self, first_seen_at: datetime, validators: Validators) -> Again | None:
+        plan = self.settings.recheck
+        due_at = looks.next_at(first_seen_at, utc_now(), plan.after) if plan.enabled else None
+        return None if due_at is None else Again(due_at=due_at, validators=validators)
+
+    # The desk
 
     async def _at_desk(self, came: Fetched | Failure | Rejection, lead: PendingLead, source: Source | None) -> Landing:
         page = came.page if isinstance(came, Fetched) else None

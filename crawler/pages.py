@@ -10,6 +10,7 @@ from storage.model import Failure, Lead, Page, Rejection, Why
 # Answers that say "not now" (RFC 9110, and the 52x of Cloudflare); every other 4xx and 5xx ends a lead.
 COMES_BACK = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 READABLE = frozenset({200, 203})
+NOT_MODIFIED = 304
 PAYWALLED = frozenset({402})
 FAULTS_COME_BACK = frozenset({"timeout", "truncated", "connection refused", "http 429", "http 503"})
 SHORTEST_BODY = 300  # characters; a hundred words have more

@@ -39,8 +39,8 @@ def request_headers(state: SourceState, source: Source, *, now: datetime) -> dic
 
     User-Agent and Accept-Encoding are the downloader's; cookies and Referer are never sent.
     """
-    conditional = {} if is_unconditional(state, source, now=now) else _conditional(state.validators, now)
-    return {"Accept": accept(source.kind)} | dict(source.headers) | conditional
+    only_if = {} if is_unconditional(state, source, now=now) else conditional(state.validators, now)
+    return {"Accept": accept(source.kind)} | dict(source.headers) | only_if
 
 
 def accept(kind: str) -> str:
@@ -54,7 +54,8 @@ def is_unconditional(state: SourceState, source: Source, *, now: datetime) -> bo
     return worn or state.url != source.url
 
 
-def _conditional(validators: Validators, now: datetime) -> dict[str, str]:
+def conditional(validators: Validators, now: datetime) -> dict[str, str]:
+    """Headers that ask for an answer only if it has changed."""
     headers = {}
     if validators.etag:
         headers["If-None-Match"] = validators.etag

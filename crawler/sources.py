@@ -30,6 +30,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recheck:
+    """Second looks at kept pages: corrections, risen tolls, pages that are gone."""
+
+    enabled: bool = True
+    budget: int = 120  # requests an hour, all hosts together
+    after: tuple[timedelta, ...] = (timedelta(hours=1), timedelta(hours=24), timedelta(days=7))  # since first seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlSettings:
     """How politely and within which limits. Times in seconds unless they are timedeltas."""
 
@@ -50,6 +59,8 @@ class CrawlSettings:
     max_entries: int = 2_000
     min_relevance: float = 0.5
     extra_terms: tuple[tuple[str, str, float], ...] = ()  # (term, category, weight) that the user added
+
+    recheck: Recheck = field(default_factory=Recheck)
 
     @property
     def agent(self) -> str:

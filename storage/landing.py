@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from storage import admission, identity, marks, visits
+from storage import admission, identity, looks, marks, visits
 from storage.archive import Archive
 from storage.connection import savepoint
 from storage.folding import printable
@@ -52,6 +52,7 @@ _COLUMN = {
     FateKind.ARTICLE: "new", FateKind.COPY: "copies", FateKind.REJECTED: "rejected", FateKind.REFUSED: "refused",
     FateKind.TOO_OLD: "too_old", FateKind.FAILED: "failed", FateKind.WITHDRAWN: "failed", FateKind.FORGOTTEN: "refused",
 }  # fmt: skip
+_FIRST_SEEN = (What.NEW, What.COPIED, What.PROMOTED)
 _WITH_TEXT = (FateKind.ARTICLE, FateKind.COPY, FateKind.WITHDRAWN)
 
 
@@ -132,6 +133,8 @@ def _read(db: Database, archive: Archive | None, landing: Landing, document: Doc
         if capture_id is not None or landed.what is What.REVISED:
             db.execute("UPDATE documents SET capture_id = ? WHERE id = ?", [capture_id, landed.document_id])
         learn(db, identity.host(document.url), landing.lines, landed.article_id, now)
+    if landing.again is not None and landed.what in _FIRST_SEEN:
+        looks.plan(db, landed.document_id, landing.url, landing.again)
     fate = _Fate(
         kind=landed.fate, reason=landed.reason if landed.what is What.COPIED else "", document_id=landed.document_id
     )

@@ -242,6 +242,35 @@ Outcome = Document | Rejection | Refusal | Failure | TooOld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Validators:
+    """What a server gave to ask conditionally with, byte for byte as it came."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """When a page is to be looked at again, and what to ask conditionally with."""
+
+    due_at: datetime
+    validators: Validators = field(default_factory=Validators)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A kept page whose second look is due."""
+
+    document_id: int
+    url: str  # as it was asked for
+    source: str
+    via: str
+    told_at: datetime | None  # publication, where the feed told it
+    first_seen_at: datetime
+    validators: Validators = field(default_factory=Validators)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Landing:
     """Everything that one visit to a URL brought, to be stored in one transaction."""
 
@@ -253,6 +282,7 @@ class Landing:
     aliases: tuple[str, ...] = ()  # further URLs that lead here: redirects, rel=canonical
     lines: tuple[int, ...] = ()  # hashes of the text's lines, for what a host teaches
     capture_id: int | None = None  # the capture that was read anew: what changes then is our reading, not the page
+    again: Again | None = None  # the next look at the page, if it is new and kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,14 +296,6 @@ class Landed:
     document_id: int | None = None
     article_id: int | None = None
     title: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validators:
-    """What a server gave to ask conditionally with, byte for byte as it came."""
-
-    etag: str | None = None
-    last_modified: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

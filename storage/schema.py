@@ -487,6 +487,44 @@ def m005_alerts(db: Database) -> None:
     run(db, ALERTS)
 
 
+# Pages that will be asked for again, each with its next time and what its server gave to ask conditionally with.
+LOOKS = """
+CREATE TABLE looks (
+    document_id INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    due_at TEXT NOT NULL,
+    url TEXT NOT NULL,
+    etag TEXT,
+    last_modified TEXT
+) STRICT;
+CREATE INDEX looks_due ON looks (due_at);
+"""
+
+
+@migrations()
+def m006_looks(db: Database) -> None:
+    """Second looks at what was kept."""
+    run(db, LOOKS)
+
+
+# How far imports and backfills have come.
+PROGRESS = """
+CREATE TABLE progress (
+    work TEXT NOT NULL,
+    key TEXT NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (work, key)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations()
+def m007_progress(db: Database) -> None:
+    """Long works that a second run goes on with."""
+    run(db, PROGRESS)
+
+
 def migrate(db: Database) -> None:
     """Bring the file to today's form, each step whole or not at all. Raises StoreTooNew."""
     refuse_newer(db)

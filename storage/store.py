@@ -23,13 +23,26 @@ from typing import Any, Self
 
 from sqlite_utils import Database
 
-from storage import connection, corrections, forgetting, handover, landing, marks, reading, schema, visits
+from storage import (
+    connection,
+    corrections,
+    forgetting,
+    handover,
+    landing,
+    looks,
+    marks,
+    reading,
+    schema,
+    standings,
+    visits,
+)
 from storage.archive import Archive
 from storage.connection import WriterLock
 from storage.corrections import Corrected, Correction
 from storage.errors import StoreError
 from storage.folding import fold, fold_spelling
 from storage.model import (
+    Again,
     Article,
     Capture,
     Change,
@@ -37,6 +50,7 @@ from storage.model import (
     Document,
     Landed,
     Landing,
+    Look,
     Page,
     PendingLead,
     Poll,
@@ -45,6 +59,7 @@ from storage.model import (
     Revision,
     SourceState,
     from_text,
+    to_text,
     utc_now,
 )  # fmt: skip
 
@@ -200,6 +215,18 @@ class Store:
             return visits.pending(self.db, now or utc_now(), source=source, limit=limit, skip=skip)
 
     def wait_for_host(self, host: str, until: datetime, reason: str = "") -> None:
+    def claim_looks(self, now: datetime, *, limit: int, lease: timedelta) -> list[Look]:
+        """Second looks that are due, the longest due first; made again after the lease where one was cut off."""
+        if not self.db.execute(looks.ANY_DUE, [to_text(now)]).fetchone()[0]:
+            return []
+        with self._writing():
+            return looks.claim(self.db, now, limit=limit, lease=lease)
+
+    def end_look(self, look: Look, *, now: datetime, again: Again | None) -> None:
+        """A second look was made; the next one is due then, or there is none."""
+        with self._writing():
+            looks.done(self.db, look, now, again=again)
+
         """A server asked for patience: nothing should be asked of this host before `until`."""
         with self._writing():
             handover.wait_for_host(self.db, host, until, reason)
