@@ -7,14 +7,16 @@ Unknown keys, wrong types and impossible values are all found in one reading, ea
 import os
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from crawler.sources import CrawlSettings, Source
 from scheduler import values
-from scheduler.settings import ServiceSettings
+from scheduler.settings import Alert, ServiceSettings
+from storage.criteria import Criteria
 from storage.errors import ConfigError
 from storage.settings import StoreSettings
 
@@ -40,6 +42,24 @@ _SOURCE: dict[str, values.Reader] = _ADDRESSES | {
     "body_selector": values.selector,
     "date_format": values.date_format,
     "headers": values.headers,
+}
+_CHANGES = ("new", "revised", "withdrawn", "promoted", "split", "reclassified")
+_WAYS = ("file", "webhook", "command")
+_ALERT: dict[str, values.Reader] = {
+    "id": values.identifier,
+    "words": values.text,
+    "source": values.texts,
+    "lang": values.texts,
+    "place": values.texts,
+    "actor": values.texts,
+    "event": values.texts,
+    "min_relevance": values.share,
+    "changes": values.some_of(*_CHANGES),
+    "file": values.some_text,
+    "webhook": values.web_address,
+    "secret_env": values.variable,
+    "command": values.texts,
+    "timeout": values.longer_than("1s", values.seconds),
 }
 _SECTIONS: dict[str, dict[str, values.Reader]] = {
     "store": {
@@ -82,6 +102,7 @@ class Config:
     crawl: CrawlSettings = field(default_factory=CrawlSettings)
     service: ServiceSettings = field(default_factory=ServiceSettings)
     sources: tuple[Source, ...] = ()
+    alerts: tuple[Alert, ...] = ()
     path: Path | None = None  # the file that it was read from
 
     @property
@@ -141,11 +162,12 @@ def parse(tree: Mapping[str, Any], *, base: Path = Path()) -> tuple[Config, list
     """The configuration of a parsed TOML tree, and its faults. Pure; relative paths are taken from `base`."""
     found: list[str] = []
     sections = {name: _section(name, tree, found) for name in _SECTIONS}
-    found += [f"{key}: is not a known section" for key in tree if key not in (*_SECTIONS, "sources")]
-    sources = tuple(_sources(tree.get("sources", []), found))
+    found += [f"{key}: is not a known section" for key in tree if key not in (*_SECTIONS, "sources", "alerts")]
+    sources = tuple(_entries("sources", tree, _source, found))
+    alerts = tuple(_entries("alerts", tree, partial(_alert, base), found))
     crawl = CrawlSettings(**sections["crawl"], **sections["topic"])
     store, service = _store(sections["store"], base), _service(sections["service"], base)
-    return Config(store=store, crawl=crawl, service=service, sources=sources), found
+    return Config(store=store, crawl=crawl, service=service, sources=sources, alerts=alerts), found
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -204,37 +226,66 @@ def _nearest(key: str, keys: Mapping[str, values.Reader]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _sources(entries: Any, found: list[str]) -> Iterator[Source]:
+_Entry = TypeVar("_Entry", Source, Alert)
+
+
+def _entries(
+    name: str, tree: Mapping[str, Any], read: Callable[[str, Any, list[str]], _Entry | None], found: list[str]
+) -> Iterator[_Entry]:
+    """The tables of a list that can be read; an id stands once."""
+    entries = tree.get(name, [])
     if not isinstance(entries, list):
-        found.append(f"sources: {values.shown(entries)} is not a list of [[sources]]")
+        found.append(f"{name}: {values.shown(entries)} is not a list of [[{name}]]")
         return
     seen: dict[str, int] = {}
     for number, entry in enumerate(entries):
-        path = f"sources[{number}]"
-        source = _source(path, entry, found)
-        if source is None:
+        path = f"{name}[{number}]"
+        if not isinstance(entry, dict):
+            found.append(f"{path}: {values.shown(entry)} is not a [[{name}]] table")
             continue
-        if source.id in seen:
-            found.append(f'{path}.id: "{source.id}" is also the id of sources[{seen[source.id]}]')
-        seen.setdefault(source.id, number)
-        yield source
+        if "id" not in entry:
+            found.append(f"{path}.id: is missing; every one of [[{name}]] needs one")
+        one = read(path, entry, found)
+        if one is None:
+            continue
+        if one.id in seen:
+            found.append(f'{path}.id: "{one.id}" is also the id of {name}[{seen[one.id]}]')
+        seen.setdefault(one.id, number)
+        yield one
 
 
-def _source(path: str, entry: Any, found: list[str]) -> Source | None:
-    if not isinstance(entry, dict):
-        found.append(f"{path}: {values.shown(entry)} is not a [[sources]] table")
-        return None
+def _only(path: str, entry: Mapping[str, Any], kinds: Iterable[str], found: list[str]) -> str | None:
+    """The one of these keys that is given."""
+    given = [kind for kind in kinds if kind in entry]
+    if len(given) == 1:
+        return given[0]
+    found.append(f"{path}: needs exactly one of {', '.join(kinds)}; {' and '.join(given) or 'none'} given")
+    return None
+
+
+def _source(path: str, entry: Mapping[str, Any], found: list[str]) -> Source | None:
     good = _table(path, entry, _SOURCE, found)
-    kinds = [kind for kind in _ADDRESSES if kind in entry]
-    if "id" not in entry:
-        found.append(f"{path}.id: is missing; every source needs one")
-    if len(kinds) != 1:
-        given = " and ".join(kinds) or "none"
-        found.append(f"{path}: needs exactly one of {', '.join(_ADDRESSES)}; {given} given")
-    if "id" not in good or len(kinds) != 1 or kinds[0] not in good:
+    kind = _only(path, entry, _ADDRESSES, found)
+    if "id" not in good or kind is None or kind not in good:
         return None
-    address = good.pop(kinds[0])
-    return Source(kind=kinds[0], url=address, **good)
+    return Source(kind=kind, url=good.pop(kind), **good)
+
+
+def _alert(base: Path, path: str, entry: Mapping[str, Any], found: list[str]) -> Alert | None:
+    good = _table(path, entry, _ALERT, found)
+    way = _only(path, entry, _WAYS, found)
+    if ("secret_env" in entry) != ("webhook" in entry):
+        found.append(f"{path}.secret_env: goes with webhook; it names the variable whose secret signs what is posted")
+    if "id" not in good or way is None or way not in good:
+        return None
+    criteria = Criteria(
+        words=good.pop("words", ""), sources=good.pop("source", ()), languages=good.pop("lang", ()),
+        places=good.pop("place", ()), actors=good.pop("actor", ()), events=good.pop("event", ()),
+        min_relevance=good.pop("min_relevance", None),
+    )  # fmt: skip
+    if "file" in good:
+        good["file"] = base / Path(good["file"]).expanduser()
+    return Alert(criteria=criteria, **good)
 
 
 def _store(section: dict[str, Any], base: Path) -> StoreSettings:

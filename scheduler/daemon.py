@@ -24,13 +24,14 @@ from crawler.report import Event
 from crawler.sources import Source
 from crawler.visits import Plan, Visited
 from crawler.writer import FILE_FAULTS
-from scheduler import handover, notify, rhythm
+from scheduler import alerts, handover, notify, rhythm
 from scheduler.config import Config
 from scheduler.metrics import Figures, Listener
 from scheduler.weather import Weather
 from storage import identity
 from storage.errors import ConfigError, StoreBusy, StoreError
 from storage.model import Poll, SourceState, to_text, utc_now
+from storage.standings import Standing
 from storage.store import Store
 
 log = logging.getLogger("khabar")
@@ -58,6 +59,7 @@ class Service:
         self.weather = Weather()
         self.figures = Figures()
         self.requests = handover.Desk(self.engine, self._visit_of)
+        self.alerts = alerts.Alerts(config.store.path, config.alerts, config.crawl, keep=self._keep)
         self._jobs = AsyncIOScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None})
         self._visits: dict[str, asyncio.Task[None]] = {}
         self._unreleased: set[str] = set()  # claimed sources whose poll could not be stored
@@ -67,6 +69,7 @@ class Service:
         self._claiming = False
         self._more_is_due = False  # the last claim took all it could
         self._hasty: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None  # of saved searches; a receiver may be slow
 
     async def run(self) -> None:
         """Live from start to stop. Raises StoreError where the file cannot be used at all."""
@@ -89,6 +92,7 @@ class Service:
     def _plan_jobs(self) -> None:
         self._every(1, self._tick)
         self._every(DRAIN_EVERY, self._drain)
+        self._every(alerts.LOOK_EVERY, self._alert)
         self._every(30, self._beat)
         self._every(60, self._rest)
         self._every(600, partial(self._write, self.store.checkpoint))
@@ -142,6 +146,18 @@ class Service:
         if not self._is_resting():
             with self._forgiving():
                 await self.engine.drain()
+
+    async def _alert(self) -> None:
+        """Tell what saved searches have found since the last look."""
+        if not self._is_resting() and (self._telling is None or self._telling.done()):
+            self._telling = asyncio.ensure_future(self._tell())
+
+    async def _tell(self) -> None:
+        with self._forgiving():
+            await self.alerts.deliver()
+
+    async def _keep(self, rows: list[Standing]) -> None:
+        await self.engine.writer.run(self.store.keep_standings, rows)
 
     async def _beat(self) -> None:
         await self._write(self.store.beat, utc_now())
@@ -300,6 +316,7 @@ class Service:
         if (config.store, config.service) != (old.store, old.service) or config.crawl.proxy != old.crawl.proxy:
             log.warning("[store], [service] and crawl.proxy take effect with the next start")
         self.config = replace(config, store=old.store, service=old.service)
+        self.alerts.alerts = config.alerts
         self.engine.sources = {source.id: source for source in config.sources}
         self.engine.settings = replace(config.crawl, proxy=old.crawl.proxy)
         self.engine.fetcher.settings = self.engine.settings
@@ -312,7 +329,7 @@ class Service:
     async def _end(self) -> None:
         """End in order: no new work, visits, the engine, the scheduler last. All pending leads are in the file."""
         self._jobs.pause()
-        under_way = [task for task in (self._working, self._hasty) if task is not None]
+        under_way = [task for task in (self._working, self._hasty, self._telling) if task is not None]
         tasks = [*self._visits.values(), *self.requests.tasks, *under_way]
         for task in tasks:
             task.cancel()

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from scheduler.config import Config
+from storage import standings
 from storage.model import SourceState
+from storage.standings import Standing
 from storage.store import Store
 
 SILENT = timedelta(hours=24)  # no new article from any source
@@ -25,6 +27,7 @@ class Status:
     quiet: tuple[SourceState, ...] = ()
     never: tuple[SourceState, ...] = ()  # enabled and not yet visited
     unbalanced: Sequence[Mapping[str, Any]] = ()
+    alerts: tuple[Standing, ...] = ()  # saved searches that cannot tell what they found
     bytes: int = 0  # database and captures
     problems: tuple[str, ...] = field(default=())
 
@@ -46,6 +49,7 @@ def check(store: Store, config: Config, now: datetime) -> Status:
         quiet=tuple(state for state in visited if is_quiet(state, now)),
         never=tuple(state for state in states if state.last_poll_at is None),
         unbalanced=store.unbalanced_polls(),
+        alerts=tuple(one for one in standings.read(store.db).values() if one.failures >= FAILING),
         bytes=store.sizes()["total"],
     )
     return judged(found, visited=len(visited), limit=config.store.max_size, now=now)
@@ -77,6 +81,7 @@ def _problems(found: Status, *, visited: int, limit: int, now: datetime) -> list
     oldest = found.counts["oldest_pending_at"]
     if oldest and now - datetime.fromisoformat(oldest) > WAITING:
         problems.append(f"{found.counts['pending']} pages wait, some for over six hours; run `khabar crawl`")
+    problems += [f"alert {one.id} cannot tell what it found: {one.last_error}" for one in found.alerts]
     if found.unbalanced:
         problems.append(f"{len(found.unbalanced)} visits do not add up: a defect of khabar; please report it")
     if found.bytes > limit * 0.9:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from storage.criteria import Criteria
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSettings:
@@ -12,3 +14,17 @@ class ServiceSettings:
     metrics: str = ""  # host:port of /metrics and /healthz; "" switches them off
     backup: Path | None = None  # file that a consistent copy is written to
     backup_every: timedelta = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A saved search that tells by itself. Exactly one of `file`, `webhook`, `command` says where."""
+
+    id: str  # [a-z0-9][a-z0-9_-]{0,63}
+    criteria: Criteria
+    changes: tuple[str, ...] = ("new",)  # kinds of row in `changes` that count
+    file: Path | None = None
+    webhook: str = ""
+    secret_env: str = ""  # name of the environment variable with the webhook's secret
+    command: tuple[str, ...] = ()
+    timeout: float = 30.0  # seconds, for one delivery by webhook or command

@@ -46,6 +46,44 @@ def text(value: Any) -> str:
     return value
 
 
+def some_text(value: Any) -> str:
+    """One line of text that is not empty."""
+    found = text(value).strip()
+    if not found:
+        raise Unfit("is empty")
+    return found
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """One text or a list of them."""
+    if not isinstance(value, str | list):
+        raise Unfit("is neither text in quotes nor a list of texts")
+    found = tuple(text(entry).strip() for entry in ([value] if isinstance(value, str) else value))
+    if not found or not all(found):
+        raise Unfit("is empty, or names something empty")
+    return found
+
+
+def some_of(*known: str) -> Reader:
+    """A reader of one or several of these words."""
+
+    def read(value: Any) -> tuple[str, ...]:
+        found = texts(value)
+        strange = [one for one in found if one not in known]
+        if strange:
+            raise Unfit(f"names {shown(strange[0])}; known are {', '.join(known)}")
+        return tuple(dict.fromkeys(found))
+
+    return read
+
+
+def variable(value: Any) -> str:
+    """The name of an environment variable."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
+        raise Unfit('is not the name of an environment variable such as "KHABAR_SECRET"')
+    return value
+
+
 def flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise Unfit("is neither true nor false")
@@ -61,6 +99,13 @@ def duration(value: Any) -> timedelta:
     if seconds > _LONGEST.total_seconds():
         raise Unfit("is longer than a hundred years")
     return timedelta(seconds=seconds)
+
+
+def durations(value: Any) -> tuple[timedelta, ...]:
+    """A list of durations, the shortest first; at least a minute each."""
+    if not isinstance(value, list):
+        raise Unfit('is not a list such as ["1h", "24h", "7d"]')
+    return tuple(sorted(longer_than("1m", duration)(one) for one in value))
 
 
 def seconds(value: Any) -> float:

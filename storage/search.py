@@ -174,6 +174,24 @@ def lines(db: Database, criteria: Criteria, *, size: int = 500) -> Iterator[list
         criteria = replace(criteria, after=_cursor(rows[-1]))
 
 
+def matching(db: Database, criteria: Criteria, article_ids: Iterable[int]) -> frozenset[int]:
+    """Which of these articles a search would find. Each is looked at alone: the store's size makes no difference."""
+    plan = _plan(db, replace(criteria, after="", copies=False))
+    if plan.empty:
+        return frozenset()
+    keys = db.execute(
+        "SELECT sort_key, article_id FROM documents WHERE is_head = 1 AND article_id IN "
+        "(SELECT value FROM json_each(?))",
+        [json.dumps(sorted(set(article_ids)))],
+    ).fetchall()
+    return frozenset(number for key, number in keys if _finds(db, plan, key))
+
+
+def _finds(db: Database, plan: _Plan, key: int) -> bool:
+    alone = replace(plan, low=max(plan.low, key), high=min(plan.high, key))
+    return db.execute(f"SELECT 1 {alone.matched} LIMIT 1", alone.bound).fetchone() is not None
+
+
 def record(db: Database, article_id: int) -> dict[str, Any] | None:
     """The JSON form of one article, by its id or that of any of its copies; None where there is none."""
     row = db.execute(
