@@ -1,35 +1,44 @@
 """Files of captures or articles -> the store, through the same desk as a crawl, in the order of the input.
 
 Lines and pages are read in the worker pool, a bounded number ahead; their landings are stored in batches in order. What
-cannot be read is a warning and a count, and never stops the rest.
+cannot be read is a warning and a count, and never stops the rest. After each batch the store knows how far a file came:
+a second run of what was killed goes on there (`storage.progress`).
 """
 
 import asyncio
 import gzip
+import hashlib
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from crawler import saved
+from crawler.saved import Saved
 from crawler.sources import CrawlSettings, Source
 from crawler.workers import Lost, Pool, Task
+from crawler.writer import Writer
 from storage import identity
+from storage import progress as noting
 from storage.errors import UsageError
-from storage.model import FateKind, Landed, Landing, Lead, Page, Rejection, What, Why, utc_now
+from storage.model import FateKind, Landed, Landing, Page, Rejection, What, Why, utc_now
 from storage.store import Store
 
 if TYPE_CHECKING:  # the workers read; this process only hands on (60 MB less)
     from crawler.articles import Row
 
 LINES = 32  # JSON lines of one task: what a task costs by itself is then under a tenth
+PAGES = 16  # captures of one task ...
+PAGE_BYTES = 2_000_000  # ... or fewer, so that what is in flight stays small
 BATCH = 64  # landings of one transaction
+EDGE = 1 << 20  # bytes at either end of a file by which it is known again
 AHEAD = 4  # tasks in flight for each worker
 LONGEST_LINE = 20_000_000  # bytes
 
 READ_LINES: Task["list[Row]"] = Task("crawler.articles", "read")
-READ_PAGE: Task[Landing] = Task("crawler.intake", "in_worker")
+READ_PAGES: "Task[list[tuple[Landing, bool]]]" = Task("crawler.captures", "read")
 
 Warn = Callable[[str], None]
 Progress = Callable[[str], None]
@@ -43,6 +52,8 @@ class Taken:
     skipped: int = 0  # of these, without a usable address or text
     warnings: int = 0
     unreadable: int = 0  # files
+    unread: int = 0  # captures without an Afghan word in their bytes; they count among the rejected too
+    before: int = 0  # rows that an earlier run of the same file took in
     kinds: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -67,13 +78,24 @@ def kind_of(landed: Landed) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """What one task of a file brought: how many rows it read, and where the file goes on after it."""
+
+    rows: int
+    end: int
+    landings: list[Landing]
+    unread: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class _Desk:
     """The workers, and what they are told."""
 
     pool: Pool
-    store: Store
+    writer: Writer
     settings: CrawlSettings
     sources: dict[str, Source]
+    watched: frozenset[str]  # hosts of the sources: their pages are always read
     warn: Callable[[str], None]
 
     async def lines(self, name: str, numbered: list[tuple[int, bytes]]) -> list[Landing]:
@@ -91,24 +113,35 @@ class _Desk:
                 self.warn(f"{name}:{row.number}: {warning}")
         return [row.landing for row in rows if row.landing]
 
-    async def capture(self, page: Page) -> list[Landing]:
-        """What one capture brings."""
-        host = identity.host(page.url)
-        lead = Lead(url=page.url, source=host, via="import")
-        told = {"settings": self.settings, "furniture": self.store.furniture(host), "now": page.fetched_at}
+    async def captures(self, pages: Sequence[Page]) -> tuple[list[Landing], int]:
+        """What some captures bring, and how many of them were not worth reading."""
+        hosts = {identity.host(page.url) for page in pages}
+        told = {"settings": self.settings, "furniture": await self._furniture(hosts), "watched": self.watched & hosts}
         try:
-            landing = await self.pool.run(READ_PAGE, page, lead, **told)
+            read = await self.pool.run(READ_PAGES, pages, **told)
         except Lost as error:
+            if len(pages) > 1:  # one of them did it: the others must not pay
+                apart = [await self.captures([page]) for page in pages]
+                return [landing for landings, _ in apart for landing in landings], sum(unread for _, unread in apart)
             rejection = Rejection(why=Why.UNREADABLE, detail=str(error))
-            landing = Landing(outcome=rejection, url=page.url, source=host)
-        return [replace(landing, page=page)]
+            lost = Landing(outcome=rejection, url=pages[0].url, source=identity.host(pages[0].url))
+            read = [(lost, True)]
+        # What was not read is not kept either: the file that it came from has it.
+        landings = [
+            replace(one, page=page if was_read else None) for page, (one, was_read) in zip(pages, read, strict=True)
+        ]
+        return landings, sum(not was_read for _, was_read in read)
+
+    async def _furniture(self, hosts: Iterable[str]) -> dict[str, frozenset[int]]:
+        store = self.writer.store
+        return await self.writer.run(lambda: {host: lines for host in hosts if (lines := store.furniture(host))})
 
 
 def require_known(files: Iterable[Path]) -> None:
     """Raise UsageError for a file of no known kind, before anything is read."""
     for file in files:
         if not is_articles(file) and not saved.is_warc(file):
-            raise UsageError(f"{file} is neither .jsonl nor .warc (nor one of them as .gz)")
+            raise UsageError(f"{file} is neither .jsonl nor .warc (nor one of them as .gz) nor .wacz")
 
 
 async def take_in(
@@ -128,63 +161,140 @@ async def take_in(
         taken.warnings += 1
         warn(text)
 
-    desk = _Desk(pool, store, settings, {s.id: s for s in sources if s.min_relevance is not None}, counted)
+    sources = tuple(sources)
+    desk = _Desk(
+        pool, Writer(store), settings, {s.id: s for s in sources if s.min_relevance is not None},
+        frozenset(identity.host(s.url) for s in sources), counted,
+    )  # fmt: skip
     try:
         for file in files:
             await _file(desk, file, taken, progress)
     finally:
         await pool.close()
+        await desk.writer.close()
     return taken
 
 
-async def _file(desk: _Desk, file: Path, taken: Taken, progress: Progress) -> None:
-    batch: list[Landing] = []
+async def _file(desk: _Desk, file: Path, taken: Taken, tell: Progress) -> None:
+    intake = _Intake(desk, file, taken, tell)
     try:
-        async for rows, landings in _in_order(desk, file):
-            taken.rows += rows
-            taken.skipped += rows - len(landings)
-            batch += landings
-            if len(batch) >= BATCH:
-                taken.count(desk.store.land(batch))
-                batch = []
-                progress(f"{file.name}: {taken.rows:,} read, {taken.kinds['new']:,} new")
+        await intake.begin()
+        async for part in _in_order(desk, file, intake.at):
+            await intake.add(part)
+        await intake.finish()
     except (OSError, EOFError, ValueError) as fault:
         taken.unreadable += 1
         desk.warn(f"{file}: {getattr(fault, 'strerror', None) or fault}")
     finally:
+        await intake.land()
+
+
+class _Intake:
+    """One file on its way into the store."""
+
+    def __init__(self, desk: _Desk, file: Path, taken: Taken, tell: Progress) -> None:
+        self.desk = desk
+        self.file = file
+        self.taken = taken
+        self.tell = tell
+        self.at = 0  # where reading goes on after all that was landed
+        self._rows = 0
+        self._key = ""
+        self._batch: list[Landing] = []
+
+    async def begin(self) -> None:
+        """Find out how far an earlier run came."""
+        self._key = await asyncio.to_thread(key_of, self.file)
+        state = await self._run(noting.of, "import", self._key)
+        self.at, self._rows = int(state.get("at", 0)), int(state.get("rows", 0))
+        self.taken.before += self._rows
+
+    async def add(self, part: _Part) -> None:
+        """Count what a task brought, and land it when there is enough."""
+        self.taken.rows += part.rows
+        self.taken.unread += part.unread
+        self.taken.skipped += part.rows - len(part.landings)
+        self._rows += part.rows
+        self._batch += part.landings
+        self.at = part.end
+        if len(self._batch) >= BATCH:
+            await self.land()
+            if self.at:
+                await self._run(noting.note, "import", self._key, self.file.name, {"at": self.at, "rows": self._rows})
+
+    async def land(self) -> None:
+        """Store what waits. A kill between this and the note of how far it came lands the same again, unchanged."""
+        batch, self._batch = self._batch, []
         if batch:
-            taken.count(desk.store.land(batch))
+            self.taken.count(await self.desk.writer.run(self.desk.writer.store.land, batch))
+            self.tell(f"{self.file.name}: {self.taken.rows:,} read, {self.taken.kinds['new']:,} new")
+
+    async def finish(self) -> None:
+        """The file was read to its end: another run of it begins anew."""
+        await self.land()
+        await self._run(noting.end, "import", self._key)
+
+    async def _run(self, function: Callable[..., Any], *told: object) -> Any:
+        return await self.desk.writer.run(function, self.desk.writer.store, *told)
 
 
-async def _in_order(desk: _Desk, file: Path) -> AsyncIterator[tuple[int, list[Landing]]]:
-    """The landings of each task of a file, in the file's order, with the number of rows that it read."""
-    waiting: deque[tuple[int, asyncio.Future[list[Landing]]]] = deque()
+def key_of(file: Path) -> str:
+    """What a file is known by again, wherever it lies: its size and the bytes at its two ends."""
+    size = file.stat().st_size
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    with file.open("rb") as stream:
+        digest.update(stream.read(EDGE))
+        stream.seek(max(0, size - EDGE))
+        digest.update(stream.read(EDGE))
+    return digest.hexdigest()
+
+
+async def _in_order(desk: _Desk, file: Path, start: int) -> AsyncIterator[_Part]:
+    """What each task of a file brought, in the file's order, from a place on."""
+    waiting: deque[asyncio.Future[_Part]] = deque()
     try:
-        for rows, task in _tasks(desk, file):
-            waiting.append((rows, asyncio.ensure_future(task)))
+        for task in _tasks(desk, file, start):
+            waiting.append(asyncio.ensure_future(task))
             if len(waiting) >= desk.pool.size * AHEAD:
-                first, done = waiting.popleft()
-                yield first, await done
+                yield await waiting.popleft()
         while waiting:
-            first, done = waiting.popleft()
-            yield first, await done
+            yield await waiting.popleft()
     finally:
-        for _, task_left in waiting:
+        for task_left in waiting:
             task_left.cancel()
 
 
-def _tasks(desk: _Desk, file: Path) -> Iterator[tuple[int, Awaitable[list[Landing]]]]:
-    if not is_articles(file):
-        yield from ((1, desk.capture(one.page)) for one in saved.pages(file, desk.warn))
+def _tasks(desk: _Desk, file: Path, start: int) -> Iterator[Awaitable[_Part]]:
+    if is_articles(file):
+        lines = islice(numbered_lines(file), start, None)
+        while batch := list(islice(lines, LINES)):
+            start += len(batch)
+            yield _lines(desk, file.name, batch, start)
         return
-    batch: list[tuple[int, bytes]] = []
-    for number, line in numbered_lines(file):
-        batch.append((number, line))
-        if len(batch) == LINES:
-            yield len(batch), desk.lines(file.name, batch)
-            batch = []
+    for captures in _batches(saved.pages(file, desk.warn, start=start)):
+        yield _captures(desk, captures)
+
+
+async def _lines(desk: _Desk, name: str, batch: list[tuple[int, bytes]], end: int) -> _Part:
+    return _Part(len(batch), end, await desk.lines(name, batch))
+
+
+async def _captures(desk: _Desk, batch: list[Saved]) -> _Part:
+    landings, unread = await desk.captures([one.page for one in batch])
+    return _Part(len(batch), batch[-1].end, landings, unread)
+
+
+def _batches(captures: Iterable[Saved]) -> Iterator[list[Saved]]:
+    batch: list[Saved] = []
+    size = 0
+    for one in captures:
+        batch.append(one)
+        size += len(one.page.body)
+        if len(batch) == PAGES or size >= PAGE_BYTES:
+            yield batch
+            batch, size = [], 0
     if batch:
-        yield len(batch), desk.lines(file.name, batch)
+        yield batch
 
 
 def is_articles(file: Path) -> bool:

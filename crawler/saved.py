@@ -1,16 +1,20 @@
-"""Saved responses on the disk: WARC files and pages as a browser saves them. Bytes -> `Page`s, one at a time.
+"""Saved responses on the disk: WARC and WACZ files, pages as a browser saves them. Bytes -> `Page`s, one at a time.
 
 Sizes are bounded before anything is unpacked; a record that cannot be read is left out and told of, and the next one is
-tried. Where a file breaks off, what came before it counts.
+looked for. Where a file breaks off, what came before it counts. Each page says where reading may go on after it.
 """
 
 import gzip
+import re
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
@@ -22,6 +26,12 @@ from storage.model import Page, utc_now
 
 MOST_BYTES = 10_000_000  # of one page, decoded (rules: 10 MB pages)
 WARC = (".warc", ".warc.gz")
+WACZ = ".wacz"
+MOST_BROKEN = 1_000  # places of one file at which reading is taken up again
+# How records begin, packed and plain: where to go on after one that is broken.
+_BEGINNING = re.compile(rb"\x1f\x8b\x08[\x00\x04]|WARC/[01]\.[0-9]\r?\n")
+_CHUNK = 1 << 20  # bytes
+_PART = 1 << 44  # a place in a file of several parts is `part * _PART + offset`
 # What warcio raises for bytes that are no record: it was written for whole files.
 BROKEN = (ArchiveLoadFailed, zlib.error, EOFError, ValueError, KeyError, AttributeError, IndexError, TypeError)
 
@@ -33,11 +43,12 @@ class Saved:
     page: Page
     file: str
     record_id: str | None = None  # WARC-Record-ID with its angle brackets
+    end: int = 0  # where to go on after this one (`pages(start=…)`); 0 where a file can only be read from its start
 
 
 def is_warc(file: Path) -> bool:
     """Whether the name or the first bytes say WARC."""
-    if file.name.lower().endswith(WARC):
+    if file.name.lower().endswith((*WARC, WACZ)):
         return True
     try:
         with file.open("rb") as stream:
@@ -49,35 +60,109 @@ def is_warc(file: Path) -> bool:
     return head.startswith(b"WARC/")
 
 
-def pages(file: Path, warn: Callable[[str], None], *, limit: int = MOST_BYTES) -> Iterator[Saved]:
-    """The responses of a file: each response record of a WARC, or the one page. Raises OSError where there is none."""
-    if is_warc(file):
-        yield from _records(file, warn, limit)
-    else:
+def pages(file: Path, warn: Callable[[str], None], *, limit: int = MOST_BYTES, start: int = 0) -> Iterator[Saved]:
+    """The responses of a file: each response record of a WARC or WACZ, or the one page.
+
+    `start` is the `end` of the page after which to go on. Raises OSError where the file is none of these.
+    """
+    if not is_warc(file):
         yield Saved(page=_page(file, limit), file=str(file))
+        return
+    first, offset = divmod(start, _PART)
+    for part, (name, opened) in enumerate(_parts(file)):
+        if part < first:
+            continue
+        with opened() as stream:
+            for saved in _records(stream, name, warn, limit, offset if part == first else 0):
+                yield replace(saved, file=str(file), end=part * _PART + saved.end if saved.end else 0)
 
 
-def _records(file: Path, warn: Callable[[str], None], limit: int) -> Iterator[Saved]:
-    any_read = False
+@contextmanager
+def _whole(file: Path) -> Iterator[IO[bytes]]:
     with file.open("rb") as stream:
+        yield stream
+
+
+def _parts(file: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """The WARC files in a file, by name: itself, or those in the folder `archive` of a WACZ."""
+    if not file.name.lower().endswith(WACZ):
+        yield str(file), partial(_whole, file)
+        return
+    try:
+        with zipfile.ZipFile(file) as folder:
+            named = [one for one in folder.namelist() if one.startswith("archive/") and one.lower().endswith(WARC)]
+            for name in sorted(named):
+                yield f"{file}: {name}", partial(folder.open, name)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as fault:
+        raise OSError(0, f"is not a WACZ file ({str(fault)[:100]})", str(file)) from fault
+
+
+def _records(stream: IO[bytes], name: str, warn: Callable[[str], None], limit: int, start: int) -> Iterator[Saved]:
+    """The responses of one WARC, from a place on; after a broken record the next one is looked for."""
+    any_read, broken, at = start > 0, 0, start
+    while True:
+        stream.seek(at)
         records = ArchiveIterator(stream, arc2warc=False)
-        while True:
-            try:
-                record = next(records, None)
-                if record is None:
-                    return
-                saved = _saved(record, file, warn, limit) if record.rec_type == "response" else None
-            except BROKEN as fault:
-                if not any_read:
-                    raise OSError(0, "is not a WARC file", str(file)) from fault
-                warn(f"{file}: breaks off ({type(fault).__name__}: {str(fault)[:100]})")
-                return
-            any_read = True
-            if saved is not None:
-                yield saved
+        fault: Exception | None = None
+        try:
+            for saved, end in _each(records, name, warn, limit):
+                any_read, at = True, end
+                if saved is not None:
+                    yield saved
+        except BROKEN as found:
+            fault = found
+        if fault is None:
+            return
+        if "non-chunked" in str(fault):
+            yield from _packed_whole(stream, name, warn, limit)
+            return
+        broken += 1
+        following = _next_beginning(stream, at + 1) if broken < MOST_BROKEN else None
+        if not any_read and (following is None or broken > 1):
+            raise OSError(0, "is not a WARC file", name) from fault
+        how = "goes on after a broken record" if following is not None else "breaks off"
+        warn(f"{name}: {how} ({type(fault).__name__}: {str(fault)[:100]})")
+        if following is None:
+            return
+        at = following
 
 
-def _saved(record: Any, file: Path, warn: Callable[[str], None], limit: int) -> Saved | None:
+def _each(records: Any, name: str, warn: Callable[[str], None], limit: int) -> Iterator[tuple[Saved | None, int]]:
+    """Each record of an iterator: the response in it or None, and where the next record begins."""
+    for record in records:
+        saved = _saved(record, name, warn, limit) if record.rec_type == "response" else None
+        records.get_record_offset()  # reads the record to its end
+        if record.raw_stream.limit > 0:
+            raise EOFError("a record is shorter than it says")
+        yield (None if saved is None else replace(saved, end=records.offset)), records.offset
+
+
+def _packed_whole(stream: IO[bytes], name: str, warn: Callable[[str], None], limit: int) -> Iterator[Saved]:
+    """A WARC that was packed in one piece: readable from its start only. Its first record was read already."""
+    stream.seek(0)
+    plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+    try:
+        for number, (saved, _) in enumerate(_each(ArchiveIterator(plain, arc2warc=False), name, warn, limit)):
+            if saved is not None and number:
+                yield replace(saved, end=0)
+    except BROKEN as fault:
+        warn(f"{name}: breaks off ({type(fault).__name__}: {str(fault)[:100]})")
+
+
+def _next_beginning(stream: IO[bytes], start: int) -> int | None:
+    """Where the next record seems to begin."""
+    stream.seek(start)
+    at, rest = start, b""
+    while data := stream.read(_CHUNK):
+        window = rest + data
+        found = _BEGINNING.search(window)
+        if found:
+            return at - len(rest) + found.start()
+        at, rest = at + len(data), window[-16:]
+    return None
+
+
+def _saved(record: Any, file: str, warn: Callable[[str], None], limit: int) -> Saved | None:
     headers, http = record.rec_headers, record.http_headers
     url = printable((headers.get_header("WARC-Target-URI") or "").strip("<> "))
     if http is None or not url:
@@ -99,7 +184,7 @@ def _saved(record: Any, file: Path, warn: Callable[[str], None], limit: int) -> 
         body=body,
         fetched_at=_moment(headers.get_header("WARC-Date")),
     )
-    return Saved(page=page, file=str(file), record_id=headers.get_header("WARC-Record-ID"))
+    return Saved(page=page, file=file, record_id=headers.get_header("WARC-Record-ID"))
 
 
 def unchunked(raw: bytes) -> bytes:

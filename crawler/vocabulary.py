@@ -120,6 +120,13 @@ def _lexicon() -> tuple[Term, ...]:
     )
 
 
+def everything(extra: Iterable[ExtraTerm] = ()) -> Iterator[Term]:
+    """Every term there is: the lexicon's, the gazetteer's, and those that a user added."""
+    yield from _lexicon()
+    yield from _toponyms()
+    yield from _added(extra)
+
+
 def _toponyms() -> Iterator[Term]:
     bare, cued = frozenset[str](), frozenset({"cue"})
     for place in gazetteer.places().values():
@@ -133,6 +140,15 @@ def _forms(term: Term) -> set[str]:
     if term.language == "ps" and term.text.endswith("ه") and len(term.text.split()[-1]) >= _SHORTEST_STEM:
         forms |= {term.text[:-1] + ending for ending in ("ې", "و")}  # چاودنه: چاودنې, چاودنو
     return forms
+
+
+def inflected(term: Term) -> Iterator[str]:
+    """Each form under which `find` knows a term, folded, with the endings that are written onto it."""
+    for form in _forms(term):
+        key = plain(unicodedata.normalize("NFC", form))
+        yield key
+        if _ARABIC.search(key) and len(key.strip()) >= _SHORTEST_STEM:
+            yield from (key.rstrip() + ending for ending in (_PLACE_ENDINGS if term.group == "place" else _ENDINGS))
 
 
 def _automaton(terms: Iterable[Term]) -> Any:
@@ -158,11 +174,14 @@ def _automaton_of_all() -> Any:
 
 @lru_cache(maxsize=8)
 def _automaton_of(extra: tuple[ExtraTerm, ...]) -> Any:
-    added = []
+    return _automaton(_added(extra))
+
+
+def _added(extra: Iterable[ExtraTerm]) -> Iterator[Term]:
     for text, category, weight in extra:
         group, _, kind = category.partition(":")
-        added.append(Term(group=group, id=kind or "added", text=text, weight=min(abs(weight), 1.0)))
-    return _automaton(term for term in added if plain(term.text).strip())
+        if plain(text).strip():
+            yield Term(group=group, id=kind or "added", text=text, weight=min(abs(weight), 1.0))
 
 
 def find(sentence: Sentence, number: int, *, extra: tuple[ExtraTerm, ...] = ()) -> list[Hit]:
