@@ -241,6 +241,11 @@ class Store:
         with self._writing():
             handover.beat(self.db, now)
 
+    def keep_standings(self, rows: Iterable[standings.Standing]) -> None:
+        """How far saved searches have come in the log."""
+        with self._writing():
+            standings.keep(self.db, rows)
+
     # Landing
 
     def land(self, landings: Sequence[Landing], *, now: datetime | None = None) -> list[Landed]:
