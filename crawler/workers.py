@@ -15,8 +15,9 @@ import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -25,6 +26,8 @@ R = TypeVar("R")
 
 TIMEOUT = 15.0  # seconds of wall clock for one task (rules: every attack ends within 15 s)
 MEMORY = 1 << 30  # bytes of address space beyond what a warm worker maps
+GRACE = 5.0  # seconds beyond the time of a task, for a worker to start
+TRIES = 3  # of a task that no worker began
 MAX_TASKS = 400  # tasks after which a worker is replaced: lxml and trafilatura keep some of each page
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PRELOAD = ("crawler.warm",)
@@ -76,18 +79,49 @@ class Pool:
             self.start()
         assert self._starting is not None
         await asyncio.shield(self._starting)
+        if not self._active:
+            self._last_used = time.monotonic()
         self._active += 1
         try:
-            return await asyncio.wrap_future(self._schedule(function, args, kwargs))
-        except FutureTimeoutError as error:
-            raise self._gave_up("timeout") from error
-        except MemoryError as error:
-            raise self._gave_up("memory") from error
-        except ProcessExpired as error:
-            raise self._gave_up(f"worker ended with {error.exitcode}") from error
+            return await self._answer(function, args, kwargs)
         finally:
             self._active -= 1
             self._last_used = time.monotonic()
+
+    async def _answer(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        for _ in range(TRIES):
+            answer = asyncio.wrap_future(self._schedule(function, args, kwargs))
+            await self._settled(answer)
+            if answer.cancelled():
+                continue  # the pool was replaced before this was done
+            try:
+                return cast("R", answer.result())
+            except FutureTimeoutError as error:
+                raise self._gave_up("timeout") from error
+            except MemoryError as error:
+                raise self._gave_up("memory") from error
+            except ProcessExpired as error:
+                raise self._gave_up(f"worker ended with {error.exitcode}") from error
+            except BrokenProcessPool:
+                continue  # a worker died between two tasks: this one was not begun and is not to blame
+        raise self._gave_up("workers end as soon as they start")
+
+    async def _settled(self, answer: "asyncio.Future[Any]") -> None:
+        """Wait for an answer. A pool that has answered nobody for longer than a task may take is replaced.
+
+        Workers share a lock; one that was killed from outside while it held the lock keeps it for ever.
+        """
+        try:
+            while not answer.done():
+                await asyncio.wait({answer}, timeout=self.timeout / 3)
+                if not answer.done() and time.monotonic() - self._last_used > self.timeout + GRACE:
+                    self._last_used = time.monotonic()
+                    self.lost += 1
+                    stuck, self._pool = self._pool, None
+                    await asyncio.to_thread(_ended, stuck)
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
 
     async def rest(self, idle: float) -> None:
         """End the workers when there was nothing to read for `idle` seconds; the next task starts them again."""
@@ -133,10 +167,15 @@ class Pool:
         await asyncio.to_thread(self._end)
 
     def _end(self) -> None:
-        if self._pool is not None:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-            self._pool.join()
-            self._pool = None
+        pool, self._pool = self._pool, None
+        _ended(pool)
+
+
+def _ended(pool: ProcessPool | None) -> None:
+    """End a pool at once; whoever waits for it is told that it was cancelled."""
+    if pool is not None:
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
 
 
 def _prepare(memory: int) -> None:

@@ -29,7 +29,7 @@ from scheduler.config import Config
 from scheduler.metrics import Figures, Listener
 from scheduler.weather import Weather
 from storage import identity
-from storage.errors import ConfigError, StoreBusy, StoreError
+from storage.errors import ConfigError, StoreBusy, StoreError, StoreUnusable
 from storage.model import Poll, SourceState, to_text, utc_now
 from storage.standings import Standing
 from storage.store import Store
@@ -41,6 +41,7 @@ BREATH = 5  # visits begun before the loop turns: each takes about a millisecond
 STOP_WITHIN = 10.0  # seconds from SIGTERM to the end
 GRACE = 3.0  # of these, for downloads in flight
 WORKERS_REST = timedelta(minutes=2)  # without a page to read, the workers end: 60 MB each that an idle service spares
+LOOK_EVERY = 60  # seconds; second looks at kept pages
 DRAIN_EVERY = 10  # seconds; leads that wait for another try
 AFTER_FAULT = 10.0  # seconds without new work after the file could not be written
 
@@ -66,8 +67,10 @@ class Service:
         self._resting_until = 0.0  # monotonic; after a fault of the file
         self._stop = asyncio.Event()
         self._working: asyncio.Task[None] | None = None  # what the last heartbeat began
+        self._looks_due = 0.0  # of the hour's budget, what may be spent now
         self._claiming = False
         self._more_is_due = False  # the last claim took all it could
+        self._lost: StoreError | None = None  # why the service ends by itself
         self._hasty: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None  # of saved searches; a receiver may be slow
 
@@ -86,6 +89,8 @@ class Service:
             log.info("stopping")
             listener.stop()
             await self._end()
+        if self._lost is not None:
+            raise self._lost
 
     # The jobs
 
@@ -93,6 +98,7 @@ class Service:
         self._every(1, self._tick)
         self._every(DRAIN_EVERY, self._drain)
         self._every(alerts.LOOK_EVERY, self._alert)
+        self._every(LOOK_EVERY, self._look_again)
         self._every(30, self._beat)
         self._every(60, self._rest)
         self._every(600, partial(self._write, self.store.checkpoint))
@@ -159,8 +165,33 @@ class Service:
     async def _keep(self, rows: list[Standing]) -> None:
         await self.engine.writer.run(self.store.keep_standings, rows)
 
+    async def _look_again(self) -> None:
+        """Second looks at kept pages, as many as the budget of the hour allows by now."""
+        plan = self.config.crawl.recheck
+        share = plan.budget * LOOK_EVERY / 3600
+        self._looks_due = min(self._looks_due + share, max(share, 1.0))
+        if not plan.enabled or self._is_resting() or self._looks_due < 1:
+            return
+        looks = await self._write(self.store.claim_looks, utc_now(), limit=int(self._looks_due), lease=LEASE)
+        self._looks_due -= len(looks or ())
+        self.engine.look_again(looks or ())
+
     async def _beat(self) -> None:
         await self._write(self.store.beat, utc_now())
+        if not self.store.is_in_place():
+            await self._give_up()
+
+    async def _give_up(self) -> None:
+        """The file was taken away or replaced: whatever is written from now on would be lost with its last user."""
+        path = self.config.store.path
+        rescued = path.with_name(path.name + ".rescued")
+        self._lost = StoreUnusable(f"{path} was removed or replaced while the service ran; its content is in {rescued}")
+        try:
+            await self.engine.writer.run(self.store.backup, rescued)
+        except FILE_FAULTS as error:
+            self._lost = StoreUnusable(f"{path} was removed or replaced while the service ran ({error})")
+        log.error("%s", self._lost)
+        self._stop.set()
 
     async def _rest(self) -> None:
         """End workers that have nothing to do; the next page starts them again."""

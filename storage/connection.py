@@ -144,6 +144,15 @@ def _database(connection: sqlite3.Connection) -> Database:
     return Database(connection)
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def copy(db: Database, target: Path) -> None:
     """SQLite's online backup into a new file beside the target, which then takes its place whole."""
     fresh = target.with_name(target.name + ".new")

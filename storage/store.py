@@ -74,6 +74,7 @@ class Store:
         self.path = path
         self.archive = archive
         self._lock = lock
+        self._opened_file = connection.identity(path)
 
     # Opening and closing
 
@@ -214,7 +215,6 @@ class Store:
         with self._reading():
             return visits.pending(self.db, now or utc_now(), source=source, limit=limit, skip=skip)
 
-    def wait_for_host(self, host: str, until: datetime, reason: str = "") -> None:
     def claim_looks(self, now: datetime, *, limit: int, lease: timedelta) -> list[Look]:
         """Second looks that are due, the longest due first; made again after the lease where one was cut off."""
         if not self.db.execute(looks.ANY_DUE, [to_text(now)]).fetchone()[0]:
@@ -227,6 +227,7 @@ class Store:
         with self._writing():
             looks.done(self.db, look, now, again=again)
 
+    def wait_for_host(self, host: str, until: datetime, reason: str = "") -> None:
         """A server asked for patience: nothing should be asked of this host before `until`."""
         with self._writing():
             handover.wait_for_host(self.db, host, until, reason)
@@ -235,6 +236,10 @@ class Store:
         """Hosts that asked for patience, and until when."""
         with self._reading():
             return handover.host_waits(self.db, now)
+
+    def is_in_place(self) -> bool:
+        """Whether the file is still the one that was opened: SQLite goes on writing to one that was taken away."""
+        return connection.identity(self.path) == self._opened_file
 
     def beat(self, now: datetime) -> None:
         """The service is alive; a gap since the last beat is recorded in `blind`."""

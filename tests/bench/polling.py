@@ -24,28 +24,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "crash")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "crash"), str(ROOT / "tests" / "bench")]
 
-from harness import Web  # noqa: E402 - its folder was named a line above
+from harness import There, Web  # noqa: E402 - its folder was named a line above
+from tree import pss  # noqa: E402
 
 ITEMS = 30
 PADDING = 170  # characters of description: 30 items are then about 12 kB, as a real feed of 8 to 30 kB
 LAG_EVERY = 0.01
-
-
-def pss(pid: int) -> int:
-    """Bytes of proportional set size of a process and its descendants."""
-    total, waiting = 0, [pid]
-    while waiting:
-        one = waiting.pop()
-        try:
-            rollup = Path(f"/proc/{one}/smaps_rollup").read_text()
-            children = Path(f"/proc/{one}/task/{one}/children").read_text()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
-        waiting += [int(child) for child in children.split()]
-    return total
 
 
 # Our side, in a process of its own
@@ -181,17 +167,6 @@ def ours(web: Web, chosen: argparse.Namespace) -> dict[str, dict[str, Any]]:
         done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False, timeout=600)
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return {name: figures for row in rows for name, figures in row.items()}
-
-
-class There(Web):
-    """A web that somebody else started."""
-
-    def __init__(self, port: int, feeds: int) -> None:
-        from urllib.request import ProxyHandler, build_opener
-
-        self.feeds, self.articles, self.port = feeds, ITEMS, port
-        self.address = f"http://127.0.0.1:{port}"
-        self._opener = build_opener(ProxyHandler({"http": self.address}))
 
 
 def main() -> None:

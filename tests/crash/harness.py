@@ -48,6 +48,18 @@ class Web:
         self.process.communicate()
 
 
+class There(Web):
+    """A web that somebody else started and will end."""
+
+    def __init__(self, port: int, feeds: int, articles: int = 25) -> None:
+        self.feeds, self.articles, self.port = feeds, articles, port
+        self.address = f"http://127.0.0.1:{port}"
+        self._opener = build_opener(ProxyHandler({"http": self.address}))
+
+    def __exit__(self, *_: object) -> None:
+        """It goes on."""
+
+
 class Service:
     """`khabar run` in a folder of its own, crawling the web."""
 
@@ -130,15 +142,19 @@ class Service:
 
 
 @contextmanager
-def copied(db: Path) -> Iterator[sqlite3.Connection]:
-    """The file and its WAL as they rest on disk, opened elsewhere: what a power cut would leave to the next start."""
+def copied(db: Path, *, wal_share: float = 1.0) -> Iterator[sqlite3.Connection]:
+    """The file and its WAL as they rest on disk, opened elsewhere: what a power cut would leave to the next start.
+
+    Of the WAL only the first `wal_share`, as if the rest had not reached the disk.
+    """
     with TemporaryDirectory() as folder:
         copy = Path(folder) / db.name
         if db.exists():  # killed before there was one
             shutil.copyfile(db, copy)
         wal = db.with_name(db.name + "-wal")
         if wal.exists():
-            shutil.copyfile(wal, copy.with_name(copy.name + "-wal"))
+            log = wal.read_bytes()
+            copy.with_name(copy.name + "-wal").write_bytes(log[: int(len(log) * wal_share)])
         with closing(sqlite3.connect(copy)) as opened:
             yield opened
 

@@ -249,6 +249,7 @@ class Site:
         self.feeds = feeds
         self.articles = articles  # in each feed at once
         self.rounds = 1  # feed N shows articles from (rounds - 1) * articles on
+        self.shown = 0  # items that each feed has shown so far, where they come one by one
         self.moving = False  # each 200 shows items that were never seen
         self.unconditional = False
         self.padding = 0
@@ -272,7 +273,7 @@ class Site:
                 self.asked.clear()
                 self.odd.clear()
                 self.most_open = 0
-            elif name in {"rounds", "articles", "padding"}:
+            elif name in {"rounds", "articles", "padding", "shown"}:
                 setattr(self, name, int(value))
             elif name in {"moving", "unconditional"}:
                 setattr(self, name, value == "1")
@@ -307,7 +308,7 @@ class Site:
 
     def _feed(self, number: int, headers: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes]:
         self.served[number] += 1
-        version = self.served[number] if self.moving else self.rounds
+        version = self.served[number] if self.moving else self.shown or self.rounds
         etag = f'W/"{number}-{version if not self.unconditional else self.served[number]}"'
         asked = headers.get("if-none-match")
         if asked is not None and asked not in self.given[str(number)]:
@@ -315,9 +316,18 @@ class Site:
         if asked == etag:
             return 304, [("ETag", etag)], b""
         self.given[str(number)].add(etag)
-        first = (version - 1) * self.articles
+        first = (version - 1) * (1 if self.shown else self.articles)
         named = [("Content-Type", "application/rss+xml; charset=utf-8"), ("ETag", etag)]
-        return 200, named, feed(number, first, self.articles, self.padding)
+        return (
+            200,
+            named,
+            feed(
+                number,
+                max(0, first - self.articles + 1 if self.shown else first),
+                self.articles if not self.shown else min(version, self.articles),
+                self.padding,
+            ),
+        )
 
 
 @lru_cache(maxsize=512)
