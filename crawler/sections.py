@@ -37,6 +37,7 @@ _CODE = re.compile(r"(?=(?:[a-z]{0,20}\d){3})(?=\d{0,20}[a-z])[a-z0-9]{9,40}")
 _DAY = re.compile(r"(?:19|20)\d\d[/-]?(?:0?[1-9]|1[0-2])[/-]?(?:0[1-9]|[12]\d|3[01]|[1-9](?!\d))(?!\d)")
 _MONTH = re.compile(r"/(?:19|20)\d\d[/-](?:0?[1-9]|1[0-2])(?=/)")
 _ONLY_DATE = re.compile(r"(?:/[a-z-]{1,20})?/(?:19|20)\d\d(?:[/-]\d{1,2}){0,2}/?")
+_LETTERED = re.compile(r"([a-z]{1,3})-?\d{5,}")  # some sites tell articles from series by one letter: a-123456
 _ODD = re.compile(r";jsessionid|@|:/|\.(?:print|amp)$")
 _JOINTS = re.compile(r"[-_+ ]+")
 _ENDING = re.compile(r"\.([a-z0-9]{2,5})$")
@@ -325,7 +326,12 @@ def is_no_article(path: str, steps: list[str], query: str) -> bool:
     if (ending and ending[1] in words["files"]) or _ONLY_DATE.fullmatch(path) or _ODD.search(path):
         return True
     bare = [*steps[:-1], steps[-1].partition(".")[0]]
-    if not words["never"].isdisjoint(bare) or _is_notice(steps) or any(map(_begins_badly, steps)):
+    if (
+        not words["never"].isdisjoint(bare)
+        or _is_notice(steps)
+        or any(map(_begins_badly, steps))
+        or _is_series(steps[-1])
+    ):
         return True
     names = {name.lower() for name, _ in parse_qsl(query[:2_000])}
     return not words["twin"].isdisjoint(names) and words["identity"].isdisjoint(names)
@@ -333,6 +339,10 @@ def is_no_article(path: str, steps: list[str], query: str) -> bool:
 
 def _begins_badly(step: str) -> bool:
     return step.startswith(tuple(rules().words["beginnings"]))
+
+
+def _is_series(step: str) -> bool:
+    return re.fullmatch(rules().table["series"], step) is not None
 
 
 def _is_notice(steps: list[str]) -> bool:
@@ -384,6 +394,8 @@ def shape(url: str) -> tuple[str, ...]:
 def _kind(step: str) -> str:
     if step.isdigit():
         return "number" if len(step) > 4 else "9" * len(step)
+    if lettered := _LETTERED.fullmatch(step):
+        return f"{lettered[1]}-number"
     words = len(_words(step))
     name = "slug" if words > 2 else "pair" if words == 2 else "word"
     return f"{name}{'9' if _NUMBER.search(step) else ''}{'.' if '.' in step else ''}"
