@@ -26,7 +26,6 @@ class Source:
     body_selector: str | None = None  # CSS selector of the article's body
     date_format: str | None = None  # strptime format of the page's own date
     headers: dict[str, str] = field(default_factory=dict)
-    javascript: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
