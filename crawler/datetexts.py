@@ -107,7 +107,7 @@ def _calendar_day(year: int, month: int, day: int, *, jalali: bool | None = None
         if jalali or (jalali is None and year in _JALALI_YEARS):
             return calendars.from_jalali(year, month, day)
         return date(year, month, day)
-    except ValueError:
+    except (ValueError, OverflowError):  # a number of twenty digits beside a month's name
         return None
 
 
