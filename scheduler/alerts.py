@@ -77,16 +77,23 @@ class Alerts:
         self._keep = keep
         self._environment = environment
 
-    async def deliver(self) -> bool:
-        """One look and one turn of each alert; whether there was anything to do."""
+    async def begin(self) -> None:
+        """Give new alerts their place: they tell of what lands from now on."""
+        await self._look()
+
+    async def deliver(self) -> None:
+        """One look, and one turn of each alert that has something to tell."""
+        await asyncio.gather(*(self._take(turn) for turn in await self._look()))
+
+    async def _look(self) -> list[Turn]:
+        """The turns with something in them; the others are done with."""
         if not self.alerts:
-            return False
+            return []
         turns = await asyncio.to_thread(look, self.path, self.alerts, utc_now())
         passed = [moved(turn.standing, turn.upto) for turn in turns if not turn.messages]
         if passed:
             await self._keep(passed)
-        await asyncio.gather(*(self._take(turn) for turn in turns if turn.messages))
-        return bool(turns)
+        return [turn for turn in turns if turn.messages]
 
     async def _take(self, turn: Turn) -> None:
         """Tell everything of a turn in its order, or as far as it goes."""

@@ -97,4 +97,14 @@ def evidence(call: Call, /, id: int, output: Path) -> None:  # noqa: A002  # the
     call.screen.line(f"{made.folder}: {texts}, {raw}; check it with `sha256sum -c {case.SUMS}` in there")
 
 
-COMMANDS = (mark, brief, evidence)
+@click.command()
+@common
+@click.pass_obj
+def mcp(call: Call, /) -> None:
+    """Answer a language model over standard input and output (MCP): search, timeline, article, copies."""
+    from scheduler import mcp
+
+    mcp.serve(call.load())
+
+
+COMMANDS = (mark, brief, evidence, mcp)

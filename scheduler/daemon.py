@@ -80,6 +80,7 @@ class Service:
         listener.start()
         with self._signals():
             await self.engine.writer.run(self.store.sync_sources, declared(self.config.sources))
+            await self.alerts.begin()
             await self.engine.start()
             self.engine.listeners += [self._log_visit, self.figures.note]
             self._plan_jobs()
@@ -339,6 +340,7 @@ class Service:
         else:
             self._take_over(config)
             await self._write(self.store.sync_sources, declared(config.sources))
+            await self._alert()
             log.info("configuration taken over: %d sources", len(config.enabled))
         self._say_ready()
 

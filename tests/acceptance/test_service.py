@@ -187,3 +187,28 @@ def test_a_backup_is_taken_and_a_text_erased_while_the_service_runs(service: Run
     assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert copy.execute("SELECT count(*) FROM articles WHERE id = ?", [number]).fetchone() == (0,)
     copy.close()
+
+
+def test_what_people_say_and_what_alerts_tell_goes_through_the_service(service: Running) -> None:
+    """A mark beside a running service is done by it; each article is told once, through a kill and a restart."""
+    told = service.folder / "alerts.jsonl"
+    service.configure(
+        ["courier", "payam"], extra='[[alerts]]\nid = "all"\nfile = "alerts.jsonl"\nchanges = ["new", "reclassified"]\n'
+    )
+    service.start()
+    service.until(service.all_landed)
+    number, url = service.ask("SELECT id, url FROM articles ORDER BY id LIMIT 1")[0]
+    assert service.khabar("mark", str(number), "--tag", "case 12").returncode == 0
+    assert service.khabar("mark", url, "--relevant", "--json").returncode == 0
+    service.until(lambda: told.is_file() and told.read_text().count("tagged case 12") == 1)
+    service.stop(signal.SIGKILL)
+    service.start()
+    service.web.next_round()
+    assert service.khabar("crawl", "courier", "--force").returncode == 0
+    last = service.ask("SELECT max(cursor) FROM changes")[0][0]
+    service.until(lambda: service.ask("SELECT cursor FROM alerts WHERE id = 'all'")[0][0] >= last)
+    keys = [json.loads(line)["key"] for line in told.read_text().splitlines()]
+    new = service.ask(
+        "SELECT count(*) FROM changes WHERE what IN ('new', 'reclassified') AND article_id IN (SELECT id FROM articles)"
+    )[0][0]
+    assert len(keys) == len(set(keys)) == new

@@ -1,7 +1,10 @@
 """Working with what was found, by the command line."""
 
 import json
+import sys
 from pathlib import Path
+
+import pytest
 
 
 def lines(text: str) -> list[dict]:
@@ -85,3 +88,16 @@ def test_a_case_is_handed_out_with_the_way_to_check_it(run, stocked: Path, tmp_p
     assert (tmp_path / "case/README.txt").is_file()
     assert run("evidence", number, "--output", tmp_path / "case", "--config", stocked).code == 2
     assert run("evidence", 99, "--output", tmp_path / "other", "--config", stocked).code == 1
+
+
+# mcp
+
+
+def test_without_its_extra_the_model_server_says_what_to_install(
+    run, stocked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 2 and one line."""
+    monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
+    ran = run("mcp", "--config", stocked)
+    assert (ran.code, ran.out) == (2, "")
+    assert "khabar[mcp]" in ran.err
