@@ -75,6 +75,13 @@ def writable(config: Config) -> Path:
     return file
 
 
+def twins(config: Config) -> list[tuple[str, str]]:
+    """Ids of sources that are switched on and have the same address, the earlier one first (rules, case 15)."""
+    seen: dict[str, str] = {}
+    keyed = [(identity.key(source.url), source.id) for source in config.enabled]
+    return [(seen[key], name) for key, name in keyed if seen.setdefault(key, name) != name]
+
+
 def chosen(found: Sequence[Checked], kind: str | None) -> Checked:
     """The best of what a site offers, or the best of one kind. Raises UsageError where there is none."""
     wanted = [checked for checked in found if kind in (None, checked.source.kind)]

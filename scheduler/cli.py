@@ -308,10 +308,12 @@ def configuration() -> None:
 @click.pass_obj
 def check_config(call: Call, /) -> None:
     """Every fault at once."""
-    from scheduler import config
+    from scheduler import catalogue, config
 
     loaded = config.load(call.config)
     call.screen.line(f"{loaded.path}: good; {len(loaded.sources)} sources, {len(loaded.enabled)} of them switched on")
+    for first, second in catalogue.twins(loaded):
+        call.screen.note(f"{second} has the address of {first}: keep one of them")
 
 
 @khabar.command()

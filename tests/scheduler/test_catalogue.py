@@ -188,6 +188,16 @@ def test_check_says_where_pages_yield_no_text(site, file, run):
     assert (fact["ok"], fact["page"]["trouble"]) == (True, "robots: robots.txt")
 
 
+def test_two_sources_with_one_address_are_told_of(file, run):
+    """Scheme and www. make no difference; a source that is switched off disturbs nobody."""
+    entry = '[[sources]]\nid = "{0}"\nfeed = "{1}"\n'
+    both = entry.format("a", "https://a.example/feed") + entry.format("b", "http://www.a.example/feed/")
+    file.write_text(HEAD + both, "utf-8")
+    assert "b has the address of a" in run("config", "check", "--config", file).err
+    file.write_text(HEAD + both + "enabled = false\n", "utf-8")
+    assert run("config", "check", "--config", file).err == ""
+
+
 def test_show_tells_settings_state_and_visits(stocked, run):
     """One source, from the configuration and the database."""
     known = json.loads(run("sources", "show", "outlet", "--json", "--config", stocked).out)
