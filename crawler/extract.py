@@ -67,7 +67,7 @@ def extract(
         section=about.section,
         image=about.image,
         origin_url=other,
-        credit=about.agency or attribution.find(cleaned.text, cuts=cleaned.cuts),
+        credit=about.agency or attribution.find(cleaned.text, cuts=cuts),
         extracted_how=found.how,
         extractor=VERSION,
         cuts=cuts,

@@ -22,7 +22,8 @@ _SHELL = 15  # words: what an application's page says before its script has run
 _HEADLINES = 15  # links of a headline's length: a home page of a small outlet has more
 _OWN_WORDS = 60  # a page that says more than this beside its links is read
 _HOME = re.compile(
-    r"/?(?:[a-z]{2,3}(?:[-_][a-z]{2,4})?)?/?(?:(?:index|home|default)(?:\.[a-z]{2,5})?)?/?", re.IGNORECASE
+    r"/?(?:[a-z]{2,3}(?:[-_](?:[a-z]{2}|hans|hant|latn|cyrl|arab))?)?/?(?:(?:index|home|default)(?:\.[a-z]{2,5})?)?/?",
+    re.IGNORECASE,
 )
 _ARTICLE_TYPES = ("Article", "Posting", "Report", "Review")
 _CLOSED = frozenset({"false", "no", "0"})

@@ -182,7 +182,8 @@ def _registrable(name: str) -> str:
 
 _SCRIPT = re.compile(r"\.(?:php|aspx?|jsp|cfm|cgi|pl)\Z", re.IGNORECASE)
 _LANGUAGE_HOME = re.compile(
-    r"/?(?:[a-z]{2,3}(?:[-_][a-z]{2,4})?|home|index|default)?(?:\.[a-z]{2,5})?/?", re.IGNORECASE
+    r"/?(?:[a-z]{2,3}(?:[-_](?:[a-z]{2}|hans|hant|latn|cyrl|arab))?|home|index|default)?(?:\.[a-z]{2,5})?/?",
+    re.IGNORECASE,
 )
 _PART_OF_PAGE = re.compile(r"(?:amp|print|mobile|full|all|single|page|\d{1,2}|index\.html?|/)*/?", re.IGNORECASE)
 

@@ -60,6 +60,7 @@ def test_the_seed_feed_gives_its_article_line_for_line(shared):
         ("syndication", "WAMA (Pajhwok)", "The provincial office says", 4),
         ("live-blog", "Families in Sarkani", "We will follow what happens", 8),
         ("split-body", "Every spring the river", "The foreman has counted", 7),
+        ("wide", "A sack of flour", "By the new moon", 7),
     ],
 )
 def test_a_page_gives_its_article_and_nothing_else(read, name, first, last, count):
@@ -264,3 +265,18 @@ def test_a_line_is_found_in_its_block():
     read = blocks.read(parsed.tree)
     pairs = list(blocks.align(["Once upon a time.", "Then.", "Once upon a time.", "Never."], read))
     assert [block.index if block else None for _, block in pairs] == [0, 1, 2, None]
+
+
+def test_a_source_s_own_selector_decides_where_it_finds_a_text():
+    """What it picks is the text, whatever else the page holds; where it picks nothing, the text is found as always."""
+    prose = "".join(
+        f"<p>Officials of district {n} said that two people were killed by a mine on Friday.</p>" for n in "ABC"
+    )
+    html = f"<html><body><article><h1>Two killed</h1>{prose}</article><div class=told>The story stands here, they said.</div></body></html>"
+
+    def text(selector):
+        source = Source(id="s", kind="feed", url="https://paper.example/feed", body_selector=selector)
+        return extract.extract(page(html.encode()), source=source, now=NOW).text
+
+    assert text("div.told") == "The story stands here, they said."
+    assert "district A" in text("div.untold")
