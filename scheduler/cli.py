@@ -206,6 +206,28 @@ def import_(call: Call, /, files: tuple[Path, ...]) -> None:
 
 
 @khabar.command()
+@filters
+@click.option("--dry-run", is_flag=True, help="Only show what would change; also while the service runs.")
+@as_json
+@common
+@click.pass_obj
+def reprocess(call: Call, /, words: tuple[str, ...], *, dry_run: bool, **typed: Any) -> None:
+    """Read kept raw pages anew, with today's extraction and rules; asks nothing of the web."""
+    from scheduler import jobs, kinship
+    from storage import criteria
+    from storage.model import utc_now
+
+    screen = call.screen
+    wanted = criteria.read(_typed(typed, words), now=utc_now())
+    with screen.progress("reading anew") as progress:
+        counted = jobs.reprocess(
+            call.load(), wanted, dry_run=dry_run, progress=progress,
+            tell=lambda redone: kinship.redone(screen, redone, json=call.json),
+        )  # fmt: skip
+    kinship.reprocessed(screen, counted, dry_run=dry_run, json=call.json)
+
+
+@khabar.command()
 @click.argument("files", nargs=-1, required=True, type=FILES, metavar="FILE...")
 @common
 @click.pass_obj

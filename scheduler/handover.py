@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from crawler import reprocessing
 from crawler.engine import Engine, Window, run_pass
 from crawler.report import Event, Report
-from storage import corrections
+from storage import corrections, criteria
 from storage.errors import KhabarError, UsageError
 from storage.model import Request, from_text, utc_now
 
@@ -53,6 +54,8 @@ class Desk:
             return told(await self._crawl(request))
         if request.kind == "forget":
             return await self._forget(request.arguments)
+        if request.kind == "reprocess":
+            return await self._reprocess(request)
         if request.kind == "mark":
             said = corrections.read(request.arguments)
             return asdict(await self.engine.writer.run(self.engine.store.correct, said))
@@ -79,6 +82,20 @@ class Desk:
             for one in known:
                 self.engine.windows.pop(one, None)
         return done
+
+    async def _reprocess(self, request: Request) -> dict[str, Any]:
+        """Read kept pages anew with the service's own workers, beside what it does anyway."""
+        asked: dict[str, list[str]] = {}
+        pairs = request.arguments.get("criteria")
+        for name, value in pairs if isinstance(pairs, list) else ():
+            asked.setdefault(str(name), []).append(str(value))
+        desk = reprocessing.Desk(
+            writer=self.engine.writer, pool=self.engine.pool, settings=self.engine.settings,
+            sources=self.engine.sources,
+        )  # fmt: skip
+        criteria_ = criteria.read(asked, now=utc_now())
+        tally = await reprocessing.reprocess(desk, criteria_, dry_run=False, tell=lambda _: None)
+        return dict(reprocessing.told(tally))
 
     async def _write_progress(self, request_id: int, report: Report) -> None:
         while True:

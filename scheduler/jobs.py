@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from crawler.checking import Checked
     from crawler.importing import Taken
     from crawler.report import Event, Report
+    from crawler.reprocessing import Redone, Tally
+    from storage.criteria import Criteria
 
 Say = Callable[[str], None]
 
@@ -151,6 +153,63 @@ def take_in(config: Config, files: Sequence[Path], *, warn: Say, progress: Say) 
         store.sync_sources(declared(config))
         going = importing.take_in(store, files, config.sources, config.crawl, warn=warn, progress=progress)
         return asyncio.run(going)
+
+
+def reprocess(
+    config: Config, criteria: "Criteria", *, dry_run: bool, tell: "Callable[[Redone], None]", progress: Say
+) -> "Mapping[str, int]":
+    """Read kept raw pages anew, here or in the service; how many came to what. Raises StoreError, UsageError.
+
+    A dry run writes nothing, so that it needs no lock. `tell` hears of what the service does only by its counts.
+    """
+    from scheduler import following
+    from storage import criteria as criteria_
+
+    if config.store.captures is None:
+        raise UsageError("no raw pages are kept; [store] captures names a folder for them")
+    if dry_run:
+        with reading(config) as store:
+            return _reprocess_here(config, store, criteria, dry_run=True, tell=tell, progress=progress)
+    try:
+        with writing(config) as store:
+            return _reprocess_here(config, store, criteria, dry_run=False, tell=tell, progress=progress)
+    except StoreBusy:
+        if not following.is_served(config.store.path, utc_now()):
+            raise
+    number = following.submit(config, "reprocess", {"criteria": criteria_.written(criteria)})
+    return following.wait_for(config, number)
+
+
+def _reprocess_here(
+    config: Config,
+    store: Store,
+    criteria: "Criteria",
+    *,
+    dry_run: bool,
+    tell: "Callable[[Redone], None]",
+    progress: Say,
+) -> "Mapping[str, int]":
+    import asyncio
+
+    from crawler import reprocessing
+    from crawler.workers import Pool
+    from crawler.writer import Writer
+
+    def note(tally: "Tally") -> None:
+        progress(f"{sum(tally.turns.values()):,} of {tally.pages:,}")
+
+    async def going() -> "Tally":
+        desk = reprocessing.Desk(
+            writer=Writer(store), pool=Pool(config.crawl.workers), settings=config.crawl,
+            sources={source.id: source for source in config.sources},
+        )  # fmt: skip
+        try:
+            return await reprocessing.reprocess(desk, criteria, dry_run=dry_run, tell=tell, progress=note)
+        finally:
+            await desk.pool.close()
+            await desk.writer.close()
+
+    return reprocessing.told(asyncio.run(going()))
 
 
 def declared(config: Config) -> list[SourceState]:

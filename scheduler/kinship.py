@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scheduler.terminal import Screen, safe
 from scheduler.views import facts, number, when
@@ -10,9 +10,12 @@ from storage import carriers, copies, revisions
 from storage.carriers import Carriage, Carrier
 from storage.copies import Comparison
 from storage.errors import WorkFailed
-from storage.model import Article, Revision
+from storage.model import Article, Document, Rejection, Revision
 from storage.revisions import Edit
 from storage.store import Store
+
+if TYPE_CHECKING:
+    from crawler.reprocessing import Redone
 
 CONTEXT = 8  # words shown on either side of a change
 
@@ -154,3 +157,67 @@ def _scores(found: Comparison, *, merged: bool) -> list[tuple[str, object]]:
 
 def _as_json(found: Comparison) -> dict[str, Any]:
     return asdict(found) | {"score": round(found.likeness.score, 4)}
+
+
+# What reading anew makes of it
+
+_TURNS = {"changed": "yellow", "let in": "green", "let out": "red", "retold": "cyan", "lost": "dim"}
+
+
+def redone(screen: Screen, found: "Redone", *, json: bool) -> None:
+    """One page that says something else now, with what."""
+    before, after = found.before, found.after
+    if json:
+        screen.fact(_redone_as_json(found))
+        return
+    which = f"{before.document_id or '':>7}"
+    title = (after.title if after else None) or before.title or "(no title)"
+    screen.line(f"{which}  {screen.style(f'{found.turn:<8}', _TURNS[found.turn])}  {screen.web(title)}")
+    facts(screen, [("", before.url), *_differences(found)])
+    if found.turn == "changed" and isinstance(after, Document):
+        for line in passages(screen, revisions.diff(before.text, after.text)):
+            screen.line(f"  {line}")
+
+
+def _differences(found: "Redone") -> Iterator[tuple[str, object]]:
+    before, after = found.before, found.after
+    if isinstance(after, Rejection):
+        yield "now", " ".join(filter(None, (after.why, after.detail)))
+    if before.why:
+        yield "was", before.why
+    if isinstance(after, Document) and before.document_id is not None:
+        if after.title != before.title:
+            yield "title", shown_plain(before.title, after.title)
+        if after.published_at is not None and after.published_at != before.published_at:
+            yield "published", shown_plain(when(before.published_at), when(after.published_at))
+        if after.authors != before.authors:
+            yield "by", shown_plain(", ".join(before.authors), ", ".join(after.authors))
+    verdict = after.verdict if after is not None else None
+    if verdict is not None and round(verdict.score, 2) != round(before.relevance, 2):
+        yield "relevance", shown_plain(f"{before.relevance:.2f}", f"{verdict.score:.2f}")
+
+
+def shown_plain(old: str | None, new: str | None) -> str:
+    """What it was and what it is, in one line."""
+    return f"{old or '-'} -> {new or '-'}"
+
+
+def _redone_as_json(found: "Redone") -> dict[str, Any]:
+    before, after = found.before, found.after
+    told: dict[str, Any] = {
+        "turn": found.turn, "document_id": before.document_id, "url": before.url, "source": before.source,
+        "title": before.title, "differences": dict(_differences(found)),
+    }  # fmt: skip
+    if isinstance(after, Document):
+        edits = revisions.diff(before.text, after.text) if before.document_id is not None else ()
+        told |= {"new_title": after.title, "changes": [asdict(edit) for edit in edits if edit.is_change]}
+    return told
+
+
+def reprocessed(screen: Screen, counted: Mapping[str, int], *, dry_run: bool, json: bool) -> None:
+    """How many pages came to what."""
+    if json:
+        screen.fact({"dry_run": dry_run, **counted})
+        return
+    told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counted.items() if name != "pages")
+    screen.line(f"{number(counted['pages'], 'page')} read anew: {told}{'; nothing was written' if dry_run else ''}")

@@ -332,13 +332,13 @@ def _again(
     """A known URL: its text changed, or only what is told about it, or nothing."""
     worse = _worse(known, document)
     changed = not worse and _says_other(known, document, words, anew=anew)
-    retold = changed or (not worse and document.extractor != known["extractor"])
+    retold = changed or (not worse and (anew or document.extractor != known["extractor"]))
     back = known["withdrawn_at"] is not None and not anew
     if changed and not anew:
         _keep_state(db, known, now)
     if retold:
         copies.leave(db, known["id"])
-    _update(db, known, document, words, now, changed=changed, retold=retold)
+    _update(db, known, document, words, now, changed=changed, retold=retold, anew=anew)
     if retold:
         copies.enter(db, known["id"])
     if back:
@@ -402,6 +402,7 @@ def _update(
     *,
     changed: bool,
     retold: bool,
+    anew: bool,
 ) -> None:
     values: dict[str, object] = {"checked_at": to_text(now)}
     if changed:
@@ -409,7 +410,8 @@ def _update(
     if retold:
         values |= _told(document)
         # A page that moves its date with each edit was still published when it was first published.
-        if known["published_at"] and (document.published_at is None or document.extractor == known["extractor"]):
+        was_edited = known["revision"] > 1 if anew else document.extractor == known["extractor"]
+        if known["published_at"] and (document.published_at is None or was_edited):
             values |= {n: known[n] for n in ("published_at", "published_how", "published_confidence", "published_raw")}
         for table in ("document_mentions", "document_claims"):
             db.execute(f"DELETE FROM {table} WHERE document_id = ?", [known["id"]])  # noqa: S608 - one of two tables

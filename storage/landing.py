@@ -135,9 +135,8 @@ def _read(db: Database, archive: Archive | None, landing: Landing, document: Doc
         learn(db, identity.host(document.url), landing.lines, landed.article_id, now)
     if landing.again is not None and landed.what in _FIRST_SEEN:
         looks.plan(db, landed.document_id, landing.url, landing.again)
-    fate = _Fate(
-        kind=landed.fate, reason=landed.reason if landed.what is What.COPIED else "", document_id=landed.document_id
-    )
+    reason = _copy_kind(db, landed.document_id) if landed.fate is FateKind.COPY else ""
+    fate = _Fate(kind=landed.fate, reason=reason, document_id=landed.document_id)
     column = (
         {What.NEW: "new", What.COPIED: "copies", What.PROMOTED: "copies", What.REVISED: "revised"}.get(
             landed.what, "known"
@@ -148,6 +147,10 @@ def _read(db: Database, archive: Archive | None, landing: Landing, document: Doc
     _settle(db, landing, fate, now, column=column, own=document.url)
     db.execute("DELETE FROM rejections WHERE key = ?", [visits.key_of(landing.url)])
     return landed
+
+
+def _copy_kind(db: Database, document_id: int) -> str:
+    return str(db.execute("SELECT kind FROM documents WHERE id = ?", [document_id]).fetchone()[0])
 
 
 def _unkeep(db: Database, landing: Landing, rejection: Rejection, now: datetime) -> None:
@@ -211,7 +214,7 @@ def _keep_rejection(
 def _capture(db: Database, archive: Archive | None, landing: Landing, kind: str) -> int | None:
     """The capture's id; equal bodies of one kind rest in one record, and each visit has a row."""
     page = landing.page
-    if landing.capture_id is not None:
+    if landing.capture_id is not None and not (kind == "kept" and _expires_early(db, landing.capture_id)):
         return landing.capture_id
     if archive is None or page is None:
         return None
@@ -231,6 +234,12 @@ def _capture(db: Database, archive: Archive | None, landing: Landing, kind: str)
         [kind, visits.stored(page.final_url), to_text(page.fetched_at), page.status, digest, *rest],
     )
     return int(cursor.lastrowid or 0)
+
+
+def _expires_early(db: Database, capture_id: int) -> bool:
+    """Whether a capture rests with those of pages that were not kept."""
+    row = db.execute("SELECT kind FROM captures WHERE id = ?", [capture_id]).fetchone()
+    return row is not None and row[0] == "rejected"
 
 
 # Not read
