@@ -9,7 +9,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from warcio.archiveiterator import ArchiveIterator
+from warcio.bufferedreaders import DecompressingBufferedReader
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.timeutils import iso_date_to_datetime
 
@@ -24,6 +25,8 @@ from crawler import inflate
 from storage.folding import printable
 from storage.model import Page, utc_now
 
+MOST_LINE = 1 << 16  # bytes of one line of a record's headers
+MOST_HEADERS = 1 << 20  # bytes of all lines between two payloads
 MOST_BYTES = 10_000_000  # of one page, decoded (rules: 10 MB pages)
 WARC = (".warc", ".warc.gz")
 WACZ = ".wacz"
@@ -56,7 +59,8 @@ def is_warc(file: Path) -> bool:
     except OSError:
         return False
     if head.startswith(b"\x1f\x8b"):
-        head = zlib.decompressobj(wbits=31).decompress(head, 16)
+        with suppress(zlib.error):
+            head = zlib.decompressobj(wbits=31).decompress(head, 16)
     return head.startswith(b"WARC/")
 
 
@@ -102,7 +106,7 @@ def _records(stream: IO[bytes], name: str, warn: Callable[[str], None], limit: i
     any_read, broken, at = start > 0, 0, start
     while True:
         stream.seek(at)
-        records = ArchiveIterator(stream, arc2warc=False)
+        records = _archive(stream)
         fault: Exception | None = None
         try:
             for saved, end in _each(records, name, warn, limit):
@@ -127,6 +131,28 @@ def _records(stream: IO[bytes], name: str, warn: Callable[[str], None], limit: i
         at = following
 
 
+class _Lines(DecompressingBufferedReader):  # type: ignore[misc]
+    """warcio's reader with lines that end: of a packed gigabyte without one it would make a single line."""
+
+    in_lines = 0  # bytes that were read as lines since the last record began
+
+    def readline(self, length: int | None = None) -> bytes:
+        """One line of headers. Raises ArchiveLoadFailed where it or the headers have no end."""
+        if length == 0:
+            return b""
+        line: bytes = super().readline(min(length or MOST_LINE, MOST_LINE))
+        self.in_lines += len(line)
+        if self.in_lines > MOST_HEADERS or (len(line) == MOST_LINE and not line.endswith(b"\n")):
+            raise ArchiveLoadFailed("headers without an end")
+        return line
+
+
+def _archive(stream: IO[bytes]) -> ArchiveIterator:
+    records = ArchiveIterator(stream, arc2warc=False)
+    records.reader = _Lines(stream)
+    return records
+
+
 def _each(records: Any, name: str, warn: Callable[[str], None], limit: int) -> Iterator[tuple[Saved | None, int]]:
     """Each record of an iterator: the response in it or None, and where the next record begins."""
     for record in records:
@@ -135,6 +161,7 @@ def _each(records: Any, name: str, warn: Callable[[str], None], limit: int) -> I
         if record.raw_stream.limit > 0:
             raise EOFError("a record is shorter than it says")
         yield (None if saved is None else replace(saved, end=records.offset)), records.offset
+        records.reader.in_lines = 0
 
 
 def _packed_whole(stream: IO[bytes], name: str, warn: Callable[[str], None], limit: int) -> Iterator[Saved]:
@@ -142,7 +169,7 @@ def _packed_whole(stream: IO[bytes], name: str, warn: Callable[[str], None], lim
     stream.seek(0)
     plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
     try:
-        for number, (saved, _) in enumerate(_each(ArchiveIterator(plain, arc2warc=False), name, warn, limit)):
+        for number, (saved, _) in enumerate(_each(_archive(plain), name, warn, limit)):
             if saved is not None and number:
                 yield replace(saved, end=0)
     except BROKEN as fault:

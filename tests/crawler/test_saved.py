@@ -1,6 +1,7 @@
 """Saved responses: WARC files and saved pages, whole, packed, torn and bent."""
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,33 @@ def test_a_saved_page_has_no_address_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "b.html.gz").write_bytes(gzip.compress(b"<p>x" * 100)[:-12])
     with pytest.raises(OSError, match="not a whole gzip file"):
         list(saved.pages(tmp_path / "b.html.gz", lambda _: None))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(50_000_000),
+        b"WARC/1.0\r\nA: " + b"a" * 50_000_000,
+        b"WARC/1.0\r\n" + b"A: b\r\n" * 5_000_000,
+        b"\n" * 50_000_000,
+    ],
+    ids=["zeros", "one header", "many headers", "blank lines"],
+)
+def test_headers_without_an_end_are_no_warc(tmp_path, content):
+    """Some kilobytes of gzip that unpack to one endless line, or to lines without end, are given up at once."""
+    file = tmp_path / "a.warc.gz"
+    file.write_bytes(gzip.compress(content, 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(OSError, match="not a WARC"):
+            list(saved.pages(file, [].append))
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_bytes_that_only_begin_like_gzip_are_a_page(tmp_path):
+    """Whether a file is a WARC is asked of any bytes."""
+    file = tmp_path / "a.html"
+    file.write_bytes(b"\x1f\x8b\x08\xff not gzip after all")
+    assert not saved.is_warc(file)
