@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from crawler import loop, pages, polls, visits
+from crawler import backfill, loop, pages, polls, visits, wayback
 from crawler.guard import Guard, endpoint
 from crawler.report import Event, Report
 from crawler.sources import CrawlSettings, Source
@@ -41,6 +41,7 @@ from storage.model import (
     utc_now,
 )
 from storage.store import Store
+from storage.visits import Finish
 
 log = logging.getLogger(__name__)
 
@@ -141,14 +142,16 @@ class Engine:
         except Exception as error:  # a fault of ours in one source is that source's error, and never ends the others
             log.exception("visit failed: %s", source.id)
             visited = visits.broken(source, error, manual=manual)
-        poll = visited.poll
-        plan = partial(self._plan, source, state, visited)
+        return await self.landed(visited, partial(self._plan, source, state, visited))
+
+    async def landed(self, visited: Visited, plan: Finish | None = None) -> Polled | None:
+        """Land what a visit showed, and take up its new leads. None where it could not be landed."""
         try:
-            polled = await self.writer.land_poll(poll, plan)
+            polled = await self.writer.land_poll(visited.poll, plan)
         except FILE_FAULTS as error:
             self._note_fault(error)
             return None
-        self._tell(Event(source=source.id, visited=visited, polled=polled))
+        self._tell(Event(source=visited.poll.source, visited=visited, polled=polled))
         self.take(polled.fresh)
         return polled
 
@@ -229,7 +232,7 @@ class Engine:
     async def _page(self, lead: PendingLead) -> None:
         source = self.sources.get(lead.lead.source)
         max_age = source.max_age if source and source.max_age is not None else self.settings.max_age
-        old = self._window(lead).too_old(lead, max_age, utc_now())
+        old = None if lead.lead.backfill else self._window(lead).too_old(lead, max_age, utc_now())
         if old is not None:
             await self._land(Landing(outcome=old, url=lead.lead.url, source=lead.lead.source, lead=lead))
             return
@@ -251,9 +254,10 @@ class Engine:
         return pause
 
     def _ask(self, lead: PendingLead, source: Source | None) -> Ask:
+        url = wayback.address(lead.lead, self.settings.wayback)
         return Ask(
-            url=lead.lead.url,
-            headers=dict(source.headers) if source else {},
+            url=url,
+            headers=dict(source.headers) if source and url == lead.lead.url else {},
             limit=self.settings.max_page_size,
             redirects=self.settings.max_redirects,
             verify_tls=source.verify_tls if source else True,
@@ -267,6 +271,7 @@ class Engine:
             assert why is not None
             return replace(plain, outcome=why)
         if isinstance(outcome, Fetched):
+            outcome = _as_it_was(outcome, lead)
             landing = await self._at_desk(outcome, lead, source)
             hops = pages.distinct([*landing.aliases, *(hop.url for hop in outcome.hops)], but=landing.url)
             return replace(landing, page=outcome.page, aliases=hops, again=self._again(outcome.page, lead))
@@ -376,9 +381,19 @@ class Engine:
         log.error("not stored: %s", error)
         self.fault = self.fault or error
 
+    def say(self, source: str, note: str) -> None:
+        """Tell whoever listens how far something long has come."""
+        self._tell(Event(source=source, note=note))
+
     def _tell(self, event: Event) -> None:
         for listener in tuple(self.listeners):
             listener(event)
+
+
+def _as_it_was(fetched: Fetched, lead: PendingLead) -> Fetched:
+    """A capture of the web's archive as its page; anything else as it is."""
+    page = wayback.as_it_was(fetched.page, lead.lead)
+    return fetched if page is fetched.page else replace(fetched, page=page, hops=())
 
 
 def declared(sources: Iterable[Source]) -> list[SourceState]:
@@ -441,6 +456,8 @@ async def run_pass(engine: Engine, wanted: Sequence[str], *, force: bool, everyt
     try:
         await engine.drain(scope)
         await _visit_all(engine, await _claim(engine, wanted, report, force=force))
+        if not everything:
+            report.notes += await backfill.look_back(engine, wanted, force=force)
         await engine.settled(scope)
     finally:
         engine.listeners.remove(note)

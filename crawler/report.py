@@ -41,6 +41,7 @@ class Report:
 
     sources: dict[str, SourceReport] = field(default_factory=dict)
     requests: int = 0
+    notes: list[str] = field(default_factory=list)  # what looking back came to, a line for each source
 
     def of(self, source: str) -> SourceReport:
         """The report of one source, begun where there is none."""
@@ -86,3 +87,4 @@ class Event:
     visited: Visited | None = None
     polled: Polled | None = None
     landed: Landed | None = None
+    note: str = ""  # how far something long has come

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from crawler.sources import CrawlSettings, Source
+from crawler.sources import CrawlSettings, Recheck, Source
 from scheduler import values
 from scheduler.settings import Alert, ServiceSettings
 from storage.criteria import Criteria
@@ -38,6 +38,7 @@ _SOURCE: dict[str, values.Reader] = _ADDRESSES | {
     "enabled": values.flag,
     "obey_robots": values.flag,
     "verify_tls": values.flag,
+    "archive": values.archive,
     "link_pattern": values.pattern,
     "body_selector": values.selector,
     "date_format": values.date_format,
@@ -81,10 +82,16 @@ _SECTIONS: dict[str, dict[str, values.Reader]] = {
         "verify_tls": values.flag,
         "allow_addresses": values.networks,
         "workers": values.whole(0, 256),
+        "wayback": values.optional_address,
     },
     "topic": {
         "min_relevance": values.share,
         "extra_terms": values.terms,
+    },
+    "recheck": {
+        "enabled": values.flag,
+        "budget": values.whole(1, 100_000),
+        "after": values.durations,
     },
     "service": {
         "metrics": values.listen,
@@ -165,7 +172,7 @@ def parse(tree: Mapping[str, Any], *, base: Path = Path()) -> tuple[Config, list
     found += [f"{key}: is not a known section" for key in tree if key not in (*_SECTIONS, "sources", "alerts")]
     sources = tuple(_entries("sources", tree, _source, found))
     alerts = tuple(_entries("alerts", tree, partial(_alert, base), found))
-    crawl = CrawlSettings(**sections["crawl"], **sections["topic"])
+    crawl = CrawlSettings(**sections["crawl"], **sections["topic"], recheck=Recheck(**sections["recheck"]))
     store, service = _store(sections["store"], base), _service(sections["service"], base)
     return Config(store=store, crawl=crawl, service=service, sources=sources, alerts=alerts), found
 

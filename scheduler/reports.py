@@ -61,6 +61,10 @@ class Crawl:
     def told(self, event: Event) -> None:
         """Something happened."""
         landed = event.landed
+        if event.note:
+            if self._say:
+                self._say(event.note)
+            return
         if landed is not None:
             self.read += 1
             if landed.what in _MARKS:
@@ -83,6 +87,8 @@ class Crawl:
     def summary(self, report: Report) -> None:
         """The sum of each source, and what to do next."""
         rows = list(report.sources.values())
+        for note in report.notes:
+            self.screen.note(safe(note))
         if self.json:
             for row in rows:
                 self.screen.fact(asdict(row))

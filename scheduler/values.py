@@ -169,6 +169,20 @@ def web_address(value: Any) -> str:
     return url
 
 
+def archive(value: Any) -> str:
+    """The address of an archive's pages, with places for the date."""
+    url = text(value).strip()
+    web_address(re.sub(r"\{(?:year|month(?::02)?|day(?::02)?)\}", "1", url))
+    if "{year}" not in url or "{month" not in url:
+        raise Unfit('has no {year} and {month:02}, as in "https://outlet.example/archive/{year}/{month:02}/{day:02}"')
+    return url
+
+
+def optional_address(value: Any) -> str:
+    """An absolute http or https URL, or nothing."""
+    return web_address(value) if text(value).strip() else ""
+
+
 def channel(value: Any) -> str:
     """A public Telegram channel, by name or address: the address of its preview page."""
     match = _CHANNEL.fullmatch(text(value).strip())
