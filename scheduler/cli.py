@@ -276,14 +276,27 @@ khabar.add_command(sourcing.sources)
 @click.pass_obj
 def status(call: Call, /) -> None:
     """Is it working, not only alive."""
-    from scheduler import health, views
+    from scheduler import bulletin, health
     from storage.model import utc_now
 
     config = call.load()
     with call.read() as store:
         found = health.check(store, config, utc_now())
-    views.status(call.screen, found, json=call.json)
+    bulletin.status(call.screen, found, json=call.json)
     if not found.well:
+        raise click.exceptions.Exit(1)
+
+
+@khabar.command()
+@as_json
+@common
+@click.pass_obj
+def doctor(call: Call, /) -> None:
+    """What is in the way, and how to mend it: installation, configuration, file, disk, clock, network."""
+    from scheduler import bulletin
+    from scheduler import doctor as examining
+
+    if not bulletin.doctor(call.screen, examining.examine(call.load()), json=call.json):
         raise click.exceptions.Exit(1)
 
 

@@ -1,20 +1,56 @@
 """Is it working, not only alive: numbers from the store and the verdicts on them."""
 
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from scheduler.config import Config
-from storage import standings
+from storage import connection, standings, vitals
 from storage.model import SourceState
 from storage.standings import Standing
 from storage.store import Store
+from storage.vitals import Blind, Traffic, Yield
 
 SILENT = timedelta(hours=24)  # no new article from any source
-QUIET = timedelta(days=7)  # a source whose newest item, or last news, is older
+QUIET = timedelta(days=7)  # without a rhythm of its own: the newest item, or the last news, is older
+RHYTHM = timedelta(days=35)  # five weeks: a feed that rests on Fridays has done so before
+TOO_LONG = 1.5  # times its longest silence of that time
+ENOUGH_NEWS = 5  # visits with news that make a rhythm
 WAITING = timedelta(hours=6)  # a lead that is still pending
 FAILING = 3.0  # failures in a row (a passing one counts half)
+LATELY = timedelta(days=3)  # what a source yields now, held against the month before
+ENOUGH_BEFORE, ENOUGH_LATELY = 20, 5  # pages without which no verdict is passed on a source
+FALL = 0.5  # a share that fell by so much is a redesign, not chance
+WEEK = timedelta(days=7)
+SOON = timedelta(days=30)  # days left of disk that are worth a word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """A source whose pages yield less than its own used to: of `what`, the share before and lately."""
+
+    source: str
+    what: str  # text, dates, authors
+    before: float
+    lately: float
+    sample: Mapping[str, Any] | None = None  # a page without text, and its kept response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What rests on disk, and for how long there is room."""
+
+    bytes: int = 0  # database and captures
+    a_day: float = 0.0  # by which it grew in the last week
+    free: int = 0  # on the disk, or up to store.max_size where that is nearer
+
+    @property
+    def days(self) -> float | None:
+        """Days left at this rate; None where it does not grow."""
+        return self.free / self.a_day if self.a_day > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +62,16 @@ class Status:
     failing: tuple[SourceState, ...] = ()
     quiet: tuple[SourceState, ...] = ()
     never: tuple[SourceState, ...] = ()  # enabled and not yet visited
+    drifting: tuple[Drift, ...] = ()
     unbalanced: Sequence[Mapping[str, Any]] = ()
     alerts: tuple[Standing, ...] = ()  # saved searches that cannot tell what they found
     bytes: int = 0  # database and captures
+    room: Room = Room()
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)  # of the last seven days
+    next_checks: tuple[tuple[str, datetime], ...] = ()
+    blind: tuple[Blind, ...] = ()
+    holder: int | None = None  # pid of the process that writes
+    alive_at: datetime | None = None
     problems: tuple[str, ...] = field(default=())
 
     @property
@@ -41,32 +84,86 @@ def check(store: Store, config: Config, now: datetime) -> Status:
     counts = store.counts()
     states = [state for state in store.sources() if state.enabled]
     visited = [state for state in states if state.last_poll_at is not None]
+    news = vitals.news(store.db, now - RHYTHM)
     last = counts["last_article_at"]
+    room = _room(store, config, now)
     found = Status(
         counts=counts,
         last_article_at=datetime.fromisoformat(last) if last else None,
         failing=tuple(state for state in visited if state.failures >= FAILING or state.last_success_at is None),
-        quiet=tuple(state for state in visited if is_quiet(state, now)),
+        quiet=tuple(state for state in visited if is_quiet(state, now, news.get(state.id, ()))),
         never=tuple(state for state in states if state.last_poll_at is None),
+        drifting=_drifting(store, now),
         unbalanced=store.unbalanced_polls(),
         alerts=tuple(one for one in standings.read(store.db).values() if one.failures >= FAILING),
-        bytes=store.sizes()["total"],
+        bytes=room.bytes,
+        room=room,
+        traffic=vitals.traffic(store.db, now - WEEK),
+        next_checks=tuple(vitals.next_checks(store.db, 5)),
+        blind=tuple(vitals.blind(store.db, now - WEEK)),
+        holder=connection.holder(store.path),
+        alive_at=store.alive_at(),
     )
     return judged(found, visited=len(visited), limit=config.store.max_size, now=now)
 
 
-def is_quiet(state: SourceState, now: datetime) -> bool:
-    """Answers, and has shown nothing new for a week: the status of a page says nothing of its age."""
+def is_quiet(state: SourceState, now: datetime, news: Sequence[datetime] = ()) -> bool:
+    """Answers, and has been silent for longer than it ever is: the status of a page says nothing of its age.
+
+    `news` are the times at which its visits showed something new; with too few of them a week is too long.
+    """
     if state.last_success_at is None or state.failures >= FAILING:
         return False
     newest = max((at for at in (state.newest_at, state.last_new_at) if at), default=None)
-    return newest is None or now - newest > QUIET
+    return newest is None or now - newest > longest_silence(news)
+
+
+def longest_silence(news: Sequence[datetime]) -> timedelta:
+    """How long a source of this rhythm may be silent."""
+    if len(news) < ENOUGH_NEWS:
+        return QUIET
+    gaps = (later - earlier for earlier, later in pairwise(news))
+    return max(SILENT, max(gaps) * TOO_LONG)
+
+
+def drift(source: str, before: Yield, lately: Yield) -> list[Drift]:
+    """In what a source yields less than it did. A page without text counts against text, a text against the rest."""
+    shares = {
+        "text": ((before.texts, before.pages), (lately.texts, lately.pages)),
+        "dates": ((before.dated, before.texts), (lately.dated, lately.texts)),
+        "authors": ((before.signed, before.texts), (lately.signed, lately.texts)),
+    }
+    return [
+        Drift(source=source, what=what, before=then[0] / then[1], lately=now[0] / now[1])
+        for what, (then, now) in shares.items()
+        if then[1] >= ENOUGH_BEFORE and now[1] >= ENOUGH_LATELY and then[0] / then[1] - now[0] / now[1] >= FALL
+    ]
+
+
+def _drifting(store: Store, now: datetime) -> tuple[Drift, ...]:
+    before = vitals.yields(store.db, now - RHYTHM, now - LATELY)
+    lately = vitals.yields(store.db, now - LATELY, now + LATELY)
+    found = [one for source in lately for one in drift(source, before.get(source, Yield()), lately[source])]
+    return tuple(
+        replace(one, sample=vitals.sample(store.db, one.source)) if one.what == "text" else one for one in found
+    )
+
+
+def _room(store: Store, config: Config, now: datetime) -> Room:
+    total = store.sizes()["total"]
+    try:
+        free = shutil.disk_usage(store.path.parent).free
+    except OSError:
+        free = 0
+    return Room(
+        bytes=total,
+        a_day=total * vitals.grown(store.db, now - WEEK) / WEEK.days,
+        free=max(0, min(free, config.store.max_size - total)),
+    )
 
 
 def judged(found: Status, *, visited: int, limit: int, now: datetime) -> Status:
     """The same with its problems."""
-    from dataclasses import replace
-
     return replace(found, problems=tuple(_problems(found, visited=visited, limit=limit, now=now)))
 
 
@@ -81,6 +178,7 @@ def _problems(found: Status, *, visited: int, limit: int, now: datetime) -> list
     oldest = found.counts["oldest_pending_at"]
     if oldest and now - datetime.fromisoformat(oldest) > WAITING:
         problems.append(f"{found.counts['pending']} pages wait, some for over six hours; run `khabar crawl`")
+    problems += [_sentence(one) for one in found.drifting if one.what == "text"]
     problems += [f"alert {one.id} cannot tell what it found: {one.last_error}" for one in found.alerts]
     if found.unbalanced:
         problems.append(f"{len(found.unbalanced)} visits do not add up: a defect of khabar; please report it")
@@ -89,3 +187,11 @@ def _problems(found: Status, *, visited: int, limit: int, now: datetime) -> list
             "database and captures have used nine tenths of store.max_size; raise it or lower keep_captures"
         )
     return problems
+
+
+def _sentence(found: Drift) -> str:
+    sample = f"; see `khabar explain {found.sample['url']}`" if found.sample else ""
+    return (
+        f"{found.source}: its pages yielded text {found.before:.0%} of the time, now {found.lately:.0%}: "
+        f"were they rebuilt?{sample}"
+    )

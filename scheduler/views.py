@@ -6,14 +6,11 @@ Everything that came from the web passes through `Screen.web` or `terminal.safe`
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scheduler.terminal import Screen, isolate, safe
 from storage import changes, search, snippets
 from storage.model import Article, Document, Landing, utc_now
-
-if TYPE_CHECKING:
-    from scheduler.health import Status
 
 
 def when(moment: datetime | None) -> str:
@@ -257,6 +254,7 @@ def _document(screen: Screen, document: Mapping[str, Any], known: Mapping[str, A
                 f"{document['published_at']} ({document['published_how']})" if document["published_at"] else "unknown",
             ),
             ("extracted", document["extracted_how"]),
+            ("marked", ", ".join(f"{row['label'].replace('_', ' ')} {row['value']}".strip() for row in known["marks"])),
             ("mentions", ", ".join(f"{row['name']} ({row['kind']})" for row in known["mentions"][:20])),
         ],
     )
@@ -291,53 +289,6 @@ def saved_page(screen: Screen, landing: Landing, *, json: bool) -> None:
     if getattr(outcome, "cuts", ()):
         screen.line("cut as no part of the article")
         cuts(screen, [asdict(cut) for cut in getattr(outcome, "cuts", ())])
-
-
-def status(screen: Screen, found: "Status", *, json: bool) -> None:
-    """Is it working."""
-    if json:
-        screen.fact(status_fact(found))
-        return
-    counts, now = found.counts, utc_now()
-    fates = ", ".join(f"{count:,} {kind}" for kind, count in counts["fates"].items())
-    facts(
-        screen,
-        [
-            ("articles", f"{counts['articles']:,}, and {number(counts['copies'], 'copy', 'copies')} of them"),
-            (
-                "last new",
-                f"{when(found.last_article_at)} UTC ({ago(found.last_article_at, now)})"
-                if found.last_article_at
-                else "none yet",
-            ),
-            ("fates", fates),
-            ("queue", f"{number(counts['pending'], 'page')} waiting"),
-            ("sources", f"{counts['sources']} switched on, {len(found.never)} of them not visited yet"),
-            ("storage", f"{found.bytes / 1e6:,.1f} MB"),
-        ],
-    )
-    for name, states in (("failing", found.failing), ("quiet", found.quiet)):
-        for state in states:
-            detail = state.last_error if name == "failing" else f"newest item {ago(state.newest_at, now)}"
-            screen.line(f"{screen.style(f'{name:<12}', 'yellow')} {state.id}: {screen.web(detail)}")
-    for problem in found.problems:
-        screen.line(f"{screen.style('not well', 'red')}     {problem}")
-    if found.well:
-        screen.line(screen.style("all is well", "green"))
-
-
-def status_fact(found: "Status") -> dict[str, Any]:
-    """The status as JSON."""
-    return {
-        "well": found.well,
-        "problems": list(found.problems),
-        **found.counts,
-        "bytes": found.bytes,
-        "failing": {state.id: state.last_error for state in found.failing},
-        "quiet": [state.id for state in found.quiet],
-        "never_visited": [state.id for state in found.never],
-        "unbalanced_polls": [row["id"] for row in found.unbalanced],
-    }
 
 
 def change(screen: Screen, entry: changes.Entry, *, json: bool) -> None:

@@ -8,6 +8,7 @@ import pytest
 from scheduler import health
 from scheduler.health import Status
 from storage.model import SourceState
+from storage.vitals import Yield
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 GOOD = SourceState(
@@ -55,3 +56,33 @@ def test_quiet_is_the_age_of_the_newest_item_not_the_status() -> None:
     assert health.is_quiet(replace(GOOD, newest_at=None, last_new_at=None), NOW)
     assert not health.is_quiet(replace(GOOD, newest_at=old, last_new_at=old, failures=health.FAILING), NOW)
     assert not health.is_quiet(replace(GOOD, last_success_at=None), NOW)
+
+
+def test_quiet_is_measured_by_the_sources_own_rhythm() -> None:
+    """A wire that is silent for two days is quiet; a weekly column that was silent for six days is not."""
+    wire = [NOW - timedelta(days=20) + timedelta(hours=hour) for hour in range(0, 18 * 24, 3)]
+    weekly = [NOW - timedelta(days=day) for day in (34, 27, 20, 13, 6)]
+    silent = replace(GOOD, newest_at=NOW - timedelta(days=2), last_new_at=NOW - timedelta(days=2))
+    column = replace(GOOD, newest_at=NOW - timedelta(days=9), last_new_at=NOW - timedelta(days=9))
+    assert health.is_quiet(silent, NOW, wire)
+    assert not health.is_quiet(silent, NOW)
+    assert not health.is_quiet(column, NOW, weekly)
+
+
+def test_a_source_that_rests_on_fridays_is_not_quiet_on_friday() -> None:
+    """The longest silence of the last weeks, and half as much again, is still its own."""
+    days = [
+        NOW - timedelta(days=day) for day in range(30, 1, -1) if (NOW - timedelta(days=day)).weekday() not in (4, 5)
+    ]
+    assert health.longest_silence(days) >= timedelta(days=4)
+
+
+def test_drift_is_a_fall_against_the_own_past() -> None:
+    """Pages that never had authors do not drift; pages whose text is gone do; a handful proves nothing."""
+    month = Yield(pages=100, texts=98, dated=95, signed=0)
+    assert health.drift("a", month, Yield(pages=10, texts=10, dated=10)) == []
+    (found,) = health.drift("a", month, Yield(pages=10, texts=1, dated=1))
+    assert (found.what, round(found.before, 2), found.lately) == ("text", 0.98, 0.1)
+    assert [one.what for one in health.drift("a", month, Yield(pages=10, texts=10, dated=2))] == ["dates"]
+    assert health.drift("a", month, Yield(pages=3, texts=0)) == []
+    assert health.drift("a", Yield(pages=5, texts=5, dated=5), Yield(pages=10)) == []

@@ -1,0 +1,258 @@
+"""What is in the way, and how to mend it: installation, configuration, file, disk, clock, network.
+
+Each finding is a value. Every check stands for itself: one that breaks is a finding, and the others are made.
+"""
+
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from storage import connection
+from storage.errors import KhabarError, StoreMissing
+from storage.model import utc_now
+from storage.store import Store
+
+if TYPE_CHECKING:
+    from scheduler.config import Config
+
+NEEDED = (
+    "scrapy", "trafilatura", "lxml.html", "lxml_html_clean", "feedparser", "apscheduler", "sqlite_utils", "pebble",
+    "warcio", "ahocorasick", "tldextract", "brotli", "zstandard", "readability",
+)  # fmt: skip
+EXTRAS = {
+    "pyarrow": "export of Parquet: pip install 'khabar[parquet]'",
+    "datasette": "`khabar serve`: pip install 'khabar[serve]'",
+}
+LITTLE = 1 << 30  # bytes free that are worth a word
+OLDEST_CLOCK = datetime.fromisoformat("2026-11-01T00:00:00+00:00")  # this program is not older
+PATIENCE = 5.0  # seconds for one look at the network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found. `mend` says what to do; empty where all is well."""
+
+    check: str  # installation, configuration, database, disk, clock, network
+    good: bool
+    says: str
+    mend: str = ""
+    advice: bool = False  # worth doing, and nothing is broken without it
+
+
+Check = Callable[["Config"], Iterator[Finding]]
+
+
+def examine(config: "Config") -> Iterator[Finding]:
+    """Every finding, as it comes."""
+    for name, check in CHECKS.items():
+        try:
+            yield from check(config)
+        except Exception as fault:  # noqa: BLE001 - a check that breaks is a finding, and the others go on
+            yield Finding(
+                check=name,
+                good=False,
+                says=f"could not be checked ({type(fault).__name__}: {fault})",
+                mend="run with -v, and report it",
+            )
+
+
+def installation(config: "Config") -> Iterator[Finding]:
+    """Whether everything can be imported, and what else could be had."""
+    del config
+    missing = [name for name in NEEDED if not _imports(name)]
+    if missing:
+        again = "install khabar again: pip install --force-reinstall khabar"
+        yield Finding(check="installation", good=False, says=f"cannot be imported: {', '.join(missing)}", mend=again)
+    else:
+        yield Finding(check="installation", good=True, says=f"all {len(NEEDED)} libraries are there")
+    for name, what in EXTRAS.items():
+        if not _imports(name):
+            yield Finding(
+                check="installation", good=True, advice=True, says=f"{name} is not installed", mend=f"only for {what}"
+            )
+
+
+def _imports(name: str) -> bool:
+    try:
+        import_module(name)
+    except Exception:  # noqa: BLE001 - a library may fail in any way while it is imported; it is then not to be had
+        return False
+    return True
+
+
+def configuration(config: "Config") -> Iterator[Finding]:
+    """What is allowed, and yet not wise. Faults are told before a command begins."""
+    yield Finding(check="configuration", good=True, says=f"{config.path}: {len(config.enabled)} sources switched on")
+    if not config.enabled:
+        yield Finding(
+            check="configuration",
+            good=False,
+            says="no source is switched on",
+            mend="set `enabled = true` for some of [[sources]]",
+        )
+    if not config.crawl.contact:
+        yield Finding(
+            check="configuration", good=True, advice=True, says="site owners cannot reach you",
+            mend='set crawl.contact to a page or an address, such as "https://you.example/crawler"',
+        )  # fmt: skip
+    loose = [source.id for source in config.sources if source.enabled and not source.verify_tls]
+    if loose or not config.crawl.verify_tls:
+        yield Finding(
+            check="configuration", good=True, advice=True,
+            says=f"certificates are not verified: {', '.join(loose) or 'anywhere'}",
+            mend="remove `verify_tls = false` as soon as the site's certificate is in order",
+        )  # fmt: skip
+
+
+def database(config: "Config") -> Iterator[Finding]:
+    """Whether the file is sound, the full text agrees with the table, and who may read it."""
+    path = config.store.path
+    try:
+        with Store.read(path, captures=config.store.captures) as store:
+            began = time.monotonic()
+            faults = store.faults()
+            took = time.monotonic() - began
+    except StoreMissing:
+        yield Finding(
+            check="database",
+            good=True,
+            advice=True,
+            says=f"there is none yet at {path}",
+            mend="it comes with the first `khabar crawl`",
+        )
+        return
+    except KhabarError as fault:
+        yield Finding(check="database", good=False, says=str(fault), mend=_restore(config))
+        return
+    for wrong in faults[:20]:
+        yield Finding(check="database", good=False, says=wrong, mend=_restore(config))
+    if not faults:
+        yield Finding(
+            check="database", good=True, says=f"{path}: sound, and the full text agrees with it ({took:.1f} s)"
+        )
+    pid = connection.holder(path)
+    if pid is not None:
+        yield Finding(check="database", good=True, says=f"process {pid or 'unknown'} writes to it now")
+
+
+def _restore(config: "Config") -> str:
+    kept = config.service.backup
+    where = (
+        f"the backup {kept}" if kept and kept.exists() else "a backup, if you have one (set service.backup to have one)"
+    )
+    return f"stop the service, move {config.store.path} aside with its -wal and -shm, and put {where} in its place"
+
+
+def disk(config: "Config") -> Iterator[Finding]:
+    """Whether there is room and leave to write."""
+    folder = config.store.path.parent
+    if not folder.is_dir():
+        yield Finding(check="disk", good=False, says=f"{folder} is no folder", mend=f"make it: mkdir -p {folder}")
+        return
+    free = shutil.disk_usage(folder).free
+    says = f"{free / 1e9:.1f} GB free at {folder}"
+    if free < LITTLE:
+        yield Finding(
+            check="disk", good=False, says=says, mend="free some space, or lower store.max_size and keep_captures"
+        )
+    else:
+        yield Finding(check="disk", good=True, says=says)
+    for place in {folder, config.store.captures or folder}:
+        if place.is_dir() and not _may_write(place):
+            yield Finding(
+                check="disk",
+                good=False,
+                says=f"{place} cannot be written to",
+                mend="check its owner and mode, and whether its disk is mounted read-only",
+            )
+
+
+def _may_write(folder: Path) -> bool:
+    probe = folder / ".khabar-doctor"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def clock(config: "Config") -> Iterator[Finding]:
+    """Whether time is plausible, and has not gone backwards since the service last wrote."""
+    now = utc_now()
+    if now < OLDEST_CLOCK:
+        yield Finding(
+            check="clock",
+            good=False,
+            says=f"it says {now:%Y-%m-%d %H:%M} UTC, before this program was made",
+            mend="set the clock: timedatectl set-ntp true",
+        )
+        return
+    try:
+        with Store.read(config.store.path) as store:
+            alive = store.alive_at()
+    except KhabarError:
+        alive = None
+    if alive is not None and alive > now + timedelta(minutes=5):
+        yield Finding(
+            check="clock", good=False,
+            says=f"the service last wrote at {alive:%Y-%m-%d %H:%M} UTC, which is still to come",
+            mend="set the clock: timedatectl set-ntp true; sources that lie too far ahead are looked at by themselves",
+        )  # fmt: skip
+    else:
+        yield Finding(check="clock", good=True, says=f"{now:%Y-%m-%d %H:%M} UTC")
+
+
+def network(config: "Config") -> Iterator[Finding]:
+    """Whether the proxy answers, or names are resolved and one of the sources takes a connection."""
+    from crawler.guard import endpoint
+
+    proxy = endpoint(config.crawl.proxy)
+    if proxy is not None:
+        fault = _reach(proxy.host, proxy.port)
+        mend = "start the proxy, or empty crawl.proxy"
+        yield _reached("network", f"the proxy {proxy.host}:{proxy.port}", fault, mend)
+        return
+    targets = [_target(source.url) for source in config.enabled[:3]]
+    faults = [_reach(host, port) for host, port in targets]
+    if targets and all(faults):
+        mend = "check the network and its name servers (resolvectl status), or set crawl.proxy"
+        yield Finding(
+            check="network", good=False, says=f"no source can be reached: {targets[0][0]}: {faults[0]}", mend=mend
+        )
+    elif targets:
+        good = next(host for (host, _), fault in zip(targets, faults, strict=True) if not fault)
+        yield Finding(check="network", good=True, says=f"{good} takes connections")
+
+
+def _target(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _reach(host: str, port: int) -> str:
+    """Why no connection can be made; empty where one can."""
+    try:
+        socket.create_connection((host, port), timeout=PATIENCE).close()
+    except OSError as fault:
+        return fault.strerror or str(fault)
+    return ""
+
+
+def _reached(check: str, what: str, fault: str, mend: str) -> Finding:
+    if fault:
+        return Finding(check=check, good=False, says=f"{what} cannot be reached: {fault}", mend=mend)
+    return Finding(check=check, good=True, says=f"{what} answers")
+
+
+CHECKS: dict[str, Check] = {
+    "installation": installation, "configuration": configuration, "database": database, "disk": disk, "clock": clock,
+    "network": network,
+}  # fmt: skip

@@ -1,0 +1,102 @@
+"""What the doctor finds, and that each finding says how to mend it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from crawler.sources import CrawlSettings, Source
+from scheduler import doctor
+from scheduler.config import Config
+from storage.model import utc_now
+from storage.settings import StoreSettings
+from storage.store import Store
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """A configuration whose proxy is a port on which nobody listens: no check leaves this machine."""
+    return Config(
+        store=StoreSettings(path=tmp_path / "khabar.db", captures=None),
+        crawl=CrawlSettings(contact="https://us.example/", proxy="http://127.0.0.1:9"),
+        sources=(Source(id="a", kind="feed", url="http://a.example/feed"),),
+    )
+
+
+def broken(config: Config, check: Callable[[Config], object]) -> list[str]:
+    return [one.says for one in check(config) if not one.good]
+
+
+def test_everything_that_is_broken_or_wise_says_what_to_do(config: Config) -> None:
+    """No complaint without a remedy."""
+    assert all(one.mend for one in doctor.examine(config) if not one.good or one.advice)
+    assert {one.check for one in doctor.examine(config)} == set(doctor.CHECKS)
+
+
+def test_libraries_are_there_or_named(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing library is told by its name."""
+    assert not broken(config, doctor.installation)
+    monkeypatch.setattr(doctor, "NEEDED", ("json", "no_such_library"))
+    assert broken(config, doctor.installation) == ["cannot be imported: no_such_library"]
+
+
+def test_a_contact_is_asked_for_and_a_source_is_needed(config: Config) -> None:
+    """One is advice, the other a fault."""
+    nobody = replace(config, crawl=replace(config.crawl, contact=""), sources=())
+    assert [one for one in doctor.configuration(nobody) if one.advice and "contact" in one.mend]
+    assert broken(nobody, doctor.configuration) == ["no source is switched on"]
+
+
+def test_a_sound_file_is_sound_and_an_index_that_lacks_a_text_is_told(config: Config) -> None:
+    """The full text is compared with the table."""
+    path = config.store.path
+    with Store.open(path) as store:
+        from storage.model import Document
+
+        store.admit(Document(url="http://a.example/1", source="a", title="One", text="Some words that were invented."))
+    assert not broken(config, doctor.database)
+    with Store.open(path) as store:
+        store.db.execute("DELETE FROM folded")
+    assert "1 documents are not in the full text" in broken(config, doctor.database)
+
+
+def test_a_damaged_file_is_told_with_the_way_back(config: Config) -> None:
+    """The remedy names the file to move and where the backup goes."""
+    config.store.path.write_bytes(b"no database" * 1000)
+    (found,) = doctor.database(config)
+    assert not found.good
+    assert "service.backup" in found.mend
+    assert config.store.path.read_bytes() == b"no database" * 1000
+
+
+def test_a_folder_that_is_not_there_is_told(config: Config, tmp_path: Path) -> None:
+    """And how to make it."""
+    lost = replace(config, store=replace(config.store, path=tmp_path / "nowhere" / "khabar.db"))
+    assert [one.mend for one in doctor.disk(lost)] == [f"make it: mkdir -p {tmp_path / 'nowhere'}"]
+    assert not broken(config, doctor.disk)
+
+
+def test_a_clock_that_was_set_back_is_told(config: Config) -> None:
+    """The service wrote in what is now the future."""
+    with Store.open(config.store.path) as store:
+        store.beat(utc_now() + timedelta(hours=2))
+    assert "still to come" in broken(config, doctor.clock)[0]
+
+
+def test_a_proxy_that_does_not_answer_is_told(config: Config) -> None:
+    """With what to do about it."""
+    assert "127.0.0.1:9 cannot be reached" in broken(config, doctor.network)[0]
+
+
+def test_a_check_that_breaks_is_a_finding(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are made all the same."""
+
+    def fails(_: Config) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setitem(doctor.CHECKS, "disk", fails)
+    found = [one.check for one in doctor.examine(config)]
+    assert "disk" in found
+    assert "network" in found

@@ -1,0 +1,89 @@
+"""Numbers about sources, and that asking what is due stays an index lookup however many there are."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from storage import visits, vitals
+from storage.model import Document, Landing, Lead, Poll, Rejection, SourceState, Validators, Why
+from storage.store import Store
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    with Store.open(tmp_path / "khabar.db") as opened:
+        opened.sync_sources(
+            [SourceState(id=name, name=name, kind="feed", url=f"http://{name}.example/") for name in "ab"]
+        )
+        yield opened
+
+
+def poll(store: Store, source: str, at: datetime, *paths: str, status: str = "ok", bytes: int = 100) -> None:  # noqa: A002
+    leads = tuple(Lead(url=f"http://{source}.example/{path}", source=source) for path in paths)
+    store.land_poll(
+        Poll(
+            source=source,
+            started_at=at,
+            ended_at=at,
+            status=status,
+            leads=leads,
+            bytes=bytes,
+            error="http 500" if status == "error" else None,
+        )
+    )
+
+
+def test_news_traffic_and_yields_are_told_by_source(store: Store) -> None:
+    """Visits with something new, requests with their bytes, texts and pages without one."""
+    poll(store, "a", NOW - 2 * DAY, "1", "2")
+    poll(store, "a", NOW - DAY, "1", "2")
+    poll(store, "a", NOW, "3")
+    text = Document(url="http://a.example/1", source="a", title="One", text="Invented words of a test.", authors=("A",))
+    gone = Rejection(why=Why.SCRIPT_ONLY, detail="")
+    store.land([Landing(outcome=text, url=text.url, source="a")], now=NOW - DAY)
+    store.land([Landing(outcome=gone, url="http://a.example/2", source="a")], now=NOW - DAY)
+    assert vitals.news(store.db, NOW - 9 * DAY) == {"a": [NOW - 2 * DAY, NOW]}
+    assert vitals.yields(store.db, NOW - 9 * DAY, NOW) == {"a": vitals.Yield(pages=2, texts=1, signed=1)}
+    assert vitals.traffic(store.db, NOW - 9 * DAY) == {"a": vitals.Traffic(requests=5, bytes=300)}
+    assert vitals.sample(store.db, "a")["url"] == "http://a.example/2"
+    assert vitals.sample(store.db, "b") is None
+
+
+def test_times_without_sight_are_told_until_they_end(store: Store) -> None:
+    """A source that fails was last seen at its last success."""
+    poll(store, "a", NOW - 2 * DAY)
+    poll(store, "a", NOW - DAY, status="error")
+    (period,) = vitals.blind(store.db, NOW)
+    assert (period.source, period.from_at, period.to_at) == ("a", NOW - 2 * DAY, None)
+    poll(store, "a", NOW)
+    assert vitals.blind(store.db, NOW)[0].to_at == NOW
+
+
+def test_what_is_due_among_twenty_thousand_is_found_by_its_index(store: Store) -> None:
+    """No step of the plan reads all sources."""
+    for statement in (visits.ANY_DUE, visits.DUE):
+        plan = store.db.execute(f"EXPLAIN QUERY PLAN {statement}", {**visits.due_times(NOW), "limit": 10})
+        steps = [row[3] for row in plan.fetchall()]
+        assert sum("USING INDEX sources_due" in step for step in steps) == 3, steps
+        assert not [step for step in steps if "SCAN sources" in step], steps
+
+
+def test_case_103_a_source_that_a_wrong_clock_sent_far_ahead_is_due(store: Store) -> None:
+    """Nobody plans further than a week and a tenth."""
+    for source, ahead in (("a", 7 * DAY), ("b", 400 * DAY)):
+        at = NOW - DAY
+        store.land_poll(
+            Poll(
+                source=source,
+                started_at=at,
+                ended_at=at,
+                status="ok",
+                next_check_at=NOW + ahead,
+                validators=Validators(),
+            )
+        )
+    assert [state.id for state in store.claim_due(NOW, limit=9, lease=DAY)] == ["b"]
