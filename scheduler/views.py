@@ -255,6 +255,7 @@ def _document(screen: Screen, document: Mapping[str, Any], known: Mapping[str, A
             ),
             ("extracted", document["extracted_how"]),
             ("marked", ", ".join(f"{row['label'].replace('_', ' ')} {row['value']}".strip() for row in known["marks"])),
+            ("marked", ", ".join(f"{row['label'].replace('_', ' ')} {row['value']}".strip() for row in known["marks"])),
             ("mentions", ", ".join(f"{row['name']} ({row['kind']})" for row in known["mentions"][:20])),
         ],
     )

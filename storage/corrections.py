@@ -5,7 +5,7 @@ Functions over an open `Database`, inside the transaction that `Store` opened.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -116,9 +116,9 @@ def _keep(db: Database, row: Row, now: datetime) -> Corrected:
         _mark(db, member, Label.RELEVANT, now)
         verdict = marks.overruled(marks.document(db, member["id"]).verdict)
         reasons = json.dumps([asdict(reason) for reason in verdict.reasons], ensure_ascii=False)
-        db.execute(
-            "UPDATE documents SET relevance = ?, reasons = ? WHERE id = ?", [verdict.score, reasons, member["id"]]
-        )
+        # By this `via` second looks and rereading keep it too, and so its revisions.
+        values = [verdict.score, reasons, MARKED, member["id"]]
+        db.execute("UPDATE documents SET relevance = ?, reasons = ?, via = ? WHERE id = ?", values)
     _note(db, row, now, "relevant")
     return _done(Label.RELEVANT, row, "kept")
 
@@ -164,7 +164,8 @@ def _restore(db: Database, mark: Row, now: datetime) -> Corrected:
     assert document is not None
     marks.put(db, Mark(label=Label.RELEVANT, url=mark["url"], document_id=mark["document_id"], document=document), now)
     rest = db.execute("SELECT capture_id FROM rejections WHERE key = ?", [mark["key"]]).fetchone()
-    landed = landing.land(db, None, [Landing(outcome=document, url=document.url, source=document.source)], now)[0]
+    again = Landing(outcome=replace(document, via=MARKED), url=document.url, source=document.source)
+    landed = landing.land(db, None, [again], now)[0]
     if rest is not None:
         db.execute("UPDATE documents SET capture_id = ? WHERE id = ?", [rest[0], landed.document_id])
     return Corrected(

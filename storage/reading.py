@@ -127,7 +127,8 @@ def explain(db: Database, what: str | int) -> dict[str, Any]:
     """Everything that is known of a URL, or of the article or document of a number.
 
     Keys: `found` (whether there is anything), `url`, `fate`, `lead`, `rejection`, `document`, `article`, `copies`,
-    `probable_copies`, `revisions`, `changes`, `capture`, `mentions`; those that do not apply are None or empty.
+    `probable_copies`, `revisions`, `changes`, `capture`, `mentions`, `claims`, `marks`; those that do not apply are
+    None or empty.
     """
     key = key_of(what) if isinstance(what, str) else None
     found_fate = _one(db, "SELECT * FROM fates WHERE key = ?", key)
@@ -181,6 +182,9 @@ def _kindred(db: Database, document: dict[str, Any] | None) -> dict[str, Any]:
             db, "SELECT kind, code, name, count, sentence FROM document_mentions WHERE document_id = ?", document_id
         ),
         "claims": _all(db, "SELECT * FROM document_claims WHERE document_id = ? ORDER BY position", document_id),
+        "marks": _all(
+            db, "SELECT at, label, value FROM marks WHERE key = ? ORDER BY id", document["key"] if document else None
+        ),
     }
 
 

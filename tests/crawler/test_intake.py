@@ -116,6 +116,15 @@ def test_what_is_not_relevant_enough_is_rejected_with_its_verdict():
     assert isinstance(read(bowls, bare, CrawlSettings(min_relevance=0.5), source=lenient).outcome, Document)
 
 
+def test_what_a_person_wants_is_kept_whatever_its_score():
+    """A lead that `khabar mark` made, and every later look at what it led to."""
+    one = page(["The bakers of the town met to agree on the price of bread for the winter, and did not. " * 4])
+    assert isinstance(read(one, lead(), CrawlSettings(min_relevance=0.9)).outcome, Rejection)
+    kept = read(one, lead(via=intake.WANTED), CrawlSettings(min_relevance=0.9)).outcome
+    assert isinstance(kept, Document)
+    assert kept.via == intake.WANTED
+
+
 def test_addresses_that_differ_only_in_spelling_are_no_aliases():
     """Scheme, www and a trailing slash make no second URL; a redirect's end does."""
     other = Page(

@@ -31,8 +31,9 @@ def test_a_person_drops_an_article_and_brings_it_back(run, stocked: Path) -> Non
 def test_a_copy_is_parted_and_joined_again(run, stocked: Path) -> None:
     """By the number that `show --copies` gives."""
     head = next(row for row in found(run, stocked) if row["copies"])
-    copy = lines(run("show", head["id"], "--copies", "--json", "--config", stocked).out)[0]
-    run("mark", copy["id"], "--not-a-copy-of", head["id"], "--config", stocked)
+    carried = lines(run("show", head["id"], "--copies", "--json", "--config", stocked).out)[0]["carriers"]
+    copy = next(one for one in carried if one["kind"] != "head")
+    run("mark", copy["document_id"], "--not-a-copy-of", head["id"], "--config", stocked)
     assert len(found(run, stocked)) == 3
     assert "is a copy now" in run("mark", copy["url"], "--copy-of", head["url"], "--config", stocked).out
     assert len(found(run, stocked)) == 2
@@ -44,6 +45,7 @@ def test_what_was_said_is_listed_as_labelled_data(run, stocked: Path) -> None:
     run("mark", hostile["id"], "--tag", "case 12", "--config", stocked)
     row = lines(run("mark", "--list", "--json", "--config", stocked).out)[0]
     assert (row["label"], row["value"], row["text"], row["score"]) == ("tag", "case 12", hostile["text"], 0.9)
+    assert "tag case 12" in run("explain", hostile["id"], "--config", stocked).out
     plain = run("mark", "--list", "--config", stocked).out
     assert "tag: case 12" in plain
     assert "\x1b" not in plain

@@ -90,7 +90,7 @@ def test_what_was_dropped_comes_back_as_it_was_with_its_copies(store: Store) -> 
     assert (back.text, back.authors, back.published_at, back.capture_id) == (
         before.text, before.authors, before.published_at, before.capture_id,
     )  # fmt: skip
-    assert (back.copies, back.relevance) == (1, 1.0)
+    assert (back.copies, back.relevance, back.extra["via"]) == (1, 1.0, "mark")
     assert store.explain(back.id)["mentions"][0]["code"] == "AF17"
     assert store.faults() == []
 
@@ -105,7 +105,7 @@ def test_what_a_person_calls_relevant_outlives_better_rules(store: Store) -> Non
     land(store, Rejection(why=Why.IRRELEVANT), url="https://a.example/1", capture=capture)
     land(store, document("https://a.example/1", extractor="2", verdict=Verdict(score=0.2)), capture=capture)
     kept = store.article(first.article_id)
-    assert (kept.relevance, kept.extra["extractor"]) == (1.0, "2")
+    assert (kept.relevance, kept.extra["extractor"], kept.extra["via"]) == (1.0, "2", "mark")
     assert kept.extra["reasons"][0]["term"] == marks.BY_PERSON
 
 
