@@ -26,6 +26,12 @@ _TAG_BYTES = 2 * MAX_ATTRIBUTES  # the shortest tag that could hold so many
 
 # The same for every page: comments and instructions are never read, and ids need no index.
 _PARSER = html.HTMLParser(collect_ids=False, encoding="utf-8", remove_comments=True, remove_pis=True)
+# libxml2 gives up at 255 levels, which font tags that nobody closes reach; its other limit is 2,048.
+_DEEP_PARSER = html.HTMLParser(
+    collect_ids=False, encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
+)
+_DEEPEST = 255
+_WRAPPERS = ("div", "span", "font", "b", "i", "em", "strong", "center", "section", "small", "big")
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # libxml2 drops the rest of a document after a doctype that closes itself.
 _DOCTYPE = re.compile(r"^\s*<!doctype[^>]{0,500}>", re.IGNORECASE)
@@ -133,10 +139,35 @@ def _tree(text: str) -> html.HtmlElement | None:
     text = _SELF_CLOSED.sub(r"\1>", _DOCTYPE.sub("", text, count=1), count=1)
     if not text.strip():
         return None
+    raw = text.encode("utf-8", "replace")
     try:
-        return html.document_fromstring(text.encode("utf-8", "replace"), parser=_PARSER)
+        tree = html.document_fromstring(raw, parser=_PARSER)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return None
+    fault = _PARSER.error_log.last_error
+    flat = _flattened(raw) if fault is not None and "depth" in fault.message else None
+    return tree if flat is None else flat
+
+
+def _flattened(raw: bytes) -> html.HtmlElement | None:
+    """The tree of a page that is deeper than the parser goes, without its wrappers; None where it is deep still."""
+    try:
+        tree = html.document_fromstring(raw, parser=_DEEP_PARSER)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return None
+    for element in cast("list[html.HtmlElement]", list(tree.iter(*_WRAPPERS))):
+        if element.getparent() is not None and len(element) == 1 and not (element.text or "").strip():
+            element.drop_tag()
+    return tree if _depth(tree) < _DEEPEST else None
+
+
+def _depth(tree: html.HtmlElement) -> int:
+    """Levels of a tree. Never recurses."""
+    deepest = level = 0
+    for event, _ in etree.iterwalk(tree, events=("start", "end")):
+        level += 1 if event == "start" else -1
+        deepest = max(deepest, level)
+    return deepest
 
 
 def _meta(tree: html.HtmlElement) -> dict[str, tuple[str, ...]]:
