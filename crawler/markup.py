@@ -41,6 +41,11 @@ _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"%PDF-")
 _CONTROLS = bytes(
     [*range(1, 9), *range(14, 27), *range(28, 32)]
 )  # text of one byte a letter never has them; noise has one in nine
+# UTF-8 read as Latin-1 or Windows-1252 and written as UTF-8 again: typographic marks, accents, Arabic letters.
+_TAIL = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
+_TWICE = re.compile(f"â[\x80€]{_TAIL}|Â[\xa0-\xbf]|Ã{_TAIL}|[ØÙÚÛ]{_TAIL}(?=[ØÙÚÛ]{_TAIL})|(?<={_TAIL})[ØÙÚÛ]{_TAIL}")
+_SIGNS = ("Ã", "â€", "â\x80", "Â\xa0", "Ø")
+_SEVERAL = 3
 _FOREIGN = 0.25  # share of bytes over 127: below it a page that declares nothing is Western, above it Arabic script
 
 
@@ -77,7 +82,7 @@ def decode(body: bytes, content_type: str | None = None) -> str:
     if encoding and mark is not None:
         return body[len(mark) :].decode(encoding, "replace")
     try:
-        return body.decode("utf-8")
+        return _once(body.decode("utf-8"))
     except UnicodeDecodeError:
         pass
     high = sum(byte > 127 for byte in body[:20_000])
@@ -86,6 +91,24 @@ def decode(body: bytes, content_type: str | None = None) -> str:
         if name and (text := _try(body, name)) is not None:
             return text
     return body.decode("utf-8", "replace")
+
+
+def _once(text: str) -> str:
+    """A text that was encoded as UTF-8 twice, as it was before; by the pieces that show it, where there are several.
+
+    7 of 313 pages of one labelled set hold such pieces, and agencies' texts that blogs paste.
+    """
+    if not any(sign in text for sign in _SIGNS) or len(_TWICE.findall(text)) < _SEVERAL:
+        return text
+    return _TWICE.sub(_back, text)
+
+
+def _back(match: re.Match[str]) -> str:
+    """The character that a piece stands for; the piece itself where it stands for none."""
+    try:
+        return b"".join(c.encode("cp1252" if c > "\xff" else "latin-1") for c in match.group()).decode("utf-8")
+    except (UnicodeDecodeError, UnicodeEncodeError):
+        return match.group()
 
 
 def _try(body: bytes, name: str) -> str | None:
@@ -155,7 +178,7 @@ def _flattened(raw: bytes) -> html.HtmlElement | None:
         tree = html.document_fromstring(raw, parser=_DEEP_PARSER)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return None
-    for element in cast("list[html.HtmlElement]", list(tree.iter(*_WRAPPERS))):
+    for element in list[html.HtmlElement](tree.iter(*_WRAPPERS)):
         if element.getparent() is not None and len(element) == 1 and not (element.text or "").strip():
             element.drop_tag()
     return tree if _depth(tree) < _DEEPEST else None

@@ -135,6 +135,21 @@ def test_what_would_take_minutes_is_not_parsed(body):
     assert extract.extract(page(b"<html><body>" + body), now=NOW).why is Why.SIZE
 
 
+@pytest.mark.parametrize("kind", ["latin-1", "cp1252"])
+@pytest.mark.parametrize(
+    "text",
+    ["The miller’s wife – a café owner’s daughter – says: “Enough’s enough”", "آب رودخانه سه قریه را برد", "É à noite"],
+)
+def test_a_page_that_was_encoded_twice_reads_as_it_was_written(kind, text):
+    """UTF-8 read as Western and written as UTF-8 again is undone; a text that was not is left alone."""
+    try:
+        twice = text.encode().decode(kind).encode()
+    except UnicodeDecodeError:
+        pytest.skip("Windows-1252 lacks a byte of it")
+    assert markup.decode(text.encode()) == text
+    assert markup.decode(twice * 3) == (text * 3)
+
+
 @pytest.mark.parametrize("tag", ["div", "font"])
 def test_a_page_deeper_than_the_parser_goes_is_read(tag):
     """Tags that nobody closes hide no article: libxml2 alone stops at 255 levels."""
