@@ -255,7 +255,6 @@ def _document(screen: Screen, document: Mapping[str, Any], known: Mapping[str, A
             ),
             ("extracted", document["extracted_how"]),
             ("marked", ", ".join(f"{row['label'].replace('_', ' ')} {row['value']}".strip() for row in known["marks"])),
-            ("marked", ", ".join(f"{row['label'].replace('_', ' ')} {row['value']}".strip() for row in known["marks"])),
             ("mentions", ", ".join(f"{row['name']} ({row['kind']})" for row in known["mentions"][:20])),
         ],
     )
@@ -297,7 +296,7 @@ def change(screen: Screen, entry: changes.Entry, *, json: bool) -> None:
     if json:
         screen.fact(entry.as_json())
     else:
-        title = isolate(safe(entry.title or entry.url or ""))
+        title = screen.web(entry.title or entry.url or "")
         head = f"{entry.cursor:>7}  {entry.at[:16].replace('T', ' ')}  {entry.what:<12}"
         screen.line(
             f"{screen.style(head, 'dim')} {entry.article_id:>6}  {title}  {screen.style(safe(entry.detail), 'cyan')}"

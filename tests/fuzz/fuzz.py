@@ -68,7 +68,7 @@ def main() -> None:
     import atheris
 
     atheris.enabled_hooks.add("str")
-    with atheris.instrument_imports(include=["crawler", "storage", "feedparser", "trafilatura"]):
+    with atheris.instrument_imports(include=["crawler", "storage", "feedparser", "trafilatura", "protego"]):
         import targets
     corpus = told.findings / told.target / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
