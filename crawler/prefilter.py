@@ -30,7 +30,7 @@ _MOST_LOOKS = 2_000  # places at which a word that may be a name is looked at; b
 # ASCII letters in lower case, digits, and every byte of other scripts stay; what stands between words becomes a space.
 _LETTERS = bytes(byte if byte > 127 or chr(byte).isalnum() else 32 for byte in bytes(range(256)).lower())
 _ENTITY = re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});?")
-_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|[nrtbf])")
+_ESCAPE = re.compile(rb"\\\\*(?:u([0-9a-fA-F]{4})|[nrtbf])")
 _FOREIGN = re.compile("[^\x00-\x7f]+")
 _BLANKS = (" " * 16, " " * 4, "  ", "  ")  # runs of blanks become one, nearly always
 _MARKS = re.compile("[\u0640\u064b-\u0652\u0670\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
