@@ -194,6 +194,11 @@ def _queue(db: Database, url: str, now: datetime) -> Corrected:
 
 def _join(db: Database, row: Row, other: Row, now: datetime) -> Corrected:
     """The text is a copy of the other; where it led an article, that one's copies come along."""
+    apart = marks.parted(db, row["article_id"], other["article_id"], but=(row["key"], other["key"]))
+    if apart is not None:
+        raise WorkFailed(
+            f"somebody said that {apart[0]} is no copy of {apart[1]}, which would come together; part them"
+        )
     _mark(db, row, Label.COPY, now, value=other["key"])
     if row["article_id"] != other["article_id"]:
         admission.join(db, row["id"], other["article_id"], now, BY_PERSON)

@@ -149,9 +149,9 @@ def corrected(db: Database, key: str, match: Match) -> Match:
         "WHERE m.key = ? AND m.label = 'copy' ORDER BY m.id DESC",
         [key],
     ).fetchone()
-    if row is not None:
-        return Match(kin=Kin(article_id=row[0], kind="declared", score=1.0))
     others = strangers(db, key)
+    if row is not None and row[0] not in others:
+        return Match(kin=Kin(article_id=row[0], kind="declared", score=1.0))
     return Match(
         kin=None if match.kin and match.kin.article_id in others else match.kin,
         probable=tuple((number, score) for number, score in match.probable if number not in others),
@@ -169,6 +169,19 @@ def strangers(db: Database, key: str) -> frozenset[int]:
         {"key": key},
     )
     return frozenset(row[0] for row in rows)
+
+
+def parted(db: Database, one: int, other: int, *, but: tuple[str, str]) -> tuple[str, str] | None:
+    """Two texts, of the one article and of the other, that a person parted; the pair of keys `but` is not looked at."""
+    row = db.execute(
+        """
+        SELECT a.url, b.url FROM marks AS m JOIN documents AS a ON a.key = m.key JOIN documents AS b ON b.key = m.value
+        WHERE m.label = 'not_a_copy' AND (a.article_id, b.article_id) IN (VALUES (:one, :other), (:other, :one))
+        AND (m.key, m.value) NOT IN (VALUES (:this, :that), (:that, :this))
+        """,
+        {"one": one, "other": other, "this": but[0], "that": but[1]},
+    ).fetchone()
+    return None if row is None else (row[0], row[1])
 
 
 def listed(db: Database) -> Iterator[dict[str, Any]]:

@@ -1,11 +1,15 @@
 """Corrections by people: they overrule the machine, outlive reading anew, can be taken back, and are labelled data."""
 
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from storage import marks
 from storage.corrections import Correction
@@ -200,6 +204,21 @@ def test_a_pair_has_one_mark(store: Store) -> None:
         say(store, Label.COPY, first.article_id, other="https://a.example/1")
 
 
+def test_two_that_were_parted_do_not_come_together_through_a_third(store: Store) -> None:
+    """The contradiction is told with both addresses, and nothing is done."""
+    first, second, _ = land(
+        store,
+        document("https://a.example/1"),
+        document("https://a.example/2", OTHER),
+        document("https://b.example/2", OTHER),
+    )
+    say(store, Label.NOT_A_COPY, first.article_id, other="https://b.example/2")
+    with pytest.raises(WorkFailed, match=r"b\.example/2"):
+        say(store, Label.COPY, first.article_id, other="https://a.example/2")
+    assert [row["label"] for row in marks.listed(store.db)] == ["not_a_copy"]
+    assert store.article(second.article_id).copies == 1
+
+
 def test_texts_that_a_person_parted_are_not_linked_as_probable(store: Store) -> None:
     """They count as two independent reports."""
     first, second = land(store, document("https://a.example/1"), document("https://c.example/2", OTHER))
@@ -256,3 +275,33 @@ def test_what_nobody_knows_is_said(store: Store) -> None:
         say(store, Label.RELEVANT, 99)
     with pytest.raises(WorkFailed, match="forgotten"):
         say(store, Label.RELEVANT, "https://a.example/gone")
+
+
+SAID = st.one_of(
+    st.tuples(st.sampled_from((Label.RELEVANT, Label.IRRELEVANT)), st.integers(0, 3), st.none()),
+    st.tuples(st.sampled_from((Label.COPY, Label.NOT_A_COPY)), st.integers(0, 3), st.integers(0, 3)),
+    st.tuples(st.none(), st.integers(0, 3), st.none()),  # the page is crawled again
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(SAID, max_size=8))
+def test_whatever_is_said_in_whatever_order_the_file_stays_sound(said: list) -> None:
+    """Every article has one head, every text its fate and its place in the index, no pair is joined against its mark."""
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "khabar.db") as store:
+        pages = [document(f"https://a.example/{n}", ONE if n < 2 else OTHER) for n in range(4)]
+        land(store, *pages)
+        for label, one, other in said:
+            with suppress(WorkFailed):
+                if label is None:
+                    land(store, pages[one])
+                else:
+                    say(store, label, pages[one].url, other=None if other is None else pages[other].url)
+        assert store.faults() == []
+        home = {row["url"]: row["article_id"] for row in store.db.execute("SELECT url, article_id FROM documents")}
+        marked = {(row["label"], row["url"], row["of_url"]) for row in marks.listed(store.db)}
+        for label, one, other in marked:
+            if one in home and other in home and label == "not_a_copy":
+                assert home[one] != home[other]
+        assert not [url for label, url, _ in marked if label == "irrelevant" and url in home]
+        assert {url for label, url, _ in marked if label == "relevant"} <= set(home)
