@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from pebble import ProcessExpired, ProcessPool
@@ -127,6 +128,7 @@ class Pool:
         """End the workers when there was nothing to read for `idle` seconds; the next task starts them again."""
         if not self._active and self._pool is not None and time.monotonic() - self._last_used >= idle:
             await self.close()
+            await asyncio.to_thread(_end_server)
 
     async def alive(self) -> None:
         """Return when a worker answers, or at once where none is needed now."""
@@ -176,6 +178,11 @@ def _ended(pool: ProcessPool | None) -> None:
     if pool is not None:
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()
+
+
+def _end_server() -> None:
+    """End the process from which workers are forked, 60 MB of imports; the next pool starts another."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public end
 
 
 def _prepare(memory: int) -> None:

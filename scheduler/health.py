@@ -25,7 +25,7 @@ LATELY = timedelta(days=3)  # what a source yields now, held against the month b
 ENOUGH_BEFORE, ENOUGH_LATELY = 20, 5  # pages without which no verdict is passed on a source
 FALL = 0.5  # a share that fell by so much is a redesign, not chance
 WEEK = timedelta(days=7)
-SOON = timedelta(days=30)  # days left of disk that are worth a word
+FULL = 20 << 20  # bytes free; a WAL alone takes so much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ def _room(store: Store, config: Config, now: datetime) -> Room:
     return Room(
         bytes=total,
         a_day=total * vitals.grown(store.db, now - WEEK) / WEEK.days,
-        free=max(0, min(free, config.store.max_size - total)),
+        free=max(0, min(free, config.store.max_size - total)) if total else free,
     )
 
 
@@ -182,6 +182,8 @@ def _problems(found: Status, *, visited: int, limit: int, now: datetime) -> list
     problems += [f"alert {one.id} cannot tell what it found: {one.last_error}" for one in found.alerts]
     if found.unbalanced:
         problems.append(f"{len(found.unbalanced)} visits do not add up: a defect of khabar; please report it")
+    if found.room.bytes and found.room.free < FULL:
+        problems.append("the disk is full: nothing can be stored; free some space, it goes on by itself")
     if found.bytes > limit * 0.9:
         problems.append(
             "database and captures have used nine tenths of store.max_size; raise it or lower keep_captures"

@@ -46,14 +46,14 @@ def test_c3_a_second_signal_ends_it_at_once(serve, web: Web) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of three megabytes."""
+    """A file system of sixteen megabytes."""
     folder = tmp_path / "small"
     folder.mkdir()
     mount = shutil.which("mount")
     if os.geteuid() != 0 or mount is None:
         pytest.skip("only root may mount a small file system: a full disk is not tested")
     if subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], check=False, capture_output=True
+        [mount, "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], check=False, capture_output=True
     ).returncode:
         pytest.skip("no file system can be mounted here: a full disk is not tested")
     yield folder

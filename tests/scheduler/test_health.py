@@ -36,6 +36,7 @@ def test_a_store_with_news_is_well() -> None:
         (replace(WELL, counts={"oldest_pending_at": "2026-11-22T02:00:00Z", "pending": 3}), 2, "3 pages wait"),
         (replace(WELL, unbalanced=({"id": 1},)), 2, "do not add up"),
         (replace(WELL, bytes=91), 2, "max_size"),
+        (replace(WELL, room=health.Room(bytes=91, free=4096)), 2, "disk is full"),
     ],
 )
 def test_what_is_not_well_is_named(found: Status, visited: int, word: str) -> None:
