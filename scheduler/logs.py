@@ -27,7 +27,7 @@ class HumanFormatter(logging.Formatter):
         """One line; a traceback follows on its own lines where there is one."""
         mark = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
         line = f"{datetime.fromtimestamp(record.created, UTC):%H:%M:%S} {mark}{escape(record.getMessage())}"
-        return line if record.exc_info is None else f"{line}\n{self.formatException(record.exc_info)}"
+        return line if record.exc_info is None else f"{line}\n{printable(self.formatException(record.exc_info))}"
 
 
 class JsonFormatter(logging.Formatter):
@@ -43,7 +43,8 @@ class JsonFormatter(logging.Formatter):
         row |= getattr(record, "facts", {})
         if record.exc_info is not None:
             row["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(row, ensure_ascii=False, default=str)
+        # JSON escapes line breaks and C0; facts and tracebacks may quote the C1 controls that a stranger wrote.
+        return printable(json.dumps(row, ensure_ascii=False, default=str))
 
 
 def set_up(*, verbose: int = 0, stream: TextIO | None = None) -> None:
