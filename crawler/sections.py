@@ -8,13 +8,14 @@ article with a short headline goes with its neighbours, and one long menu entry 
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urldefrag, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lxml import html
 
@@ -25,8 +26,11 @@ from crawler.sources import Source
 from storage import identity
 from storage.model import Page, Rejection
 
+MAX_HREF = 1_000  # characters; an address in Dari takes six for each letter
 MAX_TEXT = 500  # characters of a link's text
 MAX_CLIMB = 25  # ancestors that say where a link stands
+MOST_NEAR = 60  # elements that are looked at around a link for its date
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5"})
 MOST_OF_A_NOTICE = 4  # words in the address of a legal notice
 MIN_ENTRIES = 2  # a page with fewer such links lists nothing
 
@@ -166,7 +170,8 @@ def links(tree: html.HtmlElement, url: str) -> tuple[dict[str, Link], int]:
     found: dict[str, Link] = {}
     elsewhere = 0
     for element, _ in zip(tree.iter("a"), range(rules().table["most_links"]), strict=False):
-        address = entries.address(urldefrag((element.get("href") or "").strip()[: entries.MAX_URL]).url, base)
+        href = (element.get("href") or "").strip()
+        address = _address(href, base) if len(href) <= MAX_HREF else None
         if address is None or entries.is_home_page(address):
             continue
         if identity.site(address) != site:
@@ -178,30 +183,29 @@ def links(tree: html.HtmlElement, url: str) -> tuple[dict[str, Link], int]:
     return found, elsewhere
 
 
+def _address(href: str, base: str) -> str | None:
+    address = entries.address(href, base)
+    return address.partition("#")[0] if address else None
+
+
 def _note(link: Link, element: html.HtmlElement) -> None:
     """Add what one anchor says of its address."""
     text = " ".join(_text(element).split())[:MAX_TEXT]
     if len(text) > len(link.text):
         link.text = text
     tags, navigation = _place(element)
-    link.heading |= bool(tags & markup_headings()) or any(e.tag in markup_headings() for e in element.iter())
+    link.heading |= bool(tags & HEADINGS) or any(e.tag in HEADINGS for e in element.iter())
     link.article |= "article" in tags
     link.navigation &= navigation
     link.date = link.date or _time(element)
 
 
 def _text(element: html.HtmlElement) -> str:
-    heading = next((e for e in element.iter("h1", "h2", "h3", "h4", "h5")), None)
+    heading = next((e for e in element.iter(*HEADINGS)), None)
     if heading is not None and (text := "".join(heading.itertext())).strip():
         return text[: 4 * MAX_TEXT]
     words = "".join(element.itertext())[: 4 * MAX_TEXT]
     return words if words.strip() else element.get("title") or ""
-
-
-@cache
-def markup_headings() -> frozenset[str]:
-    """The elements that make what stands in them a heading."""
-    return frozenset(["h1", "h2", "h3", "h4", "h5"])
 
 
 def _place(element: html.HtmlElement) -> tuple[set[str], bool]:
@@ -222,11 +226,15 @@ def _time(element: html.HtmlElement) -> str:
     """The `time` beside an anchor: inside it, or in the nearest block that has no other article."""
     block = element
     for _ in range(4):
-        time = next(block.iter("time"), None)
+        near = list(islice(block.iter(), MOST_NEAR))
+        anchors = sum(e.tag == "a" for e in near)
+        if block is not element and (anchors > 4 or len(near) == MOST_NEAR):
+            return ""
+        time = next((e for e in near if e.tag == "time"), None)
         if time is not None:
             return str(time.get("datetime") or "")[:100]
         parent = block.getparent()
-        if parent is None or parent.tag in ("body", "main", "ul", "ol") or sum(1 for _ in parent.iter("a")) > 4:
+        if parent is None or parent.tag in ("body", "main", "ul", "ol"):
             return ""
         block = parent
     return ""
@@ -239,7 +247,7 @@ def next_page(tree: html.HtmlElement, url: str) -> str | None:
         e for e in tree.iter("a") if " ".join("".join(e.itertext())[:40].lower().split()) in rules().words["next"]
     )
     for element in (*said, *called):
-        address = entries.address(urldefrag(element.get("href") or "").url, url)
+        address = _address(element.get("href") or "", url)
         if address and address != url and identity.host(address) == identity.host(url) and _is_later(address, url):
             return address
     return None
@@ -399,9 +407,3 @@ def _kind(step: str) -> str:
     words = len(_words(step))
     name = "slug" if words > 2 else "pair" if words == 2 else "word"
     return f"{name}{'9' if _NUMBER.search(step) else ''}{'.' if '.' in step else ''}"
-
-
-def combined(first: Feed, following: Iterable[Feed]) -> Feed:
-    """A section with the leads of its further pages."""
-    further = [lead for page in following for lead in page.leads]
-    return replace(first, leads=(*first.leads, *further))

@@ -22,7 +22,7 @@ TEASER = 60  # words: a post with a link and fewer than these announces the page
 MAX_TITLE = 140  # characters of a post's first line that stand as its title
 HOSTS = frozenset({"t.me", "telegram.me", "telegram.org", "telegram.dog"})
 
-_POSTS = etree.XPath("//*[@data-post]")
+_POSTS = etree.XPath("//*[@data-post][not(ancestor::*[@data-post])]")
 _TEXTS = etree.XPath(
     ".//*[contains(concat(' ', @class, ' '), ' tgme_widget_message_text ')]"
     "[not(ancestor::*[contains(@class, 'tgme_widget_message_reply')])]"
@@ -72,7 +72,7 @@ def read(
 
 def _entry(post: html.HtmlElement, base: str) -> Entry | None:
     """What a post is: an article, a pointer to one, or None."""
-    fragment = "".join(_markup(text) for text in markup.select(post, _TEXTS)[:5])
+    fragment = "".join(_markup(text) for text in markup.select(post, _TEXTS)[:2])
     text = markup.plain(fragment)
     words, link = len(text.split()), next(_links(post, base), None)
     name = (post.get("data-post") or "").strip("/")

@@ -83,6 +83,7 @@ def test_headlines_are_leads_and_menus_footers_tags_and_calendars_are_not():
         "https://elsewhere.example/2026/11/21/two-killed-in-panjwai-blast/",
         "javascript:void(0)",
         "mailto:desk@wire.example",
+        "http://[wire.example/2026/11/21/two-killed-in-panjwai-blast/",
         "#top",
         "/",
     ],
@@ -165,7 +166,7 @@ def test_the_next_page_is_the_one_that_the_page_names():
 
 
 def test_a_page_of_a_hundred_thousand_links_is_bounded():
-    """Too many tags are refused before parsing; below that only the first 5,000 links are looked at."""
+    """Too many tags are refused before parsing; below that only the first 3,000 links are looked at."""
     many = "".join(f"<a href='/n/{n}'>x</a>" for n in range(60_000))
     assert read(listing(more=many)).error.startswith("not_a_page:")
     some = [(f"/2026/11/21/name-of-story-{n}", f"The story of day number {n} is told here") for n in range(6_000)]
