@@ -6,13 +6,13 @@ all of it is in the `Poll` that the store lands in one transaction with the lead
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Protocol
 
 from crawler import further, polls
-from crawler.polls import Feed
+from crawler.polls import Feed, Hints
 from crawler.sources import CrawlSettings, Source
 from crawler.spiders import Fetched, Fetcher, Outcome
 from crawler.workers import Pool
@@ -34,6 +34,7 @@ class Visited:
     poll: Poll
     trouble: str | None = None  # hard, soft, dns, gone; None after a good visit
     floor: float | None = None  # seconds that the server wants between two polls
+    hints: Hints = field(default_factory=Hints)  # hours and days in which the document wants not to be asked (case 62)
     retry_after: datetime | None = None
     title: str | None = None  # what the document calls itself
 
@@ -158,7 +159,7 @@ def told(feed: Feed, page: Page, blank: Poll) -> Visited:
         newest_at=feed.newest_at,
     )
     floor = feed.hints.floor
-    return Visited(poll=done, floor=floor, title=feed.title)
+    return Visited(poll=done, floor=floor, hints=feed.hints, title=feed.title)
 
 
 def troubled(blank: Poll, error: str) -> Visited:

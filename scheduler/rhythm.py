@@ -162,7 +162,7 @@ def plan(
     gap = (f"possible_gap: {fresh} of {found} items were new",) if schedule.possible_gap else ()
     return replace(
         visited.poll,
-        next_check_at=schedule.next_check_at,
+        next_check_at=visited.hints.not_before(schedule.next_check_at),
         interval=schedule.interval,
         failures=schedule.failures,
         muted=schedule.muted,

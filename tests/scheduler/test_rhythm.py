@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.polls import Hints
+from crawler.sources import Source
+from crawler.visits import Visited
 from scheduler import rhythm
 from scheduler.rhythm import CAP, FLOOR, WEEK, Trouble, Visit, next_check
-from storage.model import SourceState
+from storage.model import Poll, SourceState
 
 NOW = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # half an hour before Europe's clocks change
 
@@ -147,3 +150,15 @@ def test_a_source_that_was_never_polled_is_due_at_once() -> None:
     """A new source does not wait for its first interval."""
     assert rhythm.is_due(state(), NOW)
     assert not rhythm.is_due(state(enabled=False), NOW)
+
+
+def test_case_62_hours_that_a_feed_wants_skipped_are_skipped() -> None:
+    """The next look moves to the first hour that is not named; a day later at most."""
+    ended = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+    poll = Poll(source="a", started_at=ended, ended_at=ended, status="ok")
+    source = Source(id="a", kind="feed", url="https://a.example/", every=timedelta(hours=1))
+    state = SourceState(id="a", name="A", kind="feed", url=source.url)
+    plain = Visited(poll=poll)
+    night = Visited(poll=poll, hints=Hints(skip_hours=frozenset(range(10, 17))))
+    assert rhythm.plan(source, state, plain, found=9, fresh=0).next_check_at < ended + timedelta(hours=2)
+    assert rhythm.plan(source, state, night, found=9, fresh=0).next_check_at == datetime(2026, 11, 22, 17, tzinfo=UTC)
