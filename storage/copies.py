@@ -29,6 +29,8 @@ _BY_NAMES = 4
 _BY_OPENING = 3
 _MOST_PROBABLE = 20
 _PROBABLE_WINDOW = timedelta(days=4)
+# What shares some keys and less than this of its words is a version only if it shares its names, which find it, too.
+_LEAST_OVERLAP = 0.15
 # A declaration that the texts half bear out; anybody can write one.
 _DECLARED = 0.3
 _MOST_DECLARED = 8
@@ -62,7 +64,9 @@ def match(db: Database, document: Document, *, now: datetime) -> Match:
     one = identity.profile(document.text)
     at = document.published_at or now
     declared = _declared(db, document)
-    compared = _compared(db, one, document.language, [*declared, *_by_shingles(db, one)])
+    compared = _compared(db, one, document.language, declared)
+    proposed = [number for number in _by_shingles(db, one) if number not in declared]
+    compared += _compared(db, one, document.language, proposed, least=_LEAST_OVERLAP)
     for row, likeness in compared:
         if row["id"] in declared and likeness.score >= _DECLARED and likeness.conflicts <= likeness.agreements:
             return Match(kin=Kin(article_id=row["article_id"], kind="declared", score=round(likeness.score, 4)))
@@ -74,13 +78,15 @@ def match(db: Database, document: Document, *, now: datetime) -> Match:
 
 
 def _compared(
-    db: Database, one: Profile, language: str | None, candidates: Iterable[int]
+    db: Database, one: Profile, language: str | None, candidates: Iterable[int], *, least: float = 0.0
 ) -> list[tuple[Row, Likeness]]:
     numbers = list(candidates)
     if not numbers:
         return []
     statement = f"SELECT {_COLUMNS} FROM documents WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"  # noqa: S608 - our names
     rows = db.execute(statement, [json.dumps(numbers)]).fetchall()
+    if least:
+        rows = [row for row in rows if identity.overlap(one, row["text"]) >= least]
     common = _common(rows)
     compared = [
         (row, identity.likeness(one, identity.profile(row["text"]), common=common.get(row["host"], frozenset())))
