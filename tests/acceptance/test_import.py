@@ -3,9 +3,12 @@
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import uuid
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -179,3 +182,141 @@ def test_a_torn_capture_file_gives_what_it_has(tmp_path: Path) -> None:
     titles = [json.loads(line)["title"] for line in ran.stdout.splitlines()]
     assert titles[:2] == ["Page 0", "Page 1"]
     assert "Traceback" not in ran.stderr
+
+
+CRICKET = (
+    b"<html><head><title>Win</title></head><body><article><p>"
+    + b"The spinners shared wickets. " * 40
+    + b"</p></article></body></html>"
+)
+
+
+def fates(folder: Path) -> dict[str, tuple[str, str, str]]:
+    with Store.read(folder / "x.db") as store:
+        return {row[0]: tuple(row)[1:] for row in store.db.execute("SELECT url, fate, reason, detail FROM fates")}
+
+
+def test_other_tools_read_our_captures(tmp_path: Path) -> None:
+    """`warcio check` and `warcio index` pass on every file that an import has made; the raw page is as it was."""
+    file = warc(
+        tmp_path / "a.warc.gz",
+        *((f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {}) for n in range(3)),
+    )
+    assert khabar("import", file, "--db", "x.db", folder=tmp_path).returncode == 0
+    made = sorted((tmp_path / "x.db.captures").rglob("*.warc.gz"))
+    assert made
+    for one in made:
+        for words in (("check",), ("index", "-f", "warc-type,warc-target-uri,http:status")):
+            ran = subprocess.run(
+                [sys.executable, "-m", "warcio.cli", *words, str(one)], capture_output=True, text=True, check=False
+            )
+            assert (ran.returncode, ran.stderr) == (0, "")
+        assert ran.stdout.count("https://a.example/") == 3
+    raw = subprocess.run(
+        [sys.executable, "-m", "scheduler.cli", "show", "1", "--raw", "--db", "x.db"], cwd=tmp_path, capture_output=True, check=True,
+        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert raw.stdout == page("Report 0 from Kandahar")
+
+
+def test_what_we_keep_can_be_taken_in_again(tmp_path: Path) -> None:
+    """The way out is the way in: another database takes our captures as they are."""
+    file = warc(tmp_path / "a.warc.gz", ("https://a.example/1", 200, page("Report from Kandahar"), {}))
+    khabar("import", file, "--db", "y.db", folder=tmp_path)
+    ours = next((tmp_path / "y.db.captures").rglob("*.warc.gz"))
+    assert khabar("import", ours, "--db", "x.db", folder=tmp_path).returncode == 0
+    assert fates(tmp_path)["https://a.example/1"][0] == "article"
+
+
+def test_a_page_without_an_afghan_word_has_its_fate_and_no_capture(tmp_path: Path) -> None:
+    """Nothing vanishes: rows and results add up, and the reason says why."""
+    file = warc(
+        tmp_path / "a.warc.gz",
+        ("https://a.example/1", 200, page("Report from Kandahar"), {}),
+        ("https://a.example/2", 200, CRICKET, {}),
+    )
+    ran = khabar("import", file, "--db", "x.db", folder=tmp_path)
+    assert ran.stdout.startswith("2 rows read: 1 new, 1 rejected: irrelevant")
+    assert fates(tmp_path)["https://a.example/2"] == ("rejected", "irrelevant", "no Afghan word in the page")
+    with Store.read(tmp_path / "x.db") as store:
+        assert store.db.execute("SELECT count(*) FROM captures").fetchone()[0] == 1
+
+
+def test_a_wacz_is_read_like_its_warcs(tmp_path: Path) -> None:
+    """Every WARC in its folder `archive`; one that is no zip file is told of."""
+    for n in (1, 2):
+        warc(tmp_path / f"{n}.warc.gz", (f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {}))
+    with zipfile.ZipFile(tmp_path / "a.wacz", "w") as out:
+        for n in (1, 2):
+            out.write(tmp_path / f"{n}.warc.gz", f"archive/{n}.warc.gz")
+        out.writestr("datapackage.json", "{}")
+    assert khabar("import", "a.wacz", "--db", "x.db", folder=tmp_path).returncode == 0
+    assert set(fates(tmp_path)) == {"https://a.example/1", "https://a.example/2"}
+    (tmp_path / "b.wacz").write_bytes(b"no zip")
+    ran = khabar("import", "b.wacz", "--db", "x.db", folder=tmp_path)
+    assert (ran.returncode, "is not a WACZ file" in ran.stderr) == (1, True)
+
+
+def test_broken_records_are_told_and_the_others_taken(tmp_path: Path) -> None:
+    """A damaged member, a record that says more than it has, a file packed in one piece, one that breaks off."""
+    good = [record(f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {}) for n in range(4)]
+    damaged = bytearray(gzip.compress(good[1]))
+    damaged[60:90] = bytes(30)
+    (tmp_path / "a.warc.gz").write_bytes(
+        gzip.compress(good[0]) + damaged + gzip.compress(good[2]) + gzip.compress(good[3])[:-300]
+    )
+    (tmp_path / "b.warc.gz").write_bytes(
+        gzip.compress(
+            b"".join(record(f"https://b.example/{n}", 200, page(f"News {n} of Helmand"), {}) for n in range(3))
+        )
+    )
+    ran = khabar("import", "a.warc.gz", "b.warc.gz", "--db", "x.db", folder=tmp_path)
+    assert ran.returncode == 0
+    assert "goes on after a broken record" in ran.stderr
+    assert "breaks off" in ran.stderr
+    assert set(fates(tmp_path)) == {
+        "https://a.example/0",
+        "https://a.example/2",
+        *(f"https://b.example/{n}" for n in range(3)),
+    }
+
+
+def test_a_killed_import_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """The second run reads only what is left; all is there once, in the order of the file."""
+    pages = [(f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {}) for n in range(400)]
+    file = warc(tmp_path / "a.warc.gz", *pages)
+    command = [sys.executable, "-m", "scheduler.cli", "import", str(file), "--db", "x.db"]
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    running = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while running.poll() is None and not _noted(tmp_path / "x.db"):
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    before = _noted(tmp_path / "x.db")
+    assert before
+    ran = khabar("import", file, "--db", "x.db", folder=tmp_path)
+    assert ran.returncode == 0
+    read = int(ran.stdout.partition(" rows read")[0])
+    assert read == 400 - before
+    assert set(fates(tmp_path)) == {url for url, *_ in pages}
+    assert not _noted(tmp_path / "x.db")
+    assert khabar("import", file, "--db", "x.db", folder=tmp_path).stdout.startswith("400 rows read")
+
+
+def _noted(path: Path) -> int:
+    """How many rows of an unfinished import are done with."""
+    if not path.exists():
+        return 0
+    try:
+        with Store.read(path) as store:
+            row = store.db.execute("SELECT state FROM progress WHERE work = 'import'").fetchone()
+    except Exception:  # noqa: BLE001 - the file is being made
+        return 0
+    return json.loads(row[0])["rows"] if row else 0
