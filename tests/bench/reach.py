@@ -22,6 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -232,7 +233,8 @@ def named() -> tuple[dict[str, set[str]], set[str], dict[str, bytes], list[str]]
                 starts[identity.host(url)] = url
             if b"<sitemapindex" not in text:
                 by_map[url] = {
-                    bare(found.decode()) for found in re.findall(rb"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]+)", text)
+                    bare(unescape(found.decode()))
+                    for found in re.findall(rb"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]+)", text)
                 }
     return by_map, front, robots, [start.replace("https://", "http://", 1) for start in starts.values()]
 
@@ -291,6 +293,7 @@ def web(visits: int) -> None:
     print(
         f"found of what the sitemaps name: {len(of_maps & found)} of {len(of_maps)} = {len(of_maps & found) / len(of_maps):.1%} (to reach: 98 %); {others} addresses of other sites refused"
     )
+    print("  not found, by host:", json.dumps(Counter(key.partition("/")[0] for key in of_maps - found)))
     if visits >= 137:
         print(
             f"found of what the Dari front page names: {len(front & found)} of {len(front)} = {len(front & found) / len(front):.1%} (to reach: 98 %)"
