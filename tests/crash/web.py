@@ -293,7 +293,7 @@ class Site:
     def answer(self, host: str, path: str, headers: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes] | None:
         """Status, headers and body; None drops the connection."""
         number = int(host[1:].partition(".")[0]) if host[1:].partition(".")[0].isdigit() else -1
-        if self.errors and self.dice.random() < self.errors:
+        if self.errors and path != "/robots.txt" and self.dice.random() < self.errors:
             kind = self.dice.choice(("503", "reset", "429"))
             if kind == "reset":
                 return None
