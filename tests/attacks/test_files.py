@@ -1,6 +1,8 @@
 """Every attack file through a real worker, as a feed and as a page: an answer, in time, and the worker lives on."""
 
+import os
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -8,6 +10,7 @@ import pytest
 from conftest import MOST_MEGABYTES, MOST_SECONDS, slowness
 from targets import SOURCE, check_lead, is_plain
 
+from crawler.further import READERS
 from crawler.sources import CrawlSettings
 from crawler.workers import Task
 from storage.model import Document, Landing, Lead, Page, Rejection
@@ -16,6 +19,9 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 READ_FEED = Task("crawler.feeds", "read")
 READ_PAGE = Task("crawler.intake", "in_worker")
 KEEP_ALL = CrawlSettings(min_relevance=0)
+LONG = os.environ.get("KHABAR_LONG") == "1"
+CONTENT_TYPES = ["application/rss+xml", "text/xml; charset=zlib_codec", "application/feed+json", ""]
+OTHER_KINDS = sorted(kind for kind, reader in READERS.items() if LONG or reader != READERS["feed"])
 
 
 def page(body: bytes, kind: str = "text/html") -> Page:
@@ -33,7 +39,7 @@ def watched(desk):
     assert desk.pool.lost == lost
 
 
-@pytest.mark.parametrize("kind", ["application/rss+xml", "text/xml; charset=zlib_codec"])
+@pytest.mark.parametrize("kind", CONTENT_TYPES if LONG else CONTENT_TYPES[:1])
 def test_as_a_feed_it_is_leads_or_an_error(watched, attack, kind):
     """At most 2,000 leads, each with a web address and a printable title, or an error in words."""
     feed = watched(READ_FEED, attack, url=SOURCE.url, headers={"Content-Type": kind}, source=SOURCE, now=NOW)
@@ -43,6 +49,24 @@ def test_as_a_feed_it_is_leads_or_an_error(watched, attack, kind):
         assert len(lead.title or "") <= 1_000
     assert feed.error is None or is_plain(feed.error)
     assert "root:" not in repr(feed.leads)  # no entity opened a file
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_as_any_other_source_it_is_leads_or_an_error(watched, attack, kind):
+    """A section page, a channel: the same promises, under the same limits."""
+    source = replace(SOURCE, kind=kind)
+    headers = {"Content-Type": "text/html"}
+    feed = watched(READERS[kind], attack, url=SOURCE.url, headers=headers, source=source, now=NOW,
+                   max_bytes=5_000_000, max_entries=2_000)  # fmt: skip
+    assert len(feed.leads) <= 2_000
+    for lead in feed.leads:
+        check_lead(lead)
+    assert feed.error is None or is_plain(feed.error)
+
+
+def test_as_a_list_of_feeds_it_is_addresses_or_an_error(watched, attack):
+    """OPML from a stranger."""
+    assert watched(Task("crawler.opml", "read"), attack).unusable >= 0
 
 
 def test_as_a_page_it_is_an_article_or_a_reason(watched, attack):
