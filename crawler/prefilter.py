@@ -1,8 +1,8 @@
 """Can a page be about Afghanistan at all: asked of its bytes, before anything parses them. Pure; runs in a worker.
 
 Relevance needs an Afghan anchor: the country, a party, a place (`crawler.relevance`). A page is turned away only where
-no form of any of them stands anywhere in its bytes, markup and scripts included, written in whatever charset the page
-has, as HTML entities or as JSON escapes. Parties that alone never carry a page (NATO, al-Qaeda: under `_SURE`) are not
+no form of any of them stands in its text, its `meta` tags or its JSON, written in whatever charset the page has, as
+HTML entities or as JSON escapes. Parties that alone never carry a page (NATO, al-Qaeda: under `_SURE`) are not
 asked for. A name that markup splits (`K<b>abul</b>`) is not seen; the page's other mentions of it are.
 """
 
@@ -33,6 +33,8 @@ _ENTITY = re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});?"
 _ESCAPE = re.compile(rb"\\\\*(?:u([0-9a-fA-F]{4})|[nrtbf])")
 _FOREIGN = re.compile("[^\x00-\x7f]+")
 _BLANKS = (" " * 16, " " * 4, "  ", "  ")  # runs of blanks become one, nearly always
+# Every tag but those whose attributes are read.
+_TAG = re.compile(rb"<(?!meta\b)[/A-Za-z][^<>]{0,4000}>", re.IGNORECASE)
 _MARKS = re.compile("[\u0640\u064b-\u0652\u0670\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
 
 
@@ -50,8 +52,14 @@ class Name(NamedTuple):
 
 
 def may_be_relevant(page: Page, *, extra_terms: Iterable[ExtraTerm] = ()) -> bool:
-    """False only where no form of an Afghan name stands in the page."""
-    body = _utf8(page.body[:MAX_BYTES], page.header("content-type"))
+    """False only where no form of an Afghan name stands in what of the page can be read as text."""
+    names = _names(tuple(extra_terms))
+    body = _unscripted(_utf8(page.body[:MAX_BYTES], page.header("content-type")))
+    # Addresses and classes name Kabul on many a page that says nothing of it: tags are taken out where one is found.
+    return _holds(body, names) and _holds(_TAG.sub(b" ", body), names)
+
+
+def _holds(body: bytes, names: Any) -> bool:
     if b"\\" in body:
         body = _ESCAPE.sub(_letter, body)
     if b"&" in body:
@@ -61,7 +69,22 @@ def may_be_relevant(page: Page, *, extra_terms: Iterable[ExtraTerm] = ()) -> boo
         text = _FOREIGN.sub(_folded, text)
     for blanks in _BLANKS:
         text = text.replace(blanks, " ")
-    return _names_afghan(f" {text} ", body, _names(tuple(extra_terms)))
+    return _names_afghan(f" {text} ", body, names)
+
+
+def _unscripted(body: bytes) -> bytes:
+    """The bytes without scripts and styles that are no data: nothing of them is ever read."""
+    for opening, closing in ((b"<script", b"</script"), (b"<style", b"</style")):
+        low, kept, at = body.lower(), [], 0
+        while (start := low.find(opening, at)) >= 0:
+            inside = low.find(b">", start)
+            end = low.find(closing, inside)
+            if inside < 0 or end < 0:
+                break
+            kept.append(body[at : end if b"json" in low[start:inside] else start])
+            at = end
+        body = b" ".join([*kept, body[at:]])
+    return body
 
 
 def is_text(page: Page) -> bool:

@@ -34,13 +34,13 @@ def test_a_page_without_any_afghan_word_is_turned_away() -> None:
     ["Kabul", "KANDAHAR", "Afghānistān", "Hindu&nbsp;Kush", "طالبان", "افغانستان", "کابل", "كابل", "هلمندي‌ها هلمند"],
 )
 def test_a_name_is_seen_however_it_is_written(name: str) -> None:
-    """As text, as entities, as JSON escapes, in an attribute, with invisible marks inside, between tags."""
+    """As text, as entities, as JSON escapes, in a meta tag, with invisible marks inside, between tags."""
     plain = name.replace("&nbsp;", " ")
     escaped = json.dumps({"articleBody": f"\n{plain}\nsaid"})
     ways = [
         html(name), html(f"<b>{name}</b>"), html(plain.encode("ascii", "xmlcharrefreplace").decode()),
-        html("x").replace("<p>", f"<p title='{escape(plain)}'>"), html(f"<script>{escaped}</script>"),
-        html(f"<script>{json.dumps(escaped)}</script>"), html(f"“{plain}”,"), html("\u00ad".join(plain)) if " " not in plain else html(name),
+        html("x").replace("<head>", f"<head><meta property='og:title' content='{escape(plain)}'>"), html(f"<script type='application/ld+json'>{escaped}</script>"),
+        html(f"<script type='application/json'>{json.dumps(escaped)}</script>"), html(f"“{plain}”,"), html("\u00ad".join(plain)) if " " not in plain else html(name),
     ]  # fmt: skip
     assert [prefilter.may_be_relevant(page(way.encode())) for way in ways] == [True] * len(ways)
 
@@ -58,6 +58,14 @@ def test_places_that_are_also_words_need_a_cue() -> None:
     """As for relevance: "people want" is no district, "Want district" may be one."""
     assert not prefilter.may_be_relevant(page(html("People want a border.").encode()))
     assert prefilter.may_be_relevant(page(html("Shelling in Want district.").encode()))
+
+
+def test_addresses_and_scripts_name_nothing() -> None:
+    """What no reader of the page sees: links, classes, advertisers' variables."""
+    told = (
+        "<a href='/tag/kabul' class='kabul'>Cities</a><script>var kabul = 'Taliban';</script><style>.helmand{}</style>"
+    )
+    assert not prefilter.may_be_relevant(page(html(told).encode()))
 
 
 def test_what_the_user_added_counts() -> None:
