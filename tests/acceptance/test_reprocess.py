@@ -3,11 +3,13 @@
 import gzip
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,25 +41,34 @@ def record(url: str, title: str, text: str) -> bytes:
     return gzip.compress(head.encode() + http + b"\r\n\r\n")
 
 
-@pytest.fixture
-def khabar(tmp_path: Path) -> Callable[..., Ran]:
-    """The program in a folder where two pages were imported: one is about the conflict, one is not."""
-    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+def program(folder: Path, *words: object, min_relevance: float = 0.5) -> Ran:
+    """`khabar` in a folder, with a configuration that asks for so much relevance."""
+    (folder / "config.toml").write_text(
+        f'[crawl]\nworkers = 1\n[topic]\nmin_relevance = {min_relevance}\n'
+        '[[sources]]\nid = "paper"\nfeed = "https://paper.example/feed"\n'
+    )  # fmt: skip
+    environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "scheduler.cli", *map(str, words)],
+        text=True, capture_output=True, timeout=120, check=False, cwd=folder, env=environment, encoding="utf-8",
+    )  # fmt: skip
 
-    def run(*words: object, min_relevance: float = 0.5) -> Ran:
-        (tmp_path / "config.toml").write_text(
-            f'[crawl]\nworkers = 1\n[topic]\nmin_relevance = {min_relevance}\n'
-            '[[sources]]\nid = "paper"\nfeed = "https://paper.example/feed"\n'
-        )  # fmt: skip
-        return subprocess.run(
-            [sys.executable, "-W", "error", "-m", "scheduler.cli", *map(str, words)],
-            text=True, capture_output=True, timeout=120, check=False, cwd=tmp_path, env=environment, encoding="utf-8",
-        )  # fmt: skip
 
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which two pages were imported: one is about the conflict, one is not."""
+    folder = tmp_path_factory.mktemp("imported")
     pages = (record(URLS[0], "Three officers killed", WAR), record(URLS[1], "A new bread in Herat", BREAD))
-    (tmp_path / "pages.warc.gz").write_bytes(b"".join(pages))
-    assert run("import", "pages.warc.gz").returncode == 0
-    return run
+    (folder / "pages.warc.gz").write_bytes(b"".join(pages))
+    assert program(folder, "import", "pages.warc.gz").returncode == 0
+    return folder
+
+
+@pytest.fixture
+def khabar(imported: Path, tmp_path: Path) -> Callable[..., Ran]:
+    """The program in a copy of that folder."""
+    shutil.copytree(imported, tmp_path, dirs_exist_ok=True)
+    return partial(program, tmp_path)
 
 
 def ask(folder: Path, statement: str) -> list[tuple]:
