@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import os
 import resource
 import sys
 from collections.abc import Iterator
@@ -17,19 +16,12 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "fuzz")]
 
 USAGE: Task[resource.struct_rusage] = Task("resource", "getrusage")
-MOST_SECONDS = 15.0
-MOST_MEGABYTES = 300
-
-
-def attack_files() -> list[str]:
-    """Every attack file by its path, whatever was added since; one empty name where there is no shared folder."""
-    folder = Path(os.environ.get("KHABAR_SHARED", HERE.parents[2] / "shared")) / "attacks"
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.suffix != ".py")
-    return sorted(str(path) for path in found) or [""]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes an `attack` is run for each file."""
+    from limits import attack_files
+
     if "attack" in metafunc.fixturenames:
         metafunc.parametrize("attack", attack_files(), indirect=True)
 
@@ -74,8 +66,3 @@ def desk() -> Iterator[Desk]:
         opened.weight = opened.megabytes()
         yield opened
         runner.run(opened.pool.close())
-
-
-def slowness() -> float:
-    """By how much this machine is busier than it has cores: limits in seconds stretch with it."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

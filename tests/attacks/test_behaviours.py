@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import MOST_MEGABYTES, MOST_SECONDS, attack_files, slowness
+from limits import LONG, MOST_MEGABYTES, MOST_SECONDS, attack_files, slowness
 
 HERE = Path(__file__).parent
-LONG = os.environ.get("KHABAR_LONG") == "1"
 TIMEOUT = 4.0  # seconds for one request; 30 in earnest
 
 # Poll error and fate of each behaviour; the pages of those that may mend themselves stay pending leads.

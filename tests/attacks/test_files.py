@@ -1,13 +1,12 @@
 """Every attack file through a real worker, as a feed and as a page: an answer, in time, and the worker lives on."""
 
-import os
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import MOST_MEGABYTES, MOST_SECONDS, slowness
+from limits import LONG, MOST_MEGABYTES, MOST_SECONDS, slowness
 from targets import SOURCE, check_lead, is_plain
 
 from crawler.further import READERS
@@ -19,7 +18,6 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 READ_FEED = Task("crawler.feeds", "read")
 READ_PAGE = Task("crawler.intake", "in_worker")
 KEEP_ALL = CrawlSettings(min_relevance=0)
-LONG = os.environ.get("KHABAR_LONG") == "1"
 CONTENT_TYPES = ["application/rss+xml", "text/xml; charset=zlib_codec", "application/feed+json", ""]
 OTHER_KINDS = sorted(kind for kind, reader in READERS.items() if LONG or reader != READERS["feed"])
 
