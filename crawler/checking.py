@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from crawler import discovery, loop, visits
-from crawler.further import Bounds
-from crawler.guard import Guard, endpoint
+from crawler import visits
+from crawler.fetching import loop
+from crawler.fetching.guard import Guard, endpoint
+from crawler.fetching.spiders import Ask, Fetched, Fetcher
+from crawler.leads import discovery
+from crawler.leads.further import Bounds
 from crawler.sources import CrawlSettings, Source
-from crawler.spiders import Ask, Fetched, Fetcher
 from crawler.visits import Visited
 from crawler.workers import Lost, Pool, Task
 from storage import identity

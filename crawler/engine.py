@@ -13,15 +13,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from crawler import backfill, loop, pages, polls, visits, wayback
-from crawler.guard import Guard, endpoint
+from crawler import pages, visits
+from crawler.fetching import loop
+from crawler.fetching.guard import Guard, endpoint
+from crawler.fetching.spiders import Ask, Fetched, Fetcher, Outcome
+from crawler.leads import backfill, polls, wayback
 from crawler.report import Event, Report
 from crawler.sources import CrawlSettings, Source
-from crawler.spiders import Ask, Fetched, Fetcher, Outcome
 from crawler.visits import Plan, Visited, simple_plan
 from crawler.workers import Lost, Pool, Task
 from crawler.writer import FILE_FAULTS, Writer
-from storage import identity, looks
+from storage import identity
 from storage.errors import StoreBusy, StoreError
 from storage.model import (
     Again,
@@ -41,7 +43,8 @@ from storage.model import (
     utc_now,
 )
 from storage.store import Store
-from storage.visits import Finish
+from storage.tables import looks
+from storage.tables.visits import Finish
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +84,7 @@ ALWAYS = Window()
 
 
 class Engine:
-    """Visits sources and fetches what they point to. One in a process, on the loop of `crawler.loop`."""
+    """Visits sources and fetches what they point to. One in a process, on the loop of `crawler.fetching.loop`."""
 
     def __init__(
         self,

@@ -8,8 +8,10 @@ Pure; runs in a worker.
 from dataclasses import replace
 from datetime import datetime
 
-from crawler import clean, extract, mentions, pages, relevance, scan
+from crawler import pages
+from crawler.extraction import clean, extract
 from crawler.sources import CrawlSettings, Source
+from crawler.subject import mentions, relevance, scan
 from storage.model import Document, Failure, Landing, Lead, Page, PendingLead, Rejection, Why
 
 FEED_IS_LONGER = 0.7  # a page with less than this share of the words that its feed entry has was not read whole

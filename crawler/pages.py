@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from crawler.spiders import Fetched, Outcome
+from crawler.fetching.spiders import Fetched, Outcome
 from storage import identity
 from storage.model import Failure, Lead, Page, Rejection, Why
 

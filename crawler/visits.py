@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Protocol
 
-from crawler import further, polls
-from crawler.polls import Feed, Hints
+from crawler.fetching.spiders import Fetched, Fetcher, Outcome
+from crawler.leads import further, polls
+from crawler.leads.polls import Feed, Hints
 from crawler.sources import CrawlSettings, Source
-from crawler.spiders import Fetched, Fetcher, Outcome
 from crawler.workers import Pool
 from storage.model import Failure, Page, Poll, Refusal, SourceState, Validators, utc_now
 

@@ -7,7 +7,8 @@ shares them with its siblings and its first task takes as long as its second.
 import gc
 import logging
 
-from crawler import feeds, intake, sections, telegram
+from crawler import intake
+from crawler.leads import feeds, sections, telegram
 from crawler.sources import CrawlSettings, Source
 from storage.model import Lead, Page, utc_now
 

@@ -8,7 +8,7 @@ from typing import Generic, ParamSpec, TypeVar
 from storage.errors import StoreBusy, StoreError
 from storage.model import Landed, Landing, Poll, Polled
 from storage.store import Store
-from storage.visits import Finish
+from storage.tables.visits import Finish
 
 P = ParamSpec("P")
 R = TypeVar("R")

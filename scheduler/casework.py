@@ -22,7 +22,8 @@ from scheduler.options import FILES, Call, as_json, common, named, version
 @click.pass_obj
 def mark(call: Call, /, what: str | None, *, listing: bool, **said: Any) -> None:
     """Correct the machine; it holds whatever is read again."""
-    from scheduler import jobs, views
+    from scheduler import jobs
+    from scheduler.showing import views
 
     given = {name: value for name, value in said.items() if value is not None}
     if listing and (what or given):
@@ -56,9 +57,9 @@ def brief(call: Call, /, day: str, place: tuple[str, ...]) -> None:
     """A day as Markdown: by province, who claims what, what was corrected, what could not be seen."""
     from dataclasses import asdict
 
-    from scheduler import brief as page
-    from storage import brief as telling
-    from storage import criteria
+    from scheduler.showing import brief as page
+    from storage.finding import brief as telling
+    from storage.finding import criteria
     from storage.model import utc_now
 
     since, until = criteria.whole_day(day, now=utc_now())
@@ -81,8 +82,8 @@ def evidence(call: Call, /, id: int, output: Path) -> None:  # noqa: A002  # the
     """A case folder of an article: raw pages, all states, copies, hashes that anybody can check."""
     from dataclasses import asdict
 
-    from scheduler import views
-    from storage import evidence as case
+    from scheduler.showing import views
+    from storage.finding import evidence as case
     from storage.model import utc_now
 
     with call.read() as store:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from crawler import discovery, opml
 from crawler.checking import Checked
+from crawler.leads import discovery, opml
 from crawler.sources import Source
 from scheduler import config as configuration
 from scheduler import values

@@ -56,7 +56,8 @@ def khabar() -> None:
 @click.pass_obj
 def crawl(call: Call, /, sources: tuple[str, ...], since: str | None, until: str | None, *, force: bool) -> None:
     """One pass now over the named sources, or all enabled ones."""
-    from scheduler import jobs, reports
+    from scheduler import jobs
+    from scheduler.showing import reports
 
     view = reports.Crawl(call.screen, json=call.json)
     with view.progress():
@@ -71,7 +72,8 @@ def crawl(call: Call, /, sources: tuple[str, ...], since: str | None, until: str
 @click.pass_obj
 def run(call: Call, /) -> None:
     """The service, in the foreground; SIGTERM stops it cleanly, SIGHUP reads the configuration again."""
-    from scheduler import jobs, logs
+    from scheduler import jobs
+    from scheduler.service import logs
 
     logs.set_up(verbose=call.verbose)
     jobs.run(call.load(), call.config, call.db)
@@ -87,9 +89,9 @@ def run(call: Call, /) -> None:
 @click.pass_obj
 def search(call: Call, /, words: tuple[str, ...], *, facets: bool, **typed: Any) -> None:
     """Articles, newest first or by rank: words, "phrases", OR, NOT, prefix*, title:word."""
-    from scheduler import views
-    from storage import criteria
-    from storage import search as searching
+    from scheduler.showing import views
+    from storage.finding import criteria
+    from storage.finding import search as searching
     from storage.model import utc_now
 
     wanted = criteria.read(_typed(typed, words), now=utc_now())
@@ -119,7 +121,8 @@ def _typed(options: dict[str, Any], words: tuple[str, ...]) -> dict[str, list[st
 @click.pass_obj
 def show(call: Call, /, id: int, part: str | None) -> None:  # noqa: A002  # the contract's word
     """One article, whole."""
-    from scheduler import jobs, kinship, views
+    from scheduler import jobs
+    from scheduler.showing import kinship, views
 
     screen = call.screen
     with call.read() as store:
@@ -148,7 +151,8 @@ def show(call: Call, /, id: int, part: str | None) -> None:  # noqa: A002  # the
 @click.pass_obj
 def tail(call: Call, /, since: int, *, follow: bool) -> None:
     """What changed, in order, each with the cursor to go on from."""
-    from scheduler import outlets, views
+    from scheduler import outlets
+    from scheduler.showing import views
 
     screen = call.screen
     with call.read() as store:
@@ -167,7 +171,7 @@ def export(
 ) -> None:
     """What a search finds, all of it, as JSON lines, a table, Parquet or an Atom feed."""
     from scheduler import outlets
-    from storage import criteria
+    from storage.finding import criteria
     from storage.model import utc_now
 
     wanted = criteria.read(_typed(typed, words), now=utc_now())
@@ -196,7 +200,8 @@ def serve(call: Call, /, host: str, port: int, token: str) -> None:
 @click.pass_obj
 def import_(call: Call, /, files: tuple[Path, ...]) -> None:
     """Take in .warc(.gz) captures or .jsonl articles, through the same desk as a crawl."""
-    from scheduler import jobs, reports
+    from scheduler import jobs
+    from scheduler.showing import reports
 
     with call.screen.progress("importing") as progress:
         report = jobs.take_in(call.load(), files, warn=call.screen.note, progress=progress)
@@ -213,8 +218,9 @@ def import_(call: Call, /, files: tuple[Path, ...]) -> None:
 @click.pass_obj
 def reprocess(call: Call, /, words: tuple[str, ...], *, dry_run: bool, **typed: Any) -> None:
     """Read kept raw pages anew, with today's extraction and rules; asks nothing of the web."""
-    from scheduler import jobs, kinship
-    from storage import criteria
+    from scheduler import jobs
+    from scheduler.showing import kinship
+    from storage.finding import criteria
     from storage.model import utc_now
 
     screen = call.screen
@@ -248,7 +254,8 @@ def extract(call: Call, /, files: tuple[Path, ...]) -> None:
 @click.pass_obj
 def explain(call: Call, /, what: str, other: str | None) -> None:
     """The fate of a page and every reason for it; of two, why they are or are not one."""
-    from scheduler import jobs, kinship, views
+    from scheduler import jobs
+    from scheduler.showing import kinship, views
 
     if other is None and Path(what).is_file():
         views.saved_page(call.screen, jobs.explain_file(Path(what), call.load()), json=call.json)
@@ -276,7 +283,8 @@ khabar.add_command(sourcing.sources)
 @click.pass_obj
 def status(call: Call, /) -> None:
     """Is it working, not only alive."""
-    from scheduler import bulletin, health
+    from scheduler import health
+    from scheduler.showing import bulletin
     from storage.model import utc_now
 
     config = call.load()
@@ -293,8 +301,8 @@ def status(call: Call, /) -> None:
 @click.pass_obj
 def doctor(call: Call, /) -> None:
     """What is in the way, and how to mend it: installation, configuration, file, disk, clock, network."""
-    from scheduler import bulletin
     from scheduler import doctor as examining
+    from scheduler.showing import bulletin
 
     if not bulletin.doctor(call.screen, examining.examine(call.load()), json=call.json):
         raise click.exceptions.Exit(1)
@@ -400,7 +408,7 @@ def _fault(fault: Exception, call: Call) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    from scheduler.terminal import safe
+    from scheduler.showing.terminal import safe
 
     for line in message.splitlines() or [""]:
         print(f"khabar: {safe(line)}", file=sys.stderr)  # noqa: T201 - what a command line is for

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from crawler.sources import CrawlSettings, Recheck, Source
 from scheduler import values
 from scheduler.settings import Alert, ServiceSettings
-from storage.criteria import Criteria
 from storage.errors import ConfigError
+from storage.finding.criteria import Criteria
 from storage.settings import StoreSettings
 
 _ADDRESSES: dict[str, values.Reader] = {

@@ -11,17 +11,18 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from crawler import engine, loop
+from crawler import engine
+from crawler.fetching import loop
 from crawler.replay import DEMO, Asked, Replay, Site
 from crawler.report import Event, Report, SourceReport
 from crawler.sources import CrawlSettings
 from scheduler.config import Config
 from scheduler.jobs import writing
-from scheduler.terminal import Screen, safe
-from scheduler.views import hits, number
-from storage import search
-from storage.criteria import Criteria
+from scheduler.showing.terminal import Screen, safe
+from scheduler.showing.views import hits, number
 from storage.errors import UsageError
+from storage.finding import search
+from storage.finding.criteria import Criteria
 from storage.model import Landed
 from storage.settings import StoreSettings
 from storage.store import Store

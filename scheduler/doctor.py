@@ -212,7 +212,7 @@ def clock(config: "Config") -> Iterator[Finding]:
 
 def network(config: "Config") -> Iterator[Finding]:
     """Whether the proxy answers, or names are resolved and one of the sources takes a connection."""
-    from crawler.guard import endpoint
+    from crawler.fetching.guard import endpoint
 
     proxy = endpoint(config.crawl.proxy)
     if proxy is not None:

@@ -8,11 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 from scheduler.config import Config
-from storage import connection, standings, vitals
+from storage import connection
 from storage.model import SourceState
-from storage.standings import Standing
 from storage.store import Store
-from storage.vitals import Blind, Traffic, Yield
+from storage.tables import standings, vitals
+from storage.tables.standings import Standing
+from storage.tables.vitals import Blind, Traffic, Yield
 
 SILENT = timedelta(hours=24)  # no new article from any source
 QUIET = timedelta(days=7)  # without a rhythm of its own: the newest item, or the last news, is older

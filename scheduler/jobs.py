@@ -15,10 +15,10 @@ from storage.store import Store
 
 if TYPE_CHECKING:
     from crawler.checking import Checked
-    from crawler.importing import Taken
+    from crawler.files.importing import Taken
+    from crawler.files.reprocessing import Redone, Tally
     from crawler.report import Event, Report
-    from crawler.reprocessing import Redone, Tally
-    from storage.criteria import Criteria
+    from storage.finding.criteria import Criteria
 
 Say = Callable[[str], None]
 
@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 @contextmanager
 def writing(config: Config) -> Iterator[Store]:
     """The store, open for writing, with today's gazetteer in it. Raises StoreError and StoreBusy."""
-    from crawler import gazetteer, names
+    from crawler.subject import gazetteer, names
 
     if config.path == configuration.shipped():  # its data folder is the user's, which nobody had a reason to make yet
         config.store.path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def crawl(
     tell: "Callable[[Event], None] | None" = None,
 ) -> "Report":
     """One pass over the named or all enabled sources. Raises ConfigError for an unknown id, StoreError, UsageError."""
-    from storage import criteria
+    from storage.finding import criteria
 
     now = utc_now()
     start = criteria.moment(since, now=now) if since else None
@@ -82,8 +82,9 @@ def _crawl_here(
     force: bool,
     tell: "Callable[[Event], None] | None",
 ) -> "Report":
-    from crawler import engine, loop
-    from scheduler import rhythm
+    from crawler import engine
+    from crawler.fetching import loop
+    from scheduler.service import rhythm
 
     with writing(config) as store:
         going = engine.crawl(
@@ -95,8 +96,8 @@ def _crawl_here(
 
 def run(config: Config, path: Path | None, db: Path | None) -> None:
     """The service, until a signal ends it. Raises StoreBusy where another process holds the file."""
-    from crawler import loop
-    from scheduler.daemon import Service
+    from crawler.fetching import loop
+    from scheduler.service.daemon import Service
 
     with writing(config) as store:
         service = Service(store, config, read_config=lambda: configuration.load(path).with_database(db))
@@ -128,7 +129,7 @@ def mark(config: Config, said: Mapping[str, Any]) -> Mapping[str, Any]:
     from dataclasses import asdict
 
     from scheduler import following
-    from storage import corrections
+    from storage.tables import corrections
 
     try:
         with writing(config) as store:
@@ -143,7 +144,7 @@ def take_in(config: Config, files: Sequence[Path], *, warn: Say, progress: Say) 
     """Import captures and articles. Raises UsageError for a file of no known kind or none at all, StoreError."""
     import asyncio
 
-    from crawler import importing
+    from crawler.files import importing
 
     for file in files:
         if not file.is_file():
@@ -163,7 +164,7 @@ def reprocess(
     A dry run writes nothing, so that it needs no lock. `tell` hears of what the service does only by its counts.
     """
     from scheduler import following
-    from storage import criteria as criteria_
+    from storage.finding import criteria as criteria_
 
     if config.store.captures is None:
         raise UsageError("no raw pages are kept; [store] captures names a folder for them")
@@ -191,7 +192,7 @@ def _reprocess_here(
 ) -> "Mapping[str, int]":
     import asyncio
 
-    from crawler import reprocessing
+    from crawler.files import reprocessing
     from crawler.workers import Pool
     from crawler.writer import Writer
 
@@ -221,7 +222,8 @@ def declared(config: Config) -> list[SourceState]:
 
 def check_sources(config: Config, ids: tuple[str, ...], *, progress: Say) -> "list[Checked]":
     """Ask the named or all enabled sources once; nothing is kept."""
-    from crawler import checking, loop
+    from crawler import checking
+    from crawler.fetching import loop
 
     wanted = config.named(ids)
     return loop.run(checking.check(wanted, config.crawl, progress=progress))
@@ -229,7 +231,8 @@ def check_sources(config: Config, ids: tuple[str, ...], *, progress: Say) -> "li
 
 def discover(config: Config, address: str, *, progress: Say) -> "list[Checked]":
     """What a site could be watched by, tried; nothing is kept. Raises UsageError for what is no address."""
-    from crawler import checking, loop
+    from crawler import checking
+    from crawler.fetching import loop
     from scheduler import values
 
     address = address if "://" in address else f"https://{address}"
@@ -242,7 +245,7 @@ def discover(config: Config, address: str, *, progress: Say) -> "list[Checked]":
 
 def source(config: Config, name: str) -> dict[str, Any]:
     """Everything that is known of one source. Raises ConfigError for an unknown id."""
-    from storage import overview
+    from storage.finding import overview
 
     wanted = config.named((name,))[0]
     known = {field: value for field, value in asdict(wanted).items() if value not in (None, "", {})}
@@ -281,7 +284,8 @@ def explain(store: Store, what: str) -> dict[str, Any]:
 
 def explain_file(file: Path, config: Config) -> Landing:
     """What the desk makes of a saved page, with a threshold as for a crawl: nothing is stored."""
-    from crawler import intake, saved
+    from crawler import intake
+    from crawler.files import saved
 
     found = next(saved.pages(file, lambda _: None), None)
     if found is None:
@@ -293,14 +297,14 @@ def extract(files: Sequence[Path], *, tell: Callable[[Mapping[str, Any]], None],
     """Saved pages and WARC files to one record each, in their order; the number of files that could not be read."""
     import asyncio
 
-    from crawler import extracting
+    from crawler.files import extracting
 
     return asyncio.run(extracting.extract(files, tell=tell, warn=warn))
 
 
 def record(store: Store, number: int) -> tuple[Article, dict[str, Any]]:
     """An article and its JSON form. Raises WorkFailed where there is none of that number."""
-    from storage import search
+    from storage.finding import search
 
     found = store.article(number)
     told = search.record(store.db, number)

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from scheduler.config import Config
 from scheduler.options import version
-from storage import carriers, criteria, overview, search, snippets
-from storage.criteria import Criteria
 from storage.errors import KhabarError, UsageError
+from storage.finding import criteria, overview, search, snippets
+from storage.finding.criteria import Criteria
 from storage.model import to_text, utc_now
 from storage.store import Store
+from storage.tables import carriers
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer

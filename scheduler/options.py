@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from scheduler.config import Config
-    from scheduler.terminal import Screen
+    from scheduler.showing.terminal import Screen
     from storage.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -26,7 +26,7 @@ class Call:
 
     @property
     def screen(self) -> "Screen":
-        from scheduler import terminal
+        from scheduler.showing import terminal
 
         return terminal.screen()
 
@@ -48,7 +48,7 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
     if value:
         setattr(context.ensure_object(Call), str(parameter.name), value)
     if value and parameter.name == "verbose":
-        from scheduler import logs
+        from scheduler.service import logs
 
         logs.set_up(verbose=2 * (value - 1))
 

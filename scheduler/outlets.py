@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from storage import changes, export, search
-from storage.criteria import Criteria
 from storage.errors import UsageError
+from storage.finding import changes, export, search
+from storage.finding.criteria import Criteria
 from storage.model import utc_now
 from storage.store import Store
 

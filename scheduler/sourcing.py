@@ -23,7 +23,8 @@ def sources() -> None:
 @click.pass_obj
 def list_(call: Call, /, every: bool) -> None:
     """The catalogue, and what the database knows of each."""
-    from scheduler import jobs, views
+    from scheduler import jobs
+    from scheduler.showing import views
 
     views.catalogue(call.screen, jobs.catalogue(call.load(), every=every), json=call.json)
 
@@ -35,7 +36,8 @@ def list_(call: Call, /, every: bool) -> None:
 @click.pass_obj
 def show(call: Call, /, source: str) -> None:
     """One source: its settings, its state, its last visits."""
-    from scheduler import jobs, sourceviews
+    from scheduler import jobs
+    from scheduler.showing import sourceviews
 
     sourceviews.shown(call.screen, jobs.source(call.load(), source), json=call.json)
 
@@ -47,7 +49,8 @@ def show(call: Call, /, source: str) -> None:
 @click.pass_obj
 def check(call: Call, /, sources: tuple[str, ...]) -> None:
     """Ask each once, try one of its pages, and tell what to mend; keeps nothing."""
-    from scheduler import jobs, sourceviews
+    from scheduler import jobs
+    from scheduler.showing import sourceviews
 
     screen = call.screen
     with screen.progress("asking") as progress:
@@ -70,7 +73,8 @@ def add(
     call: Call, /, address: str, *, id_: str | None, name: str | None, kind: str | None, dry_run: bool
 ) -> None:  # fmt: skip
     """Find the feeds, sitemaps or section page of a site, try them, and write the best into the configuration."""
-    from scheduler import catalogue, jobs, sourceviews
+    from scheduler import catalogue, jobs
+    from scheduler.showing import sourceviews
 
     screen, config = call.screen, call.load()
     with screen.progress("looking") as progress:
@@ -120,7 +124,7 @@ def import_(call: Call, /, file: Path, *, dry_run: bool) -> None:
 @click.pass_obj
 def export(call: Call, /, file: Path) -> None:
     """Write the feeds of the catalogue as OPML, for feed readers."""
-    from crawler import opml
+    from crawler.leads import opml
 
     config = call.load()
     file.write_bytes(opml.write(config.sources))

@@ -6,8 +6,8 @@ A released migration never changes; what comes later comes as a further one. Eve
 
 from sqlite_utils import Database, Migrations
 
-from storage import copies
 from storage.errors import StoreError, StoreTooNew
+from storage.tables import copies
 
 migrations = Migrations("khabar")
 
@@ -355,7 +355,7 @@ FROM host_lines WHERE third_in IS NOT NULL AND NOT spared;
 
 # The index stands over folded text that is stored, not over `documents`: SQLite's own integrity check compares the two,
 # and would call an index of folded words over raw text malformed. `key` is documents.sort_key, so newest first is ORDER
-# BY rowid DESC. `tags` (storage.query.tags) holds source, language and mentions as words, so that filters meet inside
+# BY rowid DESC. `tags` (finding.query.tags) holds source, language and mentions as words, so that filters meet inside
 # the index. Eight segments before a merge, and larger pages: 3,050 articles a second where the defaults make 2,250.
 FULL_TEXT = """
 CREATE TABLE folded (
@@ -410,7 +410,7 @@ def m001_the_spine(db: Database) -> None:
         run(db, script)
 
 
-# Keys of near copies (storage.copies): sketches of heads only. Of equal texts the head stands first.
+# Keys of near copies (storage.tables.copies): sketches of heads only. Of equal texts the head stands first.
 NEAR_COPIES = """
 CREATE TABLE bands (
     band INTEGER NOT NULL,

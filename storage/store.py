@@ -23,22 +23,9 @@ from typing import Any, Self
 
 from sqlite_utils import Database
 
-from storage import (
-    connection,
-    corrections,
-    forgetting,
-    handover,
-    landing,
-    looks,
-    marks,
-    reading,
-    schema,
-    standings,
-    visits,
-)
+from storage import connection, schema
 from storage.archive import Archive
 from storage.connection import WriterLock
-from storage.corrections import Corrected, Correction
 from storage.errors import StoreError
 from storage.folding import fold, fold_spelling
 from storage.model import (
@@ -62,6 +49,8 @@ from storage.model import (
     to_text,
     utc_now,
 )  # fmt: skip
+from storage.tables import corrections, forgetting, handover, landing, looks, marks, reading, standings, visits
+from storage.tables.corrections import Corrected, Correction
 
 
 class Store:

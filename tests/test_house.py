@@ -63,3 +63,10 @@ def test_every_room_says_what_it_is_for(root: Path, room: str) -> None:
     """A newcomer reads the purpose of each room and module in its first line."""
     silent = [path for path in (root / room).rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
     assert not silent
+
+
+def test_every_module_has_its_place_in_the_plan(root: Path) -> None:
+    """A newcomer finds each module in docs/design.md; a module that nobody placed there has no place."""
+    plan = (root / "docs" / "design.md").read_text("utf-8")
+    named = {path.stem for path in modules(root) if path.stem != "__init__" and "pages" not in path.parent.name}
+    assert not [name for name in sorted(named) if f"`{name}`" not in plan]

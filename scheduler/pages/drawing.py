@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from functools import cache
 from importlib import resources
 
-from storage.overview import PlaceCount
+from storage.finding.overview import PlaceCount
 
 MAP_WIDTH = 1_000.0
 _MARGIN = 18.0

@@ -16,8 +16,9 @@ from urllib.parse import urlencode, urlsplit
 import jinja2
 from markupsafe import Markup
 
-from storage import folding, snippets
-from storage.criteria import Criteria, written
+from storage import folding
+from storage.finding import snippets
+from storage.finding.criteria import Criteria, written
 
 _REORDERING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")

@@ -15,10 +15,10 @@ from datasette.utils.asgi import Request, Response
 from scheduler import health
 from scheduler.pages import diffs, drawing, rendering
 from scheduler.pages.reader import Reader, TooSlow
-from storage import criteria as criteria_of
-from storage import export, overview, search
-from storage.criteria import Criteria
 from storage.errors import StoreError, UsageError
+from storage.finding import criteria as criteria_of
+from storage.finding import export, overview, search
+from storage.finding.criteria import Criteria
 from storage.model import utc_now
 from storage.store import Store
 

@@ -69,7 +69,8 @@ def main() -> None:
 
     PythonLoggingObserver().start()
     sys.addaudithook(watch)
-    from crawler import engine, loop
+    from crawler import engine
+    from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
     from storage.store import Store
 

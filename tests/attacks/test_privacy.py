@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.logs import HumanFormatter, JsonFormatter
+from scheduler.service.logs import HumanFormatter, JsonFormatter
 from storage.model import Document, Landing, Page
 from storage.store import Store
 

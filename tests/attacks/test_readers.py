@@ -15,11 +15,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from targets import SOURCE, is_plain
 
-from crawler import articles, feeds
+from crawler.files import articles
+from crawler.leads import feeds
 from crawler.sources import CrawlSettings
-from storage import criteria, export, search
-from storage.criteria import Criteria, Sort
 from storage.errors import UsageError
+from storage.finding import criteria, export, search
+from storage.finding.criteria import Criteria, Sort
 from storage.model import to_text
 from storage.store import Store
 

@@ -25,9 +25,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from storage import admission, copies  # noqa: E402
 from storage.model import Document  # noqa: E402
 from storage.store import Store  # noqa: E402
+from storage.tables import admission, copies  # noqa: E402
 
 SIZES = (1_000, 5_000, 20_000, 50_000, 100_000, 200_000)
 START = datetime(2021, 1, 1, tzinfo=UTC)

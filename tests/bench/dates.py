@@ -17,7 +17,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from crawler import dates, markup
+from crawler.extraction import dates, markup
 from storage.model import Page, Rejection
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from crawler import extract, saved  # noqa: E402
+from crawler.extraction import extract  # noqa: E402
+from crawler.files import saved  # noqa: E402
 from storage.model import Page  # noqa: E402
 
 SETS = ("aeb", "fundeval", "fundus", "wcxb", "trafeval", "readability")

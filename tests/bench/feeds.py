@@ -17,7 +17,7 @@ import feedparser
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from crawler import feeds
+from crawler.leads import feeds
 from crawler.sources import Source
 
 URL = "https://outlet.example/feed.xml"

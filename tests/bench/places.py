@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from crawler import scan
+from crawler.subject import scan
 
 
 def found(folder):

@@ -84,11 +84,11 @@ def serve(folder: Path, web: Web, seconds: float) -> None:
     """The service, but for its floor and the pages."""
     import gc
 
-    from crawler import loop
+    from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
-    from scheduler import rhythm
     from scheduler.config import Config
-    from scheduler.daemon import Service
+    from scheduler.service import rhythm
+    from scheduler.service.daemon import Service
     from storage.settings import StoreSettings
     from storage.store import Store
 

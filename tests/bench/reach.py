@@ -100,7 +100,8 @@ def in_sentences(tree, url: str) -> set[str]:
 
 def links(show: str | None) -> None:
     """Precision and recall of article links on the pages of 20 hosts."""
-    from crawler import markup, sections
+    from crawler.extraction import markup
+    from crawler.leads import sections
     from storage import identity
     from storage.model import Page, Rejection
 
@@ -241,7 +242,8 @@ def named() -> tuple[dict[str, set[str]], set[str], dict[str, bytes], list[str]]
 
 def crawl(folder: Path, proxy: str, starts: list[str], visits: int) -> set[str]:
     """Every sitemap once, then the front page again and again; the keys of all that was found."""
-    from crawler import engine, loop
+    from crawler import engine
+    from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
     from storage.store import Store
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from crawler import gazetteer, mentions, relevance, scan, vocabulary
+from crawler.subject import gazetteer, mentions, relevance, scan, vocabulary
 
 ROOT = Path(__file__).parents[2]
 # Written for this benchmark: forty words of news, in one of three languages for each paragraph.

@@ -51,7 +51,8 @@ def sources(limit: int):
 
 def one_pass(path: Path, captures: Path, *, force: bool, limit: int) -> None:
     """One crawl in a process of its own; prints its figures as JSON."""
-    from crawler import engine, loop
+    from crawler import engine
+    from crawler.fetching import loop
     from crawler.sources import CrawlSettings
     from storage.store import Store
 

@@ -26,8 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from sqlite_utils import Database
 
-from storage import export, query, schema, search
-from storage.criteria import Criteria, Sort
+from storage import schema
+from storage.finding import export, query, search
+from storage.finding.criteria import Criteria, Sort
 from storage.model import Mention, to_text
 
 END = datetime(2026, 11, 22, tzinfo=UTC)

@@ -60,11 +60,12 @@ async def live(service: Any, path: Path, seconds: float) -> None:
 
 def serve(folder: Path, web: Web, seconds: float, every: float) -> None:
     """The service with shortened intervals."""
-    from crawler import loop
+    from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
-    from scheduler import jobs, rhythm
+    from scheduler import jobs
     from scheduler.config import Config
-    from scheduler.daemon import Service
+    from scheduler.service import rhythm
+    from scheduler.service.daemon import Service
     from storage.settings import StoreSettings
 
     sources = tuple(

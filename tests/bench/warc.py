@@ -27,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from crawler import importing, saved  # noqa: E402
+from crawler.files import importing, saved  # noqa: E402
 from crawler.sources import CrawlSettings, Source  # noqa: E402
 from storage import archive, identity  # noqa: E402
 from storage.model import Page, utc_now  # noqa: E402

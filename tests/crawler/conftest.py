@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler import engine, loop
+from crawler import engine
+from crawler.fetching import loop
 from crawler.report import Report
 from crawler.sources import CrawlSettings, Source
 from storage.store import Store

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler import articles, importing
+from crawler.files import articles, importing
 from crawler.sources import CrawlSettings, Source
 from storage.model import Document, Rejection, Why
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import backfill, engine, loop, wayback
+from crawler import engine
+from crawler.fetching import loop
+from crawler.leads import backfill, wayback
 from crawler.report import Report
 from crawler.sources import Source
 from storage.model import Lead, utc_now
@@ -111,7 +113,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(store: Store, web: Any) ->
     source = outlet(web, archive=web.url("old.example/archive/{year}/{month:02}/{day:02}"))
     crawl(store, [source], web, wayback="")
     assert web.count("old.example/archive/2021/06/01") == 1
-    from storage import progress
+    from storage.tables import progress
 
     key = store.db.execute("SELECT key FROM progress WHERE work = 'backfill'").fetchone()[0]
     state = progress.of(store, "backfill", key)

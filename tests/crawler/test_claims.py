@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler import claims, scan
+from crawler.subject import claims, scan
 
 
 def claimed(text):
@@ -62,7 +62,7 @@ def test_a_claim_says_who_says_so_and_quotes_its_sentence():
 
 
 def test_a_pronoun_says_nothing_of_who_says_so():
-    """"He said" points to a sentence that is not quoted: nobody is named rather than a word without a meaning."""
+    """ "He said" points to a sentence that is not quoted: nobody is named rather than a word without a meaning."""
     (claim,) = claims.find(scan.scan(None, "Two Taliban fighters were killed in Baghlan, he said."))
     assert claim.said_by == ""
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import clean
+from crawler.extraction import clean
 from storage.folding import printable
 
 BODY = (

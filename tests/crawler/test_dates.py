@@ -7,7 +7,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from lxml import html
 
-from crawler import calendars, dates
+from crawler.extraction import calendars, dates
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DAY = datetime(2026, 11, 22, tzinfo=UTC)

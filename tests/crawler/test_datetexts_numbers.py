@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crawler import dates
+from crawler.extraction import dates
 
 
 @pytest.mark.parametrize("digits", [12, 19, 20, 60])

@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from crawler import engine, loop, pages
+from crawler import engine, pages
+from crawler.fetching import loop
 from crawler.workers import Task
 from storage.model import utc_now
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler import blocks, extract, markup
+from crawler.extraction import blocks, extract, markup
 from crawler.sources import Source
 from storage.model import Document, Lead, Page, Rejection, Why
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler import feeds
+from crawler.leads import feeds
 from crawler.sources import Source
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import entries, feeds
+from crawler.leads import entries, feeds
 from crawler.sources import Source
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from crawler import feeds, further
-from crawler.polls import Feed
+from crawler.leads import feeds, further
+from crawler.leads.polls import Feed
 from crawler.sources import CrawlSettings, Source
 from storage.model import Lead, SourceState, utc_now
 
@@ -74,7 +74,8 @@ def test_an_index_of_two_hundred_sitemaps_is_read_as_far_as_the_bound(web, store
 
 def test_a_sitemap_that_is_gone_is_not_asked_for_again(web, store):
     """Within one process for a week; the others go on."""
-    from crawler import engine, loop
+    from crawler import engine
+    from crawler.fetching import loop
 
     web.pages["map.example/index.xml"] = web.Answer(
         index(web.url("map.example/dead.xml"), web.url("map.example/1.xml"))

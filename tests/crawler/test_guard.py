@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.guard import AddressRefused, Endpoint, Guard, endpoint, is_public, literal
+from crawler.fetching.guard import AddressRefused, Endpoint, Guard, endpoint, is_public, literal
 from storage.model import Why
 
 LOOPBACK_SPELLINGS = [

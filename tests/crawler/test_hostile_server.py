@@ -11,7 +11,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from crawler import engine, loop
+from crawler import engine
+from crawler.fetching import loop
 from crawler.sources import CrawlSettings, Source
 
 # What each behaviour must end as: the start of the poll's error, or "" where it is only odd and gets read.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.hosts import LONGEST, Hosts, wait_of
+from crawler.fetching.hosts import LONGEST, Hosts, wait_of
 from storage.model import utc_now
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

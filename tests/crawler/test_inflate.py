@@ -9,8 +9,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import inflate
-from crawler.inflate import Broken
+from crawler.fetching import inflate
+from crawler.fetching.inflate import Broken
 
 
 def raw_deflate(data):

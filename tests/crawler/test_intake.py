@@ -2,7 +2,8 @@
 
 import pytest
 
-from crawler import clean, intake, pages
+from crawler import intake, pages
+from crawler.extraction import clean
 from crawler.sources import CrawlSettings, Source
 from storage.model import Document, Failure, Lead, Page, PendingLead, Rejection, Why, utc_now
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import engine, loop
+from crawler import engine
+from crawler.fetching import loop
 from crawler.sources import Recheck
-from storage import looks
 from storage.model import What, utc_now
+from storage.tables import looks
 
 HOUR = timedelta(hours=1)
 AFTER = (HOUR, timedelta(hours=24), timedelta(days=7))

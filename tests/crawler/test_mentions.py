@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler import gazetteer, mentions, scan
+from crawler.subject import gazetteer, mentions, scan
 
 
 def named(text, kind="place", **rest):

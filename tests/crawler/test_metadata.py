@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import attribution, bylines, headlines, language, markup, metadata
+from crawler.extraction import attribution, bylines, headlines, language, markup, metadata
 from storage.model import Page
 
 URL = "https://www.orbit-world.example/2026/05/12/story"

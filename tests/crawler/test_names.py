@@ -2,10 +2,11 @@
 
 import pytest
 
-from crawler import names
-from storage import folding, query
+from crawler.subject import names
+from storage import folding
+from storage.finding import query
+from storage.finding.search import codes, spellings
 from storage.model import Document
-from storage.search import codes, spellings
 from storage.store import Store
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import polls
-from crawler.polls import Said
+from crawler.leads import polls
+from crawler.leads.polls import Said
 from crawler.sources import Source
 from storage.model import SourceState, Validators
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler import captures, prefilter, relevance, vocabulary
+from crawler.files import captures
 from crawler.sources import CrawlSettings
+from crawler.subject import prefilter, relevance, vocabulary
 from storage.model import Page, Rejection, utc_now
 
 # Written for the tests: no such events.

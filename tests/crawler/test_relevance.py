@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler import relevance, scan
+from crawler.subject import relevance, scan
 
 ITEMS = [
     json.loads(line)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import robots
-from crawler.robots import Robots, Rules
+from crawler.fetching import robots
+from crawler.fetching.robots import Robots, Rules
 from crawler.workers import Pool
 from storage.model import Failure, Page, Refusal, Why, utc_now
 

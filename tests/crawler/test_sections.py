@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import sections
+from crawler.leads import sections
 from crawler.sources import Source
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

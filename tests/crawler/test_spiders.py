@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError
 from scrapy.http import Response
 
-from crawler import loop, spiders
-from crawler.guard import AddressRefused, Guard, endpoint
-from crawler.spiders import Ask, Fetched, Fetcher, Room
+from crawler.fetching import loop, spiders
+from crawler.fetching.guard import AddressRefused, Guard, endpoint
+from crawler.fetching.spiders import Ask, Fetched, Fetcher, Room
 from crawler.workers import Pool
 from storage.model import Failure, Refusal, Why
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from crawler import telegram
+from crawler.leads import telegram
 from crawler.sources import Source
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from crawler import further, polls, visits
-from crawler.polls import Feed
+from crawler import visits
+from crawler.fetching.spiders import Fetched, Hop
+from crawler.leads import further, polls
+from crawler.leads.polls import Feed
 from crawler.sources import Source
-from crawler.spiders import Fetched, Hop
 from storage.model import Failure, Lead, Page, Poll, Refusal, SourceState, Validators, Why, utc_now
 
 NOW = utc_now()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import webhook
-from crawler.guard import Guard, endpoint
+from crawler.fetching import webhook
+from crawler.fetching.guard import Guard, endpoint
 from storage.model import Failure, Refusal
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from crawler import articles, clean, extract, feeds, robots
+from crawler.extraction import clean, extract
+from crawler.fetching import robots
+from crawler.files import articles
+from crawler.leads import feeds
 from crawler.sources import CrawlSettings, Source
 from storage import identity
 from storage.folding import printable

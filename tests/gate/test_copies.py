@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import admission, identity
+from storage import identity
 from storage.model import Document
 from storage.store import Store
+from storage.tables import admission
 
 PINNED = tomllib.loads((Path(__file__).parent / "copies.toml").read_text(encoding="utf-8"))
 SETS = list(PINNED["digests"])

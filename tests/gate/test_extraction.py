@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler import extract, saved
+from crawler.extraction import extract
+from crawler.files import saved
 from storage.model import Document, to_text
 
 PINNED = tomllib.loads((Path(__file__).parent / "extraction.toml").read_text(encoding="utf-8"))
@@ -33,12 +34,15 @@ def records(file):
     for one in saved.pages(file, print):
         found = extract.extract(one.page, now=one.page.fetched_at)
         if isinstance(found, Document):
-            yield one.record_id, {
-                "text": found.text,
-                "title": found.title,
-                "authors": list(found.authors),
-                "published_at": to_text(found.published_at) if found.published_at else None,
-            }
+            yield (
+                one.record_id,
+                {
+                    "text": found.text,
+                    "title": found.title,
+                    "authors": list(found.authors),
+                    "published_at": to_text(found.published_at) if found.published_at else None,
+                },
+            )
 
 
 @pytest.mark.parametrize("name", PINNED["sets"])

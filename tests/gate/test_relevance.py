@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler import mentions, relevance
+from crawler.subject import mentions, relevance
 
 PINNED = tomllib.loads((Path(__file__).parent / "relevance.toml").read_text(encoding="utf-8"))
 

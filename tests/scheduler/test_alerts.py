@@ -16,14 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.sources import CrawlSettings
-from scheduler import alerts, config
-from scheduler.alerts import Alerts, Message
+from scheduler import config
+from scheduler.service import alerts
+from scheduler.service.alerts import Alerts, Message
 from scheduler.settings import Alert
-from storage import standings
-from storage.criteria import Criteria
+from storage.finding.criteria import Criteria
 from storage.model import Document, Mention
-from storage.standings import Standing
 from storage.store import Store
+from storage.tables import standings
+from storage.tables.standings import Standing
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 SETTINGS = CrawlSettings(allow_addresses=(ip_network("127.0.0.0/8"),))

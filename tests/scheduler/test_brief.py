@@ -5,8 +5,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler import brief as page
-from storage.brief import Blind, Brief, Corrected, Province, Told
+from scheduler.showing import brief as page
+from storage.finding.brief import Blind, Brief, Corrected, Province, Told
 
 CLAIM = {"kind": "killed", "number": 1200, "qualifier": "at least", "said_by": "a doctor", "sentence": "They died."}
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import opml
+from crawler.leads import opml
 from crawler.sources import Source
 from scheduler import catalogue, config
 from storage.errors import ConfigError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crawler import relevance
+from crawler.subject import relevance
 from scheduler import config
 
 

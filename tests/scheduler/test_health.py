@@ -8,7 +8,7 @@ import pytest
 from scheduler import health
 from scheduler.health import Status
 from storage.model import SourceState
-from storage.vitals import Yield
+from storage.tables.vitals import Yield
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 GOOD = SourceState(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import kinship
-from scheduler.terminal import Screen
+from scheduler.showing import kinship
+from scheduler.showing.terminal import Screen
 from storage.model import Document, Landing, SourceState
 from storage.revisions import diff
 from storage.store import Store

@@ -7,7 +7,7 @@ import logging
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler import logs
+from scheduler.service import logs
 
 
 def record(message: str, **extra) -> logging.LogRecord:

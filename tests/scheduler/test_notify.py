@@ -2,7 +2,7 @@
 
 import socket
 
-from scheduler import notify
+from scheduler.service import notify
 
 
 def test_systemd_hears_that_the_service_is_ready(tmp_path, monkeypatch) -> None:

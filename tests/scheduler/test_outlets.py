@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from scheduler import outlets
-from storage.criteria import Criteria
 from storage.errors import UsageError
+from storage.finding.criteria import Criteria
 from storage.model import Document
 from storage.store import Store
 

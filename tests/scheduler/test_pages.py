@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.pages import diffs, drawing, rendering
-from storage.criteria import Criteria
-from storage.overview import PlaceCount
+from storage.finding.criteria import Criteria
+from storage.finding.overview import PlaceCount
 
 LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=20), max_size=8).map("\n".join)
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.polls import Hints
+from crawler.leads.polls import Hints
 from crawler.sources import Source
 from crawler.visits import Visited
-from scheduler import rhythm
-from scheduler.rhythm import CAP, FLOOR, WEEK, Trouble, Visit, next_check
+from scheduler.service import rhythm
+from scheduler.service.rhythm import CAP, FLOOR, WEEK, Trouble, Visit, next_check
 from storage.model import Poll, SourceState
 
 NOW = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # half an hour before Europe's clocks change

@@ -7,8 +7,8 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler import terminal
-from scheduler.terminal import Screen
+from scheduler.showing import terminal
+from scheduler.showing.terminal import Screen
 
 ANY = st.text(alphabet=st.characters(), max_size=200)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from storage import brief
-from storage.corrections import Correction
-from storage.marks import Label
+from storage.finding import brief
 from storage.model import Claim, Document, Failure, Landing, Mention, Poll, SourceState
 from storage.store import Store
+from storage.tables.corrections import Correction
+from storage.tables.marks import Label
 
 DAY = datetime(2026, 11, 21, tzinfo=UTC)
 SEEN = DAY.replace(hour=9)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import carriers
 from storage.model import SourceState
 from storage.store import Store
+from storage.tables import carriers
 
 _spec = importlib.util.spec_from_file_location("reports", Path(__file__).with_name("test_copies.py"))
 reports = importlib.util.module_from_spec(_spec)

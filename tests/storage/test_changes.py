@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from storage import changes
 from storage.errors import UsageError
+from storage.finding import changes
 from storage.model import Document
 from storage.store import Store
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import copies, identity
+from storage import identity
 from storage.model import Document, FateKind, Landing, What
 from storage.store import Store
+from storage.tables import copies
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 PEOPLE = [

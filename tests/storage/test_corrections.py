@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import marks
-from storage.corrections import Correction
 from storage.errors import UsageError, WorkFailed
-from storage.marks import Label
 from storage.model import Document, FateKind, Landing, Mention, Page, Reason, Rejection, Verdict, What, Why
 from storage.store import Store
+from storage.tables import marks
+from storage.tables.corrections import Correction
+from storage.tables.marks import Label
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 9, tzinfo=UTC)

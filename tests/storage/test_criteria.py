@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import criteria
-from storage.criteria import Criteria, Sort
 from storage.errors import UsageError
+from storage.finding import criteria
+from storage.finding.criteria import Criteria, Sort
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 

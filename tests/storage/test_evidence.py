@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from storage import evidence
 from storage.errors import UsageError, WorkFailed
+from storage.finding import evidence
 from storage.model import Document, Landing, Page
 from storage.store import Store
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import export, search
-from storage.criteria import Criteria
+from storage.finding import export, search
+from storage.finding.criteria import Criteria
 from storage.model import Document
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

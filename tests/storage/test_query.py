@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import query
+from storage.finding import query
 from storage.model import Mention
 
 LETTERS = st.characters(codec="utf-8")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import criteria, search
-from storage.criteria import Criteria, Sort
 from storage.errors import UsageError
+from storage.finding import criteria, search
+from storage.finding.criteria import Criteria, Sort
 from storage.model import Document
 from storage.store import Store
 

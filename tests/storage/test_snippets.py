@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import query, snippets
+from storage.finding import query, snippets
 
 
 def terms(typed: str) -> tuple[query.Term, ...]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage import connection, landing
+from storage import connection
 from storage.errors import StoreBusy, StoreError, StoreFull, StoreMissing, StoreUnusable
 from storage.model import (
     Claim,
@@ -37,6 +37,7 @@ from storage.model import (
     Why,
 )  # fmt: skip
 from storage.store import Store, submit
+from storage.tables import landing
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -352,7 +353,7 @@ def test_leads_and_validators_are_written_together_or_not_at_all(store: Store, m
     store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
     seen = poll(*(lead(n) for n in range(5)), validators=Validators(etag='"1"'))
     with monkeypatch.context() as patch:
-        patch.setattr("storage.visits._write_state", lambda *_args, **_more: 1 / 0)
+        patch.setattr("storage.tables.visits._write_state", lambda *_args, **_more: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.land_poll(seen)
     assert (store.pending(now=NOW), polls(store), store.source("outlet").validators.etag) == ([], [], None)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import visits, vitals
 from storage.model import Document, Landing, Lead, Poll, Rejection, SourceState, Validators, Why
 from storage.store import Store
+from storage.tables import visits, vitals
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

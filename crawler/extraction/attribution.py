@@ -1,0 +1,69 @@
+"""Which agency or outlet a text credits for itself: "(AFP)", "Source: Pajhwok", "originally published by ...". Pure.
+
+Only what stands where credits stand counts. "..., he told AFP news agency" inside a sentence says who was spoken to.
+"""
+
+import csv
+import re
+from collections.abc import Collection, Iterator
+from functools import cache
+from importlib.resources import files
+
+from crawler.extraction import bylines
+from storage.folding import fold
+from storage.model import Cut
+
+_NEAR = 400  # characters of the first and last paragraphs that are looked at
+_MARKS = " .*_[]():،"
+_BRACKETS = re.compile(r"[(\[（]([^()\[\]（）]{2,60})[)\]）]")
+_DATELINE = re.compile(r"^[^()]{2,60}\(([^()]{2,40})\)\s*[-–—:,]")
+
+
+def find(text: str, *, cuts: Collection[Cut] = ()) -> str | None:
+    """The credited agency by its usual name, or the outlet as it is written; None where nobody is credited."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return None
+    return _dateline(lines[0]) or _stated([*lines[-3:], *(cut.text for cut in cuts)]) or _ending(lines[-1])
+
+
+def _dateline(line: str) -> str | None:
+    """KABUL (AFP) - ..."""
+    match = _DATELINE.match(line[:_NEAR])
+    return _agency(match.group(1)) if match else None
+
+
+def _ending(line: str) -> str | None:
+    """... said the ministry (Reuters)."""
+    marks = list(_BRACKETS.finditer(line[-_NEAR:]))
+    if not marks or line[-_NEAR:][marks[-1].end() :].strip(" .\"'”»"):
+        return None
+    return _agency(marks[-1].group(1))
+
+
+def _stated(lines: list[str]) -> str | None:
+    """Source: Pajhwok. This story was originally published by The Conversation."""
+    return next((name for line in reversed(lines) for name in _names(line[-_NEAR:])), None)
+
+
+def _names(line: str) -> Iterator[str]:
+    """The outlet at the end of a line that credits one: by its usual name, or in the line's own spelling."""
+    match = _statement().search(fold(line).strip(_MARKS))
+    told = match.group(1).strip(_MARKS) if match else ""
+    if told:
+        words = line.strip(_MARKS).split()
+        yield _agency(told) or " ".join(words[-len(told.split()) :]).strip(_MARKS)
+
+
+def _agency(text: str) -> str | None:
+    """The agency that a short text names, alone or first of several."""
+    pieces = re.split(r"[/,;&|]|\s(?:and|و|او)\s|\s[-–—]\s", text[:100])
+    return next((name for piece in pieces if (name := bylines.agency(piece))), None)
+
+
+@cache
+def _statement() -> re.Pattern[str]:
+    """The ways of saying whose text it is, one of them at the start of a line or of a sentence."""
+    rows = csv.DictReader(files("crawler").joinpath("data/credits.csv").read_text("utf-8").splitlines())
+    phrases = sorted({fold(row["phrase"]) for row in rows}, key=len, reverse=True)
+    return re.compile(rf"(?:^|[.!?؟۔] )(?:{'|'.join(map(re.escape, phrases))})[\s:]{{0,3}}([^.!?:]{{2,60}})\.?$")

@@ -1,0 +1,147 @@
+"""One page to one document, or to the reason why it is none. Pure.
+
+The sequence: guards and parsing (`markup`), the text (`body`), what the page says about it (`metadata`, `dates`,
+`language`), cleaning (`clean`). Nothing here judges what an article is about.
+"""
+
+from datetime import datetime, timedelta
+from importlib.metadata import version
+
+from crawler.extraction import attribution, body, clean, dates, genre, language, markup, metadata
+from crawler.extraction.markup import Markup
+from crawler.sources import Source
+from storage import identity
+from storage.model import Document, Lead, Page, Rejection
+
+VERSION = f"2/trafilatura-{version('trafilatura')}"
+FEED_WORDS = 100  # a feed entry of fewer words is a teaser
+POST_WORDS = 15  # a post of a channel is short, and whole
+
+
+def extract(
+    page: Page,
+    *,
+    lead: Lead | None = None,
+    source: Source | None = None,
+    furniture: frozenset[int] = frozenset(),
+    now: datetime,
+) -> Document | Rejection:
+    """The article of a page, cleaned, with everything that the page says about it; never raises for any bytes.
+
+    `furniture` are the line hashes that the host has taught. A page's own address is the one it declares for itself
+    within its site; `now` bounds its dates.
+    """
+    parsed = markup.parse(page)
+    if isinstance(parsed, Rejection):
+        return parsed
+    about = metadata.read(parsed, page.final_url)
+    own, other = identity.resolve_canonical(page.final_url or _address(parsed, about.canonical), about.canonical)
+    found = body.find(parsed, selector=source.body_selector if source else None)
+    cleaned = clean.clean(
+        found.text,
+        title=about.title,
+        site=about.site,
+        furniture=furniture,
+        headlines=about.headlines,
+        labels=(*about.authors, about.section or "", own),
+    )
+    cuts = (*found.cuts, *cleaned.cuts)
+    if turned := genre.turn_away(parsed, found.page, cleaned.text, title=about.title, url=own, cuts=cuts):
+        return turned
+    spoken = language.tell(cleaned.text, declared=about.language, source=source.language if source else None)
+    when = _dates(parsed, page, cleaned.text, lead=lead, source=source, spoken=spoken, now=now)
+    published = when.published
+    return Document(
+        url=own,
+        source=source.id if source else lead.source if lead else "",
+        title=about.title or (lead.title if lead else None),
+        text=cleaned.text,
+        authors=about.authors or (lead.authors if lead else ()),
+        language=spoken,
+        published_at=published.at if published else None,
+        published_how=published.how if published else None,
+        published_confidence=published.confidence if published else None,
+        published_raw=published.raw if published else None,
+        modified_at=when.modified.at if when.modified else None,
+        site=about.site,
+        section=about.section,
+        image=about.image,
+        origin_url=other,
+        credit=about.agency or attribution.find(cleaned.text, cuts=cuts),
+        extracted_how=found.how,
+        extractor=VERSION,
+        cuts=cuts,
+        via=lead.via if lead else "import",
+        backfill=lead.backfill if lead else False,
+    )
+
+
+def _address(parsed: Markup, canonical: str | None) -> str:
+    """The address that a saved page names for itself, empty where it names none."""
+    named = (canonical or "", *parsed.meta.get("og:url", ()))
+    return next((url for url in named if url.startswith(("http://", "https://"))), "")
+
+
+def _dates(
+    parsed: Markup,
+    page: Page,
+    text: str,
+    *,
+    lead: Lead | None,
+    source: Source | None,
+    spoken: str | None,
+    now: datetime,
+) -> dates.Found:
+    """When the page says that it was published and changed, in the zone and form of its source."""
+    return dates.find(
+        parsed.tree,
+        url=page.final_url,
+        text=text,
+        now=now,
+        lead_date=lead.published_at if lead else None,
+        lead_raw=lead.published_raw if lead else None,
+        language=spoken,
+        zone=source.zone if source else None,
+        date_format=source.date_format if source else None,
+        objects=parsed.objects,
+    )
+
+
+def from_feed(
+    lead: Lead,
+    *,
+    now: datetime,
+    source: Source | None = None,
+    furniture: frozenset[int] = frozenset(),
+) -> Document | None:
+    """The article as the feed entry carries it, None where it carries fewer than 100 words, a channel's post 15."""
+    post = lead.via == "telegram"
+    cleaned = clean.clean(markup.plain(lead.body or ""), title=lead.title, furniture=furniture, labels=lead.authors)
+    if len(identity.words(cleaned.text)) < (POST_WORDS if post else FEED_WORDS):
+        return None
+    said = _said(lead, now)
+    return Document(
+        url=identity.canonical(lead.url),
+        source=source.id if source else lead.source,
+        title=lead.title,
+        text=cleaned.text,
+        authors=lead.authors,
+        language=language.tell(cleaned.text, declared=lead.language, source=source.language if source else None),
+        published_at=said,
+        published_how="feed" if said else None,
+        published_confidence=dates.FEED if said else None,
+        published_raw=lead.published_raw,
+        credit=attribution.find(cleaned.text, cuts=cleaned.cuts),
+        extracted_how="telegram: text of the post" if post else "feed: full text of the entry",
+        extractor=VERSION,
+        cuts=cleaned.cuts,
+        via=lead.via,
+        backfill=lead.backfill,
+        from_feed=not post,
+    )
+
+
+def _said(lead: Lead | None, now: datetime) -> datetime | None:
+    """The date that the pointer gave, unless it lies in the future."""
+    moment = lead.published_at if lead else None
+    return moment if moment and moment <= now + timedelta(days=1) else None

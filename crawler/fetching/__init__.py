@@ -1,0 +1,1 @@
+"""What may be fetched, how politely, and how: the network side of a crawl."""

@@ -1,0 +1,149 @@
+"""Articles as others wrote them down: lines of JSON -> landings, by the same desk as a crawl. Pure; runs in a worker.
+
+A line needs `url` and `text`; `title`, `published_at`, `source`, `language` and `authors` are taken if they are there.
+A bad optional value becomes null with a warning, never a lost row; there is no minimum length.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from crawler import intake
+from crawler.extraction import clean, datetexts, extract
+from crawler.sources import CrawlSettings, Source
+from storage import identity
+from storage.folding import printable
+from storage.model import Document, Landing, Rejection, Why
+
+MOST_TEXT = 2_000_000  # characters that are read of one text
+MOST_URL = 2_048
+MOST_NAME = 200  # characters of a title, a source, an author
+MOST_AUTHORS = 30
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What one line brought: a landing, or none and the reason among the warnings."""
+
+    number: int
+    landing: Landing | None
+    warnings: tuple[str, ...] = ()
+
+
+def read(
+    lines: Sequence[tuple[int, bytes]], *, sources: Mapping[str, Source], settings: CrawlSettings, now: datetime
+) -> list[Row]:
+    """The rows of numbered lines, in their order. `sources` are those that have a say in relevance, by id."""
+    return [row(number, line, sources=sources, settings=settings, now=now) for number, line in lines]
+
+
+def row(
+    number: int, line: bytes, *, sources: Mapping[str, Source], settings: CrawlSettings, now: datetime
+) -> Row:  # fmt: skip
+    """One line: parsed, cleaned, judged."""
+    told = _object(line)
+    if isinstance(told, str):
+        return Row(number=number, landing=None, warnings=(told,))
+    reader = _Reader(told)
+    url = reader.address()
+    if url is None or not isinstance(told.get("text"), str):
+        fault = "url is no http address; skipped" if url is None else "text is missing or no text; skipped"
+        return Row(number=number, landing=None, warnings=(fault,))
+    document = _document(reader, url, now)
+    source = sources.get(document.source)
+    outcome: Document | Rejection = Rejection(why=Why.EMPTY, detail="no text", url=document.url, title=document.title)
+    if document.text:
+        outcome = intake.judged(document, source=source, settings=settings)
+    landing = Landing(outcome=outcome, url=url, source=document.source, lines=clean.lines(document.text))
+    return Row(number=number, landing=landing, warnings=tuple(reader.warnings))
+
+
+def _object(line: bytes) -> dict[str, Any] | str:
+    try:
+        told = json.loads(line.decode("utf-8", "replace").removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as fault:
+        return f"not JSON ({type(fault).__name__}); skipped"
+    return told if isinstance(told, dict) else "not a JSON object; skipped"
+
+
+def _document(reader: "_Reader", url: str, now: datetime) -> Document:
+    title = reader.line("title")
+    language = reader.language()
+    cleaned = clean.clean(reader.told["text"][:MOST_TEXT], title=title)
+    dated = reader.moment("published_at", now, language)
+    return Document(
+        url=identity.canonical(url),
+        source=reader.line("source") or identity.host(url),
+        title=title,
+        text=cleaned.text,
+        authors=reader.authors(),
+        language=language,
+        published_at=dated.at if dated else None,
+        published_how="import" if dated else None,
+        published_confidence=dated.confidence if dated else None,
+        published_raw=dated.raw if dated else None,
+        extracted_how="import: the text as it was given",
+        extractor=extract.VERSION,
+        cuts=cleaned.cuts,
+        via="import",
+    )
+
+
+@dataclass(slots=True)
+class _Reader:
+    """The values of one object; what is wrong with an optional one goes to the warnings."""
+
+    told: Mapping[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+    def address(self) -> str | None:
+        url = self.told.get("url")
+        if not isinstance(url, str) or not 0 < len(url := printable(url).strip()) <= MOST_URL:
+            return None
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return None
+        return url if parts.scheme in {"http", "https"} and parts.hostname else None
+
+    def line(self, key: str) -> str | None:
+        value = self.told.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self._null(key, "is no text")
+            return None
+        return " ".join(printable(value[: MOST_NAME * 5]).split())[: MOST_NAME * 5] or None
+
+    def language(self) -> str | None:
+        value = self.line("language")
+        if value is not None and not LANGUAGE.fullmatch(value):
+            self._null("language", "is no language tag")
+            return None
+        return value
+
+    def moment(self, key: str, now: datetime, language: str | None) -> datetexts.Dated | None:
+        value = self.line(key)
+        dated = datetexts.parse(value, now=now, language=language, how="import") if value else None
+        if value and dated is None:
+            self._null(key, "is no date that can be")
+        return dated
+
+    def authors(self) -> tuple[str, ...]:
+        value = self.told.get("authors")
+        names = [value] if isinstance(value, str) else value
+        if names is None:
+            return ()
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            self._null("authors", "is no list of names")
+            return ()
+        short = (" ".join(printable(name[:MOST_NAME]).split()) for name in names[:MOST_AUTHORS])
+        return tuple(name for name in short if name)
+
+    def _null(self, key: str, fault: str) -> None:
+        self.warnings.append(f"{key} {fault}; taken as null")

@@ -1,0 +1,46 @@
+"""Captures that others kept -> landings; what cannot be relevant is turned away by its bytes. Pure; in a worker."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from crawler import intake, pages
+from crawler.sources import CrawlSettings
+from crawler.subject import prefilter
+from storage import identity
+from storage.model import Landing, Lead, Page, Rejection, Why
+
+
+def read(
+    captures: Sequence[Page],
+    *,
+    settings: CrawlSettings,
+    furniture: Mapping[str, frozenset[int]],
+    watched: Collection[str] = (),
+) -> list[tuple[Landing, bool]]:
+    """What each capture brings, and whether it was read; the bodies need not travel back.
+
+    `watched` are hosts whose pages are always read; `furniture` is what each host has taught.
+    """
+    return [_one(page, settings, furniture, watched) for page in captures]
+
+
+def _one(
+    page: Page, settings: CrawlSettings, furniture: Mapping[str, frozenset[int]], watched: Collection[str]
+) -> tuple[Landing, bool]:
+    host = identity.host(page.url)
+    if host not in watched and is_off_topic(page, settings):
+        rejection = Rejection(why=Why.IRRELEVANT, detail=prefilter.REASON)
+        return Landing(outcome=rejection, url=page.url, source=host), False
+    lead = Lead(url=page.url, source=host, via="import")
+    lines = furniture.get(host, frozenset())
+    return replace(intake.read(page, lead, settings=settings, furniture=lines, now=page.fetched_at), page=None), True
+
+
+def is_off_topic(page: Page, settings: CrawlSettings) -> bool:
+    """Whether the bytes alone say that the page is not kept; never where everything is kept."""
+    return (
+        settings.min_relevance > 0
+        and pages.unavailable(page) is None
+        and prefilter.is_text(page)
+        and not prefilter.may_be_relevant(page, extra_terms=settings.extra_terms)
+    )

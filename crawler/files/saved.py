@@ -1,0 +1,255 @@
+"""Saved responses on the disk: WARC and WACZ files, pages as a browser saves them. Bytes -> `Page`s, one at a time.
+
+Sizes are bounded before anything is unpacked; a record that cannot be read is left out and told of, and the next one is
+looked for. Where a file breaks off, what came before it counts. Each page says where reading may go on after it.
+"""
+
+import gzip
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, cast
+
+from warcio.archiveiterator import ArchiveIterator
+from warcio.bufferedreaders import DecompressingBufferedReader
+from warcio.exceptions import ArchiveLoadFailed
+from warcio.timeutils import iso_date_to_datetime
+
+from crawler.fetching import inflate
+from storage.folding import printable
+from storage.model import Page, utc_now
+
+MOST_LINE = 1 << 16  # bytes of one line of a record's headers
+MOST_HEADERS = 1 << 20  # bytes of all lines between two payloads
+MOST_BYTES = 10_000_000  # of one page, decoded (rules: 10 MB pages)
+WARC = (".warc", ".warc.gz")
+WACZ = ".wacz"
+MOST_BROKEN = 1_000  # places of one file at which reading is taken up again
+# How records begin, packed and plain: where to go on after one that is broken.
+_BEGINNING = re.compile(rb"\x1f\x8b\x08[\x00\x04]|WARC/[01]\.[0-9]\r?\n")
+_CHUNK = 1 << 20  # bytes
+_PART = 1 << 44  # a place in a file of several parts is `part * _PART + offset`
+# What warcio raises for bytes that are no record: it was written for whole files.
+BROKEN = (ArchiveLoadFailed, zlib.error, EOFError, ValueError, KeyError, AttributeError, IndexError, TypeError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """One saved response, and which record of which file it is."""
+
+    page: Page
+    file: str
+    record_id: str | None = None  # WARC-Record-ID with its angle brackets
+    end: int = 0  # where to go on after this one (`pages(start=…)`); 0 where a file can only be read from its start
+
+
+def is_warc(file: Path) -> bool:
+    """Whether the name or the first bytes say WARC."""
+    if file.name.lower().endswith((*WARC, WACZ)):
+        return True
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(64)
+    except OSError:
+        return False
+    if head.startswith(b"\x1f\x8b"):
+        with suppress(zlib.error):
+            head = zlib.decompressobj(wbits=31).decompress(head, 16)
+    return head.startswith(b"WARC/")
+
+
+def pages(file: Path, warn: Callable[[str], None], *, limit: int = MOST_BYTES, start: int = 0) -> Iterator[Saved]:
+    """The responses of a file: each response record of a WARC or WACZ, or the one page.
+
+    `start` is the `end` of the page after which to go on. Raises OSError where the file is none of these.
+    """
+    if not is_warc(file):
+        yield Saved(page=_page(file, limit), file=str(file))
+        return
+    first, offset = divmod(start, _PART)
+    for part, (name, opened) in enumerate(_parts(file)):
+        if part < first:
+            continue
+        with opened() as stream:
+            for saved in _records(stream, name, warn, limit, offset if part == first else 0):
+                yield replace(saved, file=str(file), end=part * _PART + saved.end if saved.end else 0)
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[IO[bytes]]:
+    with file.open("rb") as stream:
+        yield stream
+
+
+def _parts(file: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """The WARC files in a file, by name: itself, or those in the folder `archive` of a WACZ."""
+    if not file.name.lower().endswith(WACZ):
+        yield str(file), partial(_whole, file)
+        return
+    try:
+        with zipfile.ZipFile(file) as folder:
+            named = [one for one in folder.namelist() if one.startswith("archive/") and one.lower().endswith(WARC)]
+            for name in sorted(named):
+                yield f"{file}: {name}", partial(folder.open, name)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as fault:
+        raise OSError(0, f"is not a WACZ file ({str(fault)[:100]})", str(file)) from fault
+
+
+def _records(stream: IO[bytes], name: str, warn: Callable[[str], None], limit: int, start: int) -> Iterator[Saved]:
+    """The responses of one WARC, from a place on; after a broken record the next one is looked for."""
+    any_read, broken, at = start > 0, 0, start
+    while True:
+        stream.seek(at)
+        records = _archive(stream)
+        fault: Exception | None = None
+        try:
+            for saved, end in _each(records, name, warn, limit):
+                any_read, at = True, end
+                if saved is not None:
+                    yield saved
+        except BROKEN as found:
+            fault = found
+        if fault is None:
+            return
+        if "non-chunked" in str(fault):
+            yield from _packed_whole(stream, name, warn, limit)
+            return
+        broken += 1
+        following = _next_beginning(stream, at + 1) if broken < MOST_BROKEN else None
+        if not any_read and (following is None or broken > 1):
+            raise OSError(0, "is not a WARC file", name) from fault
+        how = "goes on after a broken record" if following is not None else "breaks off"
+        warn(f"{name}: {how} ({type(fault).__name__}: {str(fault)[:100]})")
+        if following is None:
+            return
+        at = following
+
+
+class _Lines(DecompressingBufferedReader):  # type: ignore[misc]
+    """warcio's reader with lines that end: of a packed gigabyte without one it would make a single line."""
+
+    in_lines = 0  # bytes that were read as lines since the last record began
+
+    def readline(self, length: int | None = None) -> bytes:
+        """One line of headers. Raises ArchiveLoadFailed where it or the headers have no end."""
+        if length == 0:
+            return b""
+        line: bytes = super().readline(min(length or MOST_LINE, MOST_LINE))
+        self.in_lines += len(line)
+        if self.in_lines > MOST_HEADERS or (len(line) == MOST_LINE and not line.endswith(b"\n")):
+            raise ArchiveLoadFailed("headers without an end")
+        return line
+
+
+def _archive(stream: IO[bytes]) -> ArchiveIterator:
+    records = ArchiveIterator(stream, arc2warc=False)
+    records.reader = _Lines(stream)
+    return records
+
+
+def _each(records: Any, name: str, warn: Callable[[str], None], limit: int) -> Iterator[tuple[Saved | None, int]]:
+    """Each record of an iterator: the response in it or None, and where the next record begins."""
+    for record in records:
+        saved = _saved(record, name, warn, limit) if record.rec_type == "response" else None
+        records.get_record_offset()  # reads the record to its end
+        if record.raw_stream.limit > 0:
+            raise EOFError("a record is shorter than it says")
+        yield (None if saved is None else replace(saved, end=records.offset)), records.offset
+        records.reader.in_lines = 0
+
+
+def _packed_whole(stream: IO[bytes], name: str, warn: Callable[[str], None], limit: int) -> Iterator[Saved]:
+    """A WARC that was packed in one piece: readable from its start only. Its first record was read already."""
+    stream.seek(0)
+    plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+    try:
+        for number, (saved, _) in enumerate(_each(_archive(plain), name, warn, limit)):
+            if saved is not None and number:
+                yield replace(saved, end=0)
+    except BROKEN as fault:
+        warn(f"{name}: breaks off ({type(fault).__name__}: {str(fault)[:100]})")
+
+
+def _next_beginning(stream: IO[bytes], start: int) -> int | None:
+    """Where the next record seems to begin."""
+    stream.seek(start)
+    at, rest = start, b""
+    while data := stream.read(_CHUNK):
+        window = rest + data
+        found = _BEGINNING.search(window)
+        if found:
+            return at - len(rest) + found.start()
+        at, rest = at + len(data), window[-16:]
+    return None
+
+
+def _saved(record: Any, file: str, warn: Callable[[str], None], limit: int) -> Saved | None:
+    headers, http = record.rec_headers, record.http_headers
+    url = printable((headers.get_header("WARC-Target-URI") or "").strip("<> "))
+    if http is None or not url:
+        warn(f"{file}: {headers.get_header('WARC-Record-ID')} holds no HTTP response")
+        return None
+    # The packed body may not be larger either: brotli and zstd make 10 MB of 10 kB, never the other way round.
+    raw = record.raw_stream.read(limit + 1)
+    if (http.get_header("Transfer-Encoding") or "").lower() == "chunked":
+        raw = unchunked(raw)
+    body = inflate.body(raw[:limit], http.get_header("Content-Encoding"), limit=limit, partial=True)
+    if isinstance(body, inflate.Broken):
+        warn(f"{file}: {url}: {body.reason}: {body.detail}")
+        body = b""
+    page = Page(
+        url=url,
+        final_url=url,
+        status=_status(http.get_statuscode()),
+        headers=tuple((str(name), str(value)) for name, value in http.headers),
+        body=body,
+        fetched_at=_moment(headers.get_header("WARC-Date")),
+    )
+    return Saved(page=page, file=file, record_id=headers.get_header("WARC-Record-ID"))
+
+
+def unchunked(raw: bytes) -> bytes:
+    """A body without its chunk sizes; as it is where it has none (many archives keep the header and not the form)."""
+    out, rest = bytearray(), raw
+    while rest:
+        size, found, after = rest[:20].partition(b"\r\n")
+        try:
+            length = int(size.split(b";")[0], 16)
+        except ValueError:
+            return bytes(out) if out else raw
+        if not found or length == 0:
+            return bytes(out) if out or length == 0 else raw
+        start = len(rest[:20]) - len(after)
+        out += rest[start : start + length]
+        rest = rest[start + length + 2 :]
+    return bytes(out)
+
+
+def _status(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) == 3 else 200
+
+
+def _moment(text: str | None) -> datetime:
+    try:
+        found: datetime = iso_date_to_datetime(text, tz_aware=True)
+    except (ValueError, TypeError, AttributeError):
+        return utc_now()
+    return found.astimezone(UTC)
+
+
+def _page(file: Path, limit: int) -> Page:
+    """A page without its headers; its address is the one that it names for itself."""
+    with file.open("rb") as stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+    with gzip.open(file) if packed else file.open("rb") as stream:
+        try:
+            body = stream.read(limit)
+        except (EOFError, zlib.error) as fault:
+            raise OSError(f"{file}: not a whole gzip file") from fault
+    return Page(url="", final_url="", status=200, headers=(), body=body, fetched_at=utc_now())

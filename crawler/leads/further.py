@@ -1,0 +1,209 @@
+"""The further documents that a source's first one names: sitemaps of an index, next pages of a section.
+
+Bounded on every side: each address once, sitemaps at most three deep, fifty on the first visit and ten after, only of
+the source's own site; a section's further pages on the first visit only. A sitemap that is gone is not asked for again
+for a week.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from crawler.fetching.spiders import Ask, Fetched, Fetcher
+from crawler.leads import polls
+from crawler.leads.polls import Feed
+from crawler.sources import CrawlSettings, Source
+from crawler.workers import Lost, Pool, Task
+from storage import identity
+from storage.model import Page, SourceState, utc_now
+
+MOST = 50  # sitemaps on the first visit ...
+MOST_AGAIN = 10  # ... and on each later one, the newest first: the others hold no news
+MAX_DEPTH = 3  # an index, an index within it, its sitemaps
+SECTION_PAGES = 3
+GONE = frozenset({404, 410})
+RETIRED_FOR = timedelta(days=7)
+MOST_RETIRED = 20_000
+OVERLAP = timedelta(days=2)  # a sitemap that changed so shortly before the last visit is read again
+
+READ_FEED: Task[Feed] = Task("crawler.leads.feeds", "read")
+READ_SECTION: Task[Feed] = Task("crawler.leads.sections", "read")
+READ_CHANNEL: Task[Feed] = Task("crawler.leads.telegram", "read")
+# Each kind of source has a reader: (body, url, headers, source, now, max_bytes, max_entries) -> Feed, run in a worker.
+READERS: dict[str, Task[Feed]] = {
+    "feed": READ_FEED,
+    "sitemap": READ_FEED,
+    "section": READ_SECTION,
+    "telegram": READ_CHANNEL,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How far one visit goes beyond the first document."""
+
+    sitemaps: int = MOST
+    pages: int = SECTION_PAGES
+    since: datetime | None = None  # sitemaps that were not changed since then hold nothing of interest
+
+
+@dataclass(slots=True)
+class Walk:
+    """What further documents showed, and what was left out."""
+
+    found: list[Feed] = field(default_factory=list)
+    elsewhere: int = 0  # of other sites
+    old: int = 0
+    dead: int = 0
+    over: int = 0  # beyond the bound
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out, in words."""
+        counted = (
+            (self.elsewhere, "sitemaps of other sites left out"),
+            (self.dead, "sitemaps are gone"),
+            (self.over, "older sitemaps left out"),
+        )
+        return tuple(f"{count} {what}" for count, what in counted if count)
+
+
+def bounds(source: Source, state: SourceState, settings: CrawlSettings, now: datetime) -> Bounds:
+    """A first visit goes far, a later one only where something changed."""
+    max_age = settings.max_age if source.max_age is None else source.max_age
+    oldest = now - max_age
+    if state.last_success_at is None:
+        return Bounds(since=oldest)
+    return Bounds(sitemaps=MOST_AGAIN, pages=1, since=max(oldest, state.last_success_at - OVERLAP))
+
+
+def ask_for(source: Source, url: str, settings: CrawlSettings, headers: dict[str, str]) -> Ask:
+    """How a document of a source is asked for. Of a sitemap that is too large its first part is taken."""
+    sitemap = source.kind == "sitemap"
+    return Ask(
+        url=url,
+        headers=headers,
+        limit=settings.max_feed_size + sitemap,  # the one byte more tells that it was cut
+        redirects=settings.max_redirects,
+        obey_robots=source.obey_robots,
+        verify_tls=source.verify_tls,
+        cut=sitemap,
+    )
+
+
+async def read(pool: Pool, page: Page, source: Source, settings: CrawlSettings) -> Feed:
+    """A document of a source, read in a worker."""
+    try:
+        return await pool.run(
+            READERS[source.kind], page.body, url=page.final_url, headers=dict(page.headers), source=source,
+            now=page.fetched_at, max_bytes=settings.max_feed_size, max_entries=settings.max_entries,
+        )  # fmt: skip
+    except Lost as error:
+        return Feed(error=f"unreadable: {error}")
+
+
+async def follow(
+    fetcher: Fetcher, pool: Pool, first: Feed, source: Source, settings: CrawlSettings, limits: Bounds
+) -> Walk:
+    """The documents that the first one of a visit names."""
+    walk = Walk()
+    if first.children:
+        await _sitemaps(fetcher, pool, first, source, settings, limits, walk)
+    elif first.kind == "section":
+        await _pages(fetcher, pool, first, source, settings, limits, walk)
+    return walk
+
+
+async def _sitemaps(
+    fetcher: Fetcher, pool: Pool, first: Feed, source: Source, settings: CrawlSettings, limits: Bounds, walk: Walk
+) -> None:
+    seen = {identity.key(source.url)}
+    waiting: deque[tuple[str, int]] = deque()
+    asked = 0
+
+    def enter(index: Feed, depth: int) -> None:
+        if depth < MAX_DEPTH:
+            waiting.extendleft((child, depth) for child in reversed(_wanted(index, source, limits, walk, seen)))
+
+    enter(first, 1)
+    while waiting:
+        url, depth = waiting.popleft()
+        if asked >= limits.sitemaps:
+            walk.over += 1
+        elif _is_retired(fetcher, url):
+            walk.dead += 1
+        else:
+            asked += 1
+            child = await _one(fetcher, pool, url, source, settings, walk)
+            enter(child, depth + 1)
+
+
+def _wanted(index: Feed, source: Source, limits: Bounds, walk: Walk, seen: set[str]) -> list[str]:
+    """The sitemaps of an index that are worth asking for, in its order; those that are not are counted."""
+    site, wanted = identity.site(source.url), []
+    for url in index.children:
+        changed = index.children_at.get(url)
+        if identity.site(url) != site:
+            walk.elsewhere += 1
+        elif changed is not None and limits.since is not None and changed < limits.since:
+            walk.old += 1
+        elif (key := identity.key(url)) not in seen:
+            seen.add(key)
+            wanted.append(url)
+    return wanted
+
+
+async def _one(
+    fetcher: Fetcher, pool: Pool, url: str, source: Source, settings: CrawlSettings, walk: Walk
+) -> Feed:  # fmt: skip
+    headers = {"Accept": polls.accept(source.kind), **source.headers}
+    async with fetcher.get(ask_for(source, url, settings, headers)) as outcome:
+        if not isinstance(outcome, Fetched):
+            return Feed(error="not had")
+        if outcome.page.status in GONE:
+            _retire(fetcher, url)
+            walk.dead += 1
+        if outcome.page.status != 200:
+            return Feed(error=f"http {outcome.page.status}")
+        found = await read(pool, outcome.page, source, settings)
+    walk.found.append(found)
+    return found
+
+
+async def _pages(
+    fetcher: Fetcher, pool: Pool, first: Feed, source: Source, settings: CrawlSettings, limits: Bounds, walk: Walk
+) -> None:
+    page, seen = first, {identity.key(source.url)}
+    known = {identity.key(lead.url) for lead in first.leads}
+    for _ in range(limits.pages - 1):
+        if page.next_page is None or identity.key(page.next_page) in seen:
+            return
+        seen.add(identity.key(page.next_page))
+        page = await _one(fetcher, pool, page.next_page, source, settings, walk)
+        fresh = {identity.key(lead.url) for lead in page.leads} - known
+        if not fresh:  # a calendar without end shows the same again and again
+            return
+        known |= fresh
+
+
+def _is_retired(fetcher: Fetcher, url: str) -> bool:
+    until = fetcher.retired.get(url)
+    return until is not None and utc_now() < until
+
+
+def _retire(fetcher: Fetcher, url: str) -> None:
+    if len(fetcher.retired) >= MOST_RETIRED:
+        fetcher.retired.clear()
+    fetcher.retired[url] = utc_now() + RETIRED_FOR
+
+
+def joined(feed: Feed, further: Sequence[Feed], most: int) -> Feed:
+    """A feed with the leads of the documents that it named, the newest first where there are too many."""
+    leads = [*feed.leads, *(lead for one in further for lead in one.leads)]
+    if len(leads) > most:
+        leads.sort(key=lambda lead: lead.published_at.timestamp() if lead.published_at else 0.0, reverse=True)
+    newest = max((one.newest_at for one in (feed, *further) if one.newest_at), default=None)
+    left = (f"{len(leads) - most} older pages left out",) if len(leads) > most else ()
+    told = tuple(dict.fromkeys(warning for one in further for warning in one.warnings))[:10]
+    return replace(feed, leads=tuple(leads[:most]), newest_at=newest, warnings=(*feed.warnings, *told, *left))

@@ -1,0 +1,203 @@
+"""Can a page be about Afghanistan at all: asked of its bytes, before anything parses them. Pure; runs in a worker.
+
+Relevance needs an Afghan anchor: the country, a party, a place (see `relevance`). A page is turned away only where
+no form of any of them stands in its text, its `meta` tags or its JSON, written in whatever charset the page has, as
+HTML entities or as JSON escapes. Parties that alone never carry a page (NATO, al-Qaeda: under `_SURE`) are not
+asked for. A name that markup splits (`K<b>abul</b>`) is not seen; the page's other mentions of it are.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from html import unescape
+from importlib import resources
+from typing import Any, NamedTuple
+
+import ahocorasick
+
+from crawler.extraction import markup
+from crawler.subject import vocabulary
+from crawler.subject.vocabulary import ExtraTerm, Term
+from storage.model import Page
+
+REASON = "no Afghan word in the page"
+MAX_BYTES = markup.MAX_BYTES  # of a page that are looked at: a larger one is refused unread
+_NAMING = frozenset({"anchor", "actor", "place"})
+_SURE = 0.3  # weight; the next lower one is 0.15
+_PROVINCE_CODE = 4  # letters of a P-code: AF27
+_MOST_LOOKS = 2_000  # places at which a word that may be a name is looked at; beyond that it is taken for one
+# ASCII letters in lower case, digits, and every byte of other scripts stay; what stands between words becomes a space.
+_LETTERS = bytes(byte if byte > 127 or chr(byte).isalnum() else 32 for byte in bytes(range(256)).lower())
+_ENTITY = re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});?")
+_ESCAPE = re.compile(rb"\\\\*(?:u([0-9a-fA-F]{4})|[nrtbf])")
+_FOREIGN = re.compile("[^\x00-\x7f]+")
+_BLANKS = (" " * 16, " " * 4, "  ", "  ")  # runs of blanks become one, nearly always
+# Every tag but those whose attributes are read.
+_TAG = re.compile(rb"<(?!meta\b)[/A-Za-z][^<>]{0,4000}>", re.IGNORECASE)
+_MARKS = re.compile("[\u0640\u064b-\u0652\u0670\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
+
+
+class Name(NamedTuple):
+    """What a form that was found proves: enough, or something only in company."""
+
+    form: str
+    doubtful: bool = False  # a party or province that is also another word: two of them name Afghanistan
+    cued: bool = False  # a place that is also another word: one only beside a cue
+    written: re.Pattern[bytes] | None = None  # an abbreviation, as it must be written
+
+    @property
+    def alone(self) -> bool:
+        return not (self.doubtful or self.cued or self.written)
+
+
+def may_be_relevant(page: Page, *, extra_terms: Iterable[ExtraTerm] = ()) -> bool:
+    """False only where no form of an Afghan name stands in what of the page can be read as text."""
+    names = _names(tuple(extra_terms))
+    body = _unscripted(_utf8(page.body[:MAX_BYTES], page.header("content-type")))
+    # Addresses and classes name Kabul on many a page that says nothing of it: tags are taken out where one is found.
+    return _holds(body, names) and _holds(_TAG.sub(b" ", body), names)
+
+
+def _holds(body: bytes, names: Any) -> bool:
+    if b"\\" in body:
+        body = _ESCAPE.sub(_letter, body)
+    if b"&" in body:
+        body = _ENTITY.sub(_meant, body)
+    text = body.translate(_LETTERS).decode("utf-8", "replace")
+    if not text.isascii():
+        text = _FOREIGN.sub(_folded, text)
+    for blanks in _BLANKS:
+        text = text.replace(blanks, " ")
+    return _names_afghan(f" {text} ", body, names)
+
+
+def _unscripted(body: bytes) -> bytes:
+    """The bytes without scripts and styles that are no data: nothing of them is ever read."""
+    for opening, closing in ((b"<script", b"</script"), (b"<style", b"</style")):
+        low, kept, at = body.lower(), [], 0
+        while (start := low.find(opening, at)) >= 0:
+            inside = low.find(b">", start)
+            end = low.find(closing, inside)
+            if inside < 0 or end < 0:
+                break
+            kept.append(body[at : end if b"json" in low[start:inside] else start])
+            at = end
+        body = b" ".join([*kept, body[at:]])
+    return body
+
+
+def is_text(page: Page) -> bool:
+    """Whether the answer is a text that can be asked for words; anything else is turned away cheaply elsewhere."""
+    kind = (page.header("content-type") or "").lower()
+    return not kind or any(name in kind for name in ("html", "text/plain", "xml", "octet-stream"))
+
+
+def _names_afghan(text: str, body: bytes, names: Any) -> bool:
+    doubtful: set[str] = set()
+    for looks, (end, name) in enumerate(names.iter(text)):
+        if name.alone:
+            return True
+        if looks > _MOST_LOOKS or (name.written is not None and name.written.search(body)):
+            return True
+        if name.doubtful:
+            doubtful.add(name.form)
+        if len(doubtful) > 1 or (name.cued and _has_cue(text, end - len(name.form), end)):
+            return True
+    return False
+
+
+def _has_cue(text: str, start: int, end: int) -> bool:
+    """Whether a word that makes a place of its neighbour stands beside one that ends before the blank at `end`."""
+    before = text[max(0, start - 41) : start - 1].rsplit(" ", 1)[-1]
+    return before in _cues() or text[end + 1 : end + 42].split(" ", 1)[0] in _cues()
+
+
+def _utf8(body: bytes, content_type: str | None) -> bytes:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return markup.decode(body, content_type).encode("utf-8", "replace")
+    return body
+
+
+def _letter(match: re.Match[bytes]) -> bytes:
+    return _escaped(match[1]) if match[1] else b" "
+
+
+@lru_cache(maxsize=4096)
+def _escaped(code: bytes) -> bytes:
+    return chr(int(code, 16)).encode("utf-8", "replace")
+
+
+def _meant(match: re.Match[bytes]) -> bytes:
+    return _named(match[0])
+
+
+@lru_cache(maxsize=4096)
+def _named(entity: bytes) -> bytes:
+    text = unescape(entity.decode("ascii"))
+    return b" " if text.startswith("&") else text.encode("utf-8", "replace")
+
+
+def _folded(run: re.Match[str]) -> str:
+    return _plain(run[0])
+
+
+@lru_cache(maxsize=50_000)
+def _plain(run: str) -> str:
+    """A run of letters beyond ASCII as the vocabulary folds it. A mark on the ASCII letter before it goes."""
+    text = unicodedata.normalize("NFC", _MARKS.sub("", run))
+    return vocabulary.plain("".join(letter for letter in text if not unicodedata.combining(letter)))
+
+
+@cache
+def _cues() -> frozenset[str]:
+    data = tomllib.loads(resources.files("crawler").joinpath("data/cues.toml").read_text(encoding="utf-8"))
+    forms = (form for side in ("before", "after") for kinds in data[side].values() for form in kinds)
+    return frozenset(vocabulary.plain(form).split()[-1] for form in forms)
+
+
+def _asked(term: Term) -> bool:
+    return term.group in _NAMING and term.weight >= _SURE
+
+
+@lru_cache(maxsize=8)
+def _names(extra: tuple[ExtraTerm, ...]) -> Any:
+    """An automaton of the names of the vocabulary and those that a user added, each between blanks."""
+    found: dict[str, list[Name]] = {}
+    for term in filter(_asked, vocabulary.everything(extra)):
+        for form in (" ".join(form.split()) for form in vocabulary.inflected(term)):
+            found.setdefault(form, []).append(_name(form, term))
+    automaton = ahocorasick.Automaton()
+    for form, names in found.items():
+        automaton.add_word(f" {form} ", _together(names))
+    automaton.make_automaton()
+    return automaton
+
+
+def _name(form: str, term: Term) -> Name:
+    if "cue" in term.flags and " " not in form:
+        place = term.group == "place"
+        return Name(form, doubtful=not place or len(term.id) == _PROVINCE_CODE, cued=place)
+    return Name(form, written=_as_written(term.text) if "case" in term.flags else None)
+
+
+def _together(names: Iterable[Name]) -> Name:
+    """What a form proves that stands for several things: the most that any of them does."""
+    told = list(names)
+    for name in told:
+        if name.alone:
+            return name
+    written = [name.written for name in told if name.written]
+    return Name(
+        told[0].form,
+        doubtful=any(name.doubtful for name in told),
+        cued=any(name.cued for name in told),
+        written=re.compile(b"|".join(sorted({pattern.pattern for pattern in written}))) if written else None,
+    )
+
+
+def _as_written(form: str) -> re.Pattern[bytes]:
+    return re.compile(rb"(?<![0-9A-Za-z])%s(?![0-9A-Za-z])" % re.escape(form).encode())

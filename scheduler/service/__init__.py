@@ -1,0 +1,1 @@
+"""The service: what runs beside what, when, and what it tells."""

@@ -1,0 +1,126 @@
+"""How work looks while it goes on and when it is done: a crawl, an import."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from crawler.files.importing import Taken
+from crawler.report import Event, Report, SourceReport
+from scheduler.showing.terminal import Progress, Screen, safe
+from scheduler.showing.views import number
+from storage.model import Landed, What
+
+_MARKS = {
+    What.NEW: ("new", "green"),
+    What.REVISED: ("revised", "yellow"),
+    What.COPIED: ("copy", "cyan"),
+    What.PROMOTED: ("copy", "cyan"),
+}
+
+
+# Faults that are one word, told to someone who did not write them.
+_WORDS = {
+    "dns": "its name cannot be resolved",
+    "timeout": "it did not answer in time",
+    "truncated": "its answer broke off",
+    "tls": "its certificate is not good",
+    "connection refused": "it takes no connections",
+}
+
+
+def in_words(error: str) -> str:
+    """A fault as people say it."""
+    return _WORDS.get(error, safe(error))
+
+
+def nobody_answered(report: Report) -> str:
+    """Why a pass reached nobody, and what to do."""
+    errors = {row.error for row in report.sources.values()}
+    if errors == {"dns"}:
+        return "no name could be resolved: is this machine online? `khabar demo` needs no network"
+    return "no source could be visited; `khabar sources check` says what each one answers"
+
+
+class Crawl:
+    """A crawl while it goes on and at its end: each kept article as it comes, then the sum of each source."""
+
+    def __init__(self, screen: Screen, *, json: bool) -> None:
+        self.screen = screen
+        self.json = json
+        self.kept = 0
+        self.read = 0
+        self._say: Progress | None = None
+
+    @contextmanager
+    def progress(self) -> Iterator[None]:
+        """While it goes on."""
+        with self.screen.progress("crawling") as say:
+            self._say = say
+            yield
+
+    def told(self, event: Event) -> None:
+        """Something happened."""
+        landed = event.landed
+        if event.note:
+            if self._say:
+                self._say(event.note)
+            return
+        if landed is not None:
+            self.read += 1
+            if landed.what in _MARKS:
+                self._landed(event.source, landed)
+        elif event.visited is not None and event.visited.poll.error and not self.json:
+            self.screen.note(f"! {safe(event.source)}: {in_words(event.visited.poll.error)}")
+        if self._say:
+            self._say(f"{number(self.read, 'page')} read, {self.kept} kept; {event.source}")
+
+    def _landed(self, source: str, landed: Landed) -> None:
+        self.kept += landed.what is What.NEW
+        if self.json:
+            return
+        assert landed.what is not None
+        mark, colour = _MARKS[landed.what]
+        title = self.screen.web(landed.title or landed.url, width=max(30, self.screen.width - 36))
+        head = f"{landed.article_id or '':>6}  {safe(source):<16}"
+        self.screen.line(f"{self.screen.style(f'{mark:<7}', colour)} {self.screen.style(head, 'dim')} {title}")
+
+    def summary(self, report: Report) -> None:
+        """The sum of each source, and what to do next."""
+        rows = list(report.sources.values())
+        for note in report.notes:
+            self.screen.note(safe(note))
+        if self.json:
+            for row in rows:
+                self.screen.fact(asdict(row))
+            return
+        self.screen.line()
+        self.screen.table(
+            ("source", "found", "new", "revised", "copies", "known", "irrelevant", "other", "failed", "waiting", "why"),
+            [_summary(row) for row in rows],
+            right=("found", "new", "revised", "copies", "known", "irrelevant", "other", "failed", "waiting"),
+        )
+        if report.total("new"):
+            self.screen.note("next: `khabar search` lists what was kept, `khabar show ID` reads one")
+        elif report.any_visited:
+            self.screen.note(
+                "nothing new; `khabar search` lists what there is, `khabar explain URL` says why a page was not kept"
+            )
+
+
+def _summary(row: SourceReport) -> tuple[object, ...]:
+    other = row.rejected + row.refused + row.too_old
+    why = [in_words(row.error)] if row.error else [row.status.replace("_", " ")] if row.status not in {"ok", ""} else []
+    why += [f"{reason} {count}" for reason, count in row.reasons.most_common(3) if reason != "irrelevant"]
+    counts = (row.found, row.new, row.revised, row.copies, row.known, row.irrelevant, other, row.failed, row.postponed)
+    return (row.source, *counts, "; ".join(str(part) for part in why))
+
+
+def imported(screen: Screen, taken: Taken, *, json: bool) -> None:
+    """What an import came to."""
+    if json:
+        told = ("rows", "skipped", "warnings", "unreadable")
+        screen.fact({name: getattr(taken, name) for name in told} | {"results": dict(taken.kinds)})
+        return
+    parts = [f"{count:,} {safe(kind)}" for kind, count in taken.kinds.most_common()]
+    parts += [f"{taken.skipped:,} skipped"] if taken.skipped else []
+    screen.line(f"{number(taken.rows, 'row')} read: {', '.join(parts) or 'nothing to take in'}")

@@ -1,0 +1,141 @@
+"""How sources look: what each answered, what a site offers, everything that is known of one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crawler.checking import Checked, Sample
+from crawler.sources import Source
+from scheduler.showing.reports import in_words
+from scheduler.showing.terminal import Screen, safe
+from scheduler.showing.views import ago, facts, number
+from storage.model import Poll, to_text, utc_now
+
+
+def checked(screen: Screen, found: Sequence[Checked], *, json: bool) -> None:
+    """What each source answered, and what could be mended."""
+    if json:
+        for one in found:
+            screen.fact(checked_fact(one))
+        return
+    now = utc_now()
+    head = ("id", "answer", "items", "newest item", "dated", "lang", "a page of it", "validators", "took")
+    screen.table(head, [_row(one, now) for one in found], right=("items", "dated", "took"))
+    for one in found:
+        for told in (*one.visited.poll.warnings, *_advice(one)):
+            screen.note(f"{one.source.id}: {safe(told)}")
+
+
+def _row(one: Checked, now: Any) -> tuple[object, ...]:
+    poll = one.visited.poll
+    return (
+        one.source.id,
+        (poll.error and in_words(poll.error)) or ("good" if poll.leads else "no items"),
+        len(poll.leads),
+        ago(poll.newest_at, now) if poll.newest_at else "-",
+        sum(lead.published_at is not None for lead in poll.leads),
+        language(one) or "-",
+        page(one.sample),
+        " ".join(_validators(poll)) or "none",
+        f"{(poll.ended_at - poll.started_at).total_seconds():.1f} s",
+    )
+
+
+def page(sample: Sample | None) -> str:
+    """What became of the page that was tried."""
+    if sample is None:
+        return "-"
+    return sample.trouble or number(sample.words, "word")
+
+
+def language(one: Checked) -> str | None:
+    """The language of the page that was tried, else the one that the document names."""
+    said = [lead.language for lead in one.visited.poll.leads if lead.language]
+    return (one.sample.language if one.sample else None) or (said[0] if said else None)
+
+
+def _advice(one: Checked) -> list[str]:
+    told = [one.mend] if one.mend else []
+    if one.same_as:
+        told.append(f"shows the same as {one.same_as}: keep one of them")
+    return told
+
+
+def _validators(poll: Poll) -> list[str]:
+    given = poll.validators
+    return [name for name, value in (("etag", given and given.etag), ("date", given and given.last_modified)) if value]
+
+
+def checked_fact(one: Checked) -> dict[str, Any]:
+    """One answer as JSON."""
+    poll, sample = one.visited.poll, one.sample
+    return {
+        "source": poll.source,
+        "kind": one.source.kind,
+        "url": one.source.url,
+        "ok": bool(poll.leads),
+        "status": poll.status,
+        "http_status": poll.http_status,
+        "error": poll.error,
+        "items": len(poll.leads),
+        "newest_at": to_text(poll.newest_at) if poll.newest_at else None,
+        "dated": sum(lead.published_at is not None for lead in poll.leads),
+        "language": language(one),
+        "page": {"url": sample.url, "words": sample.words, "trouble": sample.trouble} if sample else None,
+        "validators": _validators(poll),
+        "bytes": poll.bytes,
+        "moved_to": poll.moved_to,
+        "mend": one.mend,
+        "same_as": one.same_as,
+        "warnings": list(poll.warnings),
+    }
+
+
+def offers(screen: Screen, found: Sequence[Checked], *, json: bool) -> None:
+    """What a site could be watched by."""
+    if json:
+        for one in found:
+            screen.fact(checked_fact(one) | {"title": one.visited.title})
+        return
+    now = utc_now()
+    screen.table(
+        ("kind", "items", "newest item", "dated", "lang", "a page of it", "address"),
+        [
+            (
+                one.source.kind, len(one.visited.poll.leads), ago(one.visited.poll.newest_at, now),
+                sum(lead.published_at is not None for lead in one.visited.poll.leads), language(one) or "-",
+                page(one.sample), one.source.url,
+            )
+            for one in found
+        ],
+        right=("items", "dated"),
+    )  # fmt: skip
+
+
+def added(screen: Screen, source: Source, text: str, file: str, *, written: bool, json: bool) -> None:
+    """The entry as it was written, or would be."""
+    if json:
+        screen.fact({"id": source.id, "kind": source.kind, "url": source.url, "written": written, "entry": text})
+        return
+    screen.line()
+    for line in text.splitlines():
+        screen.line(safe(line))
+    told = f"written to {file}; next: `khabar crawl {source.id}`" if written else "nothing was written"
+    screen.note(told)
+
+
+def shown(screen: Screen, known: Mapping[str, Any], *, json: bool) -> None:
+    """One source: what the configuration says, what happened to it, its last visits."""
+    if json:
+        screen.fact(known)
+        return
+    now = utc_now()
+    moments = ("last_success_at", "last_new_at", "newest_at")
+    plain = {name: value for name, value in known.items() if name not in (*moments, "polls", "next_check_at")}
+    facts(screen, [(name.replace("_", " "), value) for name, value in plain.items()])
+    facts(screen, [(name.removesuffix("_at").replace("_", " "), ago(known[name], now)) for name in moments])
+    facts(screen, [("next visit", known["next_check_at"] or "now")])
+    if known["polls"]:
+        screen.line()
+        head = ("started_at", "status", "found", "new", "copies", "rejected", "failed", "error")
+        rows = [[poll[name] if poll[name] is not None else "" for name in head] for poll in known["polls"]]
+        screen.table(head, rows, right=("found", "new", "copies", "rejected", "failed"))

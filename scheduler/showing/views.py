@@ -1,0 +1,341 @@
+"""How stored things look: hits, articles, reasons, sources, the status; lines for people, JSON for programs.
+
+Everything that came from the web passes through `Screen.web` or `terminal.safe` on its way.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from scheduler.showing.terminal import Screen, isolate, safe
+from storage.finding import changes, search, snippets
+from storage.model import Article, Document, Landing, utc_now
+
+
+def when(moment: datetime | None) -> str:
+    """A time to the minute, UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else "-"
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """How long ago, in the largest fitting unit."""
+    return "never" if moment is None else f"{span(max(now - moment, timedelta()))} ago"
+
+
+def span(length: timedelta) -> str:
+    """A length of time in the largest fitting unit."""
+    minutes = int(length.total_seconds() // 60)
+    for unit, size in (("d", 1_440), ("h", 60), ("min", 1)):
+        if minutes >= 2 * size or (size == 1 and minutes):
+            return f"{minutes // size} {unit}"
+    return "a moment"
+
+
+def number(count: int, one: str, many: str = "") -> str:
+    """`1 article`, `2 articles`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def hits(screen: Screen, found: search.Found, *, json: bool) -> None:
+    """A page of search results."""
+    for hit in found.hits:
+        if json:
+            screen.fact(hit.record)
+        else:
+            _hit(screen, hit)
+    if not json and not found.hits:
+        screen.note("nothing found")
+    elif found.next and not json:
+        screen.note("there is more: --limit N shows it, --since and --until narrow it down")
+
+
+def _hit(screen: Screen, hit: search.Hit) -> None:
+    record = hit.record
+    head = f"{hit.id:>6}  {when(hit.at)}  {safe(record['source'])}"
+    title = _marked(screen, hit.marked_title) or "(no title)"
+    screen.line(f"{screen.style(head, 'dim')}  {screen.style(title, 'bold')}{screen.style(_standing(record), 'cyan')}")
+    if hit.snippet:
+        screen.line(f"        {_marked(screen, hit.snippet)}")
+    places = ", ".join(dict.fromkeys(safe(place["name"]) for place in record["places"][:4]))
+    screen.line(
+        f"        {screen.style(screen.web(record['url']), 'blue')}{screen.style(places and '  ' + places, 'dim')}"
+    )
+
+
+def _standing(record: Mapping[str, Any]) -> str:
+    """What became of an article since: copies, revisions, withdrawal."""
+    said = [
+        number(record["copies"], "copy", "copies") if record["copies"] else "",
+        f"revised {number(record['revision'] - 1, 'time')}" if record["revision"] > 1 else "",
+        "withdrawn" if record["withdrawn_at"] else "",
+        f"a copy ({record['copy_kind']})" if record["copy_kind"] else "",
+    ]
+    kept = ", ".join(filter(None, said))
+    return kept and f"  ({kept})"
+
+
+def _marked(screen: Screen, text: str) -> str:
+    """The text with what was looked for in bold yellow; without marks where there are no colours."""
+    parts = text.replace(snippets.CLOSE, snippets.OPEN).split(snippets.OPEN)
+    pieces = (screen.style(_inner(part), "yellow") if at % 2 else _inner(part) for at, part in enumerate(parts))
+    line = "".join(pieces).strip()
+    return isolate(line) if screen.colour else line
+
+
+def _inner(part: str) -> str:
+    """A part of a line, with the blanks at its ends."""
+    return (" " if part[:1].isspace() else "") + safe(part) + (" " if part[-1:].isspace() else "")
+
+
+def facets(screen: Screen, found: search.Facets, tally: search.Tally, *, json: bool) -> None:
+    """How many, by how many voices, and by source, place and day."""
+    groups = {"source": found.sources, "place": found.places, "day": found.days}
+    voices = {"reports": tally.reports, "independent": tally.independent, "publishers": tally.publishers}
+    if json:
+        counts = {
+            name: [{"value": c.value, "name": c.name, "count": c.count} for c in rows] for name, rows in groups.items()
+        }
+        screen.fact({"total": found.total, "complete": found.complete, **voices, **counts})
+        return
+    screen.line(f"{'' if found.complete else 'the newest '}{number(found.total, 'article')}")
+    told = number(tally.publishers, "publisher")
+    screen.line(f"{number(tally.reports, 'report')} of them, {tally.independent:,} independent by {told}")
+    for name, rows in groups.items():
+        if rows:
+            screen.line()
+            screen.table((name, "articles"), [(row.name, row.count) for row in rows], right=("articles",))
+
+
+def paragraphs(screen: Screen, text: str) -> None:
+    """A text, a blank line between its paragraphs."""
+    for line in text.split("\n"):
+        screen.line(screen.web(line))
+        screen.line()
+
+
+def facts(screen: Screen, rows: Iterable[tuple[str, object]]) -> None:
+    """Names and values below each other; what has no value is left out."""
+    for name, value in rows:
+        if value not in (None, "", [], ()):
+            screen.line(f"{screen.style(f'{name:<12}', 'dim')} {screen.web(value)}")
+
+
+def reasons(screen: Screen, found: Sequence[Mapping[str, Any]], *, most: int = 12) -> None:
+    """The terms that made a relevance, strongest first."""
+    for reason in sorted(found, key=lambda row: -abs(float(row["weight"])))[:most]:
+        sign = screen.style("for    ", "green") if reason["weight"] >= 0 else screen.style("against", "red")
+        where = f"{reason['kind']}, in the {reason['where']}" if reason.get("kind") else f"in the {reason['where']}"
+        screen.line(f"  {sign} {reason['weight']:+.2f}  {screen.web(reason['term'])}  ({safe(where)})")
+
+
+def cuts(screen: Screen, found: Sequence[Mapping[str, Any]], *, most: int = 40) -> None:
+    """What cleaning took out, and the rule that did."""
+    for cut in found[:most]:
+        text = screen.web(cut["text"], width=screen.width - 30)
+        screen.line(f"  {screen.style('cut', 'yellow')} {text}  [{safe(cut['rule'])}]")
+    if len(found) > most:
+        screen.line(f"  ... and {len(found) - most} more")
+
+
+def catalogue(screen: Screen, rows: Sequence[Mapping[str, Any]], *, json: bool) -> None:
+    """The sources, and what the database knows of each."""
+    if json:
+        for row in rows:
+            screen.fact(row)
+        return
+    now = utc_now()
+    head = ("id", "on", "lang", "kind", "last success", "last new", "state")
+    screen.table(
+        head,
+        [
+            (
+                row["id"], "yes" if row["enabled"] else "no", row["language"] or "", row["kind"],
+                ago(row["last_success_at"], now), ago(row["last_new_at"], now), row["last_error"] or "",
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def article(screen: Screen, found: Article, record: Mapping[str, Any], *, json: bool) -> None:
+    """One article, whole."""
+    if json:
+        screen.fact(record)
+        return
+    screen.line(screen.style(screen.web(found.title or "(no title)"), "bold"))
+    screen.line()
+    facts(
+        screen,
+        [
+            ("by", ", ".join(found.authors)),
+            ("source", found.source),
+            (
+                "published",
+                f"{when(found.published_at)} UTC ({found.published_how})" if found.published_at else "unknown",
+            ),
+            ("first seen", f"{when(found.first_seen_at)} UTC"),
+            (
+                "revised",
+                f"{number(found.revision - 1, 'time')}, last {when(found.updated_at)} UTC"
+                if found.revision > 1
+                else "",
+            ),
+            ("language", found.language),
+            ("relevance", f"{found.relevance:.2f}"),
+            ("copies", found.copies or ""),
+            ("credit", found.extra.get("credit")),
+            ("note", "the text is the feed's: the page was not to be had" if found.extra.get("from_feed") else ""),
+            ("withdrawn", found.extra.get("withdrawn_at")),
+            ("url", found.url),
+        ],
+    )
+    screen.line()
+    paragraphs(screen, found.text)
+
+
+def _dated(at: object, how: str | None) -> str:
+    return f"{at} UTC ({how})" if at else "unknown"
+
+
+def _revised(times: int, last: datetime) -> str:
+    return f"{number(times, 'time')}, last {when(last)} UTC" if times else ""
+
+
+def explanation(screen: Screen, known: Mapping[str, Any], *, json: bool) -> None:
+    """The fate of a page and every reason for it."""
+    if json:
+        screen.fact(known)
+        return
+    screen.line(screen.style(screen.web(known["url"]), "bold"))
+    _fate(screen, known)
+    told = known["document"] or known["rejection"] or {}
+    if told.get("title"):
+        facts(screen, [("title", told["title"])])
+    if known["document"]:
+        _document(screen, known["document"], known)
+    if told.get("reasons"):
+        screen.line(f"relevance {told.get('relevance', told.get('score')) or 0:.2f}, because of")
+        reasons(screen, told["reasons"])
+    if told.get("cuts"):
+        screen.line(f"{number(len(told['cuts']), 'passage')} cut as no part of the article")
+        cuts(screen, told["cuts"])
+
+
+def _fate(screen: Screen, known: Mapping[str, Any]) -> None:
+    fate, lead = known["fate"], known["lead"]
+    if fate:
+        why = ": ".join(part for part in (fate["reason"], fate["detail"]) if part and part != fate["fate"])
+        facts(screen, [("fate", f"{fate['fate']}{f' ({why})' if why else ''}"), ("since", fate["at"])])
+    if lead:
+        waits = f"pending since {lead['found_at']}, tried {number(lead['attempts'], 'time')}"
+        facts(screen, [("fate", waits), ("last error", lead["last_error"]), ("next try", lead["next_attempt_at"])])
+
+
+def _document(screen: Screen, document: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    head = known["article"] or {}
+    copy_of = f"{document['kind']} copy of article {document['article_id']}, {head.get('url', '')}"
+    facts(
+        screen,
+        [
+            ("article", f"{document['article_id']}" if not document["kind"] else ""),
+            ("copy", f"{copy_of} (score {document['score'] or 0:.2f})" if document["kind"] else ""),
+            (
+                "copies",
+                "; ".join(f"{row['url']} ({row['kind']})" for row in known["copies"] if row["id"] != document["id"]),
+            ),
+            (
+                "perhaps",
+                "; ".join(f"article {row['article_id']} ({row['score']:.2f})" for row in known["probable_copies"]),
+            ),
+            ("revised", number(len(known["revisions"]), "time") if known["revisions"] else ""),
+            (
+                "published",
+                f"{document['published_at']} ({document['published_how']})" if document["published_at"] else "unknown",
+            ),
+            ("extracted", document["extracted_how"]),
+            ("marked", ", ".join(f"{row['label'].replace('_', ' ')} {row['value']}".strip() for row in known["marks"])),
+            ("mentions", ", ".join(f"{row['name']} ({row['kind']})" for row in known["mentions"][:20])),
+        ],
+    )
+
+
+def saved_page(screen: Screen, landing: Landing, *, json: bool) -> None:
+    """What the desk makes of a page on the disk."""
+    outcome = landing.outcome
+    if json:
+        screen.fact({"url": landing.url, "outcome": type(outcome).__name__.lower(), **asdict(outcome)})
+        return
+    screen.line(
+        screen.style(screen.web(getattr(outcome, "title", None) or landing.url or "a page without a title"), "bold")
+    )
+    verdict = getattr(outcome, "verdict", None)
+    if isinstance(outcome, Document):
+        facts(
+            screen,
+            [
+                ("would be", "kept"),
+                ("url", outcome.url),
+                ("published", outcome.published_at),
+                ("how", outcome.extracted_how),
+            ],
+        )
+    else:
+        why = f"{getattr(outcome, 'why', '')} {getattr(outcome, 'detail', '')}".strip()
+        facts(screen, [("would be", f"{type(outcome).__name__.lower()} ({why})")])
+    if verdict and verdict.reasons:
+        screen.line(f"relevance {verdict.score:.2f}, because of")
+        reasons(screen, [asdict(reason) for reason in verdict.reasons])
+    if getattr(outcome, "cuts", ()):
+        screen.line("cut as no part of the article")
+        cuts(screen, [asdict(cut) for cut in getattr(outcome, "cuts", ())])
+
+
+def change(screen: Screen, entry: changes.Entry, *, json: bool) -> None:
+    """One row of the log, at once: its reader may be a pipe that waits."""
+    if json:
+        screen.fact(entry.as_json())
+    else:
+        title = screen.web(entry.title or entry.url or "")
+        head = f"{entry.cursor:>7}  {entry.at[:16].replace('T', ' ')}  {entry.what:<12}"
+        screen.line(
+            f"{screen.style(head, 'dim')} {entry.article_id:>6}  {title}  {screen.style(safe(entry.detail), 'cyan')}"
+        )
+    screen.out.flush()
+
+
+def marks(screen: Screen, found: Iterable[Mapping[str, Any]], *, json: bool) -> None:
+    """What people said of texts."""
+    some = False
+    for row in found:
+        some = True
+        if json:
+            screen.fact(row)
+            continue
+        what = ": ".join(part for part in (row["label"].replace("_", " "), row["value"] or row["of_url"] or "") if part)
+        head = screen.style(f"{row['at'][:16].replace('T', ' ')}  {row['document_id'] or '-':>6}", "dim")
+        screen.line(f"{head}  {screen.style(screen.web(what), 'cyan')}  {screen.web(row['title'] or row['url'])}")
+    if not some and not json:
+        screen.note("nobody has marked anything yet")
+
+
+_BECAME = {
+    "kept": "counts as relevant",
+    "restored": "is an article again",
+    "queued": "is asked for with the next crawl, and kept whatever it is about",
+    "dropped": "is gone with its copies; --relevant brings it back",
+    "parted": "is an article apart",
+    "joined": "is a copy now",
+    "noted": "stays as it is, for good",
+    "tagged": "has that tag",
+    "untagged": "has that tag no more",
+}
+
+
+def corrected(screen: Screen, done: Mapping[str, Any], *, json: bool) -> None:
+    """What became of a correction."""
+    if json:
+        screen.fact(done)
+        return
+    number = f" (article {done['article_id']})" if done["article_id"] and done["outcome"] != "dropped" else ""
+    screen.line(f"{screen.web(done['url'])}{number} {_BECAME[done['outcome']]}")

@@ -1,0 +1,437 @@
+"""`Criteria` -> SQL -> `Hit`s: the only place that builds dynamic SQL, of constants; every value is bound.
+
+Newest first is the order of the index itself (`sort_key`), so no query sorts the store: words and filters meet inside
+FTS5 (`query.tags`), dates are a range of keys, and a page ends where its limit is reached. Ranking by bm25
+weighs the newest `RANKED` matches: all of a common word's took 814 ms at a million articles. Facets count the newest
+`COUNTED` matches.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from storage import folding
+from storage.errors import UsageError
+from storage.finding import query, snippets
+from storage.finding.criteria import MOST_A_PAGE, Criteria, Sort
+from storage.model import from_text
+
+__all__ = ["FIELDS", "Count", "Criteria", "Facets", "Found", "Hit", "Sort", "Tally", "codes", "days", "facets", "lines"]
+__all__ += ["bounds", "record", "search", "spellings", "tally"]
+
+RANKED = 10_000
+COUNTED = 20_000
+KEY_BITS = 20  # of documents.sort_key below the second
+_FIRST, _LAST = -(1 << 62), 1 << 62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One article, or one copy where copies were asked for."""
+
+    record: Mapping[str, Any]  # the JSON form, docs/data.md
+    cursor: str  # go on after this hit
+    score: float | None = None  # bm25, smaller is better; None when newest first
+    snippet: str = ""  # a passage with the hits between snippets.OPEN and CLOSE
+    marked_title: str = ""
+
+    @property
+    def id(self) -> int:
+        """The article's id, stable through promotion."""
+        return int(self.record["id"])
+
+    @property
+    def title(self) -> str:
+        """The title, or "" where the page had none."""
+        return str(self.record["title"] or "")
+
+    @property
+    def at(self) -> datetime:
+        """When it was published, else first seen."""
+        return from_text(str(self.record["published_at"] or self.record["first_seen_at"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One page of hits; `next` is the cursor of the following page, None on the last."""
+
+    hits: tuple[Hit, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many hits have a value."""
+
+    value: str
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facets:
+    """Counts of the newest matches; `complete` when these are all."""
+
+    total: int
+    complete: bool
+    sources: tuple[Count, ...]
+    places: tuple[Count, ...]
+    days: tuple[Count, ...]  # newest first; days of UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many voices stand behind the newest matches."""
+
+    reports: int  # articles and all their copies
+    articles: int  # distinct texts
+    independent: int  # of these, without those that probably copy another
+    publishers: int  # distinct owners of the independent ones; a source without owner is its own
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The pieces of a statement: everything but what is selected."""
+
+    match: str | None
+    low: int
+    high: int
+    conditions: tuple[str, ...]
+    values: tuple[float, ...]
+    terms: tuple[query.Term, ...]
+    empty: bool  # nothing can match
+
+    @property
+    def matched(self) -> str:
+        """FROM and WHERE over the index of narrow columns alone: the wide rows are read for the page's hits only."""
+        where = "".join(f" AND {condition}" for condition in self.conditions)
+        if self.match is None:
+            return f"FROM documents AS d INDEXED BY documents_newest WHERE d.sort_key BETWEEN ? AND ?{where}"
+        return (
+            "FROM fts CROSS JOIN documents AS d INDEXED BY documents_newest ON d.sort_key = fts.rowid "
+            f"WHERE fts MATCH ? AND fts.rowid BETWEEN ? AND ?{where}"
+        )
+
+    @property
+    def key(self) -> str:
+        """The column of the sort key that leads the statement."""
+        return "d.sort_key" if self.match is None else "fts.rowid"
+
+    @property
+    def bound(self) -> tuple[object, ...]:
+        return (*(() if self.match is None else (self.match,)), self.low, self.high, *self.values)
+
+
+_MENTIONED = (
+    "json((SELECT json_group_array(json_object('code', m.code, 'name', m.name, 'count', m.count)) "
+    "FROM document_mentions AS m WHERE m.document_id = d.id AND m.kind = '{}'))"
+)
+# The JSON form of an article, in this order; docs/data.md documents it. SQLite writes it, three times as fast as Python
+# would: so there is one form for search, show, export and pages.
+_FIELDS = {
+    "id": "d.article_id",
+    **{name: f"d.{name}" for name in ("url", "title")},
+    "authors": "json(d.authors)",
+    **{name: f"d.{name}" for name in ("published_at", "published_how", "language", "text", "source", "first_seen_at")},
+    **{name: f"d.{name}" for name in ("updated_at", "withdrawn_at", "revision", "words", "relevance")},
+    "copies": "(SELECT count(*) FROM documents AS c WHERE c.article_id = d.article_id AND c.is_head = 0)",
+    "copy_kind": "d.kind",
+    "document_id": "d.id",
+    "capture_id": "d.capture_id",
+    "places": _MENTIONED.format("place"),
+    "actors": _MENTIONED.format("actor"),
+    "events": _MENTIONED.format("event"),
+}
+_RECORD = "json_object(" + ", ".join(f"'{name}', {value}" for name, value in _FIELDS.items()) + ")"
+FIELDS = tuple(_FIELDS)
+
+
+def search(db: Database, criteria: Criteria) -> Found:
+    """One page of hits. Raises UsageError for a cursor that no search gave; a query of any form raises nothing."""
+    plan = _plan(db, criteria)
+    limit = max(1, min(criteria.limit, MOST_A_PAGE))
+    rows = _page(db, plan, criteria, limit + 1)
+    hits = tuple(_hit(row, plan.terms) for row in rows[:limit])
+    return Found(hits=hits, next=hits[-1].cursor if len(rows) > limit else None)
+
+
+def lines(db: Database, criteria: Criteria, *, size: int = 500) -> Iterator[list[str]]:
+    """The JSON form of everything that matches, `size` records a statement; memory is that of one such page.
+
+    No read is open while the caller works, so the WAL can be checkpointed. Ranked order goes as far as `RANKED`.
+    `limit` of the criteria is not looked at.
+    """
+    while True:
+        rows = _page(db, _plan(db, criteria), criteria, size)
+        if rows:
+            yield [str(row[2]) for row in rows]
+        if len(rows) < size:
+            return
+        criteria = replace(criteria, after=_cursor(rows[-1]))
+
+
+def matching(db: Database, criteria: Criteria, article_ids: Iterable[int]) -> frozenset[int]:
+    """Which of these articles a search would find. Each is looked at alone: the store's size makes no difference."""
+    plan = _plan(db, replace(criteria, after="", copies=False))
+    if plan.empty:
+        return frozenset()
+    keys = db.execute(
+        "SELECT sort_key, article_id FROM documents WHERE is_head = 1 AND article_id IN "
+        "(SELECT value FROM json_each(?))",
+        [json.dumps(sorted(set(article_ids)))],
+    ).fetchall()
+    return frozenset(number for key, number in keys if _finds(db, plan, key))
+
+
+def _finds(db: Database, plan: _Plan, key: int) -> bool:
+    alone = replace(plan, low=max(plan.low, key), high=min(plan.high, key))
+    return db.execute(f"SELECT 1 {alone.matched} LIMIT 1", alone.bound).fetchone() is not None
+
+
+def record(db: Database, article_id: int) -> dict[str, Any] | None:
+    """The JSON form of one article, by its id or that of any of its copies; None where there is none."""
+    row = db.execute(
+        f"SELECT {_RECORD} FROM documents AS d WHERE d.is_head = 1 AND d.article_id = coalesce("  # noqa: S608 - constants
+        "(SELECT article_id FROM documents WHERE id = ?), ?)",
+        [article_id, article_id],
+    ).fetchone()
+    return None if row is None else _loaded(row[0])
+
+
+def _page(db: Database, plan: _Plan, criteria: Criteria, limit: int) -> list[tuple[object, ...]]:
+    """Rows of key, score and JSON form."""
+    if plan.empty:
+        return []
+    if criteria.sort is Sort.RANK and plan.terms:
+        keys, values = _ranked(plan, criteria.after)
+        order = "score, sort_key DESC"
+    else:
+        # Ordered by the index's own column: under any other name SQLite would sort all matches.
+        keys, values = f"SELECT {plan.key} AS sort_key, d.id, NULL AS score {plan.matched}", plan.bound
+        order = f"{plan.key} DESC"
+    return list(
+        db.execute(
+            f"WITH page AS MATERIALIZED ({keys} ORDER BY {order} LIMIT ?) "  # noqa: S608 - made of this module's constants
+            f"SELECT page.sort_key, page.score, {_RECORD} FROM page "
+            "CROSS JOIN documents AS d ON d.id = page.id ORDER BY page.score, page.sort_key DESC",
+            [*values, limit],
+        )
+    )
+
+
+def _ranked(plan: _Plan, after: str) -> tuple[str, tuple[object, ...]]:
+    """Titles weigh four times a text, tags nothing."""
+    score, key = _rank_cursor(after)
+    weighed = "SELECT fts.rowid AS sort_key, d.id, bm25(fts, 4.0, 1.0, 0.0) AS score"
+    candidates = f"{weighed} {plan.matched} ORDER BY fts.rowid DESC LIMIT {RANKED}"
+    return (
+        f"SELECT sort_key, id, score FROM ({candidates}) WHERE score > ? OR (score = ? AND sort_key < ?)",  # noqa: S608 - as above
+        (*plan.bound, score, score, key),
+    )
+
+
+def facets(db: Database, criteria: Criteria, *, most: int = 30, counted: int = COUNTED) -> Facets:
+    """Counts over the newest `counted` matches by source, place and day, the largest `most` of each (days: newest)."""
+    plan = _plan(db, replace(criteria, after=""))
+    rows = [] if plan.empty else _over(db, plan, _FACETS, (most, most, most), counted)
+    by = {what: [row[1:] for row in rows if row[0] == what] for what in ("total", "source", "place", "day")}
+    total = _number(by["total"][0][2]) if rows else 0
+    return Facets(
+        total=total,
+        complete=total < counted,
+        sources=tuple(_count(row) for row in by["source"]),
+        places=tuple(_count(row) for row in by["place"]),
+        days=tuple(_on_day(row) for row in by["day"]),
+    )
+
+
+def days(db: Database, criteria: Criteria) -> tuple[Count, ...]:
+    """Matches by day of UTC, newest first: exact, over everything that matches (bound it with `since`)."""
+    plan = _plan(db, replace(criteria, after=""))
+    if plan.empty:
+        return ()
+    rows = db.execute(
+        f"SELECT ({plan.key} >> {KEY_BITS}) / 86400 AS day, '', count(*) {plan.matched} GROUP BY day ORDER BY day DESC",
+        plan.bound,
+    )
+    return tuple(_on_day(row) for row in rows)
+
+
+def tally(db: Database, criteria: Criteria, *, counted: int = COUNTED) -> Tally:
+    """Reports, distinct texts, independent ones and their publishers, over the newest `counted` matches."""
+    plan = _plan(db, replace(criteria, after="", copies=False))
+    if plan.empty:
+        return Tally(reports=0, articles=0, independent=0, publishers=0)
+    reports, articles, independent, publishers = _over(db, plan, _VOICES, (), counted)[0]
+    return Tally(
+        reports=_number(reports),
+        articles=_number(articles),
+        independent=_number(independent),
+        publishers=_number(publishers),
+    )
+
+
+_FACETS = f"""
+SELECT 'total', '', '', count(*) FROM matched
+UNION ALL SELECT * FROM (
+    SELECT 'source', m.source, coalesce(s.name, m.source), count(*) AS n FROM matched AS m
+    LEFT JOIN sources AS s ON s.id = m.source GROUP BY m.source ORDER BY n DESC, m.source LIMIT ?)
+UNION ALL SELECT * FROM (
+    SELECT 'place', p.code, min(p.name), count(*) AS n FROM matched AS m
+    CROSS JOIN document_mentions AS p ON p.document_id = m.id AND p.kind = 'place'
+    GROUP BY p.code ORDER BY n DESC, p.code LIMIT ?)
+UNION ALL SELECT * FROM (
+    SELECT 'day', (key >> {KEY_BITS}) / 86400 AS day, '', count(*) FROM matched GROUP BY day ORDER BY day DESC LIMIT ?)
+"""  # noqa: S608 - one constant
+_VOICES = """
+SELECT coalesce(sum(n), 0), count(*), coalesce(sum(alone), 0), count(DISTINCT CASE WHEN alone THEN voice END) FROM (
+    SELECT 1 + (SELECT count(*) FROM documents AS c WHERE c.article_id = m.article_id AND c.is_head = 0) AS n,
+           NOT EXISTS (SELECT 1 FROM probable_copies AS p WHERE p.article_id = m.article_id) AS alone,
+           coalesce(nullif(s.owner, ''), m.source) AS voice
+    FROM matched AS m LEFT JOIN sources AS s ON s.id = m.source)
+"""
+
+
+def _over(db: Database, plan: _Plan, statement: str, values: tuple[object, ...], counted: int) -> list[tuple[Any, ...]]:
+    """A statement over `matched`: the newest matches, read once."""
+    matched = (
+        f"SELECT {plan.key} AS key, d.id AS id, d.article_id AS article_id, d.source AS source {plan.matched} "
+        f"ORDER BY {plan.key} DESC LIMIT {int(counted)}"
+    )
+    rows = db.execute(f"WITH matched AS MATERIALIZED ({matched}) {statement}", [*plan.bound, *values])
+    return [tuple(row) for row in rows]
+
+
+def _count(row: Sequence[object]) -> Count:
+    return Count(value=str(row[0]), name=str(row[1]), count=_number(row[2]))
+
+
+def _on_day(row: Sequence[object]) -> Count:
+    day = (date(1970, 1, 1) + timedelta(days=_number(row[0]))).isoformat()
+    return Count(value=day, name=day, count=_number(row[2]))
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else int(str(value))
+
+
+def _plan(db: Database, criteria: Criteria) -> _Plan:
+    tree = query.parse(criteria.words)
+    wanted = bool(criteria.words.strip())
+    if tree is not None:
+        tree = query.widen(tree, lambda keys: spellings(db, keys))
+    conditions = [] if criteria.copies else ["d.is_head = 1"]
+    values: list[float] = []
+    if criteria.min_relevance is not None:
+        conditions.append("d.relevance >= ?")
+        values.append(criteria.min_relevance)
+    low, high = bounds(criteria)
+    return _Plan(
+        match=query.match(tree, _filters(db, criteria)),
+        low=low,
+        high=high,
+        conditions=tuple(conditions),
+        values=tuple(values),
+        terms=query.sought(tree) if tree is not None else (),
+        empty=wanted and tree is None,
+    )
+
+
+def _filters(db: Database, criteria: Criteria) -> list[list[str]]:
+    return [
+        [query.tag("source", source) for source in criteria.sources],
+        [query.tag("language", language) for language in criteria.languages],
+        *(
+            [query.tag(kind, code) for name in names for code in codes(db, kind, name)]
+            for kind, names in _named(criteria)
+        ),
+    ]
+
+
+def _named(criteria: Criteria) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return (("place", criteria.places), ("actor", criteria.actors), ("event", criteria.events))
+
+
+def codes(db: Database, kind: str, name: str) -> tuple[str, ...]:
+    """The codes that a code or a name in any spelling stands for; the name itself where nothing is known of it."""
+    rows = db.execute(
+        "SELECT DISTINCT code FROM spellings WHERE key = ? AND kind = ?", [folding.fold_spelling(name[:200]), kind]
+    )
+    return (name[:200], *(str(row[0]) for row in rows))
+
+
+def spellings(db: Database, keys: Iterable[str]) -> dict[str, list[str]]:
+    """For each key that is a name, every folded spelling of what it names, shortest first."""
+    rows = db.execute(
+        "SELECT DISTINCT s.key, o.spelling FROM json_each(?) AS k "
+        "CROSS JOIN spellings AS s ON s.key = k.value AND s.kind = 'name' "
+        "CROSS JOIN spellings AS o ON o.kind = 'name' AND o.code = s.code "
+        "ORDER BY s.key, length(o.spelling), o.spelling",
+        [json.dumps(sorted(keys))],
+    )
+    known: dict[str, list[str]] = {}
+    for key, spelling in rows:
+        known.setdefault(str(key), []).append(str(spelling))
+    return known
+
+
+def bounds(criteria: Criteria) -> tuple[int, int]:
+    """The range of sort keys, both ends in it."""
+    low = _FIRST if criteria.since is None else _seconds(criteria.since) << KEY_BITS
+    high = _LAST if criteria.until is None else (_seconds(criteria.until) << KEY_BITS) - 1
+    if criteria.after and criteria.sort is Sort.NEWEST:
+        high = min(high, _newest_cursor(criteria.after) - 1)
+    return low, high
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp())
+
+
+def _newest_cursor(after: str) -> int:
+    try:
+        return max(_FIRST, min(int(after[:30]), _LAST))
+    except ValueError:
+        raise _foreign(after) from None
+
+
+def _rank_cursor(after: str) -> tuple[float, int]:
+    if not after:
+        return -math.inf, _LAST
+    score, _, key = after[:80].partition("_")
+    try:
+        number = float(score)
+    except ValueError:
+        raise _foreign(after) from None
+    if not number <= 0:  # bm25 gives nothing else
+        raise _foreign(after)
+    return number, _newest_cursor(key)
+
+
+def _foreign(after: str) -> UsageError:
+    return UsageError(f"{after[:40]!r} is not a cursor of this search; take the one that its last page gave.")
+
+
+def _cursor(row: Sequence[object]) -> str:
+    return str(row[0]) if row[1] is None else f"{row[1]!r}_{row[0]}"
+
+
+def _loaded(text: object) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(str(text))
+    return loaded
+
+
+def _hit(row: Sequence[object], terms: tuple[query.Term, ...]) -> Hit:
+    record = _loaded(row[2])
+    return Hit(
+        record=record,
+        cursor=_cursor(row),
+        score=row[1] if isinstance(row[1], float) else None,
+        snippet=snippets.passage(record["text"], [term for term in terms if not term.title]),
+        marked_title=snippets.mark(record["title"] or "", terms),
+    )
