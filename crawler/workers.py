@@ -188,6 +188,8 @@ def _end_server() -> None:
 def _prepare(memory: int) -> None:
     """Once in each worker: take the network away, bound the memory, leave what was preloaded to the shared pages."""
     _leave_network()
+    # A page makes hundreds of thousands of short-lived objects and hardly a cycle: collecting less often saves a tenth.
+    gc.set_threshold(50_000, 20, 20)
     gc.freeze()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     mapped = _mapped_bytes()

@@ -36,7 +36,6 @@ _FOREIGN = re.compile("[^\x00-\x7f]+")
 _BLANKS = (" " * 16, " " * 4, "  ", "  ")  # runs of blanks become one, nearly always
 # Every tag but those whose attributes are read.
 _TAG = re.compile(rb"<(?!meta\b)[/A-Za-z][^<>]{0,4000}>", re.IGNORECASE)
-_MARKS = re.compile("[\u0640\u064b-\u0652\u0670\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
 
 
 class Name(NamedTuple):
@@ -148,7 +147,7 @@ def _folded(run: re.Match[str]) -> str:
 @lru_cache(maxsize=50_000)
 def _plain(run: str) -> str:
     """A run of letters beyond ASCII as the vocabulary folds it. A mark on the ASCII letter before it goes."""
-    text = unicodedata.normalize("NFC", _MARKS.sub("", run))
+    text = vocabulary.unmarked(run)
     return vocabulary.plain("".join(letter for letter in text if not unicodedata.combining(letter)))
 
 

@@ -4,7 +4,6 @@ Relevance, mentions and claims all work from one `Scan`, so that an article is m
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -34,8 +33,6 @@ class Scan:
         return self.sentences[hit.sentence].text[hit.start : hit.end]
 
 
-# Dropped before anything else, so that folding keeps every letter in its place.
-_MARKS = re.compile("[\u0640\u064b-\u0652\u0670\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
 _END = re.compile(r"[.!?؟۔](?:[\"'”’»)\]]{0,2})\s+")
 # A full stop after these does not end a sentence.
 _ABBREVIATION = re.compile(
@@ -96,7 +93,7 @@ def _sentence(text: str, where: str) -> Sentence:
 
 
 def _tidy(line: str) -> str:
-    return " ".join(_MARKS.sub("", unicodedata.normalize("NFC", line)).replace("…", ".").split())
+    return " ".join(vocabulary.unmarked(line).replace("…", ".").split())
 
 
 def _split(line: str) -> Iterator[str]:

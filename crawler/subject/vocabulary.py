@@ -94,6 +94,15 @@ class _Plain(dict[int, str]):
 _PLAIN = _Plain()
 
 
+# Vowel signs, joiners and directions: written or left out as a keyboard likes.
+_MARKS = re.compile("[\u0640\u064b-\u0652\u0670\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
+
+
+def unmarked(text: str) -> str:
+    """The text composed and without vowel signs: what `plain` is given, so that a letter keeps its place."""
+    return _MARKS.sub("", unicodedata.normalize("NFC", text))
+
+
 def plain(text: str) -> str:
     """Folded letter by letter, with a space for each mark of punctuation: exactly as long as the text."""
     return text.translate(_PLAIN)
@@ -145,7 +154,7 @@ def _forms(term: Term) -> set[str]:
 def inflected(term: Term) -> Iterator[str]:
     """Each form under which `find` knows a term, folded, with the endings that are written onto it."""
     for form in _forms(term):
-        key = plain(unicodedata.normalize("NFC", form))
+        key = plain(unmarked(form))
         yield key
         if _ARABIC.search(key) and len(key.strip()) >= _SHORTEST_STEM:
             yield from (key.rstrip() + ending for ending in (_PLACE_ENDINGS if term.group == "place" else _ENDINGS))
@@ -155,7 +164,7 @@ def _automaton(terms: Iterable[Term]) -> Any:
     meanings: dict[str, list[Term]] = {}
     for term in terms:
         for form in _forms(term):
-            key = plain(unicodedata.normalize("NFC", form))
+            key = plain(unmarked(form))
             # Latin forms end at a word's end; forms in Arabic script may carry an ending, looked at when found.
             meanings.setdefault(f" {key}" if _ARABIC.search(key) else f" {key} ", []).append(term)
     automaton = ahocorasick.Automaton()

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.extraction import extract
-from crawler.files import saved
-from storage.model import Document, to_text
+from crawler.files import records, saved
 
 PINNED = tomllib.loads((Path(__file__).parent / "extraction.toml").read_text(encoding="utf-8"))
 BETTER_LOW = {"leaking"}
@@ -29,20 +27,9 @@ def scorer(shared):
     return module
 
 
-def records(file):
-    """What `khabar extract` tells of each page, as the scorer takes it."""
-    for one in saved.pages(file, print):
-        found = extract.extract(one.page, now=one.page.fetched_at)
-        if isinstance(found, Document):
-            yield (
-                one.record_id,
-                {
-                    "text": found.text,
-                    "title": found.title,
-                    "authors": list(found.authors),
-                    "published_at": to_text(found.published_at) if found.published_at else None,
-                },
-            )
+def told(file):
+    """What `khabar extract` tells of each page, by its record."""
+    return {one.record_id: records.read(one) for one in saved.pages(file, print)}
 
 
 @pytest.mark.parametrize("name", PINNED["sets"])
@@ -54,7 +41,7 @@ def test_extraction_keeps_its_floors(shared, scorer, name):
             pytest.skip(f"{name}/{file} is not the file that the floors were measured on")
     with (folder / "labels.jsonl").open(encoding="utf-8") as lines:
         labels = [json.loads(line) for line in lines]
-    figures = scorer.score(labels, dict(records(folder / "pages.warc.gz")))
+    figures = scorer.score(labels, told(folder / "pages.warc.gz"))
     fallen = {
         key: (round(figures[key], 4), floor)
         for key, floor in pinned["floors"].items()
