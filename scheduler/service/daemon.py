@@ -36,7 +36,7 @@ from storage.tables.standings import Standing
 
 log = logging.getLogger("khabar")
 
-VISITS = 200  # sources visited at once; the downloader bounds the requests
+VISITS = 100  # sources visited at once; with 200, the loop stood still for 139 ms at p99 under 42,000 polls a minute
 BREATH = 5  # visits begun before the loop turns: each takes about a millisecond to its request
 STOP_WITHIN = 10.0  # seconds from SIGTERM to the end
 GRACE = 3.0  # of these, for downloads in flight
