@@ -12,7 +12,6 @@ from storage.finding.criteria import Criteria
 from storage.model import utc_now
 from storage.store import Store
 
-FORMATS = ("jsonl", "csv", "parquet", "atom")
 LOOK_EVERY = 1.0  # seconds between two looks at the log
 _A_PAGE = 500  # records; what an export holds in memory
 

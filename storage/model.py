@@ -53,7 +53,6 @@ class Why(StrEnum):
     ADDRESS = "address"  # not a public address
     SCHEME = "scheme"
     SIZE = "size"
-    HOME_PAGE = "home_page"
 
 
 class What(StrEnum):

@@ -198,10 +198,6 @@ def _dated(at: object, how: str | None) -> str:
     return f"{at} UTC ({how})" if at else "unknown"
 
 
-def _revised(times: int, last: datetime) -> str:
-    return f"{number(times, 'time')}, last {when(last)} UTC" if times else ""
-
-
 def explanation(screen: Screen, known: Mapping[str, Any], *, json: bool) -> None:
     """The fate of a page and every reason for it."""
     if json:
