@@ -33,9 +33,13 @@ _LETTERS = bytes(byte if byte > 127 or chr(byte).isalnum() else 32 for byte in b
 _ENTITY = re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});?")
 _ESCAPE = re.compile(rb"\\\\*(?:u([0-9a-fA-F]{4})|[nrtbf])")
 _FOREIGN = re.compile("[^\x00-\x7f]+")
-_BLANKS = (" " * 16, " " * 4, "  ", "  ")  # runs of blanks become one, nearly always
 # Every tag but those whose attributes are read.
 _TAG = re.compile(rb"<(?!meta\b)[/A-Za-z][^<>]{0,4000}>", re.IGNORECASE)
+# Spelled out, since a pattern that ignores case is tried at each byte: a tenth of the time.
+_SCRIPT = rb"[sS][cC][rR][iI][pP][tT]"
+_STYLE = rb"[sS][tT][yY][lL][eE]"
+_OPENING = re.compile(rb"<(?:(%s)|%s)\b[^<>]{0,4000}>" % (_SCRIPT, _STYLE))
+_CLOSING = {True: re.compile(rb"</" + _SCRIPT), False: re.compile(rb"</" + _STYLE)}
 
 
 class Name(NamedTuple):
@@ -53,38 +57,28 @@ class Name(NamedTuple):
 
 def may_be_relevant(page: Page, *, extra_terms: Iterable[ExtraTerm] = ()) -> bool:
     """False only where no form of an Afghan name stands in what of the page can be read as text."""
-    names = _names(tuple(extra_terms))
-    body = _unscripted(_utf8(page.body[:MAX_BYTES], page.header("content-type")))
-    # Addresses and classes name Kabul on many a page that says nothing of it: tags are taken out where one is found.
-    return _holds(body, names) and _holds(_TAG.sub(b" ", body), names)
-
-
-def _holds(body: bytes, names: Any) -> bool:
+    # Addresses and classes name Kabul on many a page that says nothing of it: tags are no text.
+    body = _TAG.sub(b" ", _unscripted(_utf8(page.body[:MAX_BYTES], page.header("content-type"))))
     if b"\\" in body:
         body = _ESCAPE.sub(_letter, body)
     if b"&" in body:
         body = _ENTITY.sub(_meant, body)
-    text = body.translate(_LETTERS).decode("utf-8", "replace")
+    text = b" ".join(body.translate(_LETTERS).split()).decode("utf-8", "replace")
     if not text.isascii():
-        text = _FOREIGN.sub(_folded, text)
-    for blanks in _BLANKS:
-        text = text.replace(blanks, " ")
-    return _names_afghan(f" {text} ", body, names)
+        text = " ".join(_FOREIGN.sub(_folded, text).split())
+    return _names_afghan(f" {text} ", body, _names(tuple(extra_terms)))
 
 
 def _unscripted(body: bytes) -> bytes:
     """The bytes without scripts and styles that are no data: nothing of them is ever read."""
-    for opening, closing in ((b"<script", b"</script"), (b"<style", b"</style")):
-        low, kept, at = body.lower(), [], 0
-        while (start := low.find(opening, at)) >= 0:
-            inside = low.find(b">", start)
-            end = low.find(closing, inside)
-            if inside < 0 or end < 0:
-                break
-            kept.append(body[at : end if b"json" in low[start:inside] else start])
-            at = end
-        body = b" ".join([*kept, body[at:]])
-    return body
+    kept, at = [], 0
+    while opening := _OPENING.search(body, at):
+        closing = _CLOSING[opening[1] is not None].search(body, opening.end())
+        if closing is None:
+            break
+        kept.append(body[at : closing.start() if b"json" in opening[0].lower() else opening.start()])
+        at = closing.start()
+    return b" ".join([*kept, body[at:]])
 
 
 def is_text(page: Page) -> bool:
