@@ -56,6 +56,20 @@ def read(tree: html.HtmlElement) -> list[Block]:
     return out
 
 
+def part(line: str, page: list[Block]) -> list[str]:
+    """The blocks that a line runs together, each a line; the line alone where it is none of that.
+
+    trafilatura's last resort gives a whole element as one line: headline, "Posted on … by …" and three paragraphs.
+    """
+    rest, parts = letters(line), []
+    for block in page:
+        said = letters(block.text)
+        if said and rest.startswith(said):
+            rest = rest[len(said) :]
+            parts.append(block.text)
+    return parts if not rest and len(parts) > 1 else [line]
+
+
 def align(lines: Iterable[str], page: list[Block]) -> Iterator[tuple[str, Block | None]]:
     """Each line of a text with the block it came from: the next one with that beginning, else any."""
     places: dict[str, list[int]] = {}

@@ -49,7 +49,8 @@ def find(markup: Markup, *, selector: str | None = None) -> Body:
     page = blocks.read(markup.tree)
     if selector and (text := _selected(markup.tree, selector)):
         return Body(text=text, how=f"body_selector {selector[:100]}", page=tuple(page))
-    first = repair.repair(_trafilatura(markup.tree), page, _descriptions(markup))
+    read = _trafilatura(markup.tree)
+    first = repair.repair(blocks.part(read[0], page) if len(read) == 1 else read, page, _descriptions(markup))
     how, lines, cuts = ["trafilatura", *first.notes], first.lines, first.cuts
     length, prose = sum(map(len, lines)), _prose(page)
     stated = _stated(markup)

@@ -13,7 +13,7 @@ from crawler.sources import Source
 from storage import identity
 from storage.model import Document, Lead, Page, Rejection
 
-VERSION = f"2/trafilatura-{version('trafilatura')}"
+VERSION = f"3/trafilatura-{version('trafilatura')}"
 FEED_WORDS = 100  # a feed entry of fewer words is a teaser
 POST_WORDS = 15  # a post of a channel is short, and whole
 
