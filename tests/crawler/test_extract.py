@@ -308,7 +308,9 @@ def test_a_source_s_own_selector_decides_where_it_finds_a_text():
 def test_a_short_post_that_was_read_as_one_line_has_its_paragraphs_again():
     """Where the reader's last resort runs headline, byline and three short paragraphs together, each is a line again."""
     prose = "<p>Two people were hurt in Khost.</p><p>A mine went off.</p><p>Officials said so.</p>"
-    meta = "<div class=entry-meta><span>Posted on <time>August 22, 2021</time></span> <span>by <a>admin</a></span></div>"
+    meta = (
+        "<div class=entry-meta><span>Posted on <time>August 22, 2021</time></span> <span>by <a>admin</a></span></div>"
+    )
     html = f"<html><head><title>Two hurt by a mine in Khost</title></head><body><article><header><h1>Two hurt by a mine in Khost</h1>{meta}</header><div>{prose}</div></article></body></html>"
     found = extract.extract(page(html.encode()), lead=None, source=None, furniture=frozenset(), now=NOW)
     assert isinstance(found, Document)
