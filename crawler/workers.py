@@ -1,8 +1,9 @@
 """The processes in which hostile bytes are parsed.
 
-A worker that hangs, crashes or eats memory is ended and replaced; only its own task is lost. Workers have no store, and
-no network where the system lets it be taken from them. They are forked from a server that has already imported what
-they need, so that a new one costs milliseconds and their memory is shared.
+A worker that hangs, crashes or eats memory is ended and replaced; only its own task is lost. Where nobody can tell
+whose task ended the workers, each that was under way is done again by itself. Workers have no store, and no network
+where the system lets it be taken from them. They are forked from a server that has already imported what they need, so
+that a new one costs milliseconds and their memory is shared.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import gc
 import importlib
 import multiprocessing
 import os
+import pickle
 import resource
 import time
 from collections.abc import Callable
@@ -28,7 +30,7 @@ R = TypeVar("R")
 TIMEOUT = 15.0  # seconds of wall clock for one task (rules: every attack ends within 15 s)
 MEMORY = 1 << 30  # bytes of address space beyond what a warm worker maps
 GRACE = 5.0  # seconds beyond the time of a task, for a worker to start
-TRIES = 3  # of a task that no worker began
+TRIES = 3  # of a task whose workers end before it is known that they began
 MAX_TASKS = 400  # tasks after which a worker is replaced: lxml and trafilatura keep some of each page
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PRELOAD = ("crawler.warm",)
@@ -51,28 +53,27 @@ class Lost(Exception):
     """A worker gave up on a task: `timeout`, `memory`, or how the process ended."""
 
 
+class _Unclear(Exception):
+    """The workers ended under a task: it, another, or somebody outside is to blame."""
+
+
 class Pool:
     """A pool of workers. Used from one event loop; `close` when done."""
 
     def __init__(self, size: int = 0, *, timeout: float = TIMEOUT, memory: int = MEMORY) -> None:
         self.size = size or os.cpu_count() or 1
         self.timeout = timeout
-        self.memory = memory
         self.lost = 0  # tasks whose worker had to be ended
         self._active = 0
         self._last_used = time.monotonic()
-        self._pool: ProcessPool | None = None
+        self._crew = _Crew(self.size, timeout, memory)
+        self._cell = _Crew(1, timeout, memory)  # for one suspect at a time
+        self._one_suspect = asyncio.Lock()
         self._starting: asyncio.Future[None] | None = None
 
     def start(self) -> None:
         """Start the workers now, so that the first page does not wait for imports. Needs a running loop."""
-        self._starting = asyncio.ensure_future(asyncio.to_thread(self._begin))
-
-    def _begin(self) -> None:
-        """Waits until the server from which workers are forked has imported everything: seconds, so in a thread."""
-        pool = self._workers()
-        for _ in range(self.size):
-            pool.schedule(os.getpid)
+        self._starting = asyncio.ensure_future(asyncio.to_thread(self._crew.begin))
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `function` returns in a worker. Raises Lost where the worker gave up, else what the function raised."""
@@ -80,73 +81,113 @@ class Pool:
             self.start()
         assert self._starting is not None
         await asyncio.shield(self._starting)
-        if not self._active:
-            self._last_used = time.monotonic()
         self._active += 1
         try:
             return await self._answer(function, args, kwargs)
+        except Lost:
+            self.lost += 1
+            raise
         finally:
             self._active -= 1
             self._last_used = time.monotonic()
 
     async def _answer(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
-        for _ in range(TRIES):
-            answer = asyncio.wrap_future(self._schedule(function, args, kwargs))
-            await self._settled(answer)
-            if answer.cancelled():
-                continue  # the pool was replaced before this was done
-            try:
-                return cast("R", answer.result())
-            except FutureTimeoutError as error:
-                raise self._gave_up("timeout") from error
-            except MemoryError as error:
-                raise self._gave_up("memory") from error
-            except ProcessExpired as error:
-                raise self._gave_up(f"worker ended with {error.exitcode}") from error
-            except BrokenProcessPool:
-                continue  # a worker died between two tasks: this one was not begun and is not to blame
-        raise self._gave_up("workers end as soon as they start")
-
-    async def _settled(self, answer: "asyncio.Future[Any]") -> None:
-        """Wait for an answer. A pool that has answered nobody for longer than a task may take is replaced.
-
-        Workers share a lock; one that was killed from outside while it held the lock keeps it for ever.
-        """
+        """A task that may have ended the workers is done again where it can end nobody else's work."""
         try:
-            while not answer.done():
-                await asyncio.wait({answer}, timeout=self.timeout / 3)
-                if not answer.done() and time.monotonic() - self._last_used > self.timeout + GRACE:
-                    self._last_used = time.monotonic()
-                    self.lost += 1
-                    stuck, self._pool = self._pool, None
-                    await asyncio.to_thread(_ended, stuck)
-        except asyncio.CancelledError:
-            answer.cancel()
-            raise
+            return await self._crew.answer(function, args, kwargs)
+        except _Unclear:
+            pass
+        async with self._one_suspect:
+            for _ in range(TRIES):
+                try:
+                    return await self._cell.answer(function, args, kwargs)
+                except _Unclear:
+                    continue
+        raise Lost("workers end as soon as they start")
 
     async def rest(self, idle: float) -> None:
         """End the workers when there was nothing to read for `idle` seconds; the next task starts them again."""
-        if not self._active and self._pool is not None and time.monotonic() - self._last_used >= idle:
+        if not self._active and self._crew.is_there and time.monotonic() - self._last_used >= idle:
             await self.close()
             await asyncio.to_thread(_end_server)
 
     async def alive(self) -> None:
         """Return when a worker answers, or at once where none is needed now."""
-        if self._pool is not None and not self._active:
+        if self._crew.is_there and not self._active:
             await self.run(os.getpid)
 
-    def _gave_up(self, how: str) -> Lost:
-        self.lost += 1
-        return Lost(how)
+    async def close(self) -> None:
+        """End the workers; tasks under way are lost."""
+        if self._starting is not None:
+            await asyncio.wait({self._starting})
+            self._starting = None
+        for crew in (self._crew, self._cell):
+            await crew.end()
 
-    def _schedule(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        wrapped = (function, self.timeout, args, kwargs)
+
+class _Crew:
+    """Processes that share a queue, and are made anew together where pebble gives them up."""
+
+    def __init__(self, size: int, timeout: float, memory: int) -> None:
+        self.size = size
+        self.timeout = timeout
+        self.memory = memory
+        self._waiting = 0
+        self._answered_at = 0.0  # when it last answered, or was asked while it had nothing to do
+        self._pool: ProcessPool | None = None
+
+    @property
+    def is_there(self) -> bool:
+        return self._pool is not None
+
+    def begin(self) -> None:
+        """Waits until the server from which workers are forked has imported everything: seconds, so in a thread."""
+        pool = self._workers()
+        for _ in range(self.size):
+            pool.schedule(os.getpid)
+
+    async def end(self) -> None:
+        """End the processes; whoever waits for them is told. The next task starts others, also meanwhile."""
+        pool, self._pool = self._pool, None
+        await asyncio.to_thread(_ended, pool)
+
+    async def answer(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        """What the function returns or raises; Lost where its worker gave up, _Unclear where the crew did."""
+        if not self._waiting:
+            self._answered_at = time.monotonic()
+        self._waiting += 1
         try:
-            return self._workers().schedule(_limited, args=wrapped, timeout=self.timeout)
-        except RuntimeError:
-            # Pebble gives a pool up when a worker dies between two tasks. Its other tasks are told; we start afresh.
-            self._end()
-            return self._workers().schedule(_limited, args=wrapped, timeout=self.timeout)
+            answer = asyncio.wrap_future(await self._schedule(function, args, kwargs))
+            await self._settled(answer)
+            return cast("R", _told(answer))
+        finally:
+            self._waiting -= 1
+            self._answered_at = time.monotonic()
+
+    async def _schedule(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for _ in range(TRIES):
+            try:
+                wrapped = (function, self.timeout, args, kwargs)
+                return self._workers().schedule(_limited, args=wrapped, timeout=self.timeout)
+            except RuntimeError:
+                # Pebble gives a pool up when a worker dies between two tasks. Others are told; we start afresh.
+                await self.end()
+        raise _Unclear
+
+    async def _settled(self, answer: "asyncio.Future[Any]") -> None:
+        """Wait for an answer. Processes that have answered nobody for longer than a task may take are replaced.
+
+        They share a lock; one that was killed from outside while it held the lock keeps it for ever.
+        """
+        try:
+            while not answer.done():
+                await asyncio.wait({answer}, timeout=self.timeout / 3)
+                if not answer.done() and time.monotonic() - self._answered_at > self.timeout + GRACE:
+                    self._answered_at = time.monotonic()
+                    await self.end()
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
 
     def _workers(self) -> ProcessPool:
         if self._pool is None:
@@ -161,16 +202,21 @@ class Pool:
             )
         return self._pool
 
-    async def close(self) -> None:
-        """End the workers; tasks under way are lost."""
-        if self._starting is not None:
-            await asyncio.wait({self._starting})
-            self._starting = None
-        await asyncio.to_thread(self._end)
 
-    def _end(self) -> None:
-        pool, self._pool = self._pool, None
-        _ended(pool)
+def _told(answer: "asyncio.Future[Any]") -> Any:
+    """What came of a task, pebble's words for an end in ours."""
+    if answer.cancelled():
+        raise _Unclear  # the processes were replaced before it was done
+    try:
+        return answer.result()
+    except FutureTimeoutError as error:
+        raise Lost("timeout") from error
+    except MemoryError as error:
+        raise Lost("memory") from error
+    except ProcessExpired as error:
+        raise Lost(f"worker ended with {error.exitcode}") from error
+    except BrokenProcessPool as error:
+        raise _Unclear from error
 
 
 def _ended(pool: ProcessPool | None) -> None:
@@ -220,4 +266,22 @@ def _limited(function: Callable[..., R], timeout: float, args: tuple[Any, ...], 
     spent = int(time.process_time())
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (spent + int(timeout) + 2, hard))
-    return function(*args, **kwargs)
+    try:
+        return function(*args, **kwargs)
+    except BaseException as error:
+        raise _portable(error) from error
+
+
+def _portable(error: BaseException) -> BaseException:
+    """The fault as it can be told to the main process.
+
+    SystemExit and its like would end that process, StopIteration suits no future, and what cannot be made anew from its
+    pickle breaks the pool for everybody.
+    """
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        try:
+            pickle.loads(pickle.dumps(error))  # noqa: S301 - made a line before, in a process that holds nothing
+        except Exception:  # noqa: BLE001 - whatever a stranger's exception does when it is taken apart
+            return Lost(f"worker raised {type(error).__name__}")
+        return error
+    return Lost(f"worker raised {type(error).__name__}")

@@ -1,0 +1,85 @@
+"""A whole pass in which workers hang, crash and run out of memory: each takes nobody with it."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pebble.common import CONSTS
+
+from crawler import engine, workers
+from crawler.leads import further
+from crawler.workers import Task
+
+GOOD = 24
+# What becomes of a page whose worker came to such an end, as its reason tells it.
+ENDS = {
+    "exit": "worker ended with 3",
+    "exit well": "timeout",
+    "hang up": "worker ended with",
+    "segfault": "worker ended with -11",
+    "abort": "worker ended with -6",
+    "kill": "worker ended with -9",
+    "stop": "timeout",
+    "end": "StopIteration",
+    "leave": "SystemExit",
+    "sleep": "timeout",
+    "loop in C": "timeout",
+    "deaf": "timeout",
+    "at once": "memory",
+    "hoard": "memory",
+    "recurse": "RecursionError",
+    "unspeakable": "Unspeakable",
+    "clinging": "TypeError",
+}
+
+
+@pytest.fixture
+def deadly(monkeypatch):
+    """Workers that do what a body asks for, with a second and a half and 300 MB for it."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setattr(engine, "Pool", partial(workers.Pool, timeout=1.5, memory=300 << 20))
+    monkeypatch.setattr(CONSTS, "term_timeout", 0.5)  # seconds that pebble leaves a worker between SIGTERM and SIGKILL
+    monkeypatch.setattr(engine, "READ_PAGE", Task("deadly", "page"))
+    monkeypatch.setitem(further.READERS, "feed", Task("deadly", "feed"))
+
+
+def deadly_page(web, act):
+    return web.page(0, f"ACT:{act}. " * 40)
+
+
+@pytest.mark.usefixtures("deadly")
+@pytest.mark.parametrize("size", [1, 2])
+def test_every_good_page_has_its_article_and_every_deadly_one_its_reason(web, store, size):
+    """Seventeen ends of a worker among 24 good pages: none is lost beside them, and all of it adds up."""
+    acts, good = list(ENDS), [web.url(f"good{n}.example/a") for n in range(GOOD)]
+    bad = [web.url(f"bad{n}.example/a") for n in range(len(acts))]
+    mixed = [url for n in range(GOOD) for url in (good[n], *bad[n : n + 1])]
+    web.pages["wire.example/feed"] = web.feed(*(web.item(url, url) for url in mixed))
+    web.pages |= {f"good{n}.example/a": web.page(n + 1) for n in range(GOOD)}
+    web.pages |= {f"bad{n}.example/a": deadly_page(web, act) for n, act in enumerate(acts)}
+    report = web.run(store, [web.source("wire.example/feed")], workers=size)
+    fates = [store.fate(url) for url in good]
+    assert [(one["url"], one["reason"], one["detail"]) for one in fates if one["fate"] != "article"] == []
+    fates = {act: store.fate(url) for act, url in zip(acts, bad, strict=True)}
+    assert {act: (one["fate"], one["reason"]) for act, one in fates.items()} == dict.fromkeys(
+        acts, ("rejected", "unreadable")
+    )
+    assert {act: one["detail"] for act, one in fates.items() if ENDS[act] not in one["detail"]} == {}
+    assert (report.total("new"), report.total("rejected")) == (GOOD, len(acts))
+    assert store.unbalanced_polls() == []
+
+
+@pytest.mark.usefixtures("deadly")
+def test_a_feed_that_kills_its_reader_is_that_source_s_error(web, store):
+    """The other sources are visited, and their pages read, while readers die around them."""
+    acts = ["exit", "segfault", "leave", "unspeakable", "at once", "sleep"]
+    for n, act in enumerate(acts):
+        web.pages[f"bad{n}.example/feed"] = web.feed(f"<!-- ACT:{act}! -->")
+        web.pages[f"good{n}.example/feed"] = web.feed(web.item(web.url(f"good{n}.example/a"), f"Blast {n}"))
+        web.pages[f"good{n}.example/a"] = web.page(n + 1)
+    sources = [web.source(f"{kind}{n}.example/feed") for n in range(len(acts)) for kind in ("bad", "good")]
+    report = web.run(store, sources, workers=2)
+    told = {act: report.of(f"bad{n}").error for n, act in enumerate(acts)}
+    assert {act: error for act, error in told.items() if not error or ENDS[act] not in error} == {}
+    assert [report.of(f"good{n}").new for n in range(len(acts))] == [1] * len(acts)
+    assert store.unbalanced_polls() == []
