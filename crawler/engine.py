@@ -35,6 +35,7 @@ from storage.model import (
     PendingLead,
     Poll,
     Polled,
+    Recall,
     Rejection,
     SourceState,
     TooOld,
@@ -141,7 +142,12 @@ class Engine:
         """Visit a claimed source, land what it showed, and take up its new leads. None where it could not be landed."""
         source = self.sources[state.id]
         try:
-            visited = await visits.poll(self.fetcher, self.pool, source, state, self.settings, manual=manual)
+            visited = await visits.poll(
+                self.fetcher, self.pool, source, state, self.settings, manual=manual, memory=self._recall
+            )
+        except FILE_FAULTS as error:
+            self._note_fault(error)
+            return None
         except Exception as error:  # a fault of ours in one source is that source's error, and never ends the others
             log.exception("visit failed: %s", source.id)
             visited = visits.broken(source, error, manual=manual)
@@ -157,6 +163,9 @@ class Engine:
         self._tell(Event(source=visited.poll.source, visited=visited, polled=polled))
         self.take(polled.fresh)
         return polled
+
+    async def _recall(self, source: str, leads: Sequence[Lead]) -> Recall:
+        return await self.writer.run(self.store.recall, source, leads)
 
     def _plan(self, source: Source, state: SourceState, visited: Visited, found: int, fresh: int) -> Poll:
         return self.plan(source, state, visited, found=found, fresh=fresh)

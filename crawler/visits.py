@@ -13,6 +13,7 @@ from typing import Protocol
 
 from crawler.fetching.spiders import Fetched, Fetcher, Outcome
 from crawler.leads import further, polls
+from crawler.leads.further import Gap, Memory
 from crawler.leads.polls import Feed, Hints
 from crawler.sources import CrawlSettings, Source
 from crawler.workers import Pool
@@ -33,10 +34,15 @@ class Visited:
 
     poll: Poll
     trouble: str | None = None  # hard, soft, dns, gone; None after a good visit
-    floor: float | None = None  # seconds that the server wants between two polls
-    hints: Hints = field(default_factory=Hints)  # hours and days in which the document wants not to be asked (case 62)
+    hints: Hints = field(default_factory=Hints)  # how often, and when not, the publisher wants to be asked
     retry_after: datetime | None = None
     title: str | None = None  # what the document calls itself
+    gap: Gap | None = None  # the feed moved on faster than it was asked, and it names older pages
+
+    @property
+    def floor(self) -> float | None:
+        """Seconds that the publisher wants between two polls."""
+        return self.hints.floor
 
 
 class Plan(Protocol):
@@ -72,9 +78,12 @@ def address(source: Source, state: SourceState, now: datetime) -> str:
 
 async def poll(
     fetcher: Fetcher, pool: Pool, source: Source, state: SourceState, settings: CrawlSettings, *,
-    manual: bool = False, limits: further.Bounds | None = None,
+    manual: bool = False, limits: further.Bounds | None = None, memory: Memory | None = None,
 ) -> Visited:  # fmt: skip
-    """Visit a source of any kind once. `limits` say how far beyond the first document, in place of the usual ones."""
+    """Visit a source of any kind once. `limits` say how far beyond the first document, in place of the usual ones.
+
+    With a `memory` of what was met before, the older pages of a feed that moved on too fast are read as well.
+    """
     started = utc_now()
     blank = Poll(source=source.id, started_at=started, ended_at=started, status="error", manual=manual)
     if source.kind not in further.READERS:
@@ -89,8 +98,12 @@ async def poll(
         assert feed is not None
         limits = limits or further.bounds(source, state, settings, started)
         walk = await further.follow(fetcher, pool, feed, source, settings, limits)
-        whole = further.joined(feed, walk.found, settings.max_entries)
-        settled = told(replace(whole, warnings=whole.warnings + walk.warnings), _page(outcome), fetched)
+        if memory is not None and feed.next_page and not walk.found:
+            at = _page(outcome).final_url
+            walk = await further.catch_up(fetcher, pool, feed, source, state, settings, memory, url=at)
+        whole = further.joined(feed, walk.found, settings.max_entries * (2 if walk.gap else 1))
+        whole = replace(whole, warnings=whole.warnings + walk.warnings)
+        settled = replace(told(whole, _page(outcome), fetched, state), gap=walk.gap)
     return replace(settled, poll=replace(settled.poll, ended_at=utc_now()))
 
 
@@ -105,7 +118,7 @@ def _described(outcome: Outcome, blank: Poll) -> Poll:
 def _settled(outcome: Outcome, blank: Poll, state: SourceState, headers: Mapping[str, str]) -> Visited | None:
     """A visit that is over without reading anything, or None."""
     if not isinstance(outcome, Fetched):
-        return unanswered(outcome, blank)
+        return replace(unanswered(outcome, blank), hints=polls.recalled(state, {}))
     return answered(outcome.page, blank, state, conditional=any(name.startswith("If-") for name in headers))
 
 
@@ -126,29 +139,29 @@ def unanswered(outcome: Refusal | Failure, blank: Poll) -> Visited:
 def answered(page: Page, blank: Poll, state: SourceState, *, conditional: bool) -> Visited | None:
     """A visit that needs no reading, because of the status, or because nothing changed; None where there is news."""
     given = polls.validators(dict(page.headers))
-    floor = polls.hints(dict(page.headers)).floor
+    hints = polls.recalled(state, dict(page.headers))
     if page.status == 304:
         if not conditional:
-            return replace(troubled(blank, "unexpected_304: the request was not conditional"), floor=floor)
+            return replace(troubled(blank, "unexpected_304: the request was not conditional"), hints=hints)
         had = state.validators
         kept = Validators(etag=given.etag or had.etag, last_modified=given.last_modified or had.last_modified)
-        return Visited(poll=replace(blank, status="not_modified", validators=kept), floor=floor)
+        return Visited(poll=replace(blank, status="not_modified", validators=kept), hints=hints)
     if page.status not in {200, 226}:
-        return troubled(blank, http_error(page))
+        return replace(troubled(blank, http_error(page)), hints=hints)
     if not page.body:
-        return troubled(blank, "empty_body: nothing came")
+        return replace(troubled(blank, "empty_body: nothing came"), hints=hints)
     same_etag = conditional and given.etag is not None and given.etag == state.validators.etag
     if state.last_success_at and (same_etag or body_hash(page.body) == state.body_hash):
-        return Visited(poll=replace(blank, status="unchanged", validators=given), floor=floor)
+        return Visited(poll=replace(blank, status="unchanged", validators=given), hints=hints)
     return None
 
 
-def told(feed: Feed, page: Page, blank: Poll) -> Visited:
+def told(feed: Feed, page: Page, blank: Poll, state: SourceState) -> Visited:
     """A visit whose document was read."""
     noted = replace(blank, warnings=blank.warnings + feed.warnings)
     if feed.error is not None:
         # What cannot be read never advances the validators; a web page in the feed's place keeps them (case 50).
-        return replace(troubled(noted, feed.error), floor=feed.hints.floor)
+        return replace(troubled(noted, feed.error), hints=polls.recalled(state, dict(page.headers)))
     done = replace(
         noted,
         status="ok" if feed.leads or feed.children else "empty",
@@ -157,9 +170,9 @@ def told(feed: Feed, page: Page, blank: Poll) -> Visited:
         validators=Validators() if feed.children else polls.validators(dict(page.headers)),
         body_hash=None if feed.children else body_hash(page.body),
         newest_at=feed.newest_at,
+        hints=feed.hints.lasting,
     )
-    floor = feed.hints.floor
-    return Visited(poll=done, floor=floor, hints=feed.hints, title=feed.title)
+    return Visited(poll=done, hints=feed.hints, title=feed.title)
 
 
 def troubled(blank: Poll, error: str) -> Visited:

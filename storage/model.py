@@ -322,6 +322,8 @@ class Poll:
     moved_to: str | None = None  # permanent redirect seen this time
     newest_at: datetime | None = None  # newest publication date that it showed
     manual: bool = False
+    hints: Mapping[str, object] | None = None  # what its document asks of polling (`SourceState.hints`); None: keep
+    unseen: tuple[datetime, datetime] | None = None  # between these, items may have come and gone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +334,15 @@ class Polled:
     found: int
     known: int
     fresh: tuple[PendingLead, ...]  # leads that are pending now because of this poll
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """How much of what a document shows was met before."""
+
+    shown: int  # distinct things
+    known: int  # of them, those that any source pointed to
+    own: int  # of them, those that this source pointed to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,6 +372,7 @@ class SourceState:
     moved_to: str | None = None  # where permanent redirects lead, how often that was seen and since when
     moved_since: datetime | None = None
     moved_times: int = 0
+    hints: Mapping[str, object] = field(default_factory=dict)  # ttl, period (seconds), skip_hours (GMT), skip_days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -525,6 +525,16 @@ def m007_progress(db: Database) -> None:
     run(db, PROGRESS)
 
 
+# What a feed's document asks of polling, as JSON. It holds until the document is read again.
+HINTS = "ALTER TABLE sources ADD COLUMN hints TEXT NOT NULL DEFAULT '{}';"
+
+
+@migrations()
+def m009_hints(db: Database) -> None:
+    """Wishes of publishers that outlive a 304."""
+    run(db, HINTS)
+
+
 def migrate(db: Database) -> None:
     """Bring the file to today's form, each step whole or not at all. Raises StoreTooNew."""
     refuse_newer(db)

@@ -37,11 +37,13 @@ from storage.model import (
     Document,
     Landed,
     Landing,
+    Lead,
     Look,
     Page,
     PendingLead,
     Poll,
     Polled,
+    Recall,
     Request,
     Revision,
     SourceState,
@@ -196,6 +198,11 @@ class Store:
         """The same for polls that ended together, in one transaction; if one cannot be landed, none is."""
         with self._writing():
             return [visits.land_poll(self.db, poll, finish) for poll, finish in polls]
+
+    def recall(self, source: str, leads: Sequence[Lead]) -> Recall:
+        """How much of what a document of this source shows was met before."""
+        with self._reading():
+            return visits.recall(self.db, source, leads)
 
     def pending(
         self, *, source: str | None = None, limit: int = 100, now: datetime | None = None, skip: Collection[int] = ()

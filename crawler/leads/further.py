@@ -1,14 +1,16 @@
-"""The further documents that a source's first one names: sitemaps of an index, next pages of a section.
+"""The further documents that a source's first one names: sitemaps of an index, next pages, a feed's older pages.
 
 Bounded on every side: each address once, sitemaps at most three deep, fifty on the first visit and ten after, only of
-the source's own site; a section's further pages on the first visit only. A sitemap that is gone is not asked for again
-for a week.
+the source's own site; a section's further pages on the first visit. Older pages, of feeds (RFC 5005) and sections, are
+read where the first document has moved on faster than it was asked, until one shows an entry from before. A sitemap
+that is gone is not asked for again for a week.
 """
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from crawler.fetching.spiders import Ask, Fetched, Fetcher
 from crawler.leads import polls
@@ -16,13 +18,14 @@ from crawler.leads.polls import Feed
 from crawler.sources import CrawlSettings, Source
 from crawler.workers import Lost, Pool, Task
 from storage import identity
-from storage.model import Page, SourceState, utc_now
+from storage.model import Lead, Page, Recall, Refusal, SourceState, utc_now
 
 MOST = 50  # sitemaps on the first visit ...
 MOST_AGAIN = 10  # ... and on each later one, the newest first: the others hold no news
 MAX_DEPTH = 3  # an index, an index within it, its sitemaps
 SECTION_PAGES = 3
-GONE = frozenset({404, 410})
+OLDER_PAGES = 10  # back to what is known (rules, case 68)
+GONE = frozenset({"http 404", "http 410"})
 RETIRED_FOR = timedelta(days=7)
 MOST_RETIRED = 20_000
 OVERLAP = timedelta(days=2)  # a sitemap that changed so shortly before the last visit is read again
@@ -48,11 +51,30 @@ class Bounds:
     since: datetime | None = None  # sitemaps that were not changed since then hold nothing of interest
 
 
+class Memory(Protocol):
+    """Whoever knows what was met before; a visit itself touches no file."""
+
+    async def __call__(self, source: str, leads: Sequence[Lead]) -> Recall:
+        """How much of what a document shows is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A document that moved on faster than it was asked, and whether its older pages led back to what was known."""
+
+    found: int  # of the first document
+    fresh: int
+    closed: bool  # an entry from before was met
+    pages: int  # older pages that were read
+    ended: str  # why not further
+
+
 @dataclass(slots=True)
 class Walk:
     """What further documents showed, and what was left out."""
 
     found: list[Feed] = field(default_factory=list)
+    gap: Gap | None = None
     elsewhere: int = 0  # of other sites
     old: int = 0
     dead: int = 0
@@ -136,6 +158,9 @@ async def _sitemaps(
         else:
             asked += 1
             child = await _one(fetcher, pool, url, source, settings, walk)
+            if child.error in GONE:
+                _retire(fetcher, url)
+                walk.dead += 1
             enter(child, depth + 1)
 
 
@@ -160,10 +185,7 @@ async def _one(
     headers = {"Accept": polls.accept(source.kind), **source.headers}
     async with fetcher.get(ask_for(source, url, settings, headers)) as outcome:
         if not isinstance(outcome, Fetched):
-            return Feed(error="not had")
-        if outcome.page.status in GONE:
-            _retire(fetcher, url)
-            walk.dead += 1
+            return Feed(error=f"{outcome.why}: {outcome.detail}" if isinstance(outcome, Refusal) else outcome.detail)
         if outcome.page.status != 200:
             return Feed(error=f"http {outcome.page.status}")
         found = await read(pool, outcome.page, source, settings)
@@ -185,6 +207,53 @@ async def _pages(
         if not fresh:  # a calendar without end shows the same again and again
             return
         known |= fresh
+
+
+async def catch_up(
+    fetcher: Fetcher, pool: Pool, first: Feed, source: Source, state: SourceState, settings: CrawlSettings,
+    memory: Memory, *, url: str,
+) -> Walk:  # fmt: skip
+    """The older pages of a feed or section that outran us, until one shows an entry from before (rules, case 68).
+
+    `url` is where the first document was found in the end: its site's pages are followed, too.
+    """
+    walk = Walk()
+    if first.next_page is None or state.body_hash is None:  # nothing was read yet at this address
+        return walk
+    met = await memory(source.id, first.leads)
+    if not polls.outran(state, found=met.shown, known=met.known):
+        return walk
+    page, closed, ended = first, False, ""
+    seen, sites = {identity.key(source.url)}, {identity.site(source.url), identity.site(url)}
+    shown = {identity.key(lead.url) for lead in first.leads}
+    while not closed and not (ended := _barrier(page, sites, seen, len(shown), settings.max_entries)):
+        assert page.next_page is not None
+        seen.add(identity.key(page.next_page))
+        page = await _one(fetcher, pool, page.next_page, source, settings, walk)
+        fresh = {identity.key(lead.url) for lead in page.leads} - shown
+        shown |= fresh
+        closed = (await memory(source.id, page.leads)).own > 0
+        if not fresh:
+            ended = page.error or "the page shows nothing more"
+            break
+    walk.gap = Gap(
+        found=met.shown, fresh=met.shown - met.known, closed=closed, pages=len(walk.found), ended=ended or "met"
+    )
+    return walk
+
+
+def _barrier(page: Feed, sites: set[str], seen: set[str], shown: int, most: int) -> str:
+    """Why the older page that a document names is not read; "" where it is."""
+    url = page.next_page
+    if url is None:
+        return "no older page is named"
+    if identity.key(url) in seen:
+        return "the older pages lead in a circle"
+    if identity.site(url) not in sites:
+        return "the older page is of another site"
+    if len(seen) > OLDER_PAGES:
+        return "no more pages are read at once"
+    return "no more entries are taken at once" if shown >= most else ""
 
 
 def _is_retired(fetcher: Fetcher, url: str) -> bool:

@@ -4,7 +4,7 @@ Light: the process that polls imports this one; only workers import `feeds`, wit
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -116,6 +116,15 @@ class Hints:
         said = [value for value in (self.ttl, self.period, self.max_age, self.expires) if value]
         return min(max(*said, FLOOR.total_seconds()), CEILING.total_seconds()) if said else None
 
+    @property
+    def lasting(self) -> dict[str, object]:
+        """What the document said, which holds until it is read again: a 304 brings headers and no document."""
+        said = {
+            "ttl": self.ttl, "period": self.period, "skip_hours": sorted(self.skip_hours),
+            "skip_days": sorted(self.skip_days),
+        }  # fmt: skip
+        return {name: value for name, value in said.items() if value}
+
     def not_before(self, moment: datetime) -> datetime:
         """The moment, or the first full hour after it that is not to be skipped, at most 24 h later (case 62)."""
         later = moment
@@ -141,6 +150,32 @@ def hints(headers: Mapping[str, str], said: Said = Said()) -> Hints:
         skip_hours=hours if len(hours) < 24 else frozenset(),
         skip_days=days if len(days) < 7 else frozenset(),
     )
+
+
+def recalled(state: SourceState, headers: Mapping[str, str]) -> Hints:
+    """What the document that was read last asked for, and what the headers of an answer without one do."""
+    kept = state.hints
+    return replace(
+        hints(headers),
+        ttl=_seconds(kept.get("ttl")),
+        period=_seconds(kept.get("period")),
+        skip_hours=_whole(kept.get("skip_hours"), below=24),
+        skip_days=_whole(kept.get("skip_days"), below=7),
+    )
+
+
+def _seconds(kept: object) -> float | None:
+    return float(kept) if isinstance(kept, int | float) and kept > 0 else None
+
+
+def _whole(kept: object, *, below: int) -> frozenset[int]:
+    numbers = kept if isinstance(kept, list | tuple) else ()
+    return frozenset(number for number in numbers if isinstance(number, int) and 0 <= number < below)
+
+
+def outran(state: SourceState, *, found: int, known: int) -> bool:
+    """Whether fewer than a third of the items were known, although the source was read before (mediacloud's rule)."""
+    return state.last_success_at is not None and known < found and known * 3 < found
 
 
 def _period(said: Said) -> float | None:

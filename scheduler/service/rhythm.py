@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from crawler.leads import polls
+from crawler.leads.further import Gap
 from crawler.sources import Source
 from crawler.visits import Visited
 from storage.model import Poll, SourceState
@@ -43,8 +45,9 @@ class Visit:
     fresh: int = 0  # leads nobody had pointed to before
     found: int = 0  # leads it showed in all
     trouble: Trouble | None = None
-    server_floor: timedelta | None = None  # the longest of ttl, sy:, max-age, Expires, skipHours
+    server_floor: timedelta | None = None  # the longest of ttl, sy:, max-age, Expires
     retry_after: timedelta | None = None
+    gap: bool = False  # the first document alone showed that the feed outran us, whatever its older pages brought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +87,8 @@ def next_check(
 
 
 def outran(state: SourceState, visit: Visit) -> bool:
-    """Whether fewer than a third of the items were known, although the source was read before (mediacloud's rule)."""
-    known = visit.found - visit.fresh
-    return state.last_success_at is not None and visit.fresh > 0 and known * 3 < visit.found
+    """Whether the feed moved on faster than it was asked."""
+    return visit.gap or polls.outran(state, found=visit.found, known=visit.found - visit.fresh)
 
 
 def is_due(state: SourceState, now: datetime) -> bool:
@@ -154,12 +156,13 @@ def plan(
             trouble=None if visited.trouble is None else Trouble(visited.trouble),
             server_floor=None if visited.floor is None else timedelta(seconds=visited.floor),
             retry_after=None if asked is None else max(asked - visited.poll.ended_at, timedelta(0)),
+            gap=visited.gap is not None,
         ),
         visited.poll.ended_at,
         every=source.every,
         floor=floor,
     )
-    gap = (f"possible_gap: {fresh} of {found} items were new",) if schedule.possible_gap else ()
+    gap = _told_gap(visited.gap, found=found, fresh=fresh) if schedule.possible_gap else ()
     return replace(
         visited.poll,
         next_check_at=visited.hints.not_before(schedule.next_check_at),
@@ -167,4 +170,28 @@ def plan(
         failures=schedule.failures,
         muted=schedule.muted,
         warnings=visited.poll.warnings + gap,
+        unseen=_unseen(state, visited, found=found, fresh=fresh) if schedule.possible_gap else None,
     )
+
+
+def _told_gap(gap: Gap | None, *, found: int, fresh: int) -> tuple[str, ...]:
+    """What a visit says of a feed that outran us."""
+    if gap is None:
+        return (f"possible_gap: {fresh} of {found} items were new",)
+    told = f"possible_gap: {gap.fresh} of {gap.found} items were new"
+    if gap.closed:
+        return told, f"gap_closed: an entry from before was met on older page {gap.pages}"
+    return told, f"gap_remains: {gap.pages} older pages were read; {gap.ended}"
+
+
+def _unseen(state: SourceState, visited: Visited, *, found: int, fresh: int) -> tuple[datetime, datetime] | None:
+    """Between which times items may have come and gone: from the last good visit to the oldest entry after it.
+
+    None where something from before was met, and where the source has just been given another address.
+    """
+    gap, since, ended = visited.gap, state.last_success_at, visited.poll.ended_at
+    is_whole = gap.closed if gap is not None else fresh < found
+    if is_whole or since is None or since >= ended or state.body_hash is None:
+        return None
+    later = [lead.published_at for lead in visited.poll.leads if lead.published_at and since < lead.published_at]
+    return since, min([ended, *later])

@@ -15,12 +15,13 @@ from sqlite_utils import Database
 
 from storage import identity
 from storage.folding import fold, printable
-from storage.model import Lead, PendingLead, Poll, Polled, SourceState, Validators, from_text, to_text
+from storage.model import Lead, PendingLead, Poll, Polled, Recall, SourceState, Validators, from_text, to_text
 
 # The last sight of an old entry is written only so often: thirty rows for each poll would be most of all writing.
 _SEEN_EVERY = timedelta(days=30)
 _LONGEST_GUID = 300  # characters; a longer one is kept as its digest
 _ROLLED_UP = ("not_modified", "unchanged")
+GAP = "gap: the feed moved on faster than it was asked"
 
 _TIMES = (
     "next_check_at", "last_poll_at", "last_success_at", "last_new_at", "newest_at",
@@ -77,6 +78,7 @@ def sync_sources(db: Database, rows: Iterable[SourceState]) -> None:
                 etag = iif(url = :url AND kind = :kind, etag, NULL),
                 last_modified = iif(url = :url AND kind = :kind, last_modified, NULL),
                 body_hash = iif(url = :url AND kind = :kind, body_hash, NULL),
+                hints = iif(url = :url AND kind = :kind, hints, '{}'),
                 next_check_at = iif(url = :url AND kind = :kind, next_check_at, NULL),
                 moved_to = iif(url = :url, moved_to, NULL), moved_times = iif(url = :url, moved_times, 0),
                 muted = iif(url = :url, muted, 0),
@@ -157,6 +159,7 @@ def _state(row: Mapping[str, Any]) -> SourceState:
         enabled=bool(row["enabled"]),
         muted=bool(row["muted"]),
         validators=Validators(etag=row["etag"], last_modified=row["last_modified"]),
+        hints=json.loads(row["hints"]),
     )
 
 
@@ -203,12 +206,30 @@ def land_poll(db: Database, poll: Poll, finish: Finish | None = None) -> Polled:
     if finish is not None:
         poll = finish(len(shown), len(order.fresh))
     poll_id = _write_poll(db, poll, found=len(shown), fresh=len(order.fresh))
+    _note_gap(db, poll)
     fresh = tuple(_add_lead(db, item, poll_id, poll.ended_at) for item in order.fresh)
     for item, old in order.renamed:
         _add_alias(db, item, old, to_text(poll.ended_at))
     _remember(db, poll, order.noted)
     _write_state(db, poll, any_fresh=bool(fresh))
     return Polled(poll_id=poll_id, found=len(shown), known=len(shown) - len(fresh), fresh=fresh)
+
+
+def recall(db: Database, source: str, leads: Iterable[Lead]) -> Recall:
+    """How much of these leads was met before. Without a guid it cannot be told which source pointed to one."""
+    shown = _distinct(leads)
+    met = _met(db, source, shown)
+    known = met.fates | met.waiting
+    return Recall(
+        shown=len(shown),
+        known=sum(_is_known(item, met, known) for item in shown),
+        own=sum(item.guid in met.entries if item.guid else item.key in known for item in shown),
+    )
+
+
+def _is_known(item: _Shown, met: _Met, known: frozenset[str]) -> bool:
+    old = met.entries.get(item.guid) if item.guid else None
+    return item.key in known or (old is not None and old[0] in known and old[1] == item.title != "")
 
 
 def sort(shown: Sequence[_Shown], met: _Met, *, seen_before: str) -> _Sorted:
@@ -353,7 +374,7 @@ def _write_state(db: Database, poll: Poll, *, any_fresh: bool) -> None:
         "modified": clean(poll.validators.last_modified) if poll.validators else None,
         "unmodified": int(poll.status == "not_modified"), "empty": int(poll.status == "empty"),
         "ok": int(poll.status == "ok"),
-        "moved": clean(poll.moved_to),
+        "moved": clean(poll.moved_to), "hints": None if poll.hints is None else json.dumps(dict(poll.hints)),
     }  # fmt: skip
     db.execute(
         "INSERT INTO sources (id, name, kind, url, enabled) VALUES (?, ?, 'feed', '', 0) ON CONFLICT DO NOTHING",
@@ -372,7 +393,7 @@ UPDATE sources SET
     last_new_at = iif(:fresh, :at, last_new_at),
     newest_at = nullif(max(coalesce(newest_at, ''), coalesce(:newest, '')), ''),
     etag = iif(:given, :etag, etag), last_modified = iif(:given, :modified, last_modified),
-    body_hash = coalesce(:hash, body_hash),
+    body_hash = coalesce(:hash, body_hash), hints = coalesce(:hints, hints),
     validators_since = CASE WHEN :unmodified THEN coalesce(validators_since, :at) WHEN :good THEN NULL
         ELSE validators_since END,
     empty_in_a_row = CASE WHEN :empty THEN empty_in_a_row + 1 WHEN :ok THEN 0 ELSE empty_in_a_row END,
@@ -476,3 +497,26 @@ def _note_blindness(db: Database, source: str, at: datetime, *, failing: bool, r
         )
     else:
         db.execute("UPDATE blind SET to_at = ? WHERE source = ? AND to_at IS NULL", [to_text(at), source])
+
+
+_ONE_GAP = timedelta(days=1)  # a feed that outruns us again within it has one long gap, not a row for each visit
+
+
+def _note_gap(db: Database, poll: Poll) -> None:
+    """Keep between which times a feed may have shown what nobody saw."""
+    if poll.unseen is None:
+        return
+    since, until = poll.unseen
+    times = {"source": poll.source, "from": to_text(since), "to": to_text(until)}
+    longer = db.execute(
+        """
+        UPDATE blind SET to_at = max(to_at, :to)
+        WHERE id = (SELECT max(id) FROM blind WHERE source = :source) AND reason = :gap AND to_at >= :lately
+        """,
+        {**times, "gap": GAP, "lately": to_text(since - _ONE_GAP)},
+    )
+    if not longer.rowcount:
+        db.execute(
+            "INSERT INTO blind (source, from_at, to_at, reason) VALUES (:source, :from, :to, :gap)",
+            {**times, "gap": GAP},
+        )

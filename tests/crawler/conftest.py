@@ -18,6 +18,7 @@ from crawler import engine
 from crawler.fetching import loop
 from crawler.report import Report
 from crawler.sources import CrawlSettings, Source
+from crawler.visits import Plan, simple_plan
 from storage.store import Store
 
 HERE = "127.0.0.2"  # allowed to the crawl; 127.0.0.1 is not
@@ -118,10 +119,11 @@ def settings(**changes: object) -> CrawlSettings:
 
 
 def run(
-    store: Store, sources: list[Source], *, lookup: loop.Lookup = everywhere, force: bool = True, **changes: object
-) -> Report:
+    store: Store, sources: list[Source], *, lookup: loop.Lookup = everywhere, force: bool = True,
+    plan: Plan = simple_plan, **changes: object,
+) -> Report:  # fmt: skip
     """One pass."""
-    return loop.run(engine.crawl(store, sources, settings(**changes), force=force, lookup=lookup))
+    return loop.run(engine.crawl(store, sources, settings(**changes), force=force, lookup=lookup, plan=plan))
 
 
 # Written for the tests: no such events, no such outlets.

@@ -1,5 +1,7 @@
 """How a feed is asked: the request side of the polling rules (cases 1 to 10) and the hints of cases 61 to 66."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -150,6 +152,28 @@ def test_case_64_cache_headers_set_the_floor():
     dated = {"Date": "Sat, 01 Jan 2000 00:00:00 GMT", "Expires": "Sat, 01 Jan 2000 01:00:00 GMT"}
     assert polls.hints(dated).floor == 3_600
     assert polls.hints({"Expires": "0", "Date": "junk"}).floor is None
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["ttl", "period", "skip_hours", "skip_days"]),
+        st.none() | st.floats() | st.text(max_size=9) | st.lists(st.integers() | st.text(max_size=3), max_size=30),
+    )
+)
+def test_whatever_was_kept_of_a_document_can_be_obeyed(kept):
+    """A file that somebody edited by hand silences no source."""
+    hints = polls.recalled(replace(state(), hints=kept), {})
+    assert hints.floor is None or 300 <= hints.floor <= 21_600
+    assert NOW <= hints.not_before(NOW) <= NOW + timedelta(hours=24)
+
+
+@given(st.builds(Said, ttl=st.sampled_from(["", "60", "1e400", "-1"]), period=st.sampled_from([None, "hourly", ""]),
+                 skip_hours=st.tuples(st.sampled_from(["3", "24", "x"])), skip_days=st.tuples(st.sampled_from(["Friday", ""]))))  # fmt: skip
+def test_what_a_document_asked_for_survives_the_file(said):
+    """Kept as JSON and read back, it is the same."""
+    hints = polls.hints({}, said)
+    kept = json.loads(json.dumps(hints.lasting))
+    assert polls.recalled(replace(state(), hints=kept), {}) == hints
 
 
 def test_case_65_stale_directives_have_no_effect():

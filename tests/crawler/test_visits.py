@@ -170,13 +170,13 @@ def test_cases_27_and_40_to_48_faults_are_told_apart(outcome, trouble):
 def test_cases_50_and_55_what_cannot_be_read_never_advances_the_validators():
     """HTML in the feed's place, and broken XML without entries."""
     for error in ("html_instead_of_feed: a web page", "ill_formed: no entries"):
-        seen = visits.told(Feed(error=error), page(ETag='"2"'), BLANK)
+        seen = visits.told(Feed(error=error), page(ETag='"2"'), BLANK, STATE)
         assert (seen.poll.status, seen.poll.validators, seen.poll.body_hash) == ("error", None, None)
 
 
 def test_case_56_a_feed_without_items_is_empty_not_broken():
     """Its validators are kept."""
-    seen = visits.told(Feed(), page(ETag='"2"'), BLANK)
+    seen = visits.told(Feed(), page(ETag='"2"'), BLANK, STATE)
     assert (seen.poll.status, seen.poll.validators.etag, seen.trouble) == ("empty", '"2"', None)
 
 
@@ -184,8 +184,54 @@ def test_what_was_read_carries_leads_validators_and_hints():
     """Everything that one transaction needs is in the poll; the server's floor is beside it."""
     lead = Lead(url="https://wire.example/1", source="wire")
     hints = polls.Hints(ttl=7200.0)
-    seen = visits.told(Feed(leads=(lead,), hints=hints, warnings=("odd",)), page(ETag='"2"'), BLANK)
+    seen = visits.told(Feed(leads=(lead,), hints=hints, warnings=("odd",)), page(ETag='"2"'), BLANK, STATE)
     assert (seen.poll.status, seen.poll.leads, seen.poll.warnings, seen.floor) == ("ok", (lead,), ("odd",), 7200.0)
+
+
+WISHES = {"ttl": 7200.0, "skip_hours": [3, 4], "skip_days": [6]}
+
+
+@pytest.mark.parametrize(
+    "got",
+    [page(304, b"", ETag='"2"'), page(ETag='"1"'), page(404), page(body=b"")],
+    ids=["304", "unchanged", "error", "empty"],
+)
+def test_cases_61_and_62_what_the_document_asked_for_holds_until_it_is_read_again(got):
+    """A 304, an unchanged 200 and an error bring headers and no document: ttl and skipped hours stay."""
+    seen = answered(got, replace(READ_BEFORE, hints=WISHES), conditional=True)
+    assert seen.hints == polls.Hints(ttl=7200.0, skip_hours=frozenset({3, 4}), skip_days=frozenset({6}))
+    assert seen.floor == 7200.0
+    assert seen.poll.hints is None
+
+
+def test_case_64_the_headers_of_a_304_join_what_the_document_said():
+    """max-age is of this answer, ttl of the document; the longer one is obeyed."""
+    got = page(304, b"", Cache_Control="max-age=10800")
+    seen = answered(got, replace(READ_BEFORE, hints=WISHES), conditional=True)
+    assert (seen.hints.ttl, seen.hints.max_age, seen.floor) == (7200.0, 10800.0, 10800.0)
+
+
+def test_case_62_a_visit_without_an_answer_keeps_to_the_hours(web, store):
+    """Nobody answers: the skipped hours hold for the next try as well."""
+    web.pages["wire.example/feed"] = web.Answer(drop=True)
+    seen = visits.unanswered(Failure(detail="timeout"), BLANK)
+    assert seen.hints == polls.Hints()
+    store.sync_sources([replace(STATE, url=web.url("wire.example/feed"))])
+    store.db.execute("UPDATE sources SET hints = ?", ['{"skip_hours": [1, 2]}'])
+    web.run(store, [web.source("wire.example/feed")], plan=lambda *seen, **_: noted(seen))
+    assert noted.hints.skip_hours == frozenset({1, 2})
+
+
+def noted(seen):
+    """A plan that remembers what it was told."""
+    noted.hints = seen[2].hints
+    return seen[2].poll
+
+
+def test_a_document_that_says_nothing_any_more_ends_what_it_asked_for():
+    """What is kept is what was read last."""
+    seen = visits.told(Feed(), page(), BLANK, replace(STATE, hints=WISHES))
+    assert (seen.poll.hints, seen.floor) == ({}, None)
 
 
 def test_the_leads_of_an_index_are_those_of_its_sitemaps_up_to_the_limit():

@@ -1,18 +1,20 @@
 """When a source is looked at again."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.leads.further import Gap
 from crawler.leads.polls import Hints
 from crawler.sources import Source
 from crawler.visits import Visited
 from scheduler.service import rhythm
 from scheduler.service.rhythm import CAP, FLOOR, WEEK, Trouble, Visit, next_check
-from storage.model import Poll, SourceState
+from storage.model import Lead, Poll, SourceState
 
 NOW = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # half an hour before Europe's clocks change
 
@@ -162,3 +164,69 @@ def test_case_62_hours_that_a_feed_wants_skipped_are_skipped() -> None:
     night = Visited(poll=poll, hints=Hints(skip_hours=frozenset(range(10, 17))))
     assert rhythm.plan(source, state, plain, found=9, fresh=0).next_check_at < ended + timedelta(hours=2)
     assert rhythm.plan(source, state, night, found=9, fresh=0).next_check_at == datetime(2026, 11, 22, 17, tzinfo=UTC)
+
+
+def visited(**changes) -> Visited:
+    return Visited(poll=Poll(source="a", started_at=NOW, ended_at=NOW, status="ok"), **changes)
+
+
+SOURCE = Source(id="a", kind="feed", url="https://a.example/feed", every=timedelta(minutes=15))
+
+
+def test_cases_61_and_62_hold_after_a_304() -> None:
+    """The next look is not before the ttl of the document that was read last, nor in an hour that it wants skipped."""
+    wishes = Hints(ttl=7200.0, skip_hours=frozenset({2, 3, 4}))
+    answer = replace(visited(hints=wishes), poll=replace(visited().poll, status="not_modified"))
+    assert rhythm.plan(SOURCE, state(interval=900.0), answer, found=0, fresh=0).next_check_at.hour == 5
+
+
+def test_case_62_holds_after_an_error() -> None:
+    """An hour that is to be skipped is skipped by the next try as well."""
+    answer = visited(trouble="soft", hints=Hints(skip_hours=frozenset({0, 1, 2})))
+    assert rhythm.plan(SOURCE, state(interval=900.0), answer, found=0, fresh=0).next_check_at.hour == 3
+
+
+@pytest.mark.parametrize(("closed", "told"), [(True, "gap_closed"), (False, "gap_remains")])
+def test_case_105_a_gap_that_older_pages_closed_still_halves_the_interval(closed, told) -> None:
+    """With the older pages more than a third was known; the first document alone had outrun us."""
+    gap = Gap(found=10, fresh=10, closed=closed, pages=2, ended="no older page is named")
+    was = state(interval=3600.0, last_success_at=NOW - timedelta(hours=2), body_hash="read")
+    planned = rhythm.plan(SOURCE, was, visited(gap=gap), found=30, fresh=15)
+    assert planned.interval == 1800.0
+    assert [warning.partition(":")[0] for warning in planned.warnings] == ["possible_gap", told]
+    assert planned.unseen == (None if closed else (NOW - timedelta(hours=2), NOW))
+
+
+def test_case_105_what_may_have_been_missed_ends_with_the_oldest_entry_that_was_seen() -> None:
+    """Nothing of the last visit is in the feed any more, and it names no older pages."""
+    since = NOW - timedelta(hours=6)
+    dates = [NOW - timedelta(hours=1), NOW - timedelta(hours=3), since - timedelta(days=9), None]
+    leads = tuple(Lead(url=f"https://a.example/{n}", source="a", published_at=at) for n, at in enumerate(dates))
+    seen = replace(visited(), poll=replace(visited().poll, leads=leads))
+    was = state(last_success_at=since, body_hash="read")
+    assert rhythm.plan(SOURCE, was, seen, found=4, fresh=4).unseen == (since, NOW - timedelta(hours=3))
+    assert rhythm.plan(SOURCE, was, seen, found=4, fresh=3).unseen is None
+    assert rhythm.plan(SOURCE, state(), seen, found=4, fresh=4).unseen is None
+
+
+def test_case_104_a_visit_longer_than_its_interval_is_counted_from_its_end() -> None:
+    """Begun at half past twelve, over at half past one: asked again a quarter of an hour after that."""
+    ended = NOW + timedelta(hours=1)
+    long = replace(visited(), poll=replace(visited().poll, ended_at=ended))
+    planned = rhythm.plan(SOURCE, state(interval=900.0), long, found=0, fresh=0)
+    assert planned.next_check_at >= ended + timedelta(minutes=15)
+
+
+def test_case_101_a_thousand_feeds_that_were_due_together_are_due_apart() -> None:
+    """Their next looks spread over a tenth of the interval, for each source the same way each time."""
+    times = {
+        rhythm.plan(
+            replace(SOURCE, id=f"s{n}"),
+            replace(state(interval=3600.0), id=f"s{n}"),
+            replace(visited(), poll=replace(visited().poll, source=f"s{n}")),
+            found=9, fresh=0,
+        ).next_check_at
+        for n in range(1_000)
+    }  # fmt: skip
+    assert len(times) > 900
+    assert max(times) - min(times) > timedelta(minutes=6)

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from storage.model import (
     Page,
     Poll,
     Reason,
+    Recall,
     Refusal,
     Rejection,
     SourceState,
@@ -329,6 +331,46 @@ def test_validators_count_their_304s_and_empty_feeds_are_counted(store: Store) -
     assert store.source("outlet").validators_since == NOW + 9 * HOUR
     store.land_poll(poll(at=NOW + 11 * HOUR, status="ok"))
     assert (store.source("outlet").validators_since, store.source("outlet").empty_in_a_row) == (None, 0)
+
+
+def test_what_a_document_asked_for_stays_until_one_is_read_again_or_the_address_changes(store: Store) -> None:
+    """Case 62: a 304 and an error bring no document; another address has not spoken yet."""
+    source = SourceState(id="outlet", name="", kind="feed", url="u")
+    store.sync_sources([source])
+    assert store.source("outlet").hints == {}
+    wishes = {"ttl": 3600.0, "skip_hours": [3, 4]}
+    store.land_poll(poll(hints=wishes))
+    for hours, status in ((1, "not_modified"), (2, "error")):
+        store.land_poll(poll(at=NOW + hours * HOUR, status=status))
+    store.sync_sources([source])
+    assert store.source("outlet").hints == wishes
+    store.land_poll(poll(at=NOW + 3 * HOUR, hints={}))
+    assert store.source("outlet").hints == {}
+    store.land_poll(poll(at=NOW + 4 * HOUR, hints=wishes))
+    store.sync_sources([replace(source, url="v")])
+    assert store.source("outlet").hints == {}
+
+
+def test_case_105_a_gap_is_a_period_that_nobody_saw(store: Store) -> None:
+    """From the last good visit to the oldest entry after it; gaps within a day of one another are one."""
+    for days, hours in ((0, 1), (0, 5), (3, 0)):
+        at = NOW + days * DAY + hours * HOUR
+        store.land_poll(poll(at=at, unseen=(at - HOUR, at)))
+    rows = [tuple(row) for row in store.db.execute("SELECT from_at, to_at FROM blind ORDER BY id")]
+    assert rows == [
+        ("2026-11-22T12:00:00Z", "2026-11-22T17:00:00Z"),
+        ("2026-11-25T11:00:00Z", "2026-11-25T12:00:00Z"),
+    ]
+
+
+def test_what_was_met_before_is_counted_by_anybody_and_by_the_source(store: Store) -> None:
+    """The same URL from a sister feed is known, but no entry of one's own; repeats count once."""
+    store.land_poll(poll(lead(1, guid="a"), lead(2, guid="b")))
+    store.land_poll(poll(lead(3, source="sister", guid="x"), source="sister"))
+    shown = [lead(1, guid="a"), lead(1, guid="a"), lead(3, guid="c"), lead(9, guid="d")]
+    assert store.recall("outlet", shown) == Recall(shown=3, known=2, own=1)
+    assert store.recall("outlet", [lead(3, guid=None)]) == Recall(shown=1, known=1, own=1)
+    assert store.recall("outlet", []) == Recall(shown=0, known=0, own=0)
 
 
 def test_permanent_moves_are_counted_until_one_differs(store: Store) -> None:
