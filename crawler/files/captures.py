@@ -28,19 +28,16 @@ def _one(
     page: Page, settings: CrawlSettings, furniture: Mapping[str, frozenset[int]], watched: Collection[str]
 ) -> tuple[Landing, bool]:
     host = identity.host(page.url)
-    if host not in watched and is_off_topic(page, settings):
-        rejection = Rejection(why=Why.IRRELEVANT, detail=prefilter.REASON)
-        return Landing(outcome=rejection, url=page.url, source=host), False
+    why = None if host in watched else off_topic(page, settings)
+    if why is not None:
+        return Landing(outcome=Rejection(why=Why.IRRELEVANT, detail=why), url=page.url, source=host), False
     lead = Lead(url=page.url, source=host, via="import")
     lines = furniture.get(host, frozenset())
     return replace(intake.read(page, lead, settings=settings, furniture=lines, now=page.fetched_at), page=None), True
 
 
-def is_off_topic(page: Page, settings: CrawlSettings) -> bool:
-    """Whether the bytes alone say that the page is not kept; never where everything is kept."""
-    return (
-        settings.min_relevance > 0
-        and pages.unavailable(page) is None
-        and prefilter.is_text(page)
-        and not prefilter.may_be_relevant(page, extra_terms=settings.extra_terms)
-    )
+def off_topic(page: Page, settings: CrawlSettings) -> str | None:
+    """Why the bytes alone say that the page is not kept; None where it is to be read, as where everything is kept."""
+    if settings.min_relevance <= 0 or pages.unavailable(page) is not None or not prefilter.is_text(page):
+        return None
+    return prefilter.off_topic(page, extra_terms=settings.extra_terms, least=settings.min_relevance)
