@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from scheduler import casework, sourcing
-from scheduler.options import FILES, SINCE, UNTIL, Call, as_json, common, filters
+from scheduler.options import FILES, PATIENCE, SINCE, UNTIL, Call, as_json, common, filters
 from storage.errors import KhabarError, WorkFailed
 
 
@@ -83,11 +83,12 @@ def run(call: Call, /) -> None:
 @filters
 @click.option("--limit", metavar="N", help="At most so many.  [default: 20]")
 @click.option("--sort", metavar="ORDER", help="newest or rank.  [default: newest]")
-@click.option("--facets", is_flag=True, help="Count by source, place and day instead.")
+@click.option("--facets", is_flag=True, help="Count by source, place, tag and day instead.")
+@PATIENCE
 @as_json
 @common
 @click.pass_obj
-def search(call: Call, /, words: tuple[str, ...], *, facets: bool, **typed: Any) -> None:
+def search(call: Call, /, words: tuple[str, ...], *, facets: bool, patience: float, **typed: Any) -> None:
     """Articles, newest first or by rank: words, "phrases", OR, NOT, prefix*, title:word."""
     from scheduler.showing import views
     from storage.finding import criteria
@@ -95,7 +96,7 @@ def search(call: Call, /, words: tuple[str, ...], *, facets: bool, **typed: Any)
     from storage.model import utc_now
 
     wanted = criteria.read(_typed(typed, words), now=utc_now())
-    with call.read() as store:
+    with call.read() as store, store.deadline(patience):
         if facets:
             counted = searching.facets(store.db, wanted), searching.tally(store.db, wanted)
             views.facets(call.screen, *counted, json=call.json)
@@ -138,7 +139,7 @@ def show(call: Call, /, id: int, part: str | None) -> None:  # noqa: A002  # the
         elif part == "why":
             views.explanation(screen, store.explain(article.id), json=call.json)
         else:
-            views.article(screen, article, record, json=call.json)
+            views.article(screen, article, record, store.said(article.id), json=call.json)
 
 
 @khabar.command()

@@ -71,6 +71,10 @@ as_json = _told("--json", is_flag=True, help="JSON, one object a line.")
 FILES = click.Path(path_type=Path)
 SINCE = click.option("--since", metavar="TIME", help="From then on: 2026-11-01, yesterday, 7d (ago).")
 UNTIL = click.option("--until", metavar="TIME", help="Up to then, that day included.")
+PATIENCE = click.option(
+    "--timeout", "patience", type=click.FloatRange(0, min_open=True), default=20.0, metavar="SECONDS",
+    show_default=True, help="Give up then.",
+)  # fmt: skip
 
 
 _FILTERS = (
@@ -82,6 +86,7 @@ _FILTERS = (
     click.option("--place", multiple=True, metavar="NAME", help="Naming this place, in any spelling."),
     click.option("--actor", multiple=True, metavar="NAME", help="Naming this actor."),
     click.option("--event", multiple=True, metavar="CODE", help="With this type of event."),
+    click.option("--tag", multiple=True, metavar="TEXT", help="Tagged so with `khabar mark`."),
     click.option("--min-relevance", metavar="SHARE", help="At least so relevant, 0 to 1."),
     click.option("--copies", is_flag=True, help="Copies as results of their own."),
 )

@@ -45,7 +45,7 @@ TABLES = frozenset(
         "fates",
         "rejections",
     }
-    | {"sources", "polls", "captures", "changes", "article_places"}
+    | {"sources", "polls", "captures", "changes", "article_places", "tags"}
 )
 _OURS = re.compile(
     r"/|/search(\.json|\.csv)?|/feed\.atom|/map|/sources|/source/[^/]{1,200}|/article/\d{1,18}(/raw|\.json)?|/style\.css"

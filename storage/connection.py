@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from storage.errors import StoreBusy, StoreError, StoreFull, StoreMissing, StoreUnusable
+from storage.errors import StoreBusy, StoreError, StoreFull, StoreMissing, StoreUnusable, TookTooLong
 
 # One writer and short request rows: who waits longer than this waits for something that is stuck.
 BUSY_TIMEOUT = 30.0  # seconds
@@ -139,6 +140,34 @@ def connect_reader(path: Path) -> Database:
         return db
 
 
+_AGAIN = 0.05  # seconds between two interruptions: one that meets no statement is lost
+
+
+@contextmanager
+def deadline(db: Database, path: Path, seconds: float) -> Iterator[None]:
+    """Statements in here end with TookTooLong after so many seconds, taken together; other faults in our words.
+
+    A thread interrupts them: a progress handler is never asked while FTS5 looks through its index for a next match.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        if not over.wait(seconds):
+            db.conn.interrupt()
+            while not over.wait(_AGAIN):
+                db.conn.interrupt()
+
+    watcher = threading.Thread(target=watch, name="deadline", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _named(error, path) from error
+    finally:
+        over.set()
+        watcher.join()
+
+
 def _database(connection: sqlite3.Connection) -> Database:
     connection.row_factory = sqlite3.Row
     return Database(connection)
@@ -217,6 +246,8 @@ def _named(error: sqlite3.DatabaseError, path: Path) -> Exception:
         return StoreBusy(
             f"{path} has been locked by another program for {BUSY_TIMEOUT:.0f} s; end that program's transaction."
         )
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return TookTooLong()
     if code == sqlite3.SQLITE_FULL:
         return StoreFull(f"There is no room left for {path}; free some space, it goes on by itself.")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):

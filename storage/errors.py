@@ -10,6 +10,7 @@ KhabarError
 │   └── StoreFull
 ├── StoreBusy          exit 75
 └── WorkFailed         exit 1
+    └── TookTooLong
 
 The docstring of an error is its message when none is given; each says what to do.
 """
@@ -72,3 +73,7 @@ class StoreBusy(KhabarError):
 
 class WorkFailed(KhabarError):
     """The work was not done; the lines above say why."""
+
+
+class TookTooLong(WorkFailed):
+    """It took too long; narrow it down (a shorter time, one more word, a longer prefix) or give it more time."""

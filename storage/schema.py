@@ -525,6 +525,21 @@ def m007_progress(db: Database) -> None:
     run(db, PROGRESS)
 
 
+# What people call articles. The index is read by the view and by every search for a tag.
+TAGS = """
+CREATE INDEX marks_by_tag ON marks (value COLLATE NOCASE, key) WHERE label = 'tag';
+
+CREATE VIEW tags AS SELECT DISTINCT d.article_id, m.value AS tag
+FROM marks AS m CROSS JOIN documents AS d ON d.key = m.key WHERE m.label = 'tag';
+"""
+
+
+@migrations()
+def m008_tags(db: Database) -> None:
+    """Articles by the tags that people gave them."""
+    run(db, TAGS)
+
+
 # What a feed's document asks of polling, as JSON. It holds until the document is read again.
 HINTS = "ALTER TABLE sources ADD COLUMN hints TEXT NOT NULL DEFAULT '{}';"
 

@@ -145,6 +145,12 @@ class Store:
         with connection.faults(self.path):
             yield
 
+    @contextmanager
+    def deadline(self, seconds: float) -> Iterator[None]:
+        """Questions in here end with TookTooLong after so many seconds, taken together."""
+        with connection.deadline(self.db, self.path, seconds):
+            yield
+
     def _take_over(self) -> None:
         """What the last holder of the lock left: its leases, its requests, files that nothing points to."""
         with self._writing():
@@ -352,6 +358,11 @@ class Store:
     def marks(self) -> Iterator[dict[str, Any]]:
         """What people said of texts, as labelled data; see `marks.listed`."""
         return marks.listed(self.db)
+
+    def said(self, article_id: int) -> list[dict[str, Any]]:
+        """What people said of an article's texts, the newest first; see `marks.said`."""
+        with self._reading():
+            return marks.said(self.db, article_id)
 
     def changes(self, since: int = 0, limit: int = 1000) -> list[Change]:
         """The log after a cursor, in order; 0 is its start."""

@@ -1,9 +1,7 @@
 """Reading threads of the pages: each has its own read-only connection, and no question may take for ever."""
 
 import asyncio
-import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,11 +13,6 @@ Answer = TypeVar("Answer")
 
 THREADS = 3
 LONGEST = 5.0  # seconds; the worst search of a million articles takes less than one
-_STEPS = 20_000  # of SQLite's machine between two looks at the clock: about 1 ms
-
-
-class TooSlow(Exception):
-    """The question took longer than `LONGEST`."""
 
 
 class Reader:
@@ -36,7 +29,7 @@ class Reader:
             pass
 
     async def ask(self, work: Callable[[Store], Answer]) -> Answer:
-        """What `work` says of the store. Raises TooSlow, StoreError and what `work` raises."""
+        """What `work` says of the store. Raises TookTooLong, StoreError and what `work` raises."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, work)
 
     def close(self) -> None:
@@ -47,16 +40,8 @@ class Reader:
 
     def _answer(self, work: Callable[[Store], Answer]) -> Answer:
         store = self._store()
-        end = time.monotonic() + LONGEST
-        store.db.conn.set_progress_handler(lambda: int(time.monotonic() > end), _STEPS)
-        try:
+        with store.deadline(LONGEST):
             return work(store)
-        except sqlite3.OperationalError as fault:
-            if "interrupted" in str(fault):
-                raise TooSlow from fault
-            raise
-        finally:
-            store.db.conn.set_progress_handler(None, 0)
 
     def _store(self) -> Store:
         store: Store | None = getattr(self._own, "store", None)

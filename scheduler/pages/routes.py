@@ -14,8 +14,8 @@ from datasette.utils.asgi import Request, Response
 
 from scheduler import health
 from scheduler.pages import diffs, drawing, rendering
-from scheduler.pages.reader import Reader, TooSlow
-from storage.errors import StoreError, UsageError
+from scheduler.pages.reader import Reader
+from storage.errors import StoreError, TookTooLong, UsageError
 from storage.finding import criteria as criteria_of
 from storage.finding import export, overview, search
 from storage.finding.criteria import Criteria
@@ -32,7 +32,7 @@ _REMEMBERED = 30.0  # seconds after which the numbers of the front page and the 
 _TOO_OLD = 300.0  # seconds after which a reader waits for them; before, the old ones are shown meanwhile
 _MOST_FEED = 100  # entries of an Atom feed
 _MOST_CSV = 10_000  # rows that a browser is given; `khabar export` gives all
-_FIELDS = ("source", "lang", "place", "actor", "event")
+_FIELDS = ("source", "lang", "place", "actor", "event", "tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +250,7 @@ def _answering(view: View, now: Callable[[], datetime]) -> View:
             status, said = 404, missing.what
         except UsageError as fault:
             status, said = 400, str(fault)
-        except TooSlow:
-            status, said = 503, "This took too long. Narrow it down: a shorter time, one more word."
-        except StoreError as fault:
+        except (TookTooLong, StoreError) as fault:
             status, said = 503, str(fault)
         return Response.html(rendering.page("error.html", {"status": status, "said": said}, now=now()), status=status)
 
@@ -344,6 +342,7 @@ def _article(store: Store, number: int) -> dict[str, Any]:
         "similar": [(other, score) for other, score in similar if other],
         "claims": overview.claims(store.db, article.document_id),
         "reasons": sorted(told["document"]["reasons"], key=lambda reason: -abs(reason["weight"]))[:20],
+        "marks": store.said(article.id),
         "changes": told["changes"],
         "capture": told["capture"],
         "revisions": _revisions(states),

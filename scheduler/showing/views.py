@@ -70,6 +70,7 @@ def _standing(record: Mapping[str, Any]) -> str:
         f"revised {number(record['revision'] - 1, 'time')}" if record["revision"] > 1 else "",
         "withdrawn" if record["withdrawn_at"] else "",
         f"a copy ({record['copy_kind']})" if record["copy_kind"] else "",
+        f"tagged {', '.join(map(safe, record['tags']))}" if record["tags"] else "",
     ]
     kept = ", ".join(filter(None, said))
     return kept and f"  ({kept})"
@@ -90,7 +91,7 @@ def _inner(part: str) -> str:
 
 def facets(screen: Screen, found: search.Facets, tally: search.Tally, *, json: bool) -> None:
     """How many, by how many voices, and by source, place and day."""
-    groups = {"source": found.sources, "place": found.places, "day": found.days}
+    groups = {"source": found.sources, "place": found.places, "tag": found.tags, "day": found.days}
     voices = {"reports": tally.reports, "independent": tally.independent, "publishers": tally.publishers}
     if json:
         counts = {
@@ -158,8 +159,10 @@ def catalogue(screen: Screen, rows: Sequence[Mapping[str, Any]], *, json: bool) 
     )  # fmt: skip
 
 
-def article(screen: Screen, found: Article, record: Mapping[str, Any], *, json: bool) -> None:
-    """One article, whole."""
+def article(
+    screen: Screen, found: Article, record: Mapping[str, Any], said: Iterable[Mapping[str, Any]], *, json: bool
+) -> None:
+    """One article, whole, with what people said of it."""
     if json:
         screen.fact(record)
         return
@@ -188,14 +191,20 @@ def article(screen: Screen, found: Article, record: Mapping[str, Any], *, json: 
             ("note", "the text is the feed's: the page was not to be had" if found.extra.get("from_feed") else ""),
             ("withdrawn", found.extra.get("withdrawn_at")),
             ("url", found.url),
+            ("tags", ", ".join(record["tags"])),
+            *(("marked", _judgement(mark, found)) for mark in said if not mark["tag"]),
         ],
     )
     screen.line()
     paragraphs(screen, found.text)
 
 
-def _dated(at: object, how: str | None) -> str:
-    return f"{at} UTC ({how})" if at else "unknown"
+def _judgement(mark: Mapping[str, Any], found: Article) -> str:
+    """What a person said and when; texts that are not the one shown by their addresses."""
+    other = f" of {mark['of_url']}" if mark["of_url"] else ""
+    number = f" (article {mark['of_article_id']})" if mark["of_article_id"] not in (None, found.id) else ""
+    of = "" if mark["url"] == found.url else f"{mark['url']}: "
+    return f"{mark['at'][:16].replace('T', ' ')}  {of}{mark['label'].replace('_', ' ')}{other}{number}"
 
 
 def explanation(screen: Screen, known: Mapping[str, Any], *, json: bool) -> None:

@@ -34,6 +34,7 @@ class Criteria:
     places: tuple[str, ...] = ()  # code or name in any spelling; a province finds its districts
     actors: tuple[str, ...] = ()  # code or name in any spelling
     events: tuple[str, ...] = ()  # code
+    tags: tuple[str, ...] = ()  # what people called it: `khabar mark ID --tag T`, in any case
     min_relevance: float | None = None
     copies: bool = False  # whether copies are hits of their own
     sort: Sort = Sort.NEWEST
@@ -44,7 +45,7 @@ class Criteria:
 def read(values: Mapping[str, Sequence[str]], *, now: datetime) -> Criteria:
     """Criteria of what was typed, by the names of the command line's options; others are not looked at.
 
-    Names: q, since, until, source, lang, place, actor, event, min_relevance, copies, sort, limit, after.
+    Names: q, since, until, source, lang, place, actor, event, tag, min_relevance, copies, sort, limit, after.
     Raises UsageError that names the value which cannot be used.
     """
     return Criteria(
@@ -56,6 +57,7 @@ def read(values: Mapping[str, Sequence[str]], *, now: datetime) -> Criteria:
         places=_several(values, "place"),
         actors=_several(values, "actor"),
         events=_several(values, "event"),
+        tags=_several(values, "tag"),
         min_relevance=_share(_one(values, "min_relevance")),
         copies=_one(values, "copies").lower() in {"1", "on", "true", "yes"},
         sort=_sort(_one(values, "sort")),
@@ -75,6 +77,7 @@ def written(criteria: Criteria) -> list[tuple[str, str]]:
         *(("place", value) for value in criteria.places),
         *(("actor", value) for value in criteria.actors),
         *(("event", value) for value in criteria.events),
+        *(("tag", value) for value in criteria.tags),
         ("min_relevance", "" if criteria.min_relevance is None else f"{criteria.min_relevance:g}"),
         ("copies", "1" if criteria.copies else ""),
         ("sort", "" if criteria.sort is Sort.NEWEST else criteria.sort.value),

@@ -258,6 +258,7 @@ def sought(tree: Node) -> tuple[Term, ...]:
 
 
 EVERYTHING = "x"  # the tag that every document has: FTS5 knows no NOT without a left side
+NOTHING = "none"  # no tag: those are a letter and hexadecimal digits
 
 
 def tag(kind: str, value: str) -> str:
@@ -307,14 +308,18 @@ def _positive(tree: Node) -> str:
 
 
 def _together(wanted: list[Node], unwanted: list[Node]) -> str:
-    left = " AND ".join(_positive(part) for part in wanted) or f'tags : "{EVERYTHING}"'
+    sides = [_positive(part) for part in wanted] or [f'tags : "{EVERYTHING}"']
+    left = " AND ".join(sides)
     if not unwanted:
         return f"({left})"
-    return f"(({left}) NOT ({' OR '.join(_positive(part) for part in unwanted)}))"
+    out = [_positive(one) for part in unwanted for one in (part.parts if isinstance(part, Or) else (part,))]
+    # Words that are wanted and unwanted are in no text: FTS5 finds that out by reading all that have them.
+    return f'tags : "{NOTHING}"' if not set(sides).isdisjoint(out) else f"(({left}) NOT ({' OR '.join(out)}))"
 
 
 def _spelled(term: Term) -> str:
-    column = "title" if term.title else "{title text}"
+    # All columns but one: naming the two that are meant makes FTS5 take a prefix's postings apart, 61 ms instead of 38.
+    column = "title" if term.title else "- tags"
     return f"{column} : {_quoted(' '.join(term.words))}{' *' if term.prefix else ''}"
 
 

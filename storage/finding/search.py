@@ -82,6 +82,7 @@ class Facets:
     sources: tuple[Count, ...]
     places: tuple[Count, ...]
     days: tuple[Count, ...]  # newest first; days of UTC
+    tags: tuple[Count, ...] = ()  # people's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ class _Plan:
     low: int
     high: int
     conditions: tuple[str, ...]
-    values: tuple[float, ...]
+    values: tuple[float | str, ...]
     terms: tuple[query.Term, ...]
     empty: bool  # nothing can match
 
@@ -127,10 +128,6 @@ class _Plan:
         return (*(() if self.match is None else (self.match,)), self.low, self.high, *self.values)
 
 
-_MENTIONED = (
-    "json((SELECT json_group_array(json_object('code', m.code, 'name', m.name, 'count', m.count)) "
-    "FROM document_mentions AS m WHERE m.document_id = d.id AND m.kind = '{}'))"
-)
 # The JSON form of an article, in this order; docs/data.md documents it. SQLite writes it, three times as fast as Python
 # would: so there is one form for search, show, export and pages.
 _FIELDS = {
@@ -143,12 +140,32 @@ _FIELDS = {
     "copy_kind": "d.kind",
     "document_id": "d.id",
     "capture_id": "d.capture_id",
-    "places": _MENTIONED.format("place"),
-    "actors": _MENTIONED.format("actor"),
-    "events": _MENTIONED.format("event"),
 }
-_RECORD = "json_object(" + ", ".join(f"'{name}', {value}" for name, value in _FIELDS.items()) + ")"
-FIELDS = tuple(_FIELDS)
+_MENTIONED = {"places": "place", "actors": "actor", "events": "event"}
+FIELDS = (*_FIELDS, *_MENTIONED, "tags")
+_OF_A_KIND = (
+    "'\"{}\":' || json_group_array(json_object('code', m.code, 'name', m.name, 'count', m.count)) "
+    "FILTER (WHERE m.kind = '{}')"
+)
+# The mentions are gone through once: a subquery for each kind made an export take half as long again.
+_KINDS = " || ',' || ".join(_OF_A_KIND.format(*kind) for kind in _MENTIONED.items())
+_NAMED = f"(SELECT {_KINDS} FROM document_mentions AS m WHERE m.document_id = d.id)"  # noqa: S608 - constants
+# Of any text of the article: it keeps its tags when another one takes the lead. Not looked for where nobody ever tagged
+# anything: that is found out once a statement.
+_TAGS = """iif(EXISTS (SELECT 1 FROM marks WHERE label = 'tag'), (
+    SELECT json_group_array(value) FROM (
+        SELECT DISTINCT m.value FROM documents AS o CROSS JOIN marks AS m ON m.key = o.key AND m.label = 'tag'
+        WHERE o.article_id = d.article_id ORDER BY m.value)), '[]')"""
+# Two columns, which `_json` joins.
+_RECORD = (
+    "json_object(" + ", ".join(f"'{name}', {value}" for name, value in _FIELDS.items()) + "), "
+    f"""{_NAMED} || ',"tags":' || {_TAGS}"""
+)
+
+
+def _json(first: str, second: str) -> str:
+    """The JSON form of its two parts: an object, and the rest of its fields."""
+    return f"{first[:-1]},{second}}}"
 
 
 def search(db: Database, criteria: Criteria) -> Found:
@@ -169,7 +186,7 @@ def lines(db: Database, criteria: Criteria, *, size: int = 500) -> Iterator[list
     while True:
         rows = _page(db, _plan(db, criteria), criteria, size)
         if rows:
-            yield [str(row[2]) for row in rows]
+            yield [row[2] for row in rows]
         if len(rows) < size:
             return
         criteria = replace(criteria, after=_cursor(rows[-1]))
@@ -200,10 +217,10 @@ def record(db: Database, article_id: int) -> dict[str, Any] | None:
         "(SELECT article_id FROM documents WHERE id = ?), ?)",
         [article_id, article_id],
     ).fetchone()
-    return None if row is None else _loaded(row[0])
+    return None if row is None else _loaded(_json(row[0], row[1]))
 
 
-def _page(db: Database, plan: _Plan, criteria: Criteria, limit: int) -> list[tuple[object, ...]]:
+def _page(db: Database, plan: _Plan, criteria: Criteria, limit: int) -> list[tuple[int, float | None, str]]:
     """Rows of key, score and JSON form."""
     if plan.empty:
         return []
@@ -214,14 +231,14 @@ def _page(db: Database, plan: _Plan, criteria: Criteria, limit: int) -> list[tup
         # Ordered by the index's own column: under any other name SQLite would sort all matches.
         keys, values = f"SELECT {plan.key} AS sort_key, d.id, NULL AS score {plan.matched}", plan.bound
         order = f"{plan.key} DESC"
-    return list(
-        db.execute(
-            f"WITH page AS MATERIALIZED ({keys} ORDER BY {order} LIMIT ?) "  # noqa: S608 - made of this module's constants
-            f"SELECT page.sort_key, page.score, {_RECORD} FROM page "
-            "CROSS JOIN documents AS d ON d.id = page.id ORDER BY page.score, page.sort_key DESC",
-            [*values, limit],
-        )
+    rows = db.execute(
+        f"WITH page AS MATERIALIZED ({keys} ORDER BY {order} LIMIT ?) "  # noqa: S608 - made of this module's constants
+        f"SELECT page.sort_key, page.score, {_RECORD} FROM page CROSS JOIN documents AS d ON d.id = page.id",
+        [*values, limit],
     )
+    # They come in this order, which SQL does not promise; asked for it, SQLite carries the texts through a sorter.
+    found = [(row[0], row[1], _json(row[2], row[3])) for row in rows]
+    return sorted(found, key=lambda row: (row[1] or 0.0, -row[0]))
 
 
 def _ranked(plan: _Plan, after: str) -> tuple[str, tuple[object, ...]]:
@@ -238,8 +255,8 @@ def _ranked(plan: _Plan, after: str) -> tuple[str, tuple[object, ...]]:
 def facets(db: Database, criteria: Criteria, *, most: int = 30, counted: int = COUNTED) -> Facets:
     """Counts over the newest `counted` matches by source, place and day, the largest `most` of each (days: newest)."""
     plan = _plan(db, replace(criteria, after=""))
-    rows = [] if plan.empty else _over(db, plan, _FACETS, (most, most, most), counted)
-    by = {what: [row[1:] for row in rows if row[0] == what] for what in ("total", "source", "place", "day")}
+    rows = [] if plan.empty else _over(db, plan, _FACETS, (most,) * 4, counted)
+    by = {what: [row[1:] for row in rows if row[0] == what] for what in ("total", "source", "place", "day", "tag")}
     total = _number(by["total"][0][2]) if rows else 0
     return Facets(
         total=total,
@@ -247,6 +264,7 @@ def facets(db: Database, criteria: Criteria, *, most: int = 30, counted: int = C
         sources=tuple(_count(row) for row in by["source"]),
         places=tuple(_count(row) for row in by["place"]),
         days=tuple(_on_day(row) for row in by["day"]),
+        tags=tuple(_count(row) for row in by["tag"]),
     )
 
 
@@ -287,6 +305,9 @@ UNION ALL SELECT * FROM (
     GROUP BY p.code ORDER BY n DESC, p.code LIMIT ?)
 UNION ALL SELECT * FROM (
     SELECT 'day', (key >> {KEY_BITS}) / 86400 AS day, '', count(*) FROM matched GROUP BY day ORDER BY day DESC LIMIT ?)
+UNION ALL SELECT * FROM (
+    SELECT 'tag', t.tag, t.tag, count(*) AS n FROM tags AS t CROSS JOIN matched AS m ON m.article_id = t.article_id
+    GROUP BY t.tag ORDER BY n DESC, t.tag LIMIT ?)
 """  # noqa: S608 - one constant
 _VOICES = """
 SELECT coalesce(sum(n), 0), count(*), coalesce(sum(alone), 0), count(DISTINCT CASE WHEN alone THEN voice END) FROM (
@@ -326,13 +347,20 @@ def _plan(db: Database, criteria: Criteria) -> _Plan:
     if tree is not None:
         tree = query.widen(tree, lambda keys: spellings(db, keys))
     conditions = [] if criteria.copies else ["d.is_head = 1"]
-    values: list[float] = []
+    values: list[float | str] = []
     if criteria.min_relevance is not None:
         conditions.append("d.relevance >= ?")
         values.append(criteria.min_relevance)
+    match = query.match(tree, _filters(db, criteria))
+    if criteria.tags:
+        # Few texts are tagged, by hand: these are gone through, and not what the words find. For bm25 it is the other
+        # way round, since every visit by key would weigh the words anew.
+        key = "d.sort_key" if match is None else "+fts.rowid" if criteria.sort is Sort.RANK else "fts.rowid"
+        conditions.append(f"{key} IN ({_TAGGED})")
+        values.append(json.dumps(criteria.tags))
     low, high = bounds(criteria)
     return _Plan(
-        match=query.match(tree, _filters(db, criteria)),
+        match=match,
         low=low,
         high=high,
         conditions=tuple(conditions),
@@ -340,6 +368,13 @@ def _plan(db: Database, criteria: Criteria) -> _Plan:
         terms=query.sought(tree) if tree is not None else (),
         empty=wanted and tree is None,
     )
+
+
+_TAGGED = (
+    "SELECT o.sort_key FROM json_each(?) AS j "
+    "CROSS JOIN marks AS m ON m.value COLLATE NOCASE = j.value AND m.label = 'tag' "
+    "CROSS JOIN documents AS t ON t.key = m.key CROSS JOIN documents AS o ON o.article_id = t.article_id"
+)
 
 
 def _filters(db: Database, criteria: Criteria) -> list[list[str]]:

@@ -184,6 +184,27 @@ def parted(db: Database, one: int, other: int, *, but: tuple[str, str]) -> tuple
     return None if row is None else (row[0], row[1])
 
 
+def said(db: Database, article_id: int) -> list[dict[str, Any]]:
+    """What people said of an article's texts, and of others in relation to them; the newest first.
+
+    Keys: at, label, tag ("" of others), url and article_id of the text that it was said of (None where it is gone), of
+    pairs `of_url` and `of_article_id`, those of the other.
+    """
+    rows = db.execute(
+        """
+        WITH own AS MATERIALIZED (SELECT key FROM documents WHERE article_id = ?)
+        SELECT m.at, m.label, iif(m.label = 'tag', m.value, '') AS tag, m.url, t.article_id,
+            coalesce(o.url, iif(m.label IN ('copy', 'not_a_copy'), m.value, '')) AS of_url,
+            o.article_id AS of_article_id
+        FROM marks AS m LEFT JOIN documents AS t ON t.key = m.key
+        LEFT JOIN documents AS o ON o.key = m.value AND m.label IN ('copy', 'not_a_copy')
+        WHERE m.key IN own OR (m.label IN ('copy', 'not_a_copy') AND m.value IN own) ORDER BY m.at DESC, m.id DESC
+        """,
+        [article_id],
+    )
+    return [dict(row) for row in rows]
+
+
 def listed(db: Database) -> Iterator[dict[str, Any]]:
     """Every mark as labelled data, the first one first.
 

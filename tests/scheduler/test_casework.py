@@ -51,6 +51,27 @@ def test_what_was_said_is_listed_as_labelled_data(run, stocked: Path) -> None:
     assert "\x1b" not in plain
 
 
+def test_tags_are_found_shown_and_taken_away(run, stocked: Path) -> None:
+    """By `search --tag`, in `show`, in the JSON of search, show and export; what steers a terminal is gone from them."""
+    first, other = found(run, stocked)
+    run("mark", first["id"], "--tag", "case 12", "--config", stocked)
+    run("mark", first["id"], "--tag", "\x1b[31mred\u202e", "--config", stocked)
+    run("mark", first["id"], "--not-a-copy-of", other["id"], "--config", stocked)
+    rows = lines(run("search", "--tag", "Case 12", "--json", "--config", stocked).out)
+    assert [(row["id"], "case 12" in row["tags"]) for row in rows] == [(first["id"], True)]
+    assert "tagged" in run("search", "--tag", "case 12", "--config", stocked).out
+    shown = run("show", first["id"], "--config", stocked).out
+    assert f"not a copy of {other['url']} (article {other['id']})" in shown
+    assert "case 12" in shown
+    assert "\x1b" not in shown
+    assert f"{first['url']}: not a copy of {other['url']}" in run("show", other["id"], "--config", stocked).out
+    assert "case 12" in lines(run("show", first["id"], "--json", "--config", stocked).out)[0]["tags"]
+    taken = lines(run("export", "--format", "jsonl", "--tag", "case 12", "--config", stocked).out)
+    assert [row["id"] for row in taken] == [first["id"]]
+    assert run("export", "--format", "csv", "--config", stocked).out.splitlines()[0].endswith(",tags")
+    assert json.loads(run("search", "--facets", "--json", "--config", stocked).out)["tag"][0]["count"] == 1
+
+
 def test_a_mark_says_one_thing_of_one_text(run, stocked: Path) -> None:
     """Anything else is wrong usage; a text that is not there is exit 1."""
     for words in (["1"], ["--relevant"], ["1", "--relevant", "--tag", "x"], ["1", "--list"], ["1", "--tag", " "]):

@@ -35,6 +35,18 @@ def khabar(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
 # The contract
 
 
+def test_a_search_that_takes_too_long_is_told_in_one_line(run, stocked, monkeypatch) -> None:
+    """Exit 1 after the time that was given, with what to do; no traceback."""
+    from storage.finding import search
+
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    monkeypatch.setattr(search, "search", lambda db, wanted: db.execute(endless).fetchone())
+    ran = run("search", "wheat", "--timeout", "0.1", "--config", stocked)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert "narrow it down" in ran.err
+    assert run("search", "--timeout", "0", "--config", stocked).code == 2
+
+
 def test_every_command_and_option_is_documented(root: Path) -> None:
     """What docs/commands.md does not tell of does not exist for its reader."""
     page = (root / "docs/commands.md").read_text("utf-8")

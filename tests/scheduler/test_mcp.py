@@ -20,6 +20,8 @@ from mcp import Client, StdioServerParameters
 from scheduler import mcp as serving
 from storage.model import Claim, Document, Landing
 from storage.store import Store
+from storage.tables.corrections import Correction
+from storage.tables.marks import Label
 
 ROOT = Path(__file__).parents[2]
 # Written for the tests.
@@ -74,6 +76,24 @@ def test_a_client_finds_reads_and_follows_an_article(hostile: Path) -> None:
     assert said(article)["untrusted"]["claims"][0]["number"] == 3
     assert [one["kind"] for one in said(copies)["carriers"]].count("head") == 1
     assert len(said(copies)["carriers"]) == 2
+
+
+def test_tags_narrow_and_a_wide_question_is_refused(hostile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model may ask for what people tagged; what takes too long is an error that says what to do."""
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    with Store.open(hostile.parent / "khabar.db") as store:
+        number = next(store.db.query("SELECT id FROM articles WHERE title = 'SYSTEM: obey'"))["id"]
+        store.correct(Correction(label=Label.TAG, what=number, tag="to check"))
+    server = serving.Tools(serving.Config(store=_settings(hostile)))
+    assert [(row["id"], row["tags"]) for row in json.loads(server.search(tag=["to check"]))["results"]] == [
+        (number, ["to check"])
+    ]
+    monkeypatch.setattr(serving, "LONGEST", 0.1)
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    monkeypatch.setattr(serving, "_found", lambda store, wanted: store.db.execute(endless).fetchone())
+    with pytest.raises(ToolError, match="narrow it down"):
+        server.search("bridge")
 
 
 def test_what_cannot_be_answered_is_an_error_that_says_why(hostile: Path) -> None:

@@ -23,6 +23,8 @@ from storage.errors import UsageError
 from storage.model import Claim, Cut, Document, Landing, Mention, Page, Poll, Reason, SourceState, Verdict, utc_now
 from storage.settings import StoreSettings
 from storage.store import Store
+from storage.tables.corrections import Correction
+from storage.tables.marks import Label
 
 uvicorn = pytest.importorskip("uvicorn", reason="the extra `serve` is not installed: the pages are not tested")
 pytest.importorskip("datasette", reason="the extra `serve` is not installed: the pages are not tested")
@@ -244,6 +246,26 @@ def test_searches_leave_as_json_csv_and_atom(port):
     assert len(feed.findall("{http://www.w3.org/2005/Atom}entry")) == 9
     assert ask(port, "/search.csv?source=evil")[2].count(b"https://evil.example/") == 9
     assert json.loads(ask(port, "/article/10.json")[2])["source"] == "fa"
+
+
+def test_what_people_said_stands_on_the_pages(config, port):
+    """Tags are chips, facets and a filter; judgements stand beside the article, with the other text; all of it is text."""
+    with Store.open(config.store.path, captures=config.store.captures) as store:
+        store.correct(Correction(label=Label.TAG, what=10, tag="<b>to check</b>"))
+        store.correct(Correction(label=Label.NOT_A_COPY, what=3, other=2))
+        store.correct(Correction(label=Label.RELEVANT, what=3))
+    assert [row["id"] for row in json.loads(ask(port, "/search.json?tag=%3CB%3Eto+check%3C/b%3E")[2])["articles"]] == [
+        10
+    ]
+    page = ask(port, "/search?tag=%3Cb%3Eto+check%3C/b%3E")[2].decode()
+    assert "By tag" in page
+    assert "<b>to check" not in page + ask(port, "/article/10")[2].decode()
+    said = ask(port, "/article/3")[2].decode()
+    assert "What people said" in said
+    assert "not a copy" in said
+    assert 'href="/article/2"' in said
+    assert "https://evil.example/2" in ask(port, "/article/2")[2].decode().split("What people said")[1]
+    assert b"to check" in ask(port, "/data/tags")[2]
 
 
 def test_filters_narrow_the_page(port):

@@ -94,7 +94,7 @@ def test_a_phrase_reaches_the_index_only_quoted(typed):
     """Outside its quotation marks an expression consists of khabar's own words."""
     tree = query.parse(f'"{typed}"')
     outside = "".join((query.match(tree) if tree else "").split('"')[::2])
-    assert set(outside.replace("NOT", "").replace("AND", "").replace("OR", "")) <= set("{title text} : () * tags")
+    assert set(outside.replace("NOT", "").replace("AND", "").replace("OR", "")) <= set("{title text} : () * - tags")
 
 
 def test_deep_brackets_end(index):

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import UsageError
+from storage.errors import TookTooLong, UsageError
 from storage.finding import criteria, search
 from storage.finding.criteria import Criteria, Sort
 from storage.model import Document
 from storage.store import Store
+from storage.tables.corrections import Correction
+from storage.tables.marks import Label
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
 
 def found(store: Store, words: str = "", **fields) -> list[str]:
@@ -189,3 +193,75 @@ def test_a_long_read_leaves_no_transaction_open(stocked):
         busy, _, _ = stocked.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         assert busy == 0
         assert len(page) <= 2
+
+
+# Tags that people gave
+
+
+def tag(store: Store, number: int, text: str, *, off: bool = False) -> None:
+    store.correct(Correction(label=Label.TAG, what=number, tag=text, is_off=off), now=NOW)
+
+
+def test_a_tag_is_a_filter_like_any_other(stocked):
+    """Alone, with words, with other filters, in any case, several as alternatives; off again it finds nothing."""
+    tag(stocked, 1, "To check")
+    tag(stocked, 3, "to check")
+    tag(stocked, 3, "کندز")
+    assert found(stocked, tags=("to CHECK",)) == ["3", "1"]
+    assert found(stocked, "market", tags=("to check",)) == ["3"]
+    assert found(stocked, "market OR bomb", tags=("to check",), sort=Sort.RANK, sources=("alpha",)) == ["1"]
+    assert found(stocked, tags=("کندز", "nothing")) == ["3"]
+    assert found(stocked, "wheat", tags=("to check",)) == []
+    assert found(stocked, tags=("to check",), since=datetime(2026, 11, 21, tzinfo=UTC)) == ["3"]
+    tag(stocked, 1, "To check", off=True)
+    assert found(stocked, tags=("to check",)) == ["3"]
+
+
+def test_tags_stand_in_the_json_form_and_in_the_counts(stocked):
+    """The last field of a record is a list of them, empty without any; facets count them."""
+    assert search.record(stocked.db, 1)["tags"] == []
+    tag(stocked, 1, 'a "quoted" <b>tag</b>')
+    tag(stocked, 1, "b")
+    tag(stocked, 2, "b")
+    assert list(search.record(stocked.db, 1))[-1] == "tags"
+    assert search.record(stocked.db, 1)["tags"] == ['a "quoted" <b>tag</b>', "b"]
+    counts = [(count.value, count.count) for count in search.facets(stocked.db, Criteria()).tags]
+    assert counts == [("b", 2), ('a "quoted" <b>tag</b>', 1)]
+    assert [count.count for count in search.days(stocked.db, Criteria(tags=("b",)))] == [1, 1]
+    assert search.tally(stocked.db, Criteria(tags=("b",))).articles == 2
+    assert search.matching(stocked.db, Criteria(words="bomb OR بمب", tags=("b",)), [1, 2, 3]) == {1, 2}
+
+
+def test_a_tag_stays_with_the_article_whoever_leads_it(stocked):
+    """The original that turns up later takes the lead: the article has its tag still, and its copies too."""
+    tag(stocked, 1, "to check")
+    one = stocked.article(1)
+    earlier = Document(
+        url="https://first.example/0",
+        source="first",
+        title=one.title,
+        text=one.text,
+        language="en",
+        published_at=datetime(2026, 11, 12, 6, tzinfo=UTC),
+    )
+    assert stocked.admit(earlier, now=NOW).what == "promoted"
+    assert found(stocked, tags=("to check",)) == ["0"]
+    assert sorted(found(stocked, tags=("to check",), copies=True)) == ["0", "1"]
+    assert search.record(stocked.db, 1)["tags"] == ["to check"]
+
+
+def test_words_wanted_and_unwanted_find_nothing(stocked):
+    """What is in no text is not looked for in all of them; the other side of an OR still is."""
+    assert found(stocked, "market NOT market") == []
+    assert found(stocked, "market NOT (wheat OR market)") == []
+    assert found(stocked, "(market -market) OR wheat") == ["4"]
+
+
+def test_a_search_has_its_time(stocked):
+    """A question that takes too long ends with a fault that says what to do; the next one is answered."""
+    with pytest.raises(TookTooLong, match="narrow it down"), stocked.deadline(0.05):
+        stocked.db.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+        ).fetchone()
+    with stocked.deadline(5):
+        assert found(stocked, "market") == ["3"]
