@@ -322,6 +322,7 @@ class Poll:
     moved_to: str | None = None  # permanent redirect seen this time
     newest_at: datetime | None = None  # newest publication date that it showed
     manual: bool = False
+    aside: bool = False  # a look back: what it shows lands, and the source's own state stays as it was
     hints: Mapping[str, object] | None = None  # what its document asks of polling (`SourceState.hints`); None: keep
     unseen: tuple[datetime, datetime] | None = None  # between these, items may have come and gone
 

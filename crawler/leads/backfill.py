@@ -182,12 +182,10 @@ class Backfill:
         return feed, outcome.received
 
     async def _land(self, leads: Sequence[Lead], started: datetime, size: int) -> int:
-        """One visit of the source, beside its rhythm: its next one stays where it was. The number of new leads."""
-        state = await self.engine.writer.run(self.engine.store.source, self.source.id)
-        assert state is not None
+        """One visit of the source, beside its rhythm. The number of new leads."""
         poll = Poll(
             source=self.source.id, started_at=started, ended_at=utc_now(), status="ok", leads=tuple(leads), bytes=size,
-            manual=True, next_check_at=state.next_check_at, failures=state.failures, muted=state.muted,
+            manual=True, aside=True,
         )  # fmt: skip
         polled = await self.engine.landed(Visited(poll=poll)) if leads else None
         return len(polled.fresh) if polled is not None else 0

@@ -211,7 +211,8 @@ def land_poll(db: Database, poll: Poll, finish: Finish | None = None) -> Polled:
     for item, old in order.renamed:
         _add_alias(db, item, old, to_text(poll.ended_at))
     _remember(db, poll, order.noted)
-    _write_state(db, poll, any_fresh=bool(fresh))
+    if not poll.aside:
+        _write_state(db, poll, any_fresh=bool(fresh))
     return Polled(poll_id=poll_id, found=len(shown), known=len(shown) - len(fresh), fresh=fresh)
 
 

@@ -13,7 +13,7 @@ from crawler.fetching import loop
 from crawler.leads import backfill, wayback
 from crawler.report import Report
 from crawler.sources import Source
-from storage.model import Lead, utc_now
+from storage.model import Lead, to_text, utc_now
 from storage.store import Store
 
 SINCE, UNTIL = datetime(2021, 6, 1, tzinfo=UTC), datetime(2021, 6, 3, 23, 59, 59, tzinfo=UTC)
@@ -88,6 +88,21 @@ def test_sitemaps_of_other_months_are_not_asked_for(store: Store, web: Any) -> N
     assert (web.count("old.example/map-2021-05.xml"), web.count("old.example/news/outside")) == (0, 0)
     assert "2 sitemaps of other months" in report.notes[0]
     assert "1 of other days" in report.notes[0]
+
+
+def test_looking_back_is_no_news_of_the_source(store: Store, web: Any) -> None:
+    """What was found in the past leaves the source's own state as its last visit left it: it is as quiet as before."""
+    source = outlet(web)
+    web.pages["old.example/sitemap.xml"] = sitemap(web, (web.url("old.example/news/one"), "2021-06-02"))
+    web.pages["old.example/news/one"] = web.page(1)
+    crawl(store, [source], web, wayback="")
+    state = store.source("old")
+    assert len(kept(store)) == 1
+    assert state is not None
+    assert (state.last_new_at, state.newest_at, state.last_poll_at is None) == (None, None, False)
+    visits = store.db.execute("SELECT ended_at, found FROM polls ORDER BY id").fetchall()
+    assert [found for _, found in visits] == [0, 1]
+    assert visits[0][0] == to_text(state.last_poll_at)
 
 
 def test_archive_pages_are_asked_for_day_by_day(store: Store, web: Any) -> None:
