@@ -64,6 +64,10 @@ class Hosts:
         self.on_hold(host, known.held_until)
         return known.held_until
 
+    def answered(self, host: str) -> None:
+        """The host has answered as hosts do: what it refused before counts no more."""
+        self._of(host).refusals = 0
+
     def hold_all(self, waits: Mapping[str, datetime]) -> None:
         """Take over what an earlier process was asked for."""
         for host, until in waits.items():

@@ -343,6 +343,8 @@ class Fetcher:
     def _waiting(self, response: Response, host: str) -> Failure | None:
         """429, and 503 that says when to come back, hold the whole host."""
         if response.status not in {429, 503}:
+            if urlsplit(response.url).path != "/robots.txt":  # which hosts serve to whom they refuse everything else
+                self.hosts.answered(host)
             return None
         asked = response.headers.get("Retry-After")
         if response.status == 503 and asked is None:

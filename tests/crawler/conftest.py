@@ -4,6 +4,7 @@ import gzip
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import Message
@@ -16,7 +17,7 @@ import pytest
 
 from crawler import engine
 from crawler.fetching import loop
-from crawler.report import Report
+from crawler.report import Event, Report
 from crawler.sources import CrawlSettings, Source
 from crawler.visits import Plan, simple_plan
 from storage.store import Store
@@ -120,10 +121,13 @@ def settings(**changes: object) -> CrawlSettings:
 
 def run(
     store: Store, sources: list[Source], *, lookup: loop.Lookup = everywhere, force: bool = True,
-    plan: Plan = simple_plan, **changes: object,
+    plan: Plan = simple_plan, on_event: Callable[[Event], None] | None = None, **changes: object,
 ) -> Report:  # fmt: skip
     """One pass."""
-    return loop.run(engine.crawl(store, sources, settings(**changes), force=force, lookup=lookup, plan=plan))
+    crawl = engine.crawl(
+        store, sources, settings(**changes), force=force, lookup=lookup, plan=plan, on_event=on_event
+    )  # fmt: skip
+    return loop.run(crawl)
 
 
 # Written for the tests: no such events, no such outlets.
@@ -184,15 +188,29 @@ def source(web: Web, path: str, **changes: object) -> Source:
     return Source(**(given | changes))
 
 
-@pytest.fixture
-def web() -> Iterator[Web]:
-    """A web at the address that the crawl may fetch from; every name leads there."""
+@contextmanager
+def opened() -> Iterator[Web]:
+    """A web at the address that the crawl may fetch from, with what tests need beside it; every name leads there."""
     served = Web()
     for helper in (Answer, everywhere, settings, run, story, page, feed, item):
         setattr(served, helper.__name__, helper)
     served.source = partial(source, served)
     yield served
     served.close()
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A web of the test's own."""
+    with opened() as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def lasting_web() -> Iterator[Web]:
+    """A web for all tests of a module, which look at one pass over it."""
+    with opened() as served:
+        yield served
 
 
 @pytest.fixture

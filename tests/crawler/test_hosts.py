@@ -54,6 +54,14 @@ def test_case_34_a_refusal_without_a_time_doubles():
     assert waits[2] >= timedelta(minutes=40)
 
 
+def test_case_34_an_answer_in_between_ends_the_doubling():
+    """Two refusals a month apart are not a streak."""
+    hosts = Hosts()
+    hosts.hold("news.example", "", NOW)
+    hosts.answered("news.example")
+    assert hosts.hold("news.example", "", NOW) - NOW < timedelta(minutes=12)
+
+
 def test_a_hold_ends_and_can_be_overridden():
     """It is over when its time is, and `--force` does not wait."""
     hosts = Hosts()
