@@ -27,10 +27,12 @@ Say = Callable[[str], None]
 def writing(config: Config) -> Iterator[Store]:
     """The store, open for writing, with today's gazetteer in it. Raises StoreError and StoreBusy."""
     from crawler.subject import gazetteer, names
+    from scheduler.showing import terminal
 
     if config.path == configuration.shipped():  # its data folder is the user's, which nobody had a reason to make yet
         config.store.path.parent.mkdir(parents=True, exist_ok=True)
-    with Store.open(config.store.path, captures=config.store.captures) as store:
+    note = terminal.screen().note
+    with Store.open(config.store.path, captures=config.store.captures, tell=note) as store:
         store.sync_places(gazetteer.rows())
         store.sync_spellings(names.rows())
         yield store

@@ -4,12 +4,18 @@ A released migration never changes; what comes later comes as a further one. Eve
 8601 UTC text ending in `Z`. `docs/data.md` documents every table, view and column, and a test holds it to that.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from threading import Timer
+
 from sqlite_utils import Database, Migrations
 
 from storage.errors import StoreError, StoreTooNew
 from storage.tables import copies
 
 migrations = Migrations("khabar")
+
+_LONG = 3.0  # seconds of one step after which somebody is told
 
 VISITS = """
 CREATE TABLE meta (
@@ -423,12 +429,17 @@ CREATE INDEX documents_by_text ON documents (text_hash, is_head DESC);
 """
 
 
+# So many articles that were kept before become comparable, the newest: copies come within weeks, equal words are found
+# among all, and reading a text takes .7 ms: these take half a minute of CPU, all of a million would take ten.
+COMPARABLE = 50_000
+
+
 @migrations()
 def m002_near_copies(db: Database) -> None:
-    """Articles that were kept before become comparable, too."""
+    """The newest articles that were kept before become comparable, too."""
     run(db, NEAR_COPIES)
-    for row in db.execute("SELECT id FROM documents WHERE is_head = 1").fetchall():
-        copies.enter(db, row[0])
+    newest = "SELECT id FROM documents WHERE is_head = 1 ORDER BY sort_key DESC LIMIT ?"
+    copies.enter_all(db, [row[0] for row in db.execute(newest, [COMPARABLE])])
 
 
 # One row for each place that an article names and the gazetteer has on the map: what a map of the news is drawn from.
@@ -550,10 +561,28 @@ def m009_hints(db: Database) -> None:
     run(db, HINTS)
 
 
-def migrate(db: Database) -> None:
-    """Bring the file to today's form, each step whole or not at all. Raises StoreTooNew."""
+def migrate(db: Database, tell: Callable[[str], None] | None = None) -> None:
+    """Bring the file to today's form, each step whole or not at all; `tell` hears of those that take long.
+
+    Raises StoreTooNew.
+    """
     refuse_newer(db)
-    migrations.apply(db)
+    names = [step.name for step in migrations.pending(db)]
+    for at, name in enumerate(names):
+        with _told(name, tell) if tell else nullcontext():
+            migrations.apply(db, stop_before=names[at + 1 : at + 2])
+
+
+@contextmanager
+def _told(name: str, tell: Callable[[str], None]) -> Iterator[None]:
+    text = f"bringing the database to its new form ({name}); this can take minutes, and a stop loses nothing"
+    timer = Timer(_LONG, tell, [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def refuse_newer(db: Database) -> None:

@@ -13,7 +13,7 @@ room.
 
 import hashlib
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -70,27 +70,30 @@ class Store:
     # Opening and closing
 
     @classmethod
-    def open(cls, path: str | Path, *, captures: str | Path | None = None) -> Self:
+    def open(
+        cls, path: str | Path, *, captures: str | Path | None = None, tell: Callable[[str], None] | None = None
+    ) -> Self:
         """The writer: takes the lock and brings the file to today's form, making it where there is none.
 
-        `captures` is the folder of raw pages; None keeps none. Raises StoreBusy, StoreUnusable, StoreTooNew.
+        `captures` is the folder of raw pages; None keeps none. `tell` hears, from another thread, of a step to today's
+        form that takes long. Raises StoreBusy, StoreUnusable, StoreTooNew.
         """
         path = Path(path)
         lock = WriterLock(path)
         lock.take()
         try:
-            return cls._opened(path, lock, Path(captures) if captures is not None else None)
+            return cls._opened(path, lock, Path(captures) if captures is not None else None, tell)
         except BaseException:
             lock.drop()
             raise
 
     @classmethod
-    def _opened(cls, path: Path, lock: WriterLock, captures: Path | None) -> Self:
+    def _opened(cls, path: Path, lock: WriterLock, captures: Path | None, tell: Callable[[str], None] | None) -> Self:
         db = connection.connect(path)
         try:
             store = cls(db, path, archive=_archive(db, captures), lock=lock)
             with connection.faults(path):
-                schema.migrate(db)
+                schema.migrate(db, tell)
             store._take_over()
         except BaseException:
             db.close()
@@ -244,8 +247,9 @@ class Store:
         return connection.identity(self.path) == self._opened_file
 
     def beat(self, now: datetime) -> None:
-        """The service is alive; a gap since the last beat is recorded in `blind`."""
+        """The service is alive. A gap since the last beat is recorded in `blind`; a clock set back moves the plans."""
         with self._writing():
+            visits.follow_clock(self.db, now, self.alive_at())
             handover.beat(self.db, now)
 
     def keep_standings(self, rows: Iterable[standings.Standing]) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from sqlite_utils import Database
 
 from storage import connection, schema
 from storage.errors import StoreError, StoreTooNew
+from storage.model import Document
 from storage.store import Store
 
 STEPS = [step.name for step in schema.migrations.pending(Database(memory=True))]
@@ -113,6 +115,37 @@ def test_the_index_notices_every_way_a_row_can_change(db: Database) -> None:
     gone = db.execute("SELECT count(*) FROM fts WHERE fts MATCH 'first OR second'").fetchone()[0]
     db.execute("INSERT INTO fts (fts, rank) VALUES ('integrity-check', 1)")
     assert (found, gone) == ([5], 0)
+
+
+def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
+    """The newest ones, with the keys that they would have got when they came; somebody is told when it takes long."""
+    path, told = tmp_path / "khabar.db", []
+    with Store.open(path) as store:
+        text = (
+            "Bakers of the old town raised the price of bread again, and {} said that flour had not come for {} days."
+        )
+        for number in range(3):
+            words = text.format(f"shopkeeper {number}", number + 3) * 3
+            store.admit(Document(url=f"https://outlet.example/{number}", source="outlet", title="Bread", text=words))
+        keys = {tuple(row) for row in store.db.execute("SELECT band, document_id FROM bands").fetchall()}
+        assert keys
+        for statement in ("DROP TABLE bands", "DROP INDEX documents_by_origin"):
+            store.db.execute(statement)
+        store.db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm002_near_copies'")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "_LONG", 0.0)
+        patch.setattr(schema.copies, "enter_all", slowly(schema.copies.enter_all))
+        with Store.open(path, tell=told.append) as store:
+            assert {tuple(row) for row in store.db.execute("SELECT band, document_id FROM bands").fetchall()} == keys
+    assert ["m002_near_copies" in line for line in told] == [True]
+
+
+def slowly(work):
+    def worked(*given):
+        time.sleep(0.1)
+        return work(*given)
+
+    return worked
 
 
 def documented(root: Path) -> dict[str, set[str]]:
