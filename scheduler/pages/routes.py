@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -35,11 +35,8 @@ _MOST_CSV = 10_000  # rows that a browser is given; `khabar export` gives all
 _FIELDS = ("source", "lang", "place", "actor", "event", "tag")
 
 
-@dataclass(frozen=True, slots=True)
 class Missing(Exception):
-    """There is no such page."""
-
-    what: str
+    """There is no such page; its message says which."""
 
 
 class Pages:
@@ -247,7 +244,7 @@ def _answering(view: View, now: Callable[[], datetime]) -> View:
         try:
             return await view(request)
         except Missing as missing:
-            status, said = 404, missing.what
+            status, said = 404, str(missing)
         except UsageError as fault:
             status, said = 400, str(fault)
         except (TookTooLong, StoreError) as fault:

@@ -275,6 +275,13 @@ def test_filters_narrow_the_page(port):
     assert (status, b"2026-13-45" in body) == (400, True)
 
 
+@pytest.mark.parametrize("path", ["/article/999999", "/article/999999.json", "/article/1/raw", "/source/nobody"])
+def test_what_is_not_there_is_told(port, path):
+    """An article, a source or a raw page that there is not: a page of ours that says so."""
+    status, _, body = ask(port, path)
+    assert (status, b"khabar" in body) == (404, True)
+
+
 # What is not served
 
 
