@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from crawler.visits import Visited
 from storage.model import FateKind, Landed, Polled, What, Why
@@ -33,6 +34,10 @@ class SourceReport:
         setattr(self, column, getattr(self, column) + 1)
         if column not in {"new", "revised", "copies", "known"}:
             self.reasons[landed.reason] += 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON takes it: `asdict` makes pairs of a counter's items the keys of another one."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"reasons": dict(self.reasons)}
 
 
 @dataclass(slots=True)

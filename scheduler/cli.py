@@ -200,13 +200,17 @@ def serve(call: Call, /, host: str, port: int, token: str) -> None:
 @common
 @click.pass_obj
 def import_(call: Call, /, files: tuple[Path, ...]) -> None:
-    """Take in .warc(.gz) captures or .jsonl articles, through the same desk as a crawl."""
+    """Take in .warc(.gz) captures or .jsonl articles, through the same desk as a crawl; - is standard input."""
     from scheduler import jobs
     from scheduler.showing import reports
 
-    with call.screen.progress("importing") as progress:
-        report = jobs.take_in(call.load(), files, warn=call.screen.note, progress=progress)
-    reports.imported(call.screen, report, json=call.json)
+    screen = call.screen
+    with screen.progress("importing") as progress:
+        report = jobs.take_in(
+            call.load(), files, warn=lambda fault: screen.note(screen.web(fault)), every=bool(call.verbose),
+            progress=lambda taken: progress(reports.so_far(taken)),
+        )  # fmt: skip
+    reports.imported(screen, report, json=call.json)
     if report.nothing_taken:
         raise WorkFailed("nothing could be taken in; the warnings above say why")
 
@@ -228,7 +232,7 @@ def reprocess(call: Call, /, words: tuple[str, ...], *, dry_run: bool, **typed: 
     wanted = criteria.read(_typed(typed, words), now=utc_now())
     with screen.progress("reading anew") as progress:
         counted = jobs.reprocess(
-            call.load(), wanted, dry_run=dry_run, progress=progress,
+            call.load(), wanted, dry_run=dry_run, progress=lambda counts: progress(kinship.so_far(counts)),
             tell=lambda redone: kinship.redone(screen, redone, json=call.json),
         )  # fmt: skip
     kinship.reprocessed(screen, counted, dry_run=dry_run, json=call.json)
@@ -243,7 +247,7 @@ def extract(call: Call, /, files: tuple[Path, ...]) -> None:
     from scheduler import jobs
 
     screen = call.screen
-    if jobs.extract(files, tell=screen.fact, warn=screen.note):
+    if jobs.extract(files, tell=screen.fact, warn=screen.note, every=bool(call.verbose)):
         raise WorkFailed("some files could not be read; the warnings above say which")
 
 
@@ -383,8 +387,8 @@ def _run(arguments: list[str] | None, call: Call) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         return _quietly()
-    except (KeyboardInterrupt, click.Abort):
-        return _say("stopped", 130)
+    except (KeyboardInterrupt, click.Abort) as fault:
+        return _say(_said(fault) or "stopped", 130)
     except click.UsageError as fault:
         path = fault.ctx.command_path if fault.ctx else "khabar"
         return _say(f"{path}: {fault.format_message().rstrip('.')}; see `{path} --help`", 2)
@@ -393,6 +397,11 @@ def _run(arguments: list[str] | None, call: Call) -> int:
     except Exception as fault:  # noqa: BLE001 - the process boundary: whatever it was, one line and a code
         return _fault(fault, call)
     return code if isinstance(code, int) else 0
+
+
+def _said(fault: BaseException) -> str:
+    """What an interrupted work has to say; click puts its own fault in the place of the interruption."""
+    return str(fault.__cause__ or fault.__context__ or fault)
 
 
 def _fault(fault: Exception, call: Call) -> int:

@@ -142,24 +142,57 @@ def mark(config: Config, said: Mapping[str, Any]) -> Mapping[str, Any]:
     return following.wait_for(config, following.submit(config, "mark", said))
 
 
-def take_in(config: Config, files: Sequence[Path], *, warn: Say, progress: Say) -> "Taken":
-    """Import captures and articles. Raises UsageError for a file of no known kind or none at all, StoreError."""
+def take_in(
+    config: Config, files: Sequence[Path], *, warn: Say, progress: "Callable[[Taken], None]", every: bool = False
+) -> "Taken":
+    """Import captures and articles, here or in the service; `-` among the files is standard input.
+
+    `warn` hears of the first faults of each kind in a file, or of every one. Raises UsageError for a file of no known
+    kind or none at all, StoreError, WorkFailed with what the service said.
+    """
+    from scheduler import spool
+
+    def tell(line: str) -> None:
+        warn(spool.spoken(config.store.path, line))
+
+    with spool.standard_input(config.store.path, files) as named:
+        return _take_in(config, named, warn=tell, progress=progress, every=every)
+
+
+def _take_in(
+    config: Config, files: Sequence[Path], *, warn: Say, progress: "Callable[[Taken], None]", every: bool
+) -> "Taken":
     import asyncio
 
-    from crawler.files import importing
+    from crawler.files import desk, importing
+    from scheduler import following
 
     for file in files:
         if not file.is_file():
             raise UsageError(f"{file} is no file")
     importing.require_known(files)
-    with writing(config) as store:
-        store.sync_sources(declared(config))
-        going = importing.take_in(store, files, config.sources, config.crawl, warn=warn, progress=progress)
-        return asyncio.run(going)
+
+    async def here(store: Store) -> "Taken":
+        async with desk.opened(store, config.sources, config.crawl) as own:
+            return await importing.take_in(own, files, warn=warn, progress=progress, every=every)
+
+    try:
+        with writing(config) as store:
+            store.sync_sources(declared(config))
+            return asyncio.run(here(store))
+    except StoreBusy:
+        if not following.is_served(config.store.path, utc_now()):
+            raise
+    return following.take_in(config, files, warn=warn, progress=progress, every=every)
 
 
 def reprocess(
-    config: Config, criteria: "Criteria", *, dry_run: bool, tell: "Callable[[Redone], None]", progress: Say
+    config: Config,
+    criteria: "Criteria",
+    *,
+    dry_run: bool,
+    tell: "Callable[[Redone], None]",
+    progress: "Callable[[Mapping[str, int]], None]",
 ) -> "Mapping[str, int]":
     """Read kept raw pages anew, here or in the service; how many came to what. Raises StoreError, UsageError.
 
@@ -179,8 +212,7 @@ def reprocess(
     except StoreBusy:
         if not following.is_served(config.store.path, utc_now()):
             raise
-    number = following.submit(config, "reprocess", {"criteria": criteria_.written(criteria)})
-    return following.wait_for(config, number)
+    return following.reprocess(config, {"criteria": criteria_.written(criteria)}, progress=progress)
 
 
 def _reprocess_here(
@@ -190,27 +222,17 @@ def _reprocess_here(
     *,
     dry_run: bool,
     tell: "Callable[[Redone], None]",
-    progress: Say,
+    progress: "Callable[[Mapping[str, int]], None]",
 ) -> "Mapping[str, int]":
     import asyncio
 
-    from crawler.files import reprocessing
-    from crawler.workers import Pool
-    from crawler.writer import Writer
-
-    def note(tally: "Tally") -> None:
-        progress(f"{sum(tally.turns.values()):,} of {tally.pages:,}")
+    from crawler.files import desk, reprocessing
 
     async def going() -> "Tally":
-        desk = reprocessing.Desk(
-            writer=Writer(store), pool=Pool(config.crawl.workers), settings=config.crawl,
-            sources={source.id: source for source in config.sources},
-        )  # fmt: skip
-        try:
-            return await reprocessing.reprocess(desk, criteria, dry_run=dry_run, tell=tell, progress=note)
-        finally:
-            await desk.pool.close()
-            await desk.writer.close()
+        async with desk.opened(store, config.sources, config.crawl) as own:
+            return await reprocessing.reprocess(
+                own, criteria, dry_run=dry_run, tell=tell, progress=lambda tally: progress(reprocessing.told(tally))
+            )
 
     return reprocessing.told(asyncio.run(going()))
 
@@ -295,13 +317,15 @@ def explain_file(file: Path, config: Config) -> Landing:
     return intake.read(found.page, None, settings=config.crawl, now=utc_now())
 
 
-def extract(files: Sequence[Path], *, tell: Callable[[Mapping[str, Any]], None], warn: Say) -> int:
+def extract(
+    files: Sequence[Path], *, tell: Callable[[Mapping[str, Any]], None], warn: Say, every: bool = False
+) -> int:  # fmt: skip
     """Saved pages and WARC files to one record each, in their order; the number of files that could not be read."""
     import asyncio
 
     from crawler.files import extracting
 
-    return asyncio.run(extracting.extract(files, tell=tell, warn=warn))
+    return asyncio.run(extracting.extract(files, tell=tell, warn=warn, every=every))
 
 
 def record(store: Store, number: int) -> tuple[Article, dict[str, Any]]:

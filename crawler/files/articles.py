@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from crawler import intake
 from crawler.extraction import clean, datetexts, extract
+from crawler.files.rows import Row
 from crawler.sources import CrawlSettings, Source
 from storage import identity
 from storage.folding import printable
@@ -24,15 +25,6 @@ MOST_URL = 2_048
 MOST_NAME = 200  # characters of a title, a source, an author
 MOST_AUTHORS = 30
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """What one line brought: a landing, or none and the reason among the warnings."""
-
-    number: int
-    landing: Landing | None
-    warnings: tuple[str, ...] = ()
 
 
 def read(

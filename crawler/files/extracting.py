@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.files import saved
+from crawler.files.faults import Digest, Note
 from crawler.files.saved import Saved
 from crawler.workers import Lost, Pool, Task
 from storage.model import Rejection, Why
@@ -23,13 +24,16 @@ Tell = Callable[[Mapping[str, Any]], None]
 Warn = Callable[[str], None]
 
 
-async def extract(files: Sequence[Path], *, tell: Tell, warn: Warn, workers: int = 0) -> int:
-    """Tell a record for each page of each file; the number of files that could not be read."""
-    pool, unreadable = Pool(workers), 0
+async def extract(files: Sequence[Path], *, tell: Tell, warn: Warn, workers: int = 0, every: bool = False) -> int:
+    """Tell a record for each page of each file; the number of files that could not be read.
+
+    `warn` hears of the first faults of each kind in a file, or of every one.
+    """
+    pool, unreadable, faults = Pool(workers), 0, Digest(warn, every=every)
     try:
         for file in files:
             try:
-                await _file(pool, file, tell, warn)
+                await _file(pool, file, tell, faults.note)
             except FileNotFoundError:
                 unreadable += 1
                 warn(f"{file}: there is no such file")
@@ -38,15 +42,16 @@ async def extract(files: Sequence[Path], *, tell: Tell, warn: Warn, workers: int
             except FAULTS as fault:
                 unreadable += 1
                 warn(f"{file}: {getattr(fault, 'strerror', None) or fault}")
+            faults.end_file()
     finally:
         await pool.close()
     return unreadable
 
 
-async def _file(pool: Pool, file: Path, tell: Tell, warn: Warn) -> None:
+async def _file(pool: Pool, file: Path, tell: Tell, note: Note) -> None:
     waiting: deque[asyncio.Future[dict[str, Any]]] = deque()
     try:
-        for one in saved.pages(file, warn):
+        for one in saved.pages(file, note):
             waiting.append(asyncio.ensure_future(_record(pool, one)))
             if len(waiting) >= pool.size * AHEAD:
                 tell(await waiting.popleft())

@@ -1,53 +1,52 @@
 """Files of captures or articles -> the store, through the same desk as a crawl, in the order of the input.
 
-Lines and pages are read in the worker pool, a bounded number ahead; their landings are stored in batches in order. What
-cannot be read is a warning and a count, and never stops the rest. After each batch the store knows how far a file came:
-a second run of what was killed goes on there (`storage.tables.progress`).
+Files are read in a thread and their lines and pages in the worker pool, a bounded number ahead, so that a service that
+does it goes on with everything else; their landings are stored in batches in order. What cannot be read is a fault and
+a count, and never stops the rest. After each batch the store knows how far a file came: a second run of what was killed
+goes on there (`storage.tables.progress`).
 """
 
 import asyncio
 import gzip
 import hashlib
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, TypeVar, cast
 
 from crawler.files import saved
+from crawler.files.desk import Desk
+from crawler.files.faults import Digest, Fault
+from crawler.files.rows import Row
 from crawler.files.saved import Saved
-from crawler.sources import CrawlSettings, Source
-from crawler.workers import Lost, Pool, Task
-from crawler.writer import Writer
+from crawler.sources import Source
+from crawler.workers import Lost, Task
 from storage import identity
 from storage.errors import UsageError
 from storage.model import FateKind, Landed, Landing, Page, Rejection, What, Why, utc_now
-from storage.store import Store
 from storage.tables import progress as noting
-
-if TYPE_CHECKING:  # the workers read; this process only hands on (60 MB less)
-    from crawler.files.articles import Row
 
 LINES = 32  # JSON lines of one task: what a task costs by itself is then under a tenth
 PAGES = 16  # captures of one task ...
-PAGE_BYTES = 2_000_000  # ... or fewer, so that what is in flight stays small
+TASK_BYTES = 2_000_000  # ... or fewer, so that what is in flight stays small
 BATCH = 64  # landings of one transaction
 EDGE = 1 << 20  # bytes at either end of a file by which it is known again
-AHEAD = 4  # tasks in flight for each worker
 LONGEST_LINE = 20_000_000  # bytes
 
-READ_LINES: Task["list[Row]"] = Task("crawler.files.articles", "read")
-READ_PAGES: "Task[list[tuple[Landing, bool]]]" = Task("crawler.files.captures", "read")
+READ_LINES: Task[list[Row]] = Task("crawler.files.articles", "read")
+READ_PAGES: Task[list[tuple[Landing, bool]]] = Task("crawler.files.captures", "read")
 
+T = TypeVar("T")
 Warn = Callable[[str], None]
-Progress = Callable[[str], None]
+Progress = Callable[["Taken"], None]
 
 
 @dataclass(slots=True)
 class Taken:
     """What an import came to. `kinds` counts new, copied, revised, unchanged, and the reasons of the rest."""
 
+    file: str = ""  # that is being read
     rows: int = 0  # lines and captures that were there
     skipped: int = 0  # of these, without a usable address or text
     warnings: int = 0
@@ -66,6 +65,17 @@ class Taken:
         self.kinds.update(kind_of(item) for item in landed)
 
 
+def told(taken: Taken) -> dict[str, Any]:
+    """The numbers as a request carries them."""
+    return {name: getattr(taken, name) for name in Taken.__slots__} | {"kinds": dict(taken.kinds)}
+
+
+def understood(told: Mapping[str, Any]) -> Taken:
+    """The other way round: what `told` made, as it came back through the file."""
+    known = {name: told[name] for name in Taken.__slots__ if name in told}
+    return Taken(**known | {"kinds": Counter(told.get("kinds", {}))})
+
+
 def kind_of(landed: Landed) -> str:
     """In one word what became of something that landed."""
     if landed.what in {What.NEW, What.COPIED, What.REVISED, What.PROMOTED}:
@@ -77,51 +87,66 @@ def kind_of(landed: Landed) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one task of a file brought: how many rows it read, and where the file goes on after it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """What one task reads: numbered lines or captures, and where the file goes on after them."""
 
-    rows: int
     end: int
+    lines: Sequence[tuple[int, bytes]] = ()
+    captures: Sequence[Saved] = ()
+
+    @property
+    def rows(self) -> int:
+        return len(self.lines) + len(self.captures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What the task of a piece brought."""
+
+    piece: _Piece
     landings: list[Landing]
-    unread: int = 0
+    unread: int = 0  # captures that were not worth reading
+    faults: tuple[Fault, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Desk:
+class _Readers:
     """The workers, and what they are told."""
 
-    pool: Pool
-    writer: Writer
-    settings: CrawlSettings
-    sources: dict[str, Source]
-    watched: frozenset[str]  # hosts of the sources: their pages are always read
-    warn: Callable[[str], None]
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._judges = {id_: one for id_, one in desk.sources.items() if one.min_relevance is not None}
+        self._watched = _hosts(desk.sources.values())
 
-    async def lines(self, name: str, numbered: list[tuple[int, bytes]]) -> list[Landing]:
-        """What some lines of a file bring."""
-        now = utc_now()
+    async def read(self, name: str, piece: _Piece) -> _Part:
+        """What a piece of a file brings."""
+        if piece.lines:
+            rows = await self._lines(piece.lines)
+            told = ((row.number, warning) for row in rows for warning in row.warnings)
+            faults = tuple(Fault(file=name, where=number, what=warning) for number, warning in told)
+            return _Part(piece=piece, landings=[row.landing for row in rows if row.landing], faults=faults)
+        landings, unread = await self._captures([one.page for one in piece.captures])
+        return _Part(piece=piece, landings=landings, unread=unread)
+
+    async def _lines(self, numbered: Sequence[tuple[int, bytes]]) -> list[Row]:
+        settings, now = self.desk.settings, utc_now()
         try:
-            rows = await self.pool.run(READ_LINES, numbered, sources=self.sources, settings=self.settings, now=now)
+            return await self.desk.pool.run(READ_LINES, numbered, sources=self._judges, settings=settings, now=now)
         except Lost as error:
             if len(numbered) > 1:  # one line of the batch did it: the others must not pay
-                return [landing for line in numbered for landing in await self.lines(name, [line])]
-            self.warn(f"{name}:{numbered[0][0]}: unreadable ({error}); skipped")
-            return []
-        for row in rows:
-            for warning in row.warnings:
-                self.warn(f"{name}:{row.number}: {warning}")
-        return [row.landing for row in rows if row.landing]
+                return [row for line in numbered for row in await self._lines([line])]
+            return [Row(number=numbered[0][0], landing=None, warnings=(f"unreadable ({error}); skipped",))]
 
-    async def captures(self, pages: Sequence[Page]) -> tuple[list[Landing], int]:
+    async def _captures(self, pages: Sequence[Page]) -> tuple[list[Landing], int]:
         """What some captures bring, and how many of them were not worth reading."""
         hosts = {identity.host(page.url) for page in pages}
-        told = {"settings": self.settings, "furniture": await self._furniture(hosts), "watched": self.watched & hosts}
+        furniture = await self._furniture(hosts)
+        told = {"settings": self.desk.settings, "furniture": furniture, "watched": self._watched & hosts}
         try:
-            read = await self.pool.run(READ_PAGES, pages, **told)
+            read = await self.desk.pool.run(READ_PAGES, pages, **told)
         except Lost as error:
             if len(pages) > 1:  # one of them did it: the others must not pay
-                apart = [await self.captures([page]) for page in pages]
+                apart = [await self._captures([page]) for page in pages]
                 return [landing for landings, _ in apart for landing in landings], sum(unread for _, unread in apart)
             rejection = Rejection(why=Why.UNREADABLE, detail=str(error))
             lost = Landing(outcome=rejection, url=pages[0].url, source=identity.host(pages[0].url))
@@ -133,8 +158,13 @@ class _Desk:
         return landings, sum(not was_read for _, was_read in read)
 
     async def _furniture(self, hosts: Iterable[str]) -> dict[str, frozenset[int]]:
-        store = self.writer.store
-        return await self.writer.run(lambda: {host: lines for host in hosts if (lines := store.furniture(host))})
+        writer = self.desk.writer
+        return await writer.run(lambda: {host: lines for host in hosts if (lines := writer.store.furniture(host))})
+
+
+def _hosts(sources: Iterable[Source]) -> frozenset[str]:
+    """Hosts of the sources: their pages are always read."""
+    return frozenset(identity.host(source.url) for source in sources)
 
 
 def require_known(files: Iterable[Path]) -> None:
@@ -145,58 +175,40 @@ def require_known(files: Iterable[Path]) -> None:
 
 
 async def take_in(
-    store: Store,
-    files: Sequence[Path],
-    sources: Iterable[Source],
-    settings: CrawlSettings,
-    *,
-    warn: Warn,
-    progress: Progress,
-) -> Taken:
-    """Import files one after the other."""
+    desk: Desk, files: Sequence[Path], *, warn: Warn, progress: Progress, every: bool = False
+) -> Taken:  # fmt: skip
+    """Import files one after the other. `warn` hears of the first faults of each kind in a file, or of every one."""
     taken = Taken()
-    pool = Pool(settings.workers)
-
-    def counted(text: str) -> None:
-        taken.warnings += 1
-        warn(text)
-
-    sources = tuple(sources)
-    desk = _Desk(
-        pool, Writer(store), settings, {s.id: s for s in sources if s.min_relevance is not None},
-        frozenset(identity.host(s.url) for s in sources), counted,
-    )  # fmt: skip
-    try:
-        for file in files:
-            await _file(desk, file, taken, progress)
-    finally:
-        await pool.close()
-        await desk.writer.close()
+    readers, faults = _Readers(desk), Digest(warn, every=every)
+    for file in files:
+        await _file(readers, file, taken, faults, progress)
     return taken
 
 
-async def _file(desk: _Desk, file: Path, taken: Taken, tell: Progress) -> None:
-    intake = _Intake(desk, file, taken, tell)
+async def _file(readers: _Readers, file: Path, taken: Taken, faults: Digest, progress: Progress) -> None:
+    intake = _Intake(readers.desk, file, taken, progress)
     try:
         await intake.begin()
-        async for part in _in_order(desk, file, intake.at):
+        async for part in _in_order(readers, file, intake.at, faults):
             await intake.add(part)
         await intake.finish()
     except (OSError, EOFError, ValueError) as fault:
         taken.unreadable += 1
-        desk.warn(f"{file}: {getattr(fault, 'strerror', None) or fault}")
+        faults.note(Fault(file=str(file), what=str(getattr(fault, "strerror", None) or fault)))
     finally:
+        faults.end_file()
+        taken.warnings = faults.total
         await intake.land()
 
 
 class _Intake:
     """One file on its way into the store."""
 
-    def __init__(self, desk: _Desk, file: Path, taken: Taken, tell: Progress) -> None:
+    def __init__(self, desk: Desk, file: Path, taken: Taken, progress: Progress) -> None:
         self.desk = desk
         self.file = file
         self.taken = taken
-        self.tell = tell
+        self.progress = progress
         self.at = 0  # where reading goes on after all that was landed
         self._rows = 0
         self._key = ""
@@ -204,19 +216,22 @@ class _Intake:
 
     async def begin(self) -> None:
         """Find out how far an earlier run came."""
+        self.taken.file = self.file.name
         self._key = await asyncio.to_thread(key_of, self.file)
         state = await self._run(noting.of, "import", self._key)
         self.at, self._rows = int(state.get("at", 0)), int(state.get("rows", 0))
         self.taken.before += self._rows
+        self.progress(self.taken)
 
     async def add(self, part: _Part) -> None:
         """Count what a task brought, and land it when there is enough."""
-        self.taken.rows += part.rows
+        rows = part.piece.rows
+        self.taken.rows += rows
         self.taken.unread += part.unread
-        self.taken.skipped += part.rows - len(part.landings)
-        self._rows += part.rows
+        self.taken.skipped += rows - len(part.landings)
+        self._rows += rows
         self._batch += part.landings
-        self.at = part.end
+        self.at = part.piece.end
         if len(self._batch) >= BATCH:
             await self.land()
             if self.at:
@@ -227,7 +242,7 @@ class _Intake:
         batch, self._batch = self._batch, []
         if batch:
             self.taken.count(await self.desk.writer.run(self.desk.writer.store.land, batch))
-            self.tell(f"{self.file.name}: {self.taken.rows:,} read, {self.taken.kinds['new']:,} new")
+        self.progress(self.taken)
 
     async def finish(self) -> None:
         """The file was read to its end: another run of it begins anew."""
@@ -249,48 +264,56 @@ def key_of(file: Path) -> str:
     return digest.hexdigest()
 
 
-async def _in_order(desk: _Desk, file: Path, start: int) -> AsyncIterator[_Part]:
+async def _in_order(readers: _Readers, file: Path, start: int, faults: Digest) -> AsyncIterator[_Part]:
     """What each task of a file brought, in the file's order, from a place on."""
     waiting: deque[asyncio.Future[_Part]] = deque()
+    found: deque[Fault] = deque()  # filled in the thread that reads, told in this one
+
+    async def next_one() -> _Part:
+        part = await waiting.popleft()
+        for fault in (*_emptied(found), *part.faults):
+            faults.note(fault)
+        return part
+
+    pieces = _pieces(file, start, found.append)
     try:
-        for task in _tasks(desk, file, start):
-            waiting.append(asyncio.ensure_future(task))
-            if len(waiting) >= desk.pool.size * AHEAD:
-                yield await waiting.popleft()
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            waiting.append(asyncio.ensure_future(readers.read(file.name, piece)))
+            if len(waiting) >= readers.desk.most:
+                yield await next_one()
         while waiting:
-            yield await waiting.popleft()
+            yield await next_one()
     finally:
+        for fault in _emptied(found):
+            faults.note(fault)
         for task_left in waiting:
             task_left.cancel()
 
 
-def _tasks(desk: _Desk, file: Path, start: int) -> Iterator[Awaitable[_Part]]:
-    if is_articles(file):
-        lines = islice(numbered_lines(file), start, None)
-        while batch := list(islice(lines, LINES)):
-            start += len(batch)
-            yield _lines(desk, file.name, batch, start)
+def _emptied(faults: deque[Fault]) -> Iterator[Fault]:
+    while faults:
+        yield faults.popleft()
+
+
+def _pieces(file: Path, start: int, note: Callable[[Fault], None]) -> Iterator[_Piece]:
+    if not is_articles(file):
+        for captures in _bounded(saved.pages(file, note, start=start), PAGES, lambda one: len(one.page.body)):
+            yield _Piece(captures=captures, end=captures[-1].end)
         return
-    for captures in _batches(saved.pages(file, desk.warn, start=start)):
-        yield _captures(desk, captures)
+    lines = enumerate(numbered_lines(file), 1)
+    left = ((place, line) for place, line in lines if place > start)
+    for batch in _bounded(left, LINES, lambda one: len(one[1][1])):
+        yield _Piece(lines=[line for _, line in batch], end=batch[-1][0])
 
 
-async def _lines(desk: _Desk, name: str, batch: list[tuple[int, bytes]], end: int) -> _Part:
-    return _Part(len(batch), end, await desk.lines(name, batch))
-
-
-async def _captures(desk: _Desk, batch: list[Saved]) -> _Part:
-    landings, unread = await desk.captures([one.page for one in batch])
-    return _Part(len(batch), batch[-1].end, landings, unread)
-
-
-def _batches(captures: Iterable[Saved]) -> Iterator[list[Saved]]:
-    batch: list[Saved] = []
+def _bounded(items: Iterable[T], most: int, size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """So many items at a time, or fewer where they are large."""
+    batch: list[T] = []
     size = 0
-    for one in captures:
-        batch.append(one)
-        size += len(one.page.body)
-        if len(batch) == PAGES or size >= PAGE_BYTES:
+    for item in items:
+        batch.append(item)
+        size += size_of(item)
+        if len(batch) == most or size >= TASK_BYTES:
             yield batch
             batch, size = [], 0
     if batch:

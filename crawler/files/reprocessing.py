@@ -6,15 +6,14 @@ then says the same. Nothing is asked of the web.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import TypeVar
 
-from crawler.sources import CrawlSettings, Source
-from crawler.workers import Lost, Pool, Task
-from crawler.writer import Writer
+from crawler.files.desk import Desk
+from crawler.workers import Lost, Task
 from storage import identity
 from storage.finding.criteria import Criteria
 from storage.model import Document, Landing, Lead, Page, Rejection
@@ -24,7 +23,6 @@ from storage.tables.kept import Kept
 T = TypeVar("T")
 
 BATCH = 64  # pages of one transaction
-AHEAD = 4  # pages in flight for each worker
 READ_PAGE: Task[Landing] = Task("crawler.intake", "in_worker")
 
 
@@ -71,16 +69,6 @@ def told(tally: Tally) -> dict[str, int]:
     return {"pages": tally.pages, **{turn.replace(" ", "_"): tally.turns[turn] for turn in Turn}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """Those who read and write, and the rules of today."""
-
-    writer: Writer
-    pool: Pool
-    settings: CrawlSettings
-    sources: Mapping[str, Source]
-
-
 async def reprocess(
     desk: Desk, criteria: Criteria, *, dry_run: bool, tell: Tell, progress: Progress = lambda _: None
 ) -> Tally:
@@ -116,7 +104,7 @@ async def _in_order(desk: Desk, criteria: Criteria, tally: Tally) -> AsyncIterat
         for load in _loads(desk, ids, keys):
             for one in await run(load):
                 waiting.append(asyncio.ensure_future(_redo(desk, one)))
-                if len(waiting) >= desk.pool.size * AHEAD:
+                if len(waiting) >= desk.most:
                     yield await waiting.popleft()
         while waiting:
             yield await waiting.popleft()

@@ -22,12 +22,14 @@ from warcio.exceptions import ArchiveLoadFailed
 from warcio.timeutils import iso_date_to_datetime
 
 from crawler.fetching import inflate
+from crawler.files.faults import Fault, Note
 from storage.folding import printable
 from storage.model import Page, utc_now
 
 MOST_LINE = 1 << 16  # bytes of one line of a record's headers
 MOST_HEADERS = 1 << 20  # bytes of all lines between two payloads
 MOST_BYTES = 10_000_000  # of one page, decoded (rules: 10 MB pages)
+MOST_NAMED = 300  # characters of an address or id that a fault names
 WARC = (".warc", ".warc.gz")
 WACZ = ".wacz"
 MOST_BROKEN = 1_000  # places of one file at which reading is taken up again
@@ -64,7 +66,7 @@ def is_warc(file: Path) -> bool:
     return head.startswith(b"WARC/")
 
 
-def pages(file: Path, warn: Callable[[str], None], *, limit: int = MOST_BYTES, start: int = 0) -> Iterator[Saved]:
+def pages(file: Path, note: Note, *, limit: int = MOST_BYTES, start: int = 0) -> Iterator[Saved]:
     """The responses of a file: each response record of a WARC or WACZ, or the one page.
 
     `start` is the `end` of the page after which to go on. Raises OSError where the file is none of these.
@@ -77,7 +79,7 @@ def pages(file: Path, warn: Callable[[str], None], *, limit: int = MOST_BYTES, s
         if part < first:
             continue
         with opened() as stream:
-            for saved in _records(stream, name, warn, limit, offset if part == first else 0):
+            for saved in _records(stream, name, note, limit, offset if part == first else 0):
                 yield replace(saved, file=str(file), end=part * _PART + saved.end if saved.end else 0)
 
 
@@ -101,7 +103,7 @@ def _parts(file: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
         raise OSError(0, f"is not a WACZ file ({str(fault)[:100]})", str(file)) from fault
 
 
-def _records(stream: IO[bytes], name: str, warn: Callable[[str], None], limit: int, start: int) -> Iterator[Saved]:
+def _records(stream: IO[bytes], name: str, note: Note, limit: int, start: int) -> Iterator[Saved]:
     """The responses of one WARC, from a place on; after a broken record the next one is looked for."""
     any_read, broken, at = start > 0, 0, start
     while True:
@@ -109,7 +111,7 @@ def _records(stream: IO[bytes], name: str, warn: Callable[[str], None], limit: i
         records = _archive(stream)
         fault: Exception | None = None
         try:
-            for saved, end in _each(records, name, warn, limit):
+            for saved, end in _each(records, name, note, limit):
                 any_read, at = True, end
                 if saved is not None:
                     yield saved
@@ -118,14 +120,14 @@ def _records(stream: IO[bytes], name: str, warn: Callable[[str], None], limit: i
         if fault is None:
             return
         if "non-chunked" in str(fault):
-            yield from _packed_whole(stream, name, warn, limit)
+            yield from _packed_whole(stream, name, note, limit)
             return
         broken += 1
         following = _next_beginning(stream, at + 1) if broken < MOST_BROKEN else None
         if not any_read and (following is None or broken > 1):
             raise OSError(0, "is not a WARC file", name) from fault
         how = "goes on after a broken record" if following is not None else "breaks off"
-        warn(f"{name}: {how} ({type(fault).__name__}: {str(fault)[:100]})")
+        note(Fault(file=name, what=how, detail=f"{type(fault).__name__}: {str(fault)[:100]}"))
         if following is None:
             return
         at = following
@@ -153,10 +155,10 @@ def _archive(stream: IO[bytes]) -> ArchiveIterator:
     return records
 
 
-def _each(records: Any, name: str, warn: Callable[[str], None], limit: int) -> Iterator[tuple[Saved | None, int]]:
+def _each(records: Any, name: str, note: Note, limit: int) -> Iterator[tuple[Saved | None, int]]:
     """Each record of an iterator: the response in it or None, and where the next record begins."""
     for record in records:
-        saved = _saved(record, name, warn, limit) if record.rec_type == "response" else None
+        saved = _saved(record, name, note, limit) if record.rec_type == "response" else None
         records.get_record_offset()  # reads the record to its end
         if record.raw_stream.limit > 0:
             raise EOFError("a record is shorter than it says")
@@ -164,16 +166,16 @@ def _each(records: Any, name: str, warn: Callable[[str], None], limit: int) -> I
         records.reader.in_lines = 0
 
 
-def _packed_whole(stream: IO[bytes], name: str, warn: Callable[[str], None], limit: int) -> Iterator[Saved]:
+def _packed_whole(stream: IO[bytes], name: str, note: Note, limit: int) -> Iterator[Saved]:
     """A WARC that was packed in one piece: readable from its start only. Its first record was read already."""
     stream.seek(0)
     plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
     try:
-        for number, (saved, _) in enumerate(_each(_archive(plain), name, warn, limit)):
+        for number, (saved, _) in enumerate(_each(_archive(plain), name, note, limit)):
             if saved is not None and number:
                 yield replace(saved, end=0)
     except BROKEN as fault:
-        warn(f"{name}: breaks off ({type(fault).__name__}: {str(fault)[:100]})")
+        note(Fault(file=name, what="breaks off", detail=f"{type(fault).__name__}: {str(fault)[:100]}"))
 
 
 def _next_beginning(stream: IO[bytes], start: int) -> int | None:
@@ -189,11 +191,12 @@ def _next_beginning(stream: IO[bytes], start: int) -> int | None:
     return None
 
 
-def _saved(record: Any, file: str, warn: Callable[[str], None], limit: int) -> Saved | None:
+def _saved(record: Any, file: str, note: Note, limit: int) -> Saved | None:
     headers, http = record.rec_headers, record.http_headers
     url = printable((headers.get_header("WARC-Target-URI") or "").strip("<> "))
     if http is None or not url:
-        warn(f"{file}: {headers.get_header('WARC-Record-ID')} holds no HTTP response")
+        which = printable(headers.get_header("WARC-Record-ID") or "")[:MOST_NAMED]
+        note(Fault(file=file, where=which, what="no HTTP response with an address"))
         return None
     # The packed body may not be larger either: brotli and zstd make 10 MB of 10 kB, never the other way round.
     raw = record.raw_stream.read(limit + 1)
@@ -201,7 +204,7 @@ def _saved(record: Any, file: str, warn: Callable[[str], None], limit: int) -> S
         raw = unchunked(raw)
     body = inflate.body(raw[:limit], http.get_header("Content-Encoding"), limit=limit, partial=True)
     if isinstance(body, inflate.Broken):
-        warn(f"{file}: {url}: {body.reason}: {body.detail}")
+        note(Fault(file=file, where=url[:MOST_NAMED], what=body.reason, detail=body.detail))
         body = b""
     page = Page(
         url=url,

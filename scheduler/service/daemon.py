@@ -24,6 +24,7 @@ from crawler.report import Event
 from crawler.sources import Source
 from crawler.visits import Plan, Visited
 from crawler.writer import FILE_FAULTS
+from scheduler import spool
 from scheduler.config import Config
 from scheduler.service import alerts, handover, notify, rhythm
 from scheduler.service.metrics import Figures, Listener
@@ -80,6 +81,7 @@ class Service:
         listener.start()
         with self._signals():
             await self.engine.writer.run(self.store.sync_sources, declared(self.config.sources))
+            await asyncio.to_thread(spool.sweep, self.store.path, utc_now())
             await self.alerts.begin()
             await self.engine.start()
             self.engine.listeners += [self._log_visit, self.figures.note]

@@ -165,6 +165,13 @@ def _as_json(found: Comparison) -> dict[str, Any]:
 _TURNS = {"changed": "yellow", "let in": "green", "let out": "red", "retold": "cyan", "lost": "dim"}
 
 
+def so_far(counts: Mapping[str, int]) -> str:
+    """How reading anew goes, in one line."""
+    done = {name.replace("_", " "): count for name, count in counts.items() if name != "pages" and count}
+    parts = ", ".join(f"{count:,} {name}" for name, count in done.items())
+    return f"{sum(done.values()):,} of {counts['pages']:,}{f': {parts}' if parts else ''}"
+
+
 def redone(screen: Screen, found: "Redone", *, json: bool) -> None:
     """One page that says something else now, with what."""
     before, after = found.before, found.after

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 
 from crawler.files.importing import Taken
 from crawler.report import Event, Report, SourceReport
@@ -91,7 +90,7 @@ class Crawl:
             self.screen.note(safe(note))
         if self.json:
             for row in rows:
-                self.screen.fact(asdict(row))
+                self.screen.fact(row.as_dict())
             return
         self.screen.line()
         self.screen.table(
@@ -113,6 +112,17 @@ def _summary(row: SourceReport) -> tuple[object, ...]:
     why += [f"{reason} {count}" for reason, count in row.reasons.most_common(3) if reason != "irrelevant"]
     counts = (row.found, row.new, row.revised, row.copies, row.known, row.irrelevant, other, row.failed, row.postponed)
     return (row.source, *counts, "; ".join(str(part) for part in why))
+
+
+def so_far(taken: Taken) -> str:
+    """How an import goes, in one line."""
+    parts = [f"{taken.rows:,} read", f"{taken.kinds['new']:,} new", f"{taken.kinds['copies']:,} copies"]
+    dropped = {kind.partition(": ")[2]: count for kind, count in taken.kinds.items() if kind.startswith("rejected")}
+    why = ", ".join(f"{name} {count:,}" for name, count in sorted(dropped.items(), key=lambda one: -one[1])[:3])
+    parts += [f"{sum(dropped.values()):,} rejected ({why})"] if dropped else []
+    parts += [f"{taken.skipped:,} skipped"] if taken.skipped else []
+    parts += [f"{taken.before:,} taken in before"] if taken.before else []
+    return f"{taken.file}: {', '.join(parts)}"
 
 
 def imported(screen: Screen, taken: Taken, *, json: bool) -> None:

@@ -57,7 +57,7 @@ def fail_orphans(db: Database, now: datetime) -> None:
     """Requests whose worker is gone will not be answered by it."""
     db.execute(
         "UPDATE requests SET status = 'failed', ended_at = ?, result = ? WHERE status = 'running'",
-        [to_text(now), json.dumps({"error": "the service ended before it was done"})],
+        [to_text(now), json.dumps({"stopped": True, "error": "the service ended before it was done"})],
     )
 
 

@@ -1,97 +1,13 @@
 """The service as its operator meets it: the real program, started, asked, reloaded, interrupted and killed."""
 
 import json
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
-
-from crawler.replay import Replay, Site
-
-ROOT = Path(__file__).parents[2]
 
 
-class Running:
-    """A `khabar run` in a folder of its own, crawling the built-in web."""
-
-    def __init__(self, folder: Path, web: Replay) -> None:
-        self.folder = folder
-        self.web = web
-        self.config = folder / "config.toml"
-        self.environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(ROOT)}
-        self.process: subprocess.Popen[bytes] | None = None
-        self.configure([source.id for source in web.site.sources])
-
-    def configure(self, ids: list[str], extra: str = "") -> None:
-        sources = [source for source in self.web.site.sources if source.id in ids]
-        told = "".join(f'[[sources]]\nid = "{one.id}"\nfeed = "{one.url}"\nevery = "1h"\n' for one in sources)
-        self.config.write_text(
-            f'[store]\npath = "khabar.db"\n[crawl]\ndelay = "0s"\nworkers = 1\nproxy = "{self.web.address}"\n{extra}{told}'
-        )
-
-    def start(self) -> "Running":
-        with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "scheduler.cli", "run", "--config", str(self.config)],
-                stderr=log, cwd=self.folder, env=self.environment,
-            )  # fmt: skip
-        self.until(lambda: '"ready' in self.log or self.process.poll() is not None)
-        return self
-
-    def khabar(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "scheduler.cli", *words, "--config", str(self.config)],
-            text=True, capture_output=True, timeout=90, check=False, cwd=self.folder, env=self.environment,
-        )  # fmt: skip
-
-    def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
-        """The exit code and how long it took."""
-        began = time.monotonic()
-        self.process.send_signal(number)
-        return self.process.wait(30), time.monotonic() - began
-
-    def ask(self, statement: str) -> list[tuple]:
-        db = sqlite3.connect(f"file:{self.folder / 'khabar.db'}?mode=ro", uri=True)
-        try:
-            return db.execute(statement).fetchall()
-        finally:
-            db.close()
-
-    def until(self, holds: Callable[[], bool], within: float = 40) -> None:
-        end = time.monotonic() + within
-        while not holds():
-            assert time.monotonic() < end, self.log[-3000:]
-            time.sleep(0.1)
-
-    @property
-    def log(self) -> str:
-        return (self.folder / "log").read_text()
-
-    def all_landed(self) -> bool:
-        polled = self.ask("SELECT count(*) FROM sources WHERE enabled AND last_poll_at IS NULL")[0][0] == 0
-        return polled and self.ask("SELECT count(*) FROM leads")[0][0] == 0
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Running]:
-    with Replay(Site.load()) as web:
-        running = Running(tmp_path, web)
-        try:
-            yield running
-        finally:
-            if running.process is not None and running.process.poll() is None:
-                running.process.kill()
-                running.process.wait()
-
-
-def test_it_collects_what_is_due_and_ends_cleanly_within_ten_seconds(service: Running) -> None:
+def test_it_collects_what_is_due_and_ends_cleanly_within_ten_seconds(service) -> None:
     """Started, it visits every source without being told; SIGTERM ends it with exit 0 and every URL has a fate."""
     service.start()
     service.until(service.all_landed)
@@ -102,7 +18,7 @@ def test_it_collects_what_is_due_and_ends_cleanly_within_ten_seconds(service: Ru
     assert "Traceback" not in service.log
 
 
-def test_case_102_what_was_just_visited_is_not_asked_again_after_a_restart(service: Running) -> None:
+def test_case_102_what_was_just_visited_is_not_asked_again_after_a_restart(service) -> None:
     """When a source is due is a column of the file, not the memory of a process."""
     service.start()
     service.until(service.all_landed)
@@ -114,7 +30,7 @@ def test_case_102_what_was_just_visited_is_not_asked_again_after_a_restart(servi
     assert len(service.web.asked) == asked
 
 
-def test_c7_a_second_service_refuses_and_says_who_has_the_file(service: Running) -> None:
+def test_c7_a_second_service_refuses_and_says_who_has_the_file(service) -> None:
     """Exit 75 with the holder's pid; a lock that a killed process left is taken over."""
     service.start()
     second = service.khabar("run")
@@ -125,7 +41,7 @@ def test_c7_a_second_service_refuses_and_says_who_has_the_file(service: Running)
     assert service.process.poll() is None
 
 
-def test_a_manual_crawl_is_done_by_the_service_and_told_live(service: Running) -> None:
+def test_a_manual_crawl_is_done_by_the_service_and_told_live(service) -> None:
     """`khabar crawl` beside a running service hands the work over and prints the result as if it had done it."""
     service.start()
     service.until(service.all_landed)
@@ -138,7 +54,7 @@ def test_a_manual_crawl_is_done_by_the_service_and_told_live(service: Running) -
     assert service.khabar("crawl", "courier").returncode == 0
 
 
-def test_a_changed_configuration_is_taken_over_whole_or_not_at_all(service: Running) -> None:
+def test_a_changed_configuration_is_taken_over_whole_or_not_at_all(service) -> None:
     """SIGHUP with a faulty file changes nothing and says why; with a good one the new source is visited."""
     service.configure(["courier"])
     service.start()
@@ -153,7 +69,7 @@ def test_a_changed_configuration_is_taken_over_whole_or_not_at_all(service: Runn
     assert service.stop()[0] == 0
 
 
-def test_figures_and_health_are_served_where_they_were_asked_for(service: Running) -> None:
+def test_figures_and_health_are_served_where_they_were_asked_for(service) -> None:
     """Prometheus text and a health page, on the configured address only."""
     service.configure(["courier"], extra='[service]\nmetrics = "127.0.0.1:19464"\n')
     service.start()
@@ -165,7 +81,7 @@ def test_figures_and_health_are_served_where_they_were_asked_for(service: Runnin
     assert 'khabar_polls_total{status="ok"} 1' in figures
 
 
-def test_status_tells_a_service_that_works_from_one_that_never_did(service: Running) -> None:
+def test_status_tells_a_service_that_works_from_one_that_never_did(service) -> None:
     """Exit 1 and a reason before anything was kept, exit 0 after."""
     assert service.khabar("status").returncode == 3
     service.configure(["courier", "payam", "spinghar", "monitor"])
@@ -175,7 +91,7 @@ def test_status_tells_a_service_that_works_from_one_that_never_did(service: Runn
     assert well.returncode == 0, well.stdout
 
 
-def test_a_backup_is_taken_and_a_text_erased_while_the_service_runs(service: Running) -> None:
+def test_a_backup_is_taken_and_a_text_erased_while_the_service_runs(service) -> None:
     """Both go through the file; the copy is whole and the erased text is gone from it."""
     service.start()
     service.until(service.all_landed)
@@ -189,7 +105,7 @@ def test_a_backup_is_taken_and_a_text_erased_while_the_service_runs(service: Run
     copy.close()
 
 
-def test_what_people_say_and_what_alerts_tell_goes_through_the_service(service: Running) -> None:
+def test_what_people_say_and_what_alerts_tell_goes_through_the_service(service) -> None:
     """A mark beside a running service is done by it; each article is told once, through a kill and a restart."""
     told = service.folder / "alerts.jsonl"
     service.configure(

@@ -23,11 +23,12 @@ from dataclasses import replace
 from html import escape
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from crawler.files import importing, saved  # noqa: E402
+from crawler.files import desk, importing, saved  # noqa: E402
 from crawler.sources import CrawlSettings, Source  # noqa: E402
 from storage import archive, identity  # noqa: E402
 from storage.model import Page, utc_now  # noqa: E402
@@ -98,12 +99,18 @@ def child(file: Path, cores: int, watched: Path | None) -> None:
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "a.db"), captures=Path(folder, "c")) as store:
         settings, began = CrawlSettings(workers=cores), time.perf_counter()
         told = {"warn": lambda _: None, "progress": lambda _: memory.append(resident())}
-        taken = asyncio.run(importing.take_in(store, [file], sources, settings, **told))
+        taken = asyncio.run(take_in(store, sources, settings, file, **told))
         kept = store.db.execute("SELECT count(*) FROM documents WHERE url LIKE 'https://outlet%'").fetchone()[0]
         wall = time.perf_counter() - began
     every, own = spent(), time.process_time()
     said = {"wall": wall, "cpu": every, "own": own, "kept": kept, "unread": taken.unread, "rows": taken.rows}
     print(json.dumps(said | {"memory": [memory[len(memory) // 3], memory[-1]]}))
+
+
+async def take_in(store: Store, sources: list[Source], settings: CrawlSettings, file: Path, **told: Any) -> Any:
+    """An import at a desk of its own."""
+    async with desk.opened(store, sources, settings) as own:
+        return await importing.take_in(own, [file], **told)
 
 
 def resident() -> int:

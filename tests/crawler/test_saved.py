@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.files import saved
+from crawler.files import faults, saved
 
 HEAD = "WARC/1.0\r\nWARC-Type: {}\r\nWARC-Record-ID: <urn:uuid:{}>\r\nWARC-Target-URI: {}\r\nWARC-Date: {}\r\nContent-Type: application/http\r\nContent-Length: {}\r\n\r\n"
 
@@ -25,8 +25,8 @@ def record(
     return HEAD.format(kind, 1, url, date, len(http)).encode() + http + b"\r\n\r\n"
 
 
-def pages(file: Path, content: bytes, **limits: int) -> tuple[list[saved.Saved], list[str]]:
-    warnings: list[str] = []
+def pages(file: Path, content: bytes, **limits: int) -> tuple[list[saved.Saved], list[faults.Fault]]:
+    warnings: list[faults.Fault] = []
     file.write_bytes(content)
     return list(saved.pages(file, warnings.append, **limits)), warnings
 
