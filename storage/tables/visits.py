@@ -142,6 +142,21 @@ def claim(db: Database, ids: Iterable[str], now: datetime, lease: timedelta) -> 
     return [held[id_] for id_ in wanted if id_ in held]
 
 
+_SLEW = timedelta(minutes=2)  # clocks are corrected by seconds all the time
+
+
+def follow_clock(db: Database, now: datetime, before: datetime | None) -> None:
+    """Move what is planned with a clock that was set back since `before`, the last sign of life (rules, case 103).
+
+    Everything keeps its distance: no source sleeps for the day that the clock lost, and none is asked twice.
+    """
+    if before is None or before - now <= _SLEW:
+        return
+    back = f"-{int((before - now).total_seconds())} seconds"
+    for table, column in (("sources", "next_check_at"), ("leads", "next_attempt_at"), ("host_waits", "until")):
+        db.execute(f"UPDATE {table} SET {column} = strftime('%Y-%m-%dT%H:%M:%SZ', {column}, ?)", [back])  # noqa: S608 - fixed names
+
+
 def release(db: Database, source_id: str) -> None:
     """Give a claimed source back without a poll."""
     db.execute("UPDATE sources SET lease_until = NULL WHERE id = ?", [source_id])
