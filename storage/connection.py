@@ -25,6 +25,8 @@ _WRITER_PRAGMAS = (
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA cache_size = -16384",  # the system caches the file as well; 64 MB here made the service grow by 50 in a day
     "PRAGMA temp_store = MEMORY",
+    # What moved or was merged leaves nothing in free pages, or `forget` could not erase it: 6 % more bytes written.
+    "PRAGMA secure_delete = ON",
 )
 
 

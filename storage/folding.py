@@ -21,7 +21,6 @@ _DIGITS = {chr(base + n): str(n) for base in (0x0660, 0x06F0) for n in range(10)
 # Tatweel, zero-width joiners and marks, directional marks and isolates, byte order mark, soft hyphen, tag characters.
 _INVISIBLE = re.compile("[\u0640\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\U000e0000-\U000e007f]")
 _TABLE = str.maketrans(_LETTERS | _DIGITS | {"\u200c": " ", "’": "'", "‘": "'", "ʼ": "'", "`": "'"})
-_SPACES = re.compile(r"\s+")
 # NFKD takes the marks off; letters that have no decomposition are written out.
 _STUBBORN = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"})
 
@@ -43,11 +42,24 @@ _MOST_CHARACTERS = 20_000  # far more than the scripts of news have; a stranger'
 _FOLDED = _Folded()
 
 
+# What ASCII's own lower case does not fold. In a text that has few of them the rest is lowered in one piece.
+_FOREIGN = re.compile("[^\x00-_a-\x7f]+")
+_FEW = 12  # characters for each byte that UTF-8 takes beyond one; English with its quotation marks has forty
+
+
 def fold(text: str) -> str:
     """The text as search and comparison see it: lower case, no marks, one letter for each sound, single spaces."""
     if text.isascii():
-        return _SPACES.sub(" ", text.lower()).strip()
-    return _SPACES.sub(" ", "".join(map(_FOLDED.__getitem__, text))).strip()
+        return " ".join(text.lower().split())
+    if (len(text.encode("utf-8", "surrogatepass")) - len(text)) * _FEW < len(text):
+        folded = _FOREIGN.sub(_folded, text).lower()
+    else:
+        folded = "".join(map(_FOLDED.__getitem__, text))
+    return " ".join(folded.split())
+
+
+def _folded(run: re.Match[str]) -> str:
+    return "".join(map(_FOLDED.__getitem__, run[0]))
 
 
 def fold_spelling(name: str) -> str:

@@ -561,6 +561,22 @@ def m009_hints(db: Database) -> None:
     run(db, HINTS)
 
 
+# New keys of near copies, before they move to the others in the order of keys (storage.tables.bands).
+FRESH_BANDS = """
+CREATE TABLE fresh_bands (
+    band INTEGER NOT NULL,
+    document_id INTEGER NOT NULL,
+    PRIMARY KEY (band, document_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations()
+def m010_fresh_bands(db: Database) -> None:
+    """Keys that are written where they are many to a page; those that stand in `bands` stay there."""
+    run(db, FRESH_BANDS)
+
+
 def migrate(db: Database, tell: Callable[[str], None] | None = None) -> None:
     """Bring the file to today's form, each step whole or not at all; `tell` hears of those that take long.
 

@@ -441,18 +441,14 @@ class Store:
     def _erasing(self) -> Iterator[list[int]]:
         """A transaction after which nothing is left in free pages, the index, the WAL or the captures named."""
         captures: list[int] = []
-        self.db.execute("PRAGMA secure_delete = ON")
-        try:
-            with self._writing():
-                yield captures
-                files = forgetting.forget_captures(self.db, self.archive, captures)
-            self._remove(files)
-            with connection.faults(self.path):
-                # FTS5 only marks words as deleted until it merges its segments.
-                self.db.execute("INSERT INTO fts (fts) VALUES ('optimize')")
-                self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            self.db.execute("PRAGMA secure_delete = OFF")
+        with self._writing():
+            yield captures
+            files = forgetting.forget_captures(self.db, self.archive, captures)
+        self._remove(files)
+        with connection.faults(self.path):
+            # FTS5 only marks words as deleted until it merges its segments.
+            self.db.execute("INSERT INTO fts (fts) VALUES ('optimize')")
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def expire(self, now: datetime, *, keep_captures: timedelta, keep_rejected: timedelta, max_size: int) -> int:
         """Drop what is past its age, then the oldest rejected captures while all take more than `max_size` bytes.

@@ -17,9 +17,8 @@ from sqlite_utils import Database
 from storage import identity
 from storage.identity import Likeness, Profile
 from storage.model import Document, from_text, to_text
+from storage.tables import bands
 
-# A key that so many articles share is a template's or a region's; it proposes nothing.
-_CROWDED = 48
 # So many candidates are read, the likeliest first: reading and comparing one takes about a millisecond.
 _BY_SHINGLES = 5
 # All that share this many of 36 keys are read, too: a text is linked to every article that it is a version of.
@@ -160,14 +159,14 @@ def _common(rows: Iterable[Row]) -> dict[str, frozenset[int]]:
     return shared
 
 
-# The index: `bands`, keys and the documents that have them
+# Candidates, by keys that they share
 
 
 def _by_shingles(db: Database, one: Profile) -> list[int]:
     """What shares as many keys as a version of that length would; of a text with few shingles, one."""
     keys = identity.sketch(one)
     few = len(one.shingles) < 2 * len(keys)
-    (found,) = _hits(db, keys)
+    (found,) = bands.hits(db, keys)
     ranked = [(number, n) for number, n in found.most_common(_MOST_READ) if n > 1 or few]
     lengths = _lengths(db, [number for number, _ in ranked])
     likely = [pair for pair in ranked if few or pair[1] >= identity.least_hits(one.words, lengths.get(pair[0], 0))]
@@ -189,30 +188,10 @@ def _by_names_or_opening(db: Database, one: Profile, at: datetime) -> set[int]:
 
     And what opens alike, though it be forty times as long: the whole of an excerpt, an excerpt of the whole.
     """
-    names, opening = _hits(db, identity.name_sketch(one, _day(at), around=True), identity.opening_sketch(one))
+    names, opening = bands.hits(db, identity.name_sketch(one, _day(at), around=True), identity.opening_sketch(one))
     return {number for number, n in names.most_common(_BY_NAMES) if n > 2} | {
         number for number, n in opening.most_common(_BY_OPENING) if n > 1
     }
-
-
-# One statement for all keys: thirty-six of them cost four times as much.
-_HITS = """
-SELECT (SELECT group_concat(document_id) FROM (SELECT document_id FROM bands WHERE band = keys.value LIMIT ?))
-FROM json_each(?) AS keys
-"""
-
-
-def _hits(db: Database, *sketches: tuple[int, ...]) -> list[Counter[int]]:
-    """How many keys of each sketch each indexed text shares; crowded ones count for nobody."""
-    keys = [key for sketch in sketches for key in sketch]
-    found = [row[0] for row in db.execute(_HITS, [_CROWDED + 1, json.dumps(keys)])]
-    counted, start = [], 0
-    for sketch in sketches:
-        told = [text for text in found[start : start + len(sketch)] if text and text.count(",") < _CROWDED]
-        counts = Counter(",".join(told).split(",")) if told else Counter[str]()
-        counted.append(Counter({int(number): n for number, n in counts.items()}))
-        start += len(sketch)
-    return counted
 
 
 def _day(at: datetime) -> int:
@@ -224,10 +203,7 @@ def enter(db: Database, document_id: int) -> None:
     row = db.execute("SELECT is_head, kind, score FROM documents WHERE id = ?", [document_id]).fetchone()
     if not row["is_head"] and (row["kind"] == "exact" or row["score"] >= _ALL_BUT_SAME):
         return
-    db.conn.executemany(
-        "INSERT INTO bands (band, document_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        [(band, document_id) for band in _bands(db, document_id)],
-    )
+    bands.add(db, document_id, _bands(db, document_id))
 
 
 def enter_all(db: Database, heads: Iterable[int]) -> None:
@@ -242,19 +218,17 @@ def enter_all(db: Database, heads: Iterable[int]) -> None:
 
 def leave(db: Database, document_id: int) -> None:
     """Take a document out of the index, before its text or date changes or goes."""
-    db.conn.executemany(
-        "DELETE FROM bands WHERE band = ? AND document_id = ?",
-        [(band, document_id) for band in _bands(db, document_id)],
-    )
+    bands.drop(db, document_id, _bands(db, document_id, ever=True))
 
 
-def _bands(db: Database, document_id: int) -> list[int]:
+def _bands(db: Database, document_id: int, *, ever: bool = False) -> list[int]:
+    """The keys by which a stored text is found; `ever`: and those by which older versions found it."""
     row = db.execute("SELECT text, published_at, first_seen_at FROM documents WHERE id = ?", [document_id]).fetchone()
     if row is None:
         return []
     one = identity.profile(row["text"])
-    keys = (*identity.sketch(one), *identity.opening_sketch(one), *identity.name_sketch(one, _day(_time(row))))
-    return sorted(set(keys))
+    names = identity.name_sketch(one, _day(_time(row)), ever=ever)
+    return sorted({*identity.sketch(one), *identity.opening_sketch(one), *names})
 
 
 # Who leads

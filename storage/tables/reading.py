@@ -10,6 +10,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from storage.model import Article, Capture, Change, Copy, Revision, What, from_text
+from storage.tables import bands
 from storage.tables.visits import key_of, moment
 
 _LISTS = ("authors", "reasons", "cuts")
@@ -277,7 +278,7 @@ def faults(db: Database) -> list[str]:
         f"{row[0]} {row[1]} points to a missing row of {row[2]}" for row in db.execute("PRAGMA foreign_key_check")
     ]
     found += [f"poll {row['id']} of {row['source']} does not add up" for row in unbalanced_polls(db)]
-    for problem, statement in _CHECKS.items():
+    for problem, statement in (_CHECKS | bands.CHECKS).items():
         count = db.execute(statement).fetchone()[0]
         found += [f"{count} {problem}"] if count else []
     return found

@@ -287,10 +287,8 @@ def test_when_the_head_is_forgotten_a_copy_is_found_as_the_head_was(store):
     store.forget_source("agency")
     (third,) = admit(store, document("late", report(17).replace("Tora Ghundi", "Toraghundi"), hours=3))
     assert third.article_id == first.article_id
-    rows = store.db.execute(
-        "SELECT DISTINCT document_id FROM bands WHERE document_id = ?", [first.document_id]
-    ).fetchall()
-    assert rows == []
+    rows = store.db.execute("SELECT document_id FROM bands UNION SELECT document_id FROM fresh_bands").fetchall()
+    assert first.document_id not in [row[0] for row in rows]
 
 
 # Probable
@@ -336,7 +334,7 @@ def test_a_sketch_is_small_and_fits_the_file(text):
     """An index entry is bounded whatever was written."""
     profile = identity.profile(text)
     keys = [*identity.sketch(profile), *identity.opening_sketch(profile), *identity.name_sketch(profile, 20_000)]
-    assert len(keys) <= 54
+    assert len(keys) <= 53
     assert all(-(2**63) <= key < 2**63 for key in keys)
 
 
@@ -350,7 +348,7 @@ def test_a_name_sketch_meets_itself_within_four_days():
 
 def test_a_thousand_copies_leave_the_index_as_it_was(store):
     """Copies are not candidates, so that the next one costs what the first one cost."""
-    count = "SELECT count(*) FROM bands"
+    count = "SELECT (SELECT count(*) FROM fresh_bands) + (SELECT count(*) FROM bands)"
     (first,) = admit(store, document("agency", report(21)))
     before = store.db.execute(count).fetchone()[0]
     landed = admit(store, *(document(f"h{n}", f"{report(21)}\nSeen at h{n}.") for n in range(60)))

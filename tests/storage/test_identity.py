@@ -162,3 +162,22 @@ def test_words_fold_spelling_and_punctuation():
 def test_a_text_hash_fits_the_file(text):
     """Hashes rest in a signed 64-bit column."""
     assert -(2**63) <= identity.text_hash(text) < 2**63
+
+
+@given(st.text())
+def test_words_are_the_same_in_a_short_text_and_in_a_long_one_of_another_script(text):
+    """A text that is English but for some signs is folded by a faster way, to the same words."""
+    own = [word for part in ("stone", text, "bridge") for word in identity.words(part)]
+    filler = "plain stone bridge " * (10 + 2 * len(text))
+    assert identity.words(f"{filler}\n stone \n{text}\n bridge")[len(filler.split()) :] == own
+
+
+def test_a_sketch_is_the_same_in_every_process_and_release():
+    """Keys rest in the file: those of the text below were written down when the index was new."""
+    profile = identity.profile(" ".join(f"word{n} Name{n}" for n in range(200)))
+    assert identity.sketch(profile)[:3] == (-9163271417530878667, -9136813774952366909, -9131577563441311122)
+    assert identity.opening_sketch(profile)[:2] == (-2636331888309229927, -2854566614076306500)
+    assert identity.name_sketch(profile, 20_000)[:2] == (1582704669269156828, -4745894294658917282)
+    assert identity.sketch(identity.profile("four words are few")) == ()
+    assert len(identity.sketch(identity.profile("here are five words only"))) == 1
+    assert len(identity.sketch(identity.profile("round and " * 500))) == 2

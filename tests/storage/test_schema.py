@@ -127,17 +127,17 @@ def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
         for number in range(3):
             words = text.format(f"shopkeeper {number}", number + 3) * 3
             store.admit(Document(url=f"https://outlet.example/{number}", source="outlet", title="Bread", text=words))
-        keys = {tuple(row) for row in store.db.execute("SELECT band, document_id FROM bands").fetchall()}
+        keys = {tuple(row) for row in store.db.execute("SELECT band, document_id FROM fresh_bands").fetchall()}
         assert keys
-        for statement in ("DROP TABLE bands", "DROP INDEX documents_by_origin"):
+        for statement in ("DROP TABLE bands", "DROP TABLE fresh_bands", "DROP INDEX documents_by_origin"):
             store.db.execute(statement)
-        store.db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm002_near_copies'")
+        store.db.execute("DELETE FROM _sqlite_migrations WHERE name IN ('m002_near_copies', 'm010_fresh_bands')")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "_LONG", 0.0)
         patch.setattr(schema.copies, "enter_all", slowly(schema.copies.enter_all))
         with Store.open(path, tell=told.append) as store:
             assert {tuple(row) for row in store.db.execute("SELECT band, document_id FROM bands").fetchall()} == keys
-    assert ["m002_near_copies" in line for line in told] == [True]
+    assert "m002_near_copies" in told[0]
 
 
 def slowly(work):

@@ -1,0 +1,191 @@
+"""The index of near copies in its two tables: what is found, what moves, what goes, what is told when it is torn."""
+
+import sqlite3
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+from storage import schema
+from storage.model import Document
+from storage.store import Store
+from storage.tables import bands, copies
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+KEYS = st.lists(st.sampled_from([-(2**63), -7, 0, 1, 5, 10**12, 2**63 - 1]), unique=True)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.integers(1, 6), KEYS),
+        st.tuples(st.just("drop"), st.integers(1, 6), KEYS),
+        st.tuples(st.just("merge"), st.integers(0, 5), st.none()),
+    )
+)
+
+
+def report(number: int) -> str:
+    """A text that shares no run of words with that of another number; written for the tests."""
+    return " ".join(f"Word{number}x{n} Name{number}y{n}" for n in range(40))
+
+
+def document(number: int) -> Document:
+    return Document(
+        url=f"https://h{number}.example/a",
+        source=f"h{number}",
+        title=f"Report {number}",
+        text=report(number),
+        published_at=NOW,
+    )
+
+
+def rows(db: Database, table: str) -> list[tuple[int, int]]:
+    return [tuple(row) for row in db.execute(f"SELECT band, document_id FROM {table}")]
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.open(tmp_path / "khabar.db") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def empty():
+    db = Database(memory=True)
+    db.conn.isolation_level = None
+    db.conn.row_factory = sqlite3.Row
+    schema.migrate(db)
+    yield db
+    db.close()
+
+
+@given(STEPS)
+def test_what_was_added_and_not_dropped_is_found_wherever_it_rests(empty, steps):
+    """Merging, at any time and of any part, changes no answer, and no key ever rests twice or is lost."""
+    expected: set[tuple[int, int]] = set()
+    empty.execute("BEGIN")
+    try:
+        for what, number, keys in steps:
+            if what == "merge":
+                bands.merge(empty, keep=number)
+                continue
+            pairs = {(key, number) for key in keys}
+            # A document is entered anew only after it was taken out.
+            bands.drop(empty, number, keys)
+            expected -= pairs
+            if what == "add":
+                bands.add(empty, number, keys)
+                expected |= pairs
+        assert sorted([*rows(empty, "bands"), *rows(empty, "fresh_bands")]) == sorted(expected)
+        every = tuple(sorted({key for key, _ in expected}))
+        (found,) = bands.hits(empty, every)
+        assert dict(found) == {n: sum(other == n for _, other in expected) for n in {n for _, n in expected}}
+    finally:
+        empty.execute("ROLLBACK")
+
+
+def test_a_key_that_many_share_proposes_nobody_in_whichever_table_they_are(store):
+    """Forty-eight documents of one key are candidates, forty-nine are a template, counted over both tables."""
+    with store._writing():
+        for number in range(1, 49):
+            bands.add(store.db, number, [7])
+        bands.merge(store.db, keep=20)
+        assert len(bands.hits(store.db, (7,))[0]) == 48
+        bands.add(store.db, 49, [7])
+        assert bands.hits(store.db, (7,)) == [{}]
+
+
+def test_every_128_documents_the_surplus_moves_on_in_the_order_of_the_keys(store):
+    """The small table stays small; a step is bounded and goes on where the last one ended, round and round."""
+    with store._writing():
+        store.db.execute(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 250000) "
+            "INSERT INTO fresh_bands SELECT n, 1 FROM n"
+        )
+        bands.add(store.db, 127, [300_000])
+        assert rows(store.db, "bands") == []
+        bands.add(store.db, 128, [300_001])
+        moved = [band for band, _ in rows(store.db, "bands")]
+        assert moved == list(range(1, 14_001))
+        bands.merge(store.db)
+        bands.merge(store.db)
+        left = store.db.execute("SELECT min(band), count(*) FROM fresh_bands").fetchone()
+        assert tuple(left) == (30_003, 220_000)
+        assert bands.merge(store.db) == 0
+        while bands.merge(store.db, keep=0):
+            pass
+        assert rows(store.db, "fresh_bands") == []
+        bands.add(store.db, 129, [5])
+        assert [bands.merge(store.db, keep=0) for _ in range(2)] == [0, 1]  # it went round for it
+
+
+def test_a_step_whose_transaction_fails_never_was(store):
+    """A kill between two statements of a step leaves every key where it was."""
+    store.admit(document(1), now=NOW)
+    before = rows(store.db, "fresh_bands")
+    store.db.execute("BEGIN IMMEDIATE")
+    assert bands.merge(store.db, keep=0) == len(before)
+    store.db.execute("ROLLBACK")
+    assert rows(store.db, "fresh_bands") == before
+    assert rows(store.db, "bands") == []
+    assert store.db.execute("SELECT count(*) FROM meta WHERE name = 'bands_merged_to'").fetchone()[0] == 0
+
+
+def test_copies_are_found_before_and_after_their_keys_moved(store):
+    """Where a key rests decides nothing."""
+    first, second = (store.admit(document(number), now=NOW) for number in (1, 2))
+    with store._writing():
+        bands.merge(store.db, keep=30)
+    assert rows(store.db, "bands")
+    assert rows(store.db, "fresh_bands")
+    for number, head in ((1, first), (2, second)):
+        again = Document(
+            url=f"https://late.example/{number}", source="late", title="Late", text=f"Late news {report(number)}"
+        )
+        assert store.admit(again, now=NOW).article_id == head.article_id
+
+
+def test_what_is_forgotten_leaves_no_key_in_either_table_nor_in_the_file(store, tmp_path):
+    """A key is a hash of the words: who guesses them must not find them confirmed in a page that was freed."""
+    landed = [store.admit(document(number), now=NOW) for number in range(1, 30)]
+    with store._writing():
+        bands.merge(store.db, keep=600)
+    gone = landed[3].document_id
+    keys = [key for table in ("bands", "fresh_bands") for key, number in rows(store.db, table) if number == gone]
+    assert len(keys) > 40
+    store.forget(gone, now=NOW)
+    assert all(number != gone for table in ("bands", "fresh_bands") for _, number in rows(store.db, table))
+    assert store.faults() == []
+    store.close()
+    content = (tmp_path / "khabar.db").read_bytes()
+    assert [key for key in keys if key.to_bytes(8, "big", signed=True) in content] == []
+
+
+def test_an_older_file_keeps_its_keys_and_loses_all_of_them_when_a_text_goes(store):
+    """Older versions kept an eleventh pair of names, and all keys in the large table."""
+    landed = store.admit(document(1), now=NOW)
+    with store._writing():
+        keys = copies._bands(store.db, landed.document_id, ever=True)
+        store.db.execute("DELETE FROM fresh_bands")
+        store.db.conn.executemany("INSERT INTO bands VALUES (?, 1)", [(key,) for key in keys])
+    assert len(keys) == len(copies._bands(store.db, landed.document_id)) + 1
+    again = Document(url="https://late.example/1", source="late", title="Late", text=f"Late news {report(1)}")
+    assert store.admit(again, now=NOW).article_id == landed.article_id
+    store.forget(landed.document_id, now=NOW)
+    assert rows(store.db, "bands") == []
+
+
+def test_a_torn_index_is_told(store):
+    """Doctor names an article that no copy would find, a key of nothing, and a key that rests twice."""
+    store.admit(document(1), now=NOW)
+    assert store.faults() == []
+    with store._writing():
+        bands.add(store.db, 99, [1])
+        store.db.execute("INSERT INTO bands VALUES (1, 99)")
+    assert sum("near copies" in fault for fault in store.faults()) == 2
+    with store._writing():
+        store.db.execute("DELETE FROM fresh_bands")
+        store.db.execute("DELETE FROM bands")
+    assert [fault for fault in store.faults() if "near copies" in fault] == [
+        "1 of the newest articles are not in the index of near copies"
+    ]
