@@ -113,7 +113,7 @@ async def _sample(
     lead = max(visited.poll.leads, key=lambda lead: lead.published_at.timestamp() if lead.published_at else 0.0)
     ask = Ask(
         url=lead.url, headers=source.headers, limit=settings.max_page_size, redirects=settings.max_redirects,
-        verify_tls=source.verify_tls,
+        verify_tls=source.verify_tls, javascript=source.javascript,
     )  # fmt: skip
     if lead.via == "telegram" and lead.body:
         why = Rejection(why=Why.EMPTY, detail="no text in it")
@@ -156,6 +156,8 @@ async def _mend(
         return "robots.txt denies it: leave it out, or `obey_robots = false` where its publisher invites to the feed"
     if error.startswith("tls"):
         return "its certificate is not good: try again later, or `verify_tls = false` for this source"
+    if error.startswith("javascript"):
+        return "`khabar doctor` says what a browser needs here; without `javascript` the page is read as it is sent"
     if not error.startswith(MENDABLE) or source.kind == "telegram":
         return None
     parts = urlsplit(source.url)

@@ -273,6 +273,7 @@ class Engine:
             limit=self.settings.max_page_size,
             redirects=self.settings.max_redirects,
             verify_tls=source.verify_tls if source else True,
+            javascript=source is not None and source.javascript and url == lead.lead.url,
         )
 
     async def _read(self, outcome: Outcome, lead: PendingLead, source: Source | None) -> Landing:

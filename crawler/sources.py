@@ -22,6 +22,7 @@ class Source:
     enabled: bool = True
     obey_robots: bool = True  # of its own feed; pages always obey
     verify_tls: bool = True
+    javascript: bool = False  # its pages are made by scripts: a browser reads them (the extra `javascript`)
     archive: str = ""  # address of its archive's pages with {year}, {month:02}, {day:02}, for looking back
     link_pattern: str | None = None  # regular expression that article links match (section, sitemap)
     body_selector: str | None = None  # CSS selector of the article's body
@@ -53,6 +54,7 @@ class CrawlSettings:
     verify_tls: bool = True
     allow_addresses: tuple[IPv4Network | IPv6Network, ...] = ()
     workers: int = 0  # 0: one a core
+    browser: str = ""  # program that reads pages made by scripts; "": the Chromium on the path
     wayback: str = "https://web.archive.org"  # asked when a source is looked back over; "" never
     max_feed_size: int = 5_000_000  # bytes, content-decoded (rules: 5 MB feeds, 10 MB pages)
     max_page_size: int = 10_000_000

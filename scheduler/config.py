@@ -38,6 +38,7 @@ _SOURCE: dict[str, values.Reader] = _ADDRESSES | {
     "enabled": values.flag,
     "obey_robots": values.flag,
     "verify_tls": values.flag,
+    "javascript": values.flag,
     "archive": values.archive,
     "link_pattern": values.pattern,
     "body_selector": values.selector,
@@ -82,6 +83,7 @@ _SECTIONS: dict[str, dict[str, values.Reader]] = {
         "verify_tls": values.flag,
         "allow_addresses": values.networks,
         "workers": values.whole(0, 256),
+        "browser": values.text,
         "wayback": values.optional_address,
     },
     "topic": {

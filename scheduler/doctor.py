@@ -39,7 +39,7 @@ PATIENCE = 5.0  # seconds for one look at the network
 class Finding:
     """What a check found. `mend` says what to do; empty where all is well."""
 
-    check: str  # installation, configuration, database, disk, clock, network
+    check: str  # installation, scripts, configuration, database, disk, clock, network
     good: bool
     says: str
     mend: str = ""
@@ -85,6 +85,28 @@ def _imports(name: str) -> bool:
     except Exception:  # noqa: BLE001 - a library may fail in any way while it is imported; it is then not to be had
         return False
     return True
+
+
+def scripts(config: "Config") -> Iterator[Finding]:
+    """Whether the sources whose pages are made by scripts can be read."""
+    from crawler.fetching import browser
+
+    needing = [source.id for source in config.enabled if source.javascript]
+    if not needing:
+        return
+    lacking = browser.missing(config.crawl.browser)
+    if lacking is not None:
+        yield Finding(
+            check="scripts", good=False, says=f"{', '.join(needing)} cannot be read: {lacking.partition(':')[0]}",
+            mend=lacking.partition(": ")[2],
+        )  # fmt: skip
+        return
+    yield Finding(check="scripts", good=True, says=f"{browser.found(config.crawl.browser)} reads {', '.join(needing)}")
+    if not browser.is_sandboxed():
+        yield Finding(
+            check="scripts", good=True, advice=True, says="the browser's sandbox is off, since this is root",
+            mend="run khabar as a user of its own",
+        )  # fmt: skip
 
 
 def configuration(config: "Config") -> Iterator[Finding]:
@@ -253,6 +275,6 @@ def _reached(check: str, what: str, fault: str, mend: str) -> Finding:
 
 
 CHECKS: dict[str, Check] = {
-    "installation": installation, "configuration": configuration, "database": database, "disk": disk, "clock": clock,
-    "network": network,
+    "installation": installation, "scripts": scripts, "configuration": configuration, "database": database,
+    "disk": disk, "clock": clock, "network": network,
 }  # fmt: skip

@@ -10,8 +10,9 @@ import base64
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
@@ -29,7 +30,8 @@ from scrapy.exceptions import (
 )
 from scrapy.http import Response
 
-from crawler.fetching import inflate, robots
+from crawler.fetching import browser, inflate, robots
+from crawler.fetching.browser import Browser
 from crawler.fetching.guard import AddressRefused, Guard
 from crawler.fetching.hosts import Hosts
 from crawler.sources import CrawlSettings
@@ -95,6 +97,7 @@ class Ask:
     obey_robots: bool = True
     verify_tls: bool = True
     cut: bool = False  # take the first `limit` bytes of a longer body instead of refusing it
+    javascript: bool = False  # let the page's scripts make it first
 
 
 class Newsreader(Spider):
@@ -214,6 +217,7 @@ class Fetcher:
         self._runner = AsyncCrawlerRunner(scrapy_settings(settings))
         self._crawler = self._runner.create_crawler(Newsreader)
         self._running: asyncio.Future[None] | None = None
+        self._browser = Browser(settings)
 
     async def start(self) -> None:
         """Open the crawler."""
@@ -230,6 +234,7 @@ class Fetcher:
 
     async def stop(self, grace: float) -> None:
         """Close the crawler; downloads still under way after `grace` seconds are given up."""
+        await self._browser.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._runner.stop(), grace)
         if self._running is not None:
@@ -241,9 +246,31 @@ class Fetcher:
         """What came of a request. The body counts as in flight until the block is left."""
         room = Room(self._places)
         try:
-            yield await self._follow(ask, room)
+            if ask.javascript:
+                async with self._browser.place():
+                    yield await self._rendered(ask, await self._follow(ask, room), room)
+            else:
+                yield await self._follow(ask, room)
         finally:
             room.leave()
+
+    async def _rendered(self, ask: Ask, outcome: Outcome, room: Room) -> Outcome:
+        """An answer as its scripts make it. What they ask for needs places of its own."""
+        if not isinstance(outcome, Fetched) or not browser.is_page(outcome.page):
+            return outcome
+        room.give_back()
+        page = await self._browser.rendered(outcome.page, partial(self._part, ask), limit=ask.limit)
+        return page if isinstance(page, Failure) else replace(outcome, page=page)
+
+    async def _part(self, ask: Ask, url: str, headers: Mapping[str, str]) -> Page | None:
+        """What a page's script asked for, under every rule that holds for the page."""
+        own = identity.site(url) == identity.site(ask.url)
+        part = Ask(
+            url=url, headers=headers, limit=min(ask.limit, browser.MOST_PART), redirects=ask.redirects,
+            verify_tls=ask.verify_tls or not own,
+        )  # fmt: skip
+        async with self.get(part) as outcome:
+            return outcome.page if isinstance(outcome, Fetched) else None
 
     async def _robots_txt(self, url: str, verify_tls: bool) -> robots.Answer:
         ask = Ask(

@@ -111,6 +111,7 @@ def ask_for(source: Source, url: str, settings: CrawlSettings, headers: dict[str
         obey_robots=source.obey_robots,
         verify_tls=source.verify_tls,
         cut=sitemap,
+        javascript=source.javascript and not sitemap,
     )
 
 

@@ -32,7 +32,23 @@ def broken(config: Config, check: Callable[[Config], object]) -> list[str]:
 def test_everything_that_is_broken_or_wise_says_what_to_do(config: Config) -> None:
     """No complaint without a remedy."""
     assert all(one.mend for one in doctor.examine(config) if not one.good or one.advice)
-    assert {one.check for one in doctor.examine(config)} == set(doctor.CHECKS)
+    assert {one.check for one in doctor.examine(config)} == set(doctor.CHECKS) - {"scripts"}
+
+
+def test_a_browser_is_asked_for_only_where_a_source_needs_one(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """What is lacking is named with its mend; a sandbox that is off is told."""
+    assert list(doctor.scripts(config)) == []
+    scripted = replace(config, sources=(replace(config.sources[0], javascript=True),))
+    monkeypatch.setattr("crawler.fetching.browser.find_spec", lambda _: None)
+    (found,) = doctor.scripts(scripted)
+    assert (found.good, found.says) == (False, "a cannot be read: Playwright is not installed")
+    assert found.mend == "pip install 'khabar[javascript]'"
+    monkeypatch.setattr("crawler.fetching.browser.find_spec", lambda _: object())
+    monkeypatch.setattr("crawler.fetching.browser.found", lambda _="": "/usr/bin/chromium")
+    monkeypatch.setattr("crawler.fetching.browser.is_sandboxed", lambda: False)
+    assert [one.advice for one in doctor.scripts(scripted)] == [False, True]
 
 
 def test_libraries_are_there_or_named(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
