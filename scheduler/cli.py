@@ -99,7 +99,7 @@ def search(call: Call, /, words: tuple[str, ...], *, facets: bool, patience: flo
     with call.read() as store, store.deadline(patience):
         if facets:
             counted = searching.facets(store.db, wanted), searching.tally(store.db, wanted)
-            views.facets(call.screen, *counted, json=call.json)
+            views.facets(call.screen, *counted, searching.changed(store.db, wanted), json=call.json)
         else:
             views.hits(call.screen, searching.search(store.db, wanted), json=call.json)
 

@@ -45,14 +45,19 @@ def _words(old: str, new: str) -> list[Piece]:
     before, after = _PIECES.findall(old), _PIECES.findall(new)
     if max(len(before), len(after)) > 2 * MOST_WORDS:
         return [Piece("gone", old), Piece("new", new)]
-    pieces = []
+    pieces: list[Piece] = []
+    gone = fresh = ""
     for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if what == "equal":
-            pieces.append(Piece("same", "".join(after[c:d])))
-        else:
-            pieces += [
-                Piece(kind, text)
-                for kind, text in (("gone", "".join(before[a:b])), ("new", "".join(after[c:d])))
-                if text
-            ]
-    return pieces
+        here, there = "".join(before[a:b]), "".join(after[c:d])
+        if what == "equal" and there.strip():
+            pieces += [*_replaced(gone, fresh), Piece("same", there)]
+            gone = fresh = ""
+        else:  # a blank between two words that changed belongs to the change
+            gone, fresh = gone + here, fresh + there
+    return [*pieces, *_replaced(gone, fresh)]
+
+
+def _replaced(gone: str, fresh: str) -> list[Piece]:
+    if gone == fresh:
+        return [Piece("same", gone)] if gone else []
+    return [Piece(kind, text) for kind, text in (("gone", gone), ("new", fresh)) if text]

@@ -86,6 +86,7 @@ class Pages:
                 "carried": carried,
                 "facets": search.facets(store.db, wanted, counted=_COUNTED),
                 "tally": search.tally(store.db, wanted, counted=_COUNTED),
+                "changed": search.changed(store.db, wanted, counted=_COUNTED, most=8),
                 "names": {state.id: state.name for state in store.sources()},
             }
 
@@ -133,7 +134,8 @@ class Pages:
                 place.code: search.search(store.db, Criteria(places=(place.code,), since=now - _MONTH, limit=3)).hits
                 for place in top
             }
-            return {"map": drawing.chart(counts), "top": top, "newest": newest}
+            names = search.told_apart(store.db, {place.code: place.name for place in top})
+            return {"map": drawing.chart(counts), "top": top, "newest": newest, "names": names}
 
         return self._html("map.html", await self._remembered("map", work))
 
@@ -326,6 +328,7 @@ def _article(store: Store, number: int) -> dict[str, Any]:
     told = store.explain(article.id)
     states = [(state.seen_at, state.title or "", state.text) for state in store.history(article.document_id)]
     states.append((article.updated_at, article.title or "", article.text))
+    places = {one["code"]: one["name"] for one in told["mentions"] if one["kind"] == "place"}
     similar = [(search.record(store.db, other), score) for other, score in store.probable(article.id)[:10]]
     return {
         "article": record,
@@ -334,6 +337,7 @@ def _article(store: Store, number: int) -> dict[str, Any]:
             {"kind": kind, "rows": [m for m in told["mentions"] if m["kind"] == kind]}
             for kind in ("place", "actor", "event")
         ],
+        "places": search.told_apart(store.db, places),
         "copies": store.copies(article.id),
         "carried": overview.carried(store.db, [article.id])[article.id],
         "similar": [(other, score) for other, score in similar if other],

@@ -3,6 +3,7 @@
 Everything that came from the web passes through `Screen.web` or `terminal.safe` on its way.
 """
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ from typing import Any
 from scheduler.showing.terminal import Screen, isolate, safe
 from storage.finding import changes, search, snippets
 from storage.model import Article, Document, Landing, utc_now
+
+_MEASURE = 92  # cells of a line of text on a terminal
 
 
 def when(moment: datetime | None) -> str:
@@ -89,29 +92,40 @@ def _inner(part: str) -> str:
     return (" " if part[:1].isspace() else "") + safe(part) + (" " if part[-1:].isspace() else "")
 
 
-def facets(screen: Screen, found: search.Facets, tally: search.Tally, *, json: bool) -> None:
-    """How many, by how many voices, and by source, place and day."""
+def facets(
+    screen: Screen, found: search.Facets, tally: search.Tally, changed: Sequence[Mapping[str, Any]], *, json: bool
+) -> None:
+    """How many, by how many voices, by source, place, tag and day, and what became of them since."""
     groups = {"source": found.sources, "place": found.places, "tag": found.tags, "day": found.days}
     voices = {"reports": tally.reports, "independent": tally.independent, "publishers": tally.publishers}
     if json:
         counts = {
             name: [{"value": c.value, "name": c.name, "count": c.count} for c in rows] for name, rows in groups.items()
         }
-        screen.fact({"total": found.total, "complete": found.complete, **voices, **counts})
+        screen.fact({"total": found.total, "complete": found.complete, **voices, **counts, "changed": changed})
         return
-    screen.line(f"{'' if found.complete else 'the newest '}{number(found.total, 'article')}")
-    told = number(tally.publishers, "publisher")
-    screen.line(f"{number(tally.reports, 'report')} of them, {tally.independent:,} independent by {told}")
+    told = f"{number(tally.reports, 'report')}, {tally.independent:,} independent, by"
+    of = "" if found.complete else "the newest "
+    screen.line(f"{of}{number(found.total, 'article')}: {told} {number(tally.publishers, 'publisher')}")
     for name, rows in groups.items():
         if rows:
             screen.line()
             screen.table((name, "articles"), [(row.name, row.count) for row in rows], right=("articles",))
+    if changed:
+        screen.line()
+        screen.table(("changed since", "what", "id", "title"), [_turn(row) for row in changed], right=("id",))
+
+
+def _turn(change: Mapping[str, Any]) -> tuple[object, ...]:
+    what = ", ".join(filter(None, (change["what"], change["detail"])))
+    return change["at"][:16].replace("T", " "), what, change["article_id"], change["title"] or ""
 
 
 def paragraphs(screen: Screen, text: str) -> None:
-    """A text, a blank line between its paragraphs."""
+    """A text, a blank line between its paragraphs; on a terminal no wider than reads well."""
     for line in text.split("\n"):
-        screen.line(screen.web(line))
+        for part in textwrap.wrap(safe(line), min(screen.width, _MEASURE)) if screen.colour else [line]:
+            screen.line(screen.web(part))
         screen.line()
 
 

@@ -98,11 +98,11 @@ def claims(db: Database, document_id: int) -> list[dict[str, Any]]:
 def corrections(db: Database, limit: int) -> list[dict[str, Any]]:
     """The newest changes to what had been told: revised, withdrawn, split, promoted, reclassified."""
     rows = db.execute(
-        """
+        f"""
         SELECT c.at, c.what, c.detail, c.article_id, a.title, a.source FROM changes AS c
-        JOIN articles AS a ON a.id = c.article_id WHERE c.what NOT IN ('new', 'copied', 'forgotten')
+        JOIN articles AS a ON a.id = c.article_id WHERE {search.CORRECTED}
         ORDER BY c.cursor DESC LIMIT ?
-        """,
+        """,  # noqa: S608 - of constants
         [limit],
     )
     names = ("at", "what", "detail", "article_id", "title", "source")

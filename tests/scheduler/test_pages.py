@@ -29,6 +29,16 @@ def test_a_changed_number_is_one_word_of_difference():
     ]
 
 
+def test_words_that_changed_in_a_row_are_one_difference():
+    """The old words stand together, then the new ones; what people read is not cut into single words."""
+    pieces = diffs.compare("All six were taken home.", "Two of them died at home.")[0]
+    assert [(piece.kind, piece.text) for piece in pieces] == [
+        ("gone", "All six were taken"),
+        ("new", "Two of them died at"),
+        ("same", " home."),
+    ]
+
+
 @given(LINES, LINES)
 def test_a_difference_loses_nothing(old, new):
     """What is the same or new makes the new text, what is the same or gone the old one."""

@@ -9,7 +9,7 @@ import pytest
 from storage.errors import TookTooLong, UsageError
 from storage.finding import criteria, search
 from storage.finding.criteria import Criteria, Sort
-from storage.model import Document
+from storage.model import Document, Mention
 from storage.store import Store
 from storage.tables.corrections import Correction
 from storage.tables.marks import Label
@@ -248,6 +248,32 @@ def test_a_tag_stays_with_the_article_whoever_leads_it(stocked):
     assert found(stocked, tags=("to check",)) == ["0"]
     assert sorted(found(stocked, tags=("to check",), copies=True)) == ["0", "1"]
     assert search.record(stocked.db, 1)["tags"] == ["to check"]
+
+
+def test_what_changed_since_is_told_of_what_matches(stocked):
+    """Revisions and corrections by people of these articles, the newest first; new ones, copies and tags are none."""
+    tag(stocked, 3, "to check")
+    one = stocked.article(3)
+    told = Document(
+        url=one.url,
+        source=one.source,
+        title="Taliban open the market",
+        text=f"{one.text} It opened on Sunday.",
+        mentions=(Mention(kind="place", code="AF17", name="Kunduz", count=1),),
+    )
+    assert stocked.admit(told, now=NOW).what == "revised"
+    stocked.correct(Correction(label=Label.RELEVANT, what=5), now=NOW)
+    stocked.correct(Correction(label=Label.RELEVANT, what=1), now=NOW)
+    rows = search.changed(stocked.db, Criteria(places=("Kunduz",)))
+    assert [(row["what"], row["article_id"]) for row in rows] == [("reclassified", 5), ("revised", 3)]
+    assert rows[1]["title"] == "Taliban open the market"
+    assert search.changed(stocked.db, Criteria(words="wheat")) == []
+
+
+def test_places_of_one_name_are_told_apart(stocked):
+    """With what they are, as far as the gazetteer knows; one that stands alone keeps its name."""
+    names = {"AF17": "Kunduz", "AF1701": "Kunduz", "AF27": "Kandahar"}
+    assert search.told_apart(stocked.db, names) == {"AF17": "Kunduz (province)", "AF1701": "Kunduz", "AF27": "Kandahar"}
 
 
 def test_words_wanted_and_unwanted_find_nothing(stocked):
