@@ -16,7 +16,7 @@ from storage.model import Document, Failure, Landing, Lead, Page, PendingLead, R
 
 FEED_IS_LONGER = 0.7  # a page with less than this share of the words that its feed entry has was not read whole
 WANTED = "mark"  # `via` of a lead to what a person called relevant: it is kept whatever its score
-FEED_INSTEAD = frozenset({Why.EMPTY, Why.SCRIPT_ONLY, Why.PAYWALLED, Why.UNREADABLE})
+FEED_INSTEAD = frozenset({Why.EMPTY, Why.SHORT, Why.SCRIPT_ONLY, Why.PAYWALLED, Why.UNREADABLE})
 
 
 def read(

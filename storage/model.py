@@ -44,6 +44,7 @@ class Why(StrEnum):
 
     IRRELEVANT = "irrelevant"
     EMPTY = "empty"
+    SHORT = "short"  # a few words, no sentence
     LISTING = "listing"
     NOT_AN_ARTICLE = "not_an_article"
     SCRIPT_ONLY = "script_only"

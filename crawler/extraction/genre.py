@@ -19,12 +19,15 @@ from storage.model import Cut, Rejection, Why
 
 _STUB = 40  # words: less than that behind a paywall or a script is no article
 _SHELL = 15  # words: what an application's page says before its script has run
+_SENTENCE = 5  # words: fewer tell of nothing ("Two were hurt in Khost." has five); the shortest of 677 labels has 49
 _HEADLINES = 15  # links of a headline's length: a home page of a small outlet has more
 _OWN_WORDS = 60  # a page that says more than this beside its links is read
 _HOME = re.compile(
     r"/?(?:[a-z]{2,3}(?:[-_](?:[a-z]{2}|hans|hant|latn|cyrl|arab))?)?/?(?:(?:index|home|default)(?:\.[a-z]{2,5})?)?/?",
     re.IGNORECASE,
 )
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")  # scripts without spaces
+_LONGEST_SHORT = 500  # characters in which such a sentence shows
 _ARTICLE_TYPES = ("Article", "Posting", "Report", "Review")
 _CLOSED = frozenset({"false", "no", "0"})
 
@@ -83,11 +86,15 @@ def _locked(markup: Markup, text: str, title: str | None, url: str, cuts: Sequen
 
 
 def _shell(markup: Markup, text: str, title: str | None, url: str) -> Rejection | None:
-    """A page that is empty until its script has run."""
+    """A page that is empty, or says next to nothing, as many do until their script has run."""
     words = len(identity.words(text))
     if words < _SHELL and (markup.scripted or (words == 0 and next(markup.tree.iter("script"), None) is not None)):
         return Rejection(why=Why.SCRIPT_ONLY, detail=f"{words} words without JavaScript", url=url, title=title)
-    return None if words else Rejection(why=Why.EMPTY, detail="no text", url=url, title=title)
+    if words == 0:
+        return Rejection(why=Why.EMPTY, detail="no text", url=url, title=title)
+    if words + len(_UNSPACED.findall(text, 0, _LONGEST_SHORT)) < _SENTENCE:
+        return Rejection(why=Why.SHORT, detail=f"{words} word{'s' if words > 1 else ''}", url=url, title=title)
+    return None
 
 
 def _list_of_links(

@@ -13,7 +13,7 @@ from storage.model import from_text, to_text
 from storage.tables.visits import moment
 
 # Reasons of a rejection that mean: the page was there and no text came of it.
-NO_TEXT = ("empty", "script_only", "unreadable", "paywalled")
+NO_TEXT = ("empty", "short", "script_only", "unreadable", "paywalled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -322,3 +322,18 @@ def test_a_line_is_parted_only_where_blocks_make_all_of_it():
     read = blocks.read(markup.parse(page(b"<html><body><p>Once upon a time.</p><p>Then.</p></body></html>")).tree)
     assert blocks.part("Once upon a time. Then.", read) == ["Once upon a time.", "Then."]
     assert blocks.part("Once upon a time. And then.", read) == ["Once upon a time. And then."]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Kabul", Why.SHORT), ("Watch this video now", Why.SHORT), ("", Why.EMPTY), ("Two were hurt in Khost.", None),
+        ("阿富汗首都喀布尔周五发生爆炸，两人受伤。", None), ("در کابل دو نفر زخمی شدند", None),
+    ],
+)  # fmt: skip
+def test_a_few_words_are_no_article(text, why):
+    """Fewer than five words tell of nothing, whatever the page says that it is; a sentence does, in any script."""
+    html = f'<html><head><meta property="og:type" content="article"></head><body><article><p>{text}</p></article></body></html>'
+    found = extract.extract(page(html.encode()), now=NOW)
+    assert getattr(found, "why", None) == why
+    assert why is not None or found.text == text
