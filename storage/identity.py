@@ -270,12 +270,16 @@ class Profile:
     shingles: frozenset[int]
     opening: frozenset[int]  # those of the first 60 words
     names: frozenset[tuple[str, str]]
-    numbers: Mapping[Place, frozenset[str]]
 
     @property
     def words(self) -> int:
         """How many there are."""
         return len(self.sequence)
+
+    @property
+    def numbers(self) -> Mapping[Place, frozenset[str]]:
+        """Those that stand between the same words, all numbers masked; worked out when somebody asks."""
+        return _number_places(self.sequence)
 
 
 @lru_cache(maxsize=64)
@@ -289,7 +293,6 @@ def profile(text: str) -> Profile:
         shingles=frozenset(grams),
         opening=frozenset(grams[:_OPENING]),
         names=frozenset(pairwise(_names(text, len(sequence)))),
-        numbers=_number_places(sequence),
     )
 
 
@@ -342,7 +345,8 @@ def _names(text: str, count: int) -> list[str]:
     return [t for t in lowered if len(t) > 1 or t.isdigit() if t not in openers]
 
 
-def _number_places(sequence: Sequence[str]) -> dict[Place, frozenset[str]]:
+@lru_cache(maxsize=64)
+def _number_places(sequence: tuple[str, ...]) -> dict[Place, frozenset[str]]:
     """The numbers that stand between the same two words before and after, all numbers masked."""
     places: dict[Place, set[str]] = {}
     # Folded digits are ASCII, and sort before ":" as no letter does.
@@ -358,7 +362,8 @@ class Likeness:
     """How much of the shorter of two texts stands in the longer one, and what speaks against a copy.
 
     `shingles` and `names` are containments, 0 to 1; `agreements` and `conflicts` count places where both texts put a
-    number between the same words, the same number or different ones. Thresholds: see tests/gate/copies.toml.
+    number between the same words, the same number or different ones. Of texts that share less than .3 of both
+    the numbers are not compared: they are neither copies nor probable. Thresholds: see tests/gate/copies.toml.
     """
 
     shingles: float
@@ -413,24 +418,35 @@ class Likeness:
         return self.conflicts * 20 > self.agreements
 
 
+_ALIKE = 0.3  # no verdict asks for less: a score of .3, the mean of both, for a declared copy
+
+
 def likeness(one: Profile, other: Profile, *, common: frozenset[int] = frozenset()) -> Likeness:
     """Compare two texts; shingles that are `common` within one source (its furniture) say nothing and are left out."""
     ours, theirs = one.shingles - common, other.shingles - common
     evidence, fewest = min(len(ours), len(theirs)), min(len(one.names), len(other.names))
     shingles, shared = _share(len(ours & theirs), evidence), len(one.names & other.names)
-    both = [(one.numbers[place], other.numbers[place]) for place in one.numbers.keys() & other.numbers.keys()]
-    agreements = sum(not here.isdisjoint(there) for here, there in both)
+    names = _share(shared, fewest) if fewest >= 6 else shingles  # a text that names nobody is judged by its words
+    agreements, conflicts = _numbers_told(one, other) if names >= _ALIKE or shingles >= _ALIKE else (0, 0)
     return Likeness(
         shingles=shingles,
-        names=_share(shared, fewest) if fewest >= 6 else shingles,  # a text that names nobody is judged by its words
+        names=names,
         evidence=evidence,
         shared_names=shared,
         agreements=agreements,
-        conflicts=len(both) - agreements,
+        conflicts=conflicts,
         opening=_share(len(one.opening & other.opening), min(len(one.opening), len(other.opening))),
         shorter=min(one.words, other.words),
         longer=max(one.words, other.words),
     )
+
+
+def _numbers_told(one: Profile, other: Profile) -> tuple[int, int]:
+    """Places where both texts put the same number, and where they put different ones."""
+    ours, theirs = one.numbers, other.numbers
+    both = ours.keys() & theirs.keys()
+    agreements = sum(not ours[place].isdisjoint(theirs[place]) for place in both)
+    return agreements, len(both) - agreements
 
 
 def _share(part: int, whole: int) -> float:
