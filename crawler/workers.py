@@ -69,6 +69,7 @@ class Pool:
         self._crew = _Crew(self.size, timeout, memory)
         self._cell = _Crew(1, timeout, memory)  # for one suspect at a time
         self._one_suspect = asyncio.Lock()
+        self._turn = asyncio.Lock()  # workers are being started or ended, never both
         self._starting: asyncio.Future[None] | None = None
 
     def start(self) -> None:
@@ -77,12 +78,9 @@ class Pool:
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `function` returns in a worker. Raises Lost where the worker gave up, else what the function raised."""
-        if self._starting is None:
-            self.start()
-        assert self._starting is not None
-        await asyncio.shield(self._starting)
         self._active += 1
         try:
+            await self._started()
             return await self._answer(function, args, kwargs)
         except Lost:
             self.lost += 1
@@ -90,6 +88,18 @@ class Pool:
         finally:
             self._active -= 1
             self._last_used = time.monotonic()
+
+    async def _started(self) -> None:
+        """Wait until there are workers, and start them where there are none."""
+        async with self._turn:
+            if self._starting is None:
+                self.start()
+            assert self._starting is not None
+            try:
+                await asyncio.shield(self._starting)
+            except OSError:  # no descriptor or no memory for a process just now: the next task tries again
+                self._starting = None
+                raise
 
     async def _answer(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         """A task that may have ended the workers is done again where it can end nobody else's work."""
@@ -107,9 +117,10 @@ class Pool:
 
     async def rest(self, idle: float) -> None:
         """End the workers when there was nothing to read for `idle` seconds; the next task starts them again."""
-        if not self._active and self._crew.is_there and time.monotonic() - self._last_used >= idle:
-            await self.close()
-            await asyncio.to_thread(_end_server)
+        async with self._turn:
+            if not self._active and self._crew.is_there and time.monotonic() - self._last_used >= idle:
+                await self.close()
+                await asyncio.to_thread(_end_server)
 
     async def alive(self) -> None:
         """Return when a worker answers, or at once where none is needed now."""
@@ -185,6 +196,7 @@ class _Crew:
                 if not answer.done() and time.monotonic() - self._answered_at > self.timeout + GRACE:
                     self._answered_at = time.monotonic()
                     await self.end()
+                    answer.cancel()  # pebble tells everybody who waits, but for those whom it forgot
         except asyncio.CancelledError:
             answer.cancel()
             raise

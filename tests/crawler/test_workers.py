@@ -50,7 +50,7 @@ def test_results_and_faults_come_back():
         ((Task("re", "fullmatch"), "(a|aa)+", "a" * 60 + "b"), "timeout"),
     ],
 )
-def test_a_task_that_hangs_crashes_or_eats_memory_is_lost_and_no_other(call, how):
+def test_c10_a_task_that_hangs_crashes_or_eats_memory_is_lost_and_no_other(call, how):
     """A sleep, an exit, a segmentation fault, three gigabytes, a regular expression without end."""
     got, after, lost = in_pool((ADD, 1, 1), call, (ADD, 2, 2), (ADD, 3, 3), timeout=1.0)
     assert [one for one in got if not isinstance(one, Exception)] == [2, 4, 6]
@@ -100,3 +100,38 @@ def test_the_loop_is_not_kept_waiting_while_workers_start():
         return longest
 
     assert asyncio.run(ticks()) < 1.0
+
+
+def test_a_task_that_meets_the_workers_going_to_rest_is_answered():
+    """Workers that end and workers that start never meet: a task of that moment waits for new ones."""
+
+    async def meet():
+        pool = Pool(1)
+        try:
+            for late in (0, 0, 0.05):
+                await pool.run(ADD, 1, 1)
+                resting = asyncio.ensure_future(pool.rest(0))
+                await asyncio.sleep(late)
+                answers = asyncio.gather(*(pool.run(ADD, number, 1) for number in range(3)))
+                assert await asyncio.wait_for(answers, 60) == [1, 2, 3]
+                await asyncio.wait_for(resting, 60)
+        finally:
+            await pool.close()
+
+    asyncio.run(meet())
+
+
+def test_workers_that_are_told_to_rest_while_they_start_answer_first():
+    """A task that waits for its workers to start counts as work."""
+
+    async def hurried():
+        pool = Pool(1)
+        try:
+            answer = asyncio.ensure_future(pool.run(ADD, 20, 22))
+            await asyncio.sleep(0)
+            await asyncio.wait_for(pool.rest(0), 60)
+            return await asyncio.wait_for(answer, 60)
+        finally:
+            await pool.close()
+
+    assert asyncio.run(hurried()) == 42
