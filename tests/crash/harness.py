@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -145,7 +146,8 @@ class Service:
 def copied(db: Path, *, wal_share: float = 1.0) -> Iterator[sqlite3.Connection]:
     """The file and its WAL as they rest on disk, opened elsewhere: what a power cut would leave to the next start.
 
-    Of the WAL only the first `wal_share`, as if the rest had not reached the disk.
+    Of what may be lost of the WAL, only the first `wal_share`, as if the rest had not reached the disk. What was carried
+    over into the file cannot be lost: SQLite sees to it that it is on the disk before.
     """
     with TemporaryDirectory() as folder:
         copy = Path(folder) / db.name
@@ -154,9 +156,20 @@ def copied(db: Path, *, wal_share: float = 1.0) -> Iterator[sqlite3.Connection]:
         wal = db.with_name(db.name + "-wal")
         if wal.exists():
             log = wal.read_bytes()
-            copy.with_name(copy.name + "-wal").write_bytes(log[: int(len(log) * wal_share)])
+            safe = min(_carried_over(db, log), len(log))
+            copy.with_name(copy.name + "-wal").write_bytes(log[: safe + int((len(log) - safe) * wal_share)])
         with closing(sqlite3.connect(copy)) as opened:
             yield opened
+
+
+def _carried_over(db: Path, log: bytes) -> int:
+    """Bytes of the WAL of which a checkpoint has written pages, or was about to (SQLite's walindex format)."""
+    index = db.with_name(db.name + "-shm").read_bytes()[:136]
+    if len(index) < 136 or len(log) < 32:
+        return 0
+    frames = max(struct.unpack_from("=I", index, 96)[0], struct.unpack_from("=I", index, 128)[0])
+    page = struct.unpack_from(">I", log, 8)[0]
+    return 32 + int(frames) * (24 + int(page))
 
 
 def faults(db: sqlite3.Connection, feeds: int, articles: int, rounds: int = 1) -> list[str]:

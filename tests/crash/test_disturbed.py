@@ -121,7 +121,7 @@ def test_c5_a_database_that_is_taken_away_ends_the_service_and_is_rescued(serve,
 
 
 def test_c6_a_program_that_holds_the_file_is_waited_for(serve, web: Web, unused_port: int) -> None:
-    """For seconds nothing can be written: the heartbeat goes on, readers are answered, nothing is lost."""
+    """Seconds without writing: the heartbeat goes on, readers are answered, nothing is lost. A minute: lockout.py."""
     web.control(delay=0.05)
     service = serve(extra=f'[service]\nmetrics = "127.0.0.1:{unused_port}"\n').start()
     service.until(lambda: service.kept > 0)
