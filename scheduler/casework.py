@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from scheduler.options import FILES, Call, as_json, common, named, version
+from scheduler.options import FILES, NUMBER, Call, as_json, common, named, version
 
 
 @click.command()
@@ -64,7 +64,7 @@ def brief(call: Call, /, day: str, place: tuple[str, ...]) -> None:
 
     since, until = criteria.whole_day(day, now=utc_now())
     with call.read() as store:
-        told = telling.of(store.db, since, until, place)
+        told = telling.of(store.db, since, until, tuple(name for name in place if name.strip()))
     if call.json:
         call.screen.fact(asdict(told))
         return
@@ -73,7 +73,7 @@ def brief(call: Call, /, day: str, place: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("id", type=int)
+@click.argument("id", type=NUMBER)
 @click.option("--output", type=FILES, metavar="DIR", required=True, help="A folder that is not there yet.")
 @as_json
 @common

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from scheduler import casework, sourcing
-from scheduler.options import FILES, PATIENCE, SINCE, UNTIL, Call, as_json, common, filters
+from scheduler.options import FILES, NUMBER, PATIENCE, SINCE, UNTIL, Call, as_json, common, filters
 from storage.errors import KhabarError, WorkFailed
 
 
@@ -88,7 +88,7 @@ def run(call: Call, /) -> None:
 @as_json
 @common
 @click.pass_obj
-def search(call: Call, /, words: tuple[str, ...], *, facets: bool, patience: float, **typed: Any) -> None:
+def search(call: Call, /, words: tuple[str, ...], *, facets: bool, patience: int, **typed: Any) -> None:
     """Articles, newest first or by rank: words, "phrases", OR, NOT, prefix*, title:word."""
     from scheduler.showing import views
     from storage.finding import criteria
@@ -111,7 +111,7 @@ def _typed(options: dict[str, Any], words: tuple[str, ...]) -> dict[str, list[st
 
 
 @khabar.command()
-@click.argument("id", type=int)
+@click.argument("id", type=NUMBER)
 @click.option("--raw", "part", flag_value="raw", help="The kept response, byte for byte.")
 @click.option("--text", "part", flag_value="text", help="The text alone.")
 @click.option("--copies", "part", flag_value="copies", help="Who carried it, who was first.")
@@ -254,10 +254,11 @@ def extract(call: Call, /, files: tuple[Path, ...]) -> None:
 @khabar.command()
 @click.argument("what", metavar="URL|ID|FILE")
 @click.argument("other", metavar="[URL|ID]", required=False)
+@click.option("--raw", is_flag=True, help="The kept response instead, byte for byte, also of a page that was dropped.")
 @as_json
 @common
 @click.pass_obj
-def explain(call: Call, /, what: str, other: str | None) -> None:
+def explain(call: Call, /, what: str, other: str | None, *, raw: bool) -> None:
     """The fate of a page and every reason for it; of two, why they are or are not one."""
     from scheduler import jobs
     from scheduler.showing import kinship, views
@@ -270,6 +271,9 @@ def explain(call: Call, /, what: str, other: str | None) -> None:
             kinship.comparison(call.screen, store, what, other, json=call.json)
             return
         known = jobs.explain(store, what)
+        if raw:
+            call.screen.raw(jobs.raw_of(store, known))
+            return
         views.explanation(call.screen, known, json=call.json)
         if not known["found"]:
             raise WorkFailed(f"nothing is known of {what}: no source has pointed to it yet")

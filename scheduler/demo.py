@@ -50,7 +50,9 @@ def run(screen: Screen, *, keep: Path | None = None) -> None:
 def configuration(site: Site, web: Replay, folder: Path) -> Config:
     """The shipped settings, but through the replay site and without waiting between requests."""
     crawl = CrawlSettings(proxy=web.address, delay=0.0, allow_addresses=(ip_network("127.0.0.0/8"),))
-    store = StoreSettings(path=folder / "khabar.db", captures=folder / "captures")
+    path = folder / "khabar.db"
+    # Where `--db FILE` looks for raw pages: so do the commands that a newcomer is told to try.
+    store = StoreSettings(path=path, captures=folder / "khabar.db.captures")
     return Config(store=store, crawl=crawl, sources=site.sources)
 
 

@@ -71,9 +71,10 @@ as_json = _told("--json", is_flag=True, help="JSON, one object a line.")
 FILES = click.Path(path_type=Path)
 SINCE = click.option("--since", metavar="TIME", help="From then on: 2026-11-01, yesterday, 7d (ago).")
 UNTIL = click.option("--until", metavar="TIME", help="Up to then, that day included.")
+NUMBER = click.IntRange(0, (1 << 63) - 1)  # what SQLite can count to
 PATIENCE = click.option(
-    "--timeout", "patience", type=click.FloatRange(0, min_open=True), default=20.0, metavar="SECONDS",
-    show_default=True, help="Give up then.",
+    "--timeout", "patience", type=click.IntRange(1, 3_600), default=20, metavar="SECONDS", show_default=True,
+    help="Give up then.",
 )  # fmt: skip
 
 

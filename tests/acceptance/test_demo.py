@@ -34,7 +34,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subproces
     folder = tmp_path_factory.mktemp("demo")
     ran = khabar("demo", "--keep", "kept", folder=folder)
     assert ran.returncode == 0, ran.stderr
-    with Store.read(folder / "kept/khabar.db", captures=folder / "kept/captures") as store:
+    with Store.read(folder / "kept/khabar.db", captures=folder / "kept/khabar.db.captures") as store:
         yield ran, store
 
 
@@ -189,3 +189,22 @@ def test_raw_pages_come_back_byte_for_byte(web: Replay, tmp_path: Path) -> None:
     told = json.loads(khabar("explain", "page.html", "--json", folder=tmp_path).stdout)
     assert told["outcome"] == "document"
     assert told["title"] == "کشته شدن چهار جنگجو در درگیری در ولایت بغلان"
+
+
+def test_a_newcomer_is_told_who_reported_what_and_what_changed_since(played) -> None:
+    """What was reported from a place last week, by how many independently, what became of it; the raw pages are there."""
+    _, store = played
+    folder = store.path.parent
+
+    def asked(*words: str) -> subprocess.CompletedProcess[str]:
+        return khabar(*words, "--db", store.path, folder=folder)
+
+    carried = json.loads(asked("search", "--place", "Khogyani", "--since", "7d", "--facets", "--json").stdout)
+    assert [carried[name] for name in ("total", "reports", "independent", "publishers")] == [1, 2, 1, 1]
+    told = asked("search", "--place", "کندهار", "--since", "7d", "--facets").stdout
+    assert "1 article: 1 report, 1 independent, by 1 publisher" in told
+    assert re.search(r"revised +\d+ +Roadside bomb kills two", told)
+    number = json.loads(asked("search", "--place", "Kandahar", "--json").stdout)["id"]
+    assert "{+kills two and+}" in asked("show", str(number), "--history").stdout
+    assert "<html" in asked("show", str(number), "--raw").stdout
+    assert "0 raw pages" not in asked("evidence", str(number), "--output", "case").stdout

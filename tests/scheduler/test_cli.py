@@ -41,10 +41,20 @@ def test_a_search_that_takes_too_long_is_told_in_one_line(run, stocked, monkeypa
 
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     monkeypatch.setattr(search, "search", lambda db, wanted: db.execute(endless).fetchone())
-    ran = run("search", "wheat", "--timeout", "0.1", "--config", stocked)
+    ran = run("search", "wheat", "--timeout", "1", "--config", stocked)
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
     assert "narrow it down" in ran.err
-    assert run("search", "--timeout", "0", "--config", stocked).code == 2
+    for wrong in ("0", "nan", "inf", "1e9", "soon"):
+        assert run("search", "--timeout", wrong, "--config", stocked).code == 2
+
+
+@pytest.mark.parametrize("number", ["9" * 20, "-1", "1.5", "0x10", "٣٤٥٦٧٨٩٠١٢٣٤٥٦٧٨٩٠١٢٣"])
+def test_a_number_that_no_article_can_have_is_wrong_usage(run, stocked, number, tmp_path) -> None:
+    """One line, and nothing that \"should not have happened\"."""
+    for command in (("show", "--config", stocked), ("evidence", "--output", tmp_path / "case", "--config", stocked)):
+        ran = run(*command, "--", number)
+        assert (ran.code, ran.err.count("\n")) == (2, 1)
+        assert "should not" not in ran.err
 
 
 def test_every_command_and_option_is_documented(root: Path) -> None:
