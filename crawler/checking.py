@@ -18,7 +18,7 @@ from crawler.workers import Lost, Pool, Task
 from storage import identity
 from storage.model import Document, Failure, Landing, Lead, Rejection, SourceState, Why, utc_now
 
-BRIEF = Bounds(sitemaps=3, pages=1)
+BRIEF = Bounds(sitemaps=3, pages=1, site=3)
 SAME = 0.9  # share of common addresses from which two sources are one
 MENDABLE = (
     "http 404",

@@ -24,6 +24,8 @@ class Source:
     verify_tls: bool = True
     javascript: bool = False  # its pages are made by scripts: a browser reads them (the extra `javascript`)
     archive: str = ""  # address of its archive's pages with {year}, {month:02}, {day:02}, for looking back
+    depth: int = 0  # levels of the site's own pages below a section's that are looked over, too ...
+    budget: int = 30  # ... and how many of them in one visit
     link_pattern: str | None = None  # regular expression that article links match (section, sitemap)
     body_selector: str | None = None  # CSS selector of the article's body
     date_format: str | None = None  # strptime format of the page's own date

@@ -97,7 +97,7 @@ async def poll(
     if settled is None:
         assert feed is not None
         limits = limits or further.bounds(source, state, settings, started)
-        walk = await further.follow(fetcher, pool, feed, source, settings, limits)
+        walk = await further.follow(fetcher, pool, feed, source, settings, limits, url=_page(outcome).final_url)
         if memory is not None and feed.next_page and not walk.found:
             at = _page(outcome).final_url
             walk = await further.catch_up(fetcher, pool, feed, source, state, settings, memory, url=at)
@@ -162,13 +162,14 @@ def told(feed: Feed, page: Page, blank: Poll, state: SourceState) -> Visited:
     if feed.error is not None:
         # What cannot be read never advances the validators; a web page in the feed's place keeps them (case 50).
         return replace(troubled(noted, feed.error), hints=polls.recalled(state, dict(page.headers)))
+    leads_on = bool(feed.children or feed.onward)
     done = replace(
         noted,
         status="ok" if feed.leads or feed.children else "empty",
         leads=feed.leads,
-        # An index stays the same while its sitemaps change: it is never asked for conditionally.
-        validators=Validators() if feed.children else polls.validators(dict(page.headers)),
-        body_hash=None if feed.children else body_hash(page.body),
+        # An index stays the same while its sitemaps change, a front page while its sections do: never conditionally.
+        validators=Validators() if leads_on else polls.validators(dict(page.headers)),
+        body_hash=None if leads_on else body_hash(page.body),
         newest_at=feed.newest_at,
         hints=feed.hints.lasting,
     )

@@ -40,6 +40,8 @@ _SOURCE: dict[str, values.Reader] = _ADDRESSES | {
     "verify_tls": values.flag,
     "javascript": values.flag,
     "archive": values.archive,
+    "depth": values.whole(0, 10),
+    "budget": values.whole(1, 500),
     "link_pattern": values.pattern,
     "body_selector": values.selector,
     "date_format": values.date_format,
@@ -275,6 +277,7 @@ def _only(path: str, entry: Mapping[str, Any], kinds: Iterable[str], found: list
 def _source(path: str, entry: Mapping[str, Any], found: list[str]) -> Source | None:
     good = _table(path, entry, _SOURCE, found)
     kind = _only(path, entry, _ADDRESSES, found)
+    found += [f"{path}.{key}: goes with section" for key in ("depth", "budget") if key in entry and kind != "section"]
     if "id" not in good or kind is None or kind not in good:
         return None
     return Source(kind=kind, url=good.pop(kind), **good)

@@ -7,13 +7,13 @@ that is gone is not asked for again for a week.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from crawler.fetching.spiders import Ask, Fetched, Fetcher
-from crawler.leads import polls
+from crawler.leads import polls, site
 from crawler.leads.polls import Feed
 from crawler.sources import CrawlSettings, Source
 from crawler.workers import Lost, Pool, Task
@@ -48,6 +48,7 @@ class Bounds:
 
     sitemaps: int = MOST
     pages: int = SECTION_PAGES
+    site: int | None = None  # pages of a site that is looked over; None: the source's own budget
     since: datetime | None = None  # sitemaps that were not changed since then hold nothing of interest
 
 
@@ -79,6 +80,7 @@ class Walk:
     old: int = 0
     dead: int = 0
     over: int = 0  # beyond the bound
+    looked: tuple[str, ...] = ()  # over a whole site: at how much, and what was left out
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -88,7 +90,7 @@ class Walk:
             (self.dead, "sitemaps are gone"),
             (self.over, "older sitemaps left out"),
         )
-        return tuple(f"{count} {what}" for count, what in counted if count)
+        return (*(f"{count} {what}" for count, what in counted if count), *self.looked)
 
 
 def bounds(source: Source, state: SourceState, settings: CrawlSettings, now: datetime) -> Bounds:
@@ -127,14 +129,16 @@ async def read(pool: Pool, page: Page, source: Source, settings: CrawlSettings) 
 
 
 async def follow(
-    fetcher: Fetcher, pool: Pool, first: Feed, source: Source, settings: CrawlSettings, limits: Bounds
-) -> Walk:
-    """The documents that the first one of a visit names."""
+    fetcher: Fetcher, pool: Pool, first: Feed, source: Source, settings: CrawlSettings, limits: Bounds, *, url: str
+) -> Walk:  # fmt: skip
+    """The documents that the first one of a visit names. `url` is where that was found in the end."""
     walk = Walk()
     if first.children:
         await _sitemaps(fetcher, pool, first, source, settings, limits, walk)
     elif first.kind == "section":
         await _pages(fetcher, pool, first, source, settings, limits, walk)
+        if first.onward:
+            await _site(fetcher, pool, first, source, settings, limits, walk, url=url)
     return walk
 
 
@@ -181,7 +185,8 @@ def _wanted(index: Feed, source: Source, limits: Bounds, walk: Walk, seen: set[s
 
 
 async def _one(
-    fetcher: Fetcher, pool: Pool, url: str, source: Source, settings: CrawlSettings, walk: Walk
+    fetcher: Fetcher, pool: Pool, url: str, source: Source, settings: CrawlSettings, walk: Walk, *,
+    own: Callable[[str], bool] = lambda _: True,
 ) -> Feed:  # fmt: skip
     headers = {"Accept": polls.accept(source.kind), **source.headers}
     async with fetcher.get(ask_for(source, url, settings, headers)) as outcome:
@@ -189,6 +194,8 @@ async def _one(
             return Feed(error=f"{outcome.why}: {outcome.detail}" if isinstance(outcome, Refusal) else outcome.detail)
         if outcome.page.status != 200:
             return Feed(error=f"http {outcome.page.status}")
+        if not own(outcome.page.final_url):
+            return Feed(error="led to other sites")
         found = await read(pool, outcome.page, source, settings)
     walk.found.append(found)
     return found
@@ -208,6 +215,22 @@ async def _pages(
         if not fresh:  # a calendar without end shows the same again and again
             return
         known |= fresh
+
+
+async def _site(
+    fetcher: Fetcher, pool: Pool, first: Feed, source: Source, settings: CrawlSettings, limits: Bounds, walk: Walk, *,
+    url: str,
+) -> None:  # fmt: skip
+    """The site's own pages below the first one, as deep and as many as the source wants."""
+    budget = source.budget if limits.site is None else min(limits.site, source.budget)
+    frontier = site.Frontier((source.url, url), depth=source.depth, budget=budget)
+    frontier.offer(first.onward, 1)
+    while (step := frontier.next()) is not None:
+        page = await _one(fetcher, pool, step[0], source, settings, walk, own=frontier.is_own)
+        if page.error is not None:
+            frontier.left[page.error.partition(":")[0]] += 1
+        frontier.offer(page.onward, step[1] + 1)
+    walk.looked = frontier.told()
 
 
 async def catch_up(

@@ -235,6 +235,7 @@ class Feed:
     language: str | None = None
     hub: str | None = None  # WebSub; recorded only (case 67)
     next_page: str | None = None  # RFC 5005 prev-archive or next, JSON Feed next_url (case 68)
+    onward: tuple[str, ...] = ()  # pages of the site that may list more articles, where a source asks for them
     children: tuple[str, ...] = ()  # of a sitemap index
     children_at: Mapping[str, datetime] = field(default_factory=dict)  # when they were changed, where that is said
     entries: int = 0

@@ -8,7 +8,7 @@ article with a short headline goes with its neighbours, and one long menu entry 
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -33,6 +33,7 @@ MAX_CLIMB = 25  # ancestors that say where a link stands
 MOST_NEAR = 60  # elements that are looked at around a link for its date
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5"})
 MOST_OF_A_NOTICE = 4  # words in the address of a legal notice
+MOST_WAYS = 300  # links to further lists that are looked at
 MIN_ENTRIES = 2  # a page with fewer such links lists nothing
 
 _RULES = Path(__file__).parents[1] / "data" / "sections.toml"
@@ -68,7 +69,7 @@ class Listing:
     """The links of a page: those of articles in the page's order, how many others there were, and the next page."""
 
     links: tuple[Link, ...] = ()
-    others: int = 0
+    others: tuple[Link, ...] = ()
     elsewhere: int = 0  # lead to other sites
     next_page: str | None = None
 
@@ -113,7 +114,8 @@ def read(
     if isinstance(parsed, Rejection):
         return Feed(kind="section", error=f"not_a_page: {parsed.detail}", hints=hints(headers))
     listing = find(parsed.tree, url=url, pattern=source.link_pattern)
-    if len(listing.links) < (1 if source.link_pattern else MIN_ENTRIES):
+    onward = tuple(ways(listing.others)) if source.depth else ()
+    if not onward and len(listing.links) < (1 if source.link_pattern else MIN_ENTRIES):
         return Feed(kind="section", error=_nothing(listing, source, parsed.scripted), hints=hints(headers))
     made = entries.leads(
         [_entry(link, url) for link in listing.links[:max_entries]],
@@ -129,14 +131,21 @@ def read(
         entries=len(listing.links),
         newest_at=entries.newest(made.leads),
         next_page=listing.next_page,
+        onward=onward,
         warnings=warnings,
         hints=hints(headers),
     )
 
 
+def ways(others: Iterable[Link]) -> list[str]:
+    """The links that are no articles, those of menus first, then the shortest: sections before their parts."""
+    ordered = sorted(others, key=lambda link: (not link.navigation, len(link.url)))
+    return [link.url for link in ordered[:MOST_WAYS]]
+
+
 def _nothing(listing: Listing, source: Source, scripted: bool) -> str:
     why = "none matches link_pattern" if source.link_pattern else "none looks like an article's; link_pattern can tell"
-    return f"no_article_links: {listing.others} links, {why}{'; the page asks for JavaScript' if scripted else ''}"
+    return f"no_article_links: {len(listing.others)} links, {why}{'; the page asks for JavaScript' if scripted else ''}"
 
 
 def _entry(link: Link, base: str) -> Entry:
@@ -154,7 +163,7 @@ def find(tree: html.HtmlElement, *, url: str, pattern: str | None = None) -> Lis
     chosen = {key for key, link in every.items() if re.search(pattern, link.url)} if pattern else likely(every, url)
     return Listing(
         links=tuple(link for key, link in every.items() if key in chosen),
-        others=len(every) - len(chosen),
+        others=tuple(link for key, link in every.items() if key not in chosen),
         elsewhere=elsewhere,
         next_page=next_page(tree, url),
     )
@@ -180,7 +189,9 @@ def links(tree: html.HtmlElement, url: str) -> tuple[dict[str, Link], int]:
             continue
         key = identity.key(address)
         if key != own:
-            _note(found.setdefault(key, Link(address)), element)
+            link = found.setdefault(key, Link(address))
+            link.url = min(link.url, address, key=len)  # of a page and its twins the page
+            _note(link, element)
     return found, elsewhere
 
 
