@@ -37,7 +37,7 @@ class Drift:
     what: str  # text, dates, authors
     before: float
     lately: float
-    sample: Mapping[str, Any] | None = None  # a page without text, and its kept response
+    sample: Mapping[str, Any] | None = None  # a page without it, and where its response rests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ def check(store: Store, config: Config, now: datetime) -> Status:
         failing=tuple(state for state in visited if state.failures >= FAILING or state.last_success_at is None),
         quiet=tuple(state for state in visited if is_quiet(state, now, news.get(state.id, ()))),
         never=tuple(state for state in states if state.last_poll_at is None),
-        drifting=_drifting(store, now),
+        drifting=drifting(store, now),
         unbalanced=store.unbalanced_polls(),
         alerts=tuple(one for one in standings.read(store.db).values() if one.failures >= FAILING),
         bytes=room.bytes,
@@ -141,13 +141,12 @@ def drift(source: str, before: Yield, lately: Yield) -> list[Drift]:
     ]
 
 
-def _drifting(store: Store, now: datetime) -> tuple[Drift, ...]:
+def drifting(store: Store, now: datetime) -> tuple[Drift, ...]:
+    """Every source that yields less than it did, each with a page that shows it."""
     before = vitals.yields(store.db, now - RHYTHM, now - LATELY)
     lately = vitals.yields(store.db, now - LATELY, now + LATELY)
     found = [one for source in lately for one in drift(source, before.get(source, Yield()), lately[source])]
-    return tuple(
-        replace(one, sample=vitals.sample(store.db, one.source)) if one.what == "text" else one for one in found
-    )
+    return tuple(replace(one, sample=vitals.sample(store.db, one.source, one.what)) for one in found)
 
 
 def _room(store: Store, config: Config, now: datetime) -> Room:

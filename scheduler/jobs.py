@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from crawler.files.importing import Taken
     from crawler.files.reprocessing import Redone, Tally
     from crawler.report import Event, Report
+    from scheduler.health import Drift
     from storage.finding.criteria import Criteria
 
 Say = Callable[[str], None]
@@ -253,6 +254,18 @@ def check_sources(config: Config, ids: tuple[str, ...], *, progress: Say) -> "li
     return loop.run(checking.check(wanted, config.crawl, progress=progress))
 
 
+def drifting(config: Config, ids: tuple[str, ...]) -> "list[Drift]":
+    """What the named or all enabled sources yield less of than they did, as far as a database knows."""
+    from scheduler import health
+
+    wanted = {source.id for source in config.named(ids)}
+    try:
+        with reading(config) as store:
+            return [one for one in health.drifting(store, utc_now()) if one.source in wanted]
+    except StoreMissing:
+        return []  # sources can be asked before the first crawl
+
+
 def discover(config: Config, address: str, *, progress: Say) -> "list[Checked]":
     """What a site could be watched by, tried; nothing is kept. Raises UsageError for what is no address."""
     from crawler import checking
@@ -341,7 +354,17 @@ def record(store: Store, number: int) -> tuple[Article, dict[str, Any]]:
 
 def raw(store: Store, article: Article) -> bytes:
     """The kept response of an article. Raises WorkFailed where none is kept."""
-    page = store.raw(article.capture_id) if article.capture_id is not None else None
+    return _raw(store, article.capture_id, f"article {article.id}")
+
+
+def raw_of(store: Store, known: Mapping[str, Any]) -> bytes:
+    """The kept response of what `explain` told of, dropped or not. Raises WorkFailed where none is kept."""
+    capture = known["capture"]
+    return _raw(store, capture["id"] if capture else None, str(known["url"]))
+
+
+def _raw(store: Store, capture_id: int | None, what: str) -> bytes:
+    page = store.raw(capture_id) if capture_id is not None else None
     if page is None:
-        raise WorkFailed(f"the raw page of article {article.id} was not kept, or has expired")
+        raise WorkFailed(f"the raw page of {what} was not kept, or has expired")
     return page.body

@@ -52,10 +52,11 @@ def check(call: Call, /, sources: tuple[str, ...]) -> None:
     from scheduler import jobs
     from scheduler.showing import sourceviews
 
-    screen = call.screen
+    screen, config = call.screen, call.load()
     with screen.progress("asking") as progress:
-        checked = jobs.check_sources(call.load(), sources, progress=progress)
-    sourceviews.checked(screen, checked, json=call.json)
+        checked = jobs.check_sources(config, sources, progress=progress)
+    drifting = jobs.drifting(config, sources)
+    sourceviews.checked(screen, checked, drifting, captures=config.store.captures, json=call.json)
     if not any(found.visited.poll.leads for found in checked):
         raise WorkFailed("no source answered with items; see what each one said above")
 

@@ -69,7 +69,8 @@ def _last_sign(state: SourceState, now: datetime) -> str:
 
 
 def _drift(found: Drift) -> str:
-    return f"{found.source}: {found.what} in {found.lately:.0%} of its pages, {found.before:.0%} before"
+    told = f"{found.source}: {found.what} in {found.lately:.0%} of its pages, {found.before:.0%} before"
+    return f"{told}; `khabar sources check {found.source}` shows one without" if found.sample else told
 
 
 def _span(period: Blind) -> str:

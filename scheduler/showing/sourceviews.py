@@ -1,21 +1,27 @@
 """How sources look: what each answered, what a site offers, everything that is known of one."""
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from crawler.checking import Checked, Sample
 from crawler.sources import Source
+from scheduler.health import Drift
 from scheduler.showing.reports import in_words
 from scheduler.showing.terminal import Screen, safe
-from scheduler.showing.views import ago, facts, number
-from storage.model import Poll, to_text, utc_now
+from scheduler.showing.views import ago, facts, number, when
+from storage.model import Poll, from_text, to_text, utc_now
 
 
-def checked(screen: Screen, found: Sequence[Checked], *, json: bool) -> None:
-    """What each source answered, and what could be mended."""
+def checked(
+    screen: Screen, found: Sequence[Checked], drifting: Sequence[Drift] = (), *, captures: Path | None, json: bool
+) -> None:
+    """What each source answered, what could be mended, and what its pages yield less of than they did."""
     if json:
         for one in found:
-            screen.fact(checked_fact(one))
+            drifts = [drift_fact(drift) for drift in drifting if drift.source == one.source.id]
+            screen.fact(checked_fact(one) | {"drifting": drifts})
         return
     now = utc_now()
     head = ("id", "answer", "items", "newest item", "dated", "lang", "a page of it", "validators", "took")
@@ -23,6 +29,33 @@ def checked(screen: Screen, found: Sequence[Checked], *, json: bool) -> None:
     for one in found:
         for told in (*one.visited.poll.warnings, *_advice(one)):
             screen.note(f"{one.source.id}: {safe(told)}")
+    for drift in drifting:
+        for line in drifted(screen, drift, captures):
+            screen.note(line)
+
+
+def drifted(screen: Screen, found: Drift, captures: Path | None) -> Iterator[str]:
+    """A source whose pages yield less, a page that shows it, and how to look at that one."""
+    yield f"{found.source}: {found.what} in {found.lately:.0%} of its pages of late, in {found.before:.0%} before"
+    page = found.sample
+    if page is None:
+        return
+    why = str(page["why"]).replace("_", " ")
+    yield f"  for instance {screen.web(page['url'])}, read {when(from_text(page['at']))} UTC: {why}"
+    if page["file"] and captures:
+        looked = f"`khabar show {page['article_id']} --raw`" if page["article_id"] else _raw_command(page["url"])
+        yield f"  its raw page: {looked}, in {captures / page['file']} at byte {page['offset']:,}"
+    else:
+        yield "  its raw page was not kept"
+
+
+def _raw_command(url: str) -> str:
+    return f"`khabar explain {shlex.quote(safe(url))} --raw`"
+
+
+def drift_fact(found: Drift) -> dict[str, Any]:
+    """One of these as JSON."""
+    return {"what": found.what, "before": found.before, "lately": found.lately, "sample": found.sample}
 
 
 def _row(one: Checked, now: Any) -> tuple[object, ...]:

@@ -84,16 +84,28 @@ def yields(db: Database, since: datetime, until: datetime) -> dict[str, Yield]:
     return found
 
 
-def sample(db: Database, source: str) -> dict[str, Any] | None:
-    """The newest page of a source from which no text came, with its kept response: `url`, `why`, `capture_id`, `at`."""
-    row = db.execute(
-        f"""
-        SELECT url, why, capture_id, at FROM rejections WHERE source = ? AND why IN {NO_TEXT}
-        ORDER BY capture_id IS NULL, at DESC LIMIT 1
-        """,  # noqa: S608 - a constant
-        [source],
-    ).fetchone()
+def sample(db: Database, source: str, what: str = "text") -> dict[str, Any] | None:
+    """The newest page of a source that yielded no text, or a text without `dates` or `authors`.
+
+    Keys: `url`, `title`, `why`, `at`, `article_id` (of a text), `capture_id`, and where its response rests: `file`,
+    `offset`. Pages whose response is kept come first.
+    """
+    row = db.execute(_SAMPLE.format(_WITHOUT[what]), [source]).fetchone()
     return None if row is None else dict(row)
+
+
+_SAMPLE = "SELECT page.*, c.file, c.offset FROM ({}) AS page LEFT JOIN captures AS c ON c.id = page.capture_id"
+_NO_TEXT_CAME = f"""
+SELECT url, title, why, at, NULL AS article_id, capture_id FROM rejections WHERE source = ? AND why IN {NO_TEXT}
+ORDER BY capture_id IS NULL, at DESC LIMIT 1"""  # noqa: S608 - a constant
+_TEXT_WITHOUT = """
+SELECT url, title, '{0}' AS why, first_seen_at AS at, article_id, capture_id FROM documents
+WHERE source = ? AND {1} AND NOT from_feed ORDER BY capture_id IS NULL, first_seen_at DESC LIMIT 1"""
+_WITHOUT = {
+    "text": _NO_TEXT_CAME,
+    "dates": _TEXT_WITHOUT.format("no date", "published_at IS NULL"),
+    "authors": _TEXT_WITHOUT.format("no author", "authors = '[]'"),
+}
 
 
 def traffic(db: Database, since: datetime) -> dict[str, Traffic]:

@@ -4,8 +4,10 @@ The sites live on loopback and were written for these tests.
 """
 
 import json
+import re
 import threading
 import tomllib
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from crawler.leads import opml
 from crawler.sources import Source
 from scheduler import catalogue, config
 from storage.errors import ConfigError
+from storage.model import Document, Landing, Page, Rejection, SourceState, Why, utc_now
+from storage.store import Store
 
 HERE = "127.0.0.3"
 WORDS = "Officials in the Panjwai district said on Friday that a mine had killed two people near the school, and that the road stayed closed. "
@@ -186,6 +190,53 @@ def test_check_says_where_pages_yield_no_text(site, file, run):
     file.write_text(HEAD + f'[[sources]]\nid = "wire"\nfeed = "{site.root}/wire.rss"\n', "utf-8")
     (fact,) = map(json.loads, run("sources", "check", "--json", "--config", file).out.splitlines())
     assert (fact["ok"], fact["page"]["trouble"]) == (True, "robots: robots.txt")
+
+
+def drifting_store(folder, now):
+    """A month of good pages of `wire`; of late pages without text or signature, whose responses were kept."""
+    shell = b"<html><body><div id=app></div></body></html>"
+
+    def page(number):
+        url = f"https://wire.example/{number}"
+        return Page(
+            url=url, final_url=url, status=200, headers=(), body=shell + b"<!-- %d -->" % number, fetched_at=now
+        )
+
+    def text(number, **more):
+        words = f"Invented report {number} of a test, which tells of nothing in particular and names nobody at all."
+        outcome = Document(url=page(number).url, source="wire", title=f"Report {number}", text=words, **more)
+        return Landing(outcome=outcome, url=outcome.url, source="wire", page=page(number))
+
+    with Store.open(folder / "khabar.db", captures=folder / "captures") as store:
+        store.sync_sources([SourceState(id="wire", name="wire", kind="feed", url="https://wire.example/feed")])
+        good = [text(number, authors=("Laila Qaderi",), published_at=now) for number in range(30)]
+        store.land(good, now=now - timedelta(days=10))
+        barren = [
+            Landing(outcome=Rejection(why=Why.SCRIPT_ONLY), url=page(n).url, source="wire", page=page(n))
+            for n in range(40, 60)
+        ]
+        store.land([*barren, *(text(number, published_at=now) for number in range(60, 66))], now=now)
+    return shell
+
+
+def test_check_shows_a_page_of_what_a_source_yields_less_of(site, file, run):
+    """Which page, when it was read, what is missing, where its response lies, and the command that prints it."""
+    shell = drifting_store(file.parent, utc_now())
+    site.feed("/wire.rss", 1)
+    file.write_text(HEAD + f'[[sources]]\nid = "wire"\nfeed = "{site.root}/wire.rss"\n', "utf-8")
+    told = run("sources", "check", "--config", file).err
+    assert "wire: text in 23% of its pages of late, in 100% before" in told
+    assert re.search(r"for instance https://wire.example/\d+, read 20\S+ \S+ UTC: script only", told)
+    assert re.search(r"captures/rejected/\S+ at byte [\d,]+", told)
+    looked = re.search(r"`khabar (explain \S+ --raw)`", told)[1]
+    assert run(*looked.split(), "--config", file).out.startswith(shell.decode())
+    assert "UTC: no author" in told
+    signed = re.search(r"`khabar (show \d+ --raw)`", told)[1]
+    assert run(*signed.split(), "--config", file).out.startswith(shell.decode())
+    (fact,) = map(json.loads, run("sources", "check", "--json", "--config", file).out.splitlines())
+    assert [one["what"] for one in fact["drifting"]] == ["text", "authors"]
+    assert fact["drifting"][0]["sample"]["why"] == "script_only"
+    assert "`khabar sources check wire` shows one without" in run("status", "--config", file).out
 
 
 def test_two_sources_with_one_address_are_told_of(file, run):
