@@ -394,9 +394,9 @@ class Engine:
         log.error("not stored: %s", error)
         self.fault = self.fault or error
 
-    def say(self, source: str, note: str) -> None:
-        """Tell whoever listens how far something long has come."""
-        self._tell(Event(source=source, note=note))
+    def say(self, source: str, note: str, *, share: float | None = None) -> None:
+        """Tell whoever listens how far something long has come; `share` of it is done."""
+        self._tell(Event(source=source, note=note, share=share))
 
     def _tell(self, event: Event) -> None:
         for listener in tuple(self.listeners):

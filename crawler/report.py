@@ -93,3 +93,4 @@ class Event:
     polled: Polled | None = None
     landed: Landed | None = None
     note: str = ""  # how far something long has come
+    share: float | None = None  # of it that is done, as far as is known

@@ -112,7 +112,8 @@ class Backfill:
             state.since = before + (utc_now() - began).total_seconds()
             planned = max(planned, state.asked + len(state.waiting))
             await self._run(noting.note, self.key, self.source.id, state.told())
-            self.engine.say(self.source.id, f"{self.source.id}: {estimate(state, planned)}")
+            told = f"{self.source.id}: {estimate(state, planned)}"
+            self.engine.say(self.source.id, told, share=state.asked / planned)
         return f"{self.source.id}: {summary(state)}"
 
     async def _run(self, function: Callable[..., Any], *told: object) -> Any:

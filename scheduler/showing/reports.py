@@ -62,7 +62,7 @@ class Crawl:
         landed = event.landed
         if event.note:
             if self._say:
-                self._say(event.note)
+                self._say(event.note, event.share)
             return
         if landed is not None:
             self.read += 1

@@ -22,6 +22,7 @@ _STEERING = re.compile(
 )
 _UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+BAR = 24  # cells of a bar
 _FIRST_STRONG, _POP = "\u2068", "\u2069"
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
@@ -69,7 +70,7 @@ def _cells(text: str) -> int:
 class Progress(Protocol):
     """Where a long command says how far it is."""
 
-    def __call__(self, text: str) -> None: ...
+    def __call__(self, text: str, share: float | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +127,28 @@ class Screen:
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Progress]:
-        """A line that moves while the command works; nothing where nobody watches."""
+        """A line that moves while the command works, with a bar where that is known; nothing where nobody watches."""
         if not self.live:
-            yield lambda text: None  # noqa: ARG005  # nobody watches
+            yield lambda text, share=None: None  # noqa: ARG005  # nobody watches
             return
         from rich.console import Console
 
         with Console(file=self.err).status(what) as status:
-            yield lambda text: status.update(f"{what} {safe(text)}".replace("[", "\\["))
+            yield lambda text, share=None: status.update(_moving(f"{what} {safe(text)}", share))
+
+
+def _moving(text: str, share: float | None) -> Any:
+    """The line, behind a bar of the part that is done."""
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    if share is None:
+        return Text(text)
+    done = min(max(share, 0.0), 1.0)
+    line = Table.grid(padding=(0, 1))
+    line.add_row(ProgressBar(total=1.0, completed=done, width=BAR), Text(f"{done:4.0%}"), Text(text))
+    return line
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

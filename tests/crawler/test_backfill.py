@@ -20,13 +20,15 @@ SINCE, UNTIL = datetime(2021, 6, 1, tzinfo=UTC), datetime(2021, 6, 3, 23, 59, 59
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
-def crawl(store: Store, sources: list[Source], web: Any, *, force: bool = True, **changes: object) -> Report:
+def crawl(
+    store: Store, sources: list[Source], web: Any, *, force: bool = True, on_event: Any = None, **changes: object
+) -> Report:  # fmt: skip
     """A pass over June 2021."""
     given = {"wayback": web.url("wayback.example/")} | changes
     return loop.run(
         engine.crawl(
             store, sources, web.settings(**given), only=[sources[0].id], force=force, lookup=web.everywhere,
-            window=engine.Window(since=SINCE, until=UNTIL),
+            window=engine.Window(since=SINCE, until=UNTIL), on_event=on_event,
         )
     )  # fmt: skip
 
@@ -88,6 +90,17 @@ def test_sitemaps_of_other_months_are_not_asked_for(store: Store, web: Any) -> N
     assert (web.count("old.example/map-2021-05.xml"), web.count("old.example/news/outside")) == (0, 0)
     assert "2 sitemaps of other months" in report.notes[0]
     assert "1 of other days" in report.notes[0]
+
+
+def test_how_far_it_is_is_told_as_a_share(store: Store, web: Any) -> None:
+    """After each document what part of those known by then was read, up to the whole."""
+    source = outlet(web)
+    maps = [f"<sitemap><loc>{web.url(f'old.example/map-{n}.xml')}</loc></sitemap>" for n in range(3)]
+    web.pages["old.example/sitemap.xml"] = web.Answer(f"<sitemapindex>{''.join(maps)}</sitemapindex>".encode())
+    told: list[float] = []
+    crawl(store, [source], web, on_event=lambda event: told.append(event.share) if event.note else None, wayback="")
+    assert told[-1] == 1.0
+    assert all(0 < share <= 1 for share in told)
 
 
 def test_looking_back_is_no_news_of_the_source(store: Store, web: Any) -> None:

@@ -6,6 +6,7 @@ import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from scheduler.showing import terminal
 from scheduler.showing.terminal import Screen
@@ -65,6 +66,19 @@ def test_nothing_moves_where_nobody_watches() -> None:
     with shown.progress("working") as progress:
         progress("on it")
     assert shown.err.getvalue() == ""
+
+
+def test_a_bar_is_drawn_where_it_is_known_how_far() -> None:
+    """Three quarters of its cells, the share in figures, and the estimate beside it; no bar where nothing is known."""
+    drawn = {}
+    for share in (0.75, 7.0, None):
+        console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
+        console.print(terminal._moving("looking back, about 3 min left", share))
+        drawn[share] = console.file.getvalue()
+    assert drawn[0.75].count("━") == 0.75 * terminal.BAR
+    assert "75% looking back, about 3 min left" in drawn[0.75]
+    assert drawn[7.0].count("━") == terminal.BAR
+    assert drawn[None] == "looking back, about 3 min left\n"
 
 
 def test_progress_survives_markup_in_a_name() -> None:
