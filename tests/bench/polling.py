@@ -1,22 +1,23 @@
 """The service polls 2,000 loopback feeds: polls a minute answered 304 and 200, loop lag, memory; beside reader 3.26.
 
-    python tests/bench/polling.py [--feeds 2000] [--seconds 20] [--no-reader] [--profile FILE]
+    uv run --with reader==3.26 python tests/bench/polling.py [--feeds 2000] [--seconds 20] [--profile FILE]
 
 The feeds stand on as many hosts behind a loopback proxy, so that each has its own slot, delay and robots.txt. After one
 round in which everything is read for the first time, the web answers 304 for a while, then 200 with 30 items that were
 never seen. The schedule is the service's own, without its floor of five minutes. New leads are recorded and not
-fetched: pages have a benchmark of their own (`replay.py`). reader, of the same job, is asked for the same feeds in the
-same run; it is installed into a temporary environment.
+fetched: pages have a benchmark of their own (`replay.py`). reader, a library for the same job, reads 500 of the same
+feeds from the same web in the same run, with four threads, where it is installed; else the run says so and goes
+without. Its 304s are polls of feeds that it has read; its 200s store 30 new entries each, as ours do.
 """
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -27,11 +28,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "crash"), str(ROOT / "tests" / "bench")]
 
 from harness import There, Web  # noqa: E402 - its folder was named a line above
-from tree import pss  # noqa: E402
+from tree import cpu_seconds, pss  # noqa: E402
 
 ITEMS = 30
 PADDING = 170  # characters of description: 30 items are then about 12 kB, as a real feed of 8 to 30 kB
 LAG_EVERY = 0.01
+READER = "reader==3.26"
 
 
 # Our side, in a process of its own
@@ -50,6 +52,7 @@ async def measured(service: Any, web: Web, seconds: float) -> dict[str, Any]:
     polls, lags = service.figures.polls, []
     watching = asyncio.ensure_future(watch_lag(lags))
     before, began, cpu = polls.copy(), time.perf_counter(), time.process_time()
+    spent = cpu_seconds(os.getpid())
     leads = service.store.db.execute("SELECT count(*) FROM leads").fetchone()[0]
     most = 0
     while time.perf_counter() - began < seconds:
@@ -57,12 +60,12 @@ async def measured(service: Any, web: Web, seconds: float) -> dict[str, Any]:
         most = max(most, await asyncio.to_thread(pss, os.getpid()))
     took = time.perf_counter() - began
     watching.cancel()
-    did = polls - before
+    did, spent = polls - before, cpu_seconds(os.getpid()) - spent
     lags.sort()
     return {
         "polls": dict(did), "a_minute": sum(did.values()) / took * 60, "cpu_share": (time.process_time() - cpu) / took,
         "lag_p50_ms": lags[len(lags) // 2] * 1e3, "lag_p99_ms": lags[int(len(lags) * 0.99)] * 1e3, "lag_max_ms": lags[-1] * 1e3,
-        "pss_mb": most / 1e6,
+        "pss_mb": most / 1e6, "cpu_ms_a_poll": spent * 1e3 / max(1, sum(did.values())),
         "leads": service.store.db.execute("SELECT count(*) FROM leads").fetchone()[0] - leads,
     }  # fmt: skip
 
@@ -108,16 +111,6 @@ def serve(folder: Path, web: Web, seconds: float) -> None:
 # The peer
 
 
-@contextmanager
-def environment() -> Any:
-    """A Python with reader 3.26 in it, for a while."""
-    with TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        python = Path(folder) / "bin" / "python"
-        subprocess.run([python, "-m", "pip", "install", "-q", "reader==3.26"], check=True)
-        yield python
-
-
 PEER = """
 import sys, time, logging
 from reader import make_reader
@@ -125,23 +118,29 @@ address, feeds = sys.argv[1], int(sys.argv[2])
 reader = make_reader(sys.argv[3])
 for n in range(feeds):
     reader.add_feed(f"http://s{n}.example/feed")
-reader.update_feeds(workers=4)
+reader.update_feeds(workers=4, scheduled=False)
 for name in ("304", "200"):
     print(name, flush=True)
     sys.stdin.readline()
-    began = time.perf_counter()
-    reader.update_feeds(workers=4)
-    print(feeds / (time.perf_counter() - began) * 60, flush=True)
+    began, cpu = time.perf_counter(), time.process_time()
+    reader.update_feeds(workers=4, scheduled=False)
+    print(feeds / (time.perf_counter() - began) * 60, (time.process_time() - cpu) * 1e3 / feeds, flush=True)
 """
 
 
-def peer(web: Web, python: Path, feeds: int) -> dict[str, float]:
-    """Polls a minute of reader, once over this many of the feeds."""
+def peer(web: Web, feeds: int) -> dict[str, tuple[float, float]]:
+    """Polls a minute of reader, once over this many of the feeds, and milliseconds of processor time for each.
+
+    Nothing where it is not installed.
+    """
+    if importlib.util.find_spec("reader") is None:
+        print(f"reader is not installed, so there is no peer: uv run --with {READER} python {sys.argv[0]}")
+        return {}
     web.control(moving=0)
     with TemporaryDirectory() as folder:
         asked = {**os.environ, "http_proxy": web.address}
         child = subprocess.Popen(
-            [python, "-c", PEER, web.address, str(feeds), f"{folder}/reader.db"],
+            [sys.executable, "-c", PEER, web.address, str(feeds), f"{folder}/reader.db"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=asked,
         )  # fmt: skip
         assert child.stdin is not None
@@ -149,10 +148,13 @@ def peer(web: Web, python: Path, feeds: int) -> dict[str, float]:
         found = {}
         for name in ("304", "200"):
             child.stdout.readline()
-            web.control(moving=int(name == "200"))
+            web.control(moving=int(name == "200"), clear=1)
             child.stdin.write("\n")
             child.stdin.flush()
-            found[name] = float(child.stdout.readline())
+            a_minute, cpu = map(float, child.stdout.readline().split())
+            found[name] = a_minute, cpu
+            answered = web.control()["feeds"]
+            assert answered == {name: feeds}, f"reader was to be answered {feeds} times {name}: {answered}"
         child.communicate()
     return found
 
@@ -174,7 +176,6 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--feeds", type=int, default=2_000)
     options.add_argument("--seconds", type=float, default=20)
-    options.add_argument("--no-reader", action="store_true")
     options.add_argument("--profile", default="", help="a file for py-spy, which must be on the path")
     options.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     options.add_argument("--port", type=int, help=argparse.SUPPRESS)
@@ -185,18 +186,17 @@ def main() -> None:
     with Web(feeds=chosen.feeds, articles=ITEMS) as web:
         web.control(padding=PADDING)
         figures = ours(web, chosen)
-        compared = {}
-        if not chosen.no_reader:
-            with environment() as python:
-                compared = peer(web, python, min(chosen.feeds, 500))
-    for name, of in figures.items():
-        print(f"{name}: {of['a_minute']:,.0f} polls a minute ({of['polls']}, {of['leads']:,} leads)", end="; ")
-        print(f"lag p50 {of['lag_p50_ms']:.1f}, p99 {of['lag_p99_ms']:.1f}, worst {of['lag_max_ms']:.0f} ms", end="; ")
-        print(f"{of['pss_mb']:.0f} MB PSS; {of['cpu_share']:.0%} of a core in the service's process")
-        if name in compared:
+        for name, of in figures.items():
+            print(f"{name}: {of['a_minute']:,.0f} polls a minute ({of['polls']}, {of['leads']:,} leads)", end="; ")
             print(
-                f"     reader 3.26: {compared[name]:,.0f} a minute; ours is {of['a_minute'] / compared[name]:.1f} times that"
+                f"lag p50 {of['lag_p50_ms']:.1f}, p99 {of['lag_p99_ms']:.1f}, worst {of['lag_max_ms']:.0f} ms", end="; "
             )
+            print(f"{of['pss_mb']:.0f} MB PSS; {of['cpu_share']:.0%} of a core in the service's process", end="; ")
+            print(f"{of['cpu_ms_a_poll']:.2f} ms of processor time a poll, workers included", flush=True)
+        for name, (a_minute, cpu) in peer(web, min(chosen.feeds, 500)).items():
+            own, own_cpu = figures[name]["a_minute"], figures[name]["cpu_ms_a_poll"]
+            print(f"{name}, {READER}: {a_minute:,.0f} polls a minute, {cpu:.2f} ms of processor time a poll", end="; ")
+            print(f"the service makes {own / a_minute:.1f} times as many, {cpu / own_cpu:.1f} times by processor time")
     wanted = {"304": 10_000, "200": 3_000}
     good = all(
         name in figures

@@ -86,8 +86,8 @@ def test_a_name_that_nobody_knows_is_a_dns_fault(web):
     assert get(web, web.url("gone.example/"), lookup=nowhere).detail == "dns"
 
 
-def test_a_certificate_that_nobody_vouches_for_is_a_tls_fault_unless_the_source_allows_it(web, tmp_path):
-    """Verification is on by default; switched off for one source it fetches the page (case 43)."""
+def test_case_43_a_certificate_that_nobody_vouches_for_is_a_tls_fault_unless_the_source_allows_it(web, tmp_path):
+    """Verification is on by default; switched off for one source it fetches the page."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subject = ["-subj", "/CN=news.example", "-addext", "subjectAltName=DNS:news.example"]
     command = [
