@@ -54,7 +54,10 @@ def _correction(what: str | int, given: dict[str, str]) -> dict[str, Any]:
 @common
 @click.pass_obj
 def brief(call: Call, /, day: str, place: tuple[str, ...]) -> None:
-    """A day as Markdown: by province, who claims what, what was corrected, what could not be seen."""
+    """A day as Markdown.
+
+    By province, who claims what, what was corrected, what could not be seen.
+    """
     from dataclasses import asdict
 
     from scheduler.showing import brief as page
@@ -79,7 +82,10 @@ def brief(call: Call, /, day: str, place: tuple[str, ...]) -> None:
 @common
 @click.pass_obj
 def evidence(call: Call, /, id: int, output: Path) -> None:  # noqa: A002  # the contract's word
-    """A case folder of an article: raw pages, all states, copies, hashes that anybody can check."""
+    """A case folder of an article, with hashes to check it by.
+
+    Raw pages, all states, copies.
+    """
     from dataclasses import asdict
 
     from scheduler.showing import views
@@ -102,7 +108,10 @@ def evidence(call: Call, /, id: int, output: Path) -> None:  # noqa: A002  # the
 @common
 @click.pass_obj
 def mcp(call: Call, /) -> None:
-    """Answer a language model over standard input and output (MCP): search, timeline, article, copies."""
+    """Answer a language model (MCP).
+
+    Over standard input and output: search, timeline, article, copies.
+    """
     from scheduler import mcp
 
     mcp.serve(call.load())

@@ -71,7 +71,10 @@ def crawl(call: Call, /, sources: tuple[str, ...], since: str | None, until: str
 @common
 @click.pass_obj
 def run(call: Call, /) -> None:
-    """The service, in the foreground; SIGTERM stops it cleanly, SIGHUP reads the configuration again."""
+    """The service, in the foreground.
+
+    SIGTERM stops it cleanly, SIGHUP reads the configuration again.
+    """
     from scheduler import jobs
     from scheduler.service import logs
 
@@ -89,7 +92,10 @@ def run(call: Call, /) -> None:
 @common
 @click.pass_obj
 def search(call: Call, /, words: tuple[str, ...], *, facets: bool, patience: int, **typed: Any) -> None:
-    """Articles, newest first or by rank: words, "phrases", OR, NOT, prefix*, title:word."""
+    """Articles, newest first or by rank.
+
+    Words are all looked for; "phrases", OR, NOT, prefix*, title:word and parentheses work.
+    """
     from scheduler.showing import views
     from storage.finding import criteria
     from storage.finding import search as searching
@@ -170,7 +176,7 @@ def tail(call: Call, /, since: int, *, follow: bool) -> None:
 def export(
     call: Call, /, words: tuple[str, ...], *, form: str, output: Path | None, limit: int | None, **typed: Any
 ) -> None:
-    """What a search finds, all of it, as JSON lines, a table, Parquet or an Atom feed."""
+    """All that a search finds, as JSONL, CSV, Parquet or Atom."""
     from scheduler import outlets
     from storage.finding import criteria
     from storage.model import utc_now
@@ -188,7 +194,10 @@ def export(
 @common
 @click.pass_obj
 def serve(call: Call, /, host: str, port: int, token: str) -> None:
-    """Pages to read in a browser: what is new, search, map, sources; nothing can be changed there."""
+    """Pages to read in a browser.
+
+    What is new, search, a map, the sources; nothing can be changed there.
+    """
     from scheduler import web
 
     web.serve(call.load(), host=host, port=port, token=token, tell=call.screen.note)
@@ -200,7 +209,10 @@ def serve(call: Call, /, host: str, port: int, token: str) -> None:
 @common
 @click.pass_obj
 def import_(call: Call, /, files: tuple[Path, ...]) -> None:
-    """Take in .warc(.gz) captures or .jsonl articles, through the same desk as a crawl; - is standard input."""
+    """Take in files of captures (WARC, WACZ) or articles (JSONL).
+
+    Through the same desk as a crawl, by the service if it runs; - is standard input.
+    """
     from scheduler import jobs
     from scheduler.showing import reports
 
@@ -222,7 +234,10 @@ def import_(call: Call, /, files: tuple[Path, ...]) -> None:
 @common
 @click.pass_obj
 def reprocess(call: Call, /, words: tuple[str, ...], *, dry_run: bool, **typed: Any) -> None:
-    """Read kept raw pages anew, with today's extraction and rules; asks nothing of the web."""
+    """Read kept raw pages anew, by today's rules.
+
+    Asks nothing of the web; by the service if it runs.
+    """
     from scheduler import jobs
     from scheduler.showing import kinship
     from storage.finding import criteria
@@ -243,7 +258,10 @@ def reprocess(call: Call, /, words: tuple[str, ...], *, dry_run: bool, **typed: 
 @common
 @click.pass_obj
 def extract(call: Call, /, files: tuple[Path, ...]) -> None:
-    """Saved pages or WARC files to one JSON object each; writes nothing, judges no relevance."""
+    """Saved pages or WARC files to one JSON object a page.
+
+    Writes nothing, judges no relevance.
+    """
     from scheduler import jobs
 
     screen = call.screen
@@ -259,7 +277,7 @@ def extract(call: Call, /, files: tuple[Path, ...]) -> None:
 @common
 @click.pass_obj
 def explain(call: Call, /, what: str, other: str | None, *, raw: bool) -> None:
-    """The fate of a page and every reason for it; of two, why they are or are not one."""
+    """The fate of a page, and why; of two, why they are one or not."""
     from scheduler import jobs
     from scheduler.showing import kinship, views
 
@@ -309,7 +327,10 @@ def status(call: Call, /) -> None:
 @common
 @click.pass_obj
 def doctor(call: Call, /) -> None:
-    """What is in the way, and how to mend it: installation, configuration, file, disk, clock, network."""
+    """What is in the way, and how to mend it.
+
+    Looks at installation, configuration, file, disk, clock and network.
+    """
     from scheduler import doctor as examining
     from scheduler.showing import bulletin
 
@@ -336,7 +357,10 @@ def backup(call: Call, /, file: Path) -> None:
 @common
 @click.pass_obj
 def forget(call: Call, /, what: str | None, source: str | None) -> None:
-    """Erase a text everywhere: index, copies, revisions, raw pages. Only a tombstone stays."""
+    """Erase a text everywhere; only a tombstone stays.
+
+    From the index, copies, revisions and raw pages.
+    """
     from scheduler import jobs
 
     if (what is None) == (source is None):
@@ -352,7 +376,7 @@ def forget(call: Call, /, what: str | None, source: str | None) -> None:
 @khabar.group("config")
 @common
 def configuration() -> None:
-    """The configuration."""
+    """Check the configuration."""
 
 
 @configuration.command("check")
@@ -373,7 +397,7 @@ def check_config(call: Call, /) -> None:
 @common
 @click.pass_obj
 def demo(call: Call, /, keep: Path | None) -> None:
-    """The whole way on a small invented web inside this machine; no network needed."""
+    """The whole way on a small invented web; no network needed."""
     from scheduler import demo
 
     demo.run(call.screen, keep=keep)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from storage import connection
-from storage.errors import KhabarError, StoreMissing
+from storage.errors import KhabarError, StoreError, StoreMissing, StoreTooNew, StoreUnusable
 from storage.model import utc_now
 from storage.store import Store
 
@@ -151,7 +151,7 @@ def database(config: "Config") -> Iterator[Finding]:
         )
         return
     except KhabarError as fault:
-        yield Finding(check="database", good=False, says=str(fault), mend=_restore(config))
+        yield Finding(check="database", good=False, says=str(fault), mend=_mend(fault, config))
         return
     for wrong in faults[:20]:
         yield Finding(check="database", good=False, says=wrong, mend=_restore(config))
@@ -164,6 +164,14 @@ def database(config: "Config") -> Iterator[Finding]:
         yield Finding(check="database", good=True, says=f"process {pid or 'unknown'} writes to it now")
 
 
+def _mend(fault: KhabarError, config: "Config") -> str:
+    if isinstance(fault, StoreTooNew):
+        return "install the newer khabar again; this one leaves the file as it is"
+    if isinstance(fault, StoreUnusable) or not isinstance(fault, StoreError):
+        return _restore(config)
+    return "the next `khabar run` or `khabar crawl` brings it up to date"
+
+
 def _restore(config: "Config") -> str:
     kept = config.service.backup
     where = (
@@ -174,7 +182,7 @@ def _restore(config: "Config") -> str:
 
 def disk(config: "Config") -> Iterator[Finding]:
     """Whether there is room and leave to write."""
-    folder = config.store.path.parent
+    folder = config.store.path.absolute().parent
     if not folder.is_dir():
         yield Finding(check="disk", good=False, says=f"{folder} is no folder", mend=f"make it: mkdir -p {folder}")
         return

@@ -48,7 +48,10 @@ def show(call: Call, /, source: str) -> None:
 @common
 @click.pass_obj
 def check(call: Call, /, sources: tuple[str, ...]) -> None:
-    """Ask each once, try one of its pages, and tell what to mend; keeps nothing."""
+    """Ask each once, and tell what to mend; keeps nothing.
+
+    One page of each is tried. Where the pages of a source yield less than they did, one of them is shown.
+    """
     from scheduler import jobs
     from scheduler.showing import sourceviews
 
@@ -73,7 +76,10 @@ def check(call: Call, /, sources: tuple[str, ...]) -> None:
 def add(
     call: Call, /, address: str, *, id_: str | None, name: str | None, kind: str | None, dry_run: bool
 ) -> None:  # fmt: skip
-    """Find the feeds, sitemaps or section page of a site, try them, and write the best into the configuration."""
+    """Find what a site can be watched by, and add the best.
+
+    Its feeds, sitemaps and section page are tried; the entry goes to the end of the configuration.
+    """
     from scheduler import catalogue, jobs
     from scheduler.showing import sourceviews
 

@@ -8,11 +8,12 @@ from typing import Any
 from scheduler.doctor import Finding
 from scheduler.health import Drift, Room, Status
 from scheduler.showing.terminal import Screen
-from scheduler.showing.views import ago, facts, number, when
+from scheduler.showing.views import ago, facts, number, span, when
 from storage.model import SourceState, to_text, utc_now
 from storage.tables.vitals import Blind
 
 TOP = 10  # sources whose traffic is shown
+MANY_DAYS = 3_650
 
 
 def status(screen: Screen, found: Status, *, json: bool) -> None:
@@ -23,15 +24,18 @@ def status(screen: Screen, found: Status, *, json: bool) -> None:
     now = utc_now()
     facts(screen, _glance(found, now))
     for state in found.failing:
-        _named(screen, "failing", f"{state.id}: {screen.web(state.last_error or '')}")
+        _named(screen, "failing", f"{state.id}: {screen.web(_plain(state.last_error or ''))}{_since(state, now)}")
     for state in found.quiet:
         _named(screen, "quiet", f"{state.id}: newest item {_last_sign(state, now)}")
     for drifted in found.drifting:
         _named(screen, "drifting", _drift(drifted))
+    failing = {state.id for state in found.failing}
     for period in found.blind:
-        _named(screen, "blind", f"{period.source or 'everything'}: {_span(period)}, {screen.web(period.reason)}")
+        if period.to_at or period.source not in failing:  # of those that fail now it was said
+            told = f"{period.source or 'everything'}: {_span(period)}, {screen.web(_plain(period.reason))}"
+            _named(screen, "blind", told)
     for source, cost in sorted(found.traffic.items(), key=lambda item: -item[1].bytes)[:TOP]:
-        told = f"{source}: {cost.requests / 7:,.0f} requests and {cost.bytes / 7e6:,.2f} MB a day"
+        told = f"{source}: {number(cost.requests, 'request')} and {cost.bytes / 1e6:,.2f} MB in seven days"
         _named(screen, "traffic", told)
     for problem in found.problems:
         screen.line(f"{screen.style('not well', 'red')}     {screen.web(problem)}")
@@ -41,8 +45,9 @@ def status(screen: Screen, found: Status, *, json: bool) -> None:
 
 def _glance(found: Status, now: datetime) -> list[tuple[str, object]]:
     counts, last = found.counts, found.last_article_at
-    fates = ", ".join(f"{count:,} {kind}" for kind, count in counts["fates"].items())
-    upcoming = ", ".join(f"{source} {at:%H:%M}" for source, at in found.next_checks)
+    fates = ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in counts["fates"].items())
+    upcoming = ", ".join(f"{source} {_ahead(at, now)}" for source, at in found.next_checks)
+    visited = f"{len(found.never)} of them not visited yet" if found.never else "all of them visited"
     service = f"process {found.holder} writes" if found.holder else "none runs"
     if found.alive_at:
         service += f"; last sign of life {ago(found.alive_at, now)}"
@@ -52,7 +57,7 @@ def _glance(found: Status, now: datetime) -> list[tuple[str, object]]:
         ("last new", f"{when(last)} UTC ({ago(last, now)})" if last else "none yet"),
         ("fates", fates),
         ("queue", f"{number(counts['pending'], 'page')} waiting"),
-        ("sources", f"{counts['sources']} switched on, {len(found.never)} of them not visited yet"),
+        ("sources", f"{counts['sources']} switched on{f', {visited}' if counts['sources'] else ''}"),
         ("next", upcoming or "nothing planned"),
         ("storage", _room(found.room, found.bytes)),
     ]
@@ -60,8 +65,23 @@ def _glance(found: Status, now: datetime) -> list[tuple[str, object]]:
 
 def _room(room: Room, total: int) -> str:
     grows = f", {room.a_day / 1e6:,.1f} MB a day" if room.a_day else ""
-    left = f", room for {room.days:,.0f} days" if room.days is not None else ""
+    years = room.days is not None and room.days > MANY_DAYS
+    left = "" if room.days is None else ", room for over ten years" if years else f", room for {room.days:,.0f} days"
     return f"{total / 1e6:,.1f} MB{grows}{left}"
+
+
+def _ahead(at: datetime, now: datetime) -> str:
+    return f"in {span(at - now)}" if at > now else "now"
+
+
+def _since(state: SourceState, now: datetime) -> str:
+    return f", for {span(now - state.first_failure_at)}" if state.first_failure_at else ""
+
+
+def _plain(error: str) -> str:
+    """An error whose kind is written as words: `html_instead_of_feed: ...`."""
+    kind, colon, rest = error.partition(":")
+    return f"{kind.replace('_', ' ')}{colon}{rest}"
 
 
 def _last_sign(state: SourceState, now: datetime) -> str:
@@ -75,7 +95,7 @@ def _drift(found: Drift) -> str:
 
 def _span(period: Blind) -> str:
     end = f"{when(period.to_at)} UTC" if period.to_at else "now"
-    return f"{when(period.from_at)} to {end}"
+    return f"{when(period.from_at)} UTC to {end}"
 
 
 def _named(screen: Screen, kind: str, text: str) -> None:

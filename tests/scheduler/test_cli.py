@@ -354,3 +354,12 @@ def test_another_database_may_be_named(run, stocked: Path, tmp_path: Path) -> No
     (stocked.parent / "khabar.db").rename(tmp_path / "other.db")
     assert run("search", "--config", stocked).code == 3
     assert run("search", "--config", stocked, "--db", tmp_path / "other.db").code == 0
+
+
+def test_the_lists_of_commands_say_whole_sentences(run, monkeypatch) -> None:
+    """On a terminal of 80 columns no command's line ends in dots."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in ((), ("sources",), ("config",)):
+        lines = run(*words, "--help").out.partition("Commands:")[2].splitlines()
+        assert lines
+        assert not [line for line in lines if line.endswith("...")]

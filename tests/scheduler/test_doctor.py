@@ -1,5 +1,6 @@
 """What the doctor finds, and that each finding says how to mend it."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -49,6 +50,23 @@ def test_a_browser_is_asked_for_only_where_a_source_needs_one(
     monkeypatch.setattr("crawler.fetching.browser.found", lambda _="": "/usr/bin/chromium")
     monkeypatch.setattr("crawler.fetching.browser.is_sandboxed", lambda: False)
     assert [one.advice for one in doctor.scripts(scripted)] == [False, True]
+
+
+def test_a_file_of_another_version_is_not_called_damaged(config: Config) -> None:
+    """An older one is brought up to date by the next writer, a newer one wants its program: neither a backup."""
+    Store.open(config.store.path).close()
+    with sqlite3.connect(config.store.path) as db:
+        (last,) = db.execute("SELECT max(name) FROM _sqlite_migrations").fetchone()
+        db.execute("UPDATE _sqlite_migrations SET name = 'm999_to_come' WHERE name = ?", [last])
+    db.close()
+    (newer,) = [one for one in doctor.database(config) if not one.good]
+    with sqlite3.connect(config.store.path) as db:
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm999_to_come'")
+    db.close()
+    (older,) = [one for one in doctor.database(config) if not one.good]
+    assert "newer khabar" in newer.mend
+    assert "brings it up to date" in older.mend
+    assert "backup" not in newer.mend + older.mend
 
 
 def test_libraries_are_there_or_named(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from scheduler import health
 from scheduler.health import Status
-from storage.model import SourceState
-from storage.tables.vitals import Yield
+from scheduler.showing import bulletin, terminal
+from storage.model import SourceState, utc_now
+from storage.tables.vitals import Blind, Traffic, Yield
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 GOOD = SourceState(
@@ -87,3 +88,29 @@ def test_drift_is_a_fall_against_the_own_past() -> None:
     assert [one.what for one in health.drift("a", month, Yield(pages=10, texts=10, dated=2))] == ["dates"]
     assert health.drift("a", month, Yield(pages=3, texts=0)) == []
     assert health.drift("a", Yield(pages=5, texts=5, dated=5), Yield(pages=10)) == []
+
+
+def test_the_status_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """Kinds of fates and errors without underscores, times ahead and behind as lengths, a failing source told once."""
+    failing = replace(
+        GOOD, failures=3.0, last_error="html_instead_of_feed: a login", first_failure_at=utc_now() - timedelta(hours=3)
+    )
+    counts = {
+        "articles": 7, "copies": 1, "pending": 0, "sources": 1, "oldest_pending_at": None, "fates": {"too_old": 2},
+    }  # fmt: skip
+    blind = Blind(source="a", from_at=NOW, to_at=None, reason="html_instead_of_feed: a login")
+    found = replace(
+        WELL, counts=counts, failing=(failing,), blind=(blind, replace(blind, source=None, reason="service down")),
+        traffic={"a": Traffic(requests=1, bytes=40_000)}, room=health.Room(bytes=10, a_day=1.0, free=10**9),
+        next_checks=(("a", utc_now() + timedelta(minutes=9, seconds=30)),),
+    )  # fmt: skip
+    bulletin.status(terminal.screen(), found, json=False)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "fates too old 2" in lines
+    assert "next a in 9 min" in lines
+    assert "failing a: html instead of feed: a login, for 3 h" in lines
+    assert [line for line in lines if line.startswith("blind")] == [
+        "blind everything: 2026-11-22 09:00 UTC to now, service down"
+    ]
+    assert "traffic a: 1 request and 0.04 MB in seven days" in lines
+    assert any(line.endswith("room for over ten years") for line in lines)
