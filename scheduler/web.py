@@ -48,7 +48,7 @@ TABLES = frozenset(
     | {"sources", "polls", "captures", "changes", "article_places", "tags"}
 )
 _OURS = re.compile(
-    r"/|/search(\.json|\.csv)?|/feed\.atom|/map|/sources|/source/[^/]{1,200}|/article/\d{1,18}(/raw|\.json)?|/style\.css"
+    r"/|/search(\.json|\.csv)?|/feed\.atom|/map|/sources|/source/[^/]{1,200}|/article/\d{1,18}(/raw|\.json)?|/style\.css|/icon\.svg"
     r"|/data(\.json)?|/data/[a-z_]{1,40}(\.json|\.csv)?|/data/[a-z_]{1,40}/[^/]{1,400}|/-/static/[A-Za-z0-9._-]{1,80}"
 )
 _POLICY = (

@@ -103,3 +103,9 @@ def page(template: str, values: Mapping[str, Any], *, now: datetime) -> str:
 def style() -> str:
     """The one style sheet."""
     return resources.files("scheduler.pages").joinpath("style.css").read_text(encoding="utf-8")
+
+
+@cache
+def icon() -> str:
+    """The one picture."""
+    return resources.files("scheduler.pages").joinpath("icon.svg").read_text(encoding="utf-8")

@@ -63,6 +63,7 @@ class Pages:
             r"^/article/(?P<id>\d{1,18})\.json$": self.article_json,
             r"^/article/(?P<id>\d{1,18})/raw$": self.raw,
             r"^/style\.css$": self.style,
+            r"^/icon\.svg$": self.icon,
         }
         return [(pattern, _answering(view, self._now)) for pattern, view in views.items()]
 
@@ -211,6 +212,11 @@ class Pages:
         return Response(
             rendering.style(), content_type="text/css; charset=utf-8", headers={"cache-control": "max-age=604800"}
         )
+
+    async def icon(self, request: Request) -> Response:
+        """The sign that a browser puts beside the title."""
+        del request
+        return Response(rendering.icon(), content_type="image/svg+xml", headers={"cache-control": "max-age=604800"})
 
     def _html(self, template: str, values: Mapping[str, Any]) -> Response:
         return Response.html(rendering.page(template, values, now=self._now()))

@@ -3,6 +3,7 @@
 import http.client
 import http.server
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -273,6 +274,14 @@ def test_filters_narrow_the_page(port):
     assert "evil.example" not in ask(port, "/search?source=fa")[2].decode()
     status, _, body = ask(port, "/search?since=2026-13-45")
     assert (status, b"2026-13-45" in body) == (400, True)
+
+
+def test_what_a_page_names_is_there(port):
+    """Style sheet and icon come from us, with their types."""
+    page = ask(port, "/")[2].decode()
+    for path, kind in re.findall(r'<link rel="(?:stylesheet|icon)" href="([^"]+)"(?: type="([^"]+)")?', page):
+        status, headers, _ = ask(port, path)
+        assert (status, headers["content-type"].startswith(kind or "text/css")) == (200, True)
 
 
 @pytest.mark.parametrize("path", ["/article/999999", "/article/999999.json", "/article/1/raw", "/source/nobody"])
