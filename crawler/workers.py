@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import pickle
 import resource
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -113,7 +114,7 @@ class Pool:
                     return await self._cell.answer(function, args, kwargs)
                 except _Unclear:
                     continue
-        raise Lost("workers end as soon as they start")
+        raise Lost("its workers end, again and again")
 
     async def rest(self, idle: float) -> None:
         """End the workers when there was nothing to read for `idle` seconds; the next task starts them again."""
@@ -226,6 +227,8 @@ def _told(answer: "asyncio.Future[Any]") -> Any:
     except MemoryError as error:
         raise Lost("memory") from error
     except ProcessExpired as error:
+        if error.exitcode == -signal.SIGKILL:
+            raise _Unclear from error  # from outside, as by a system without memory: hardly the page's doing
         raise Lost(f"worker ended with {error.exitcode}") from error
     except BrokenProcessPool as error:
         raise _Unclear from error

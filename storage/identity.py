@@ -189,9 +189,12 @@ _LANGUAGE_HOME = re.compile(
 _PART_OF_PAGE = re.compile(r"(?:amp|print|mobile|full|all|single|page|\d{1,2}|index\.html?|/)*/?", re.IGNORECASE)
 
 
+_LONGEST_DECLARED = 2048  # characters, as of any URL that is fetched: a page may not call itself by a megabyte
+
+
 def _declared(own: str, declared: str | None) -> str | None:
     """The declared address as an absolute canonical URL, None where it is none."""
-    if not declared or not _trim(declared):
+    if not declared or not _trim(declared) or len(declared) > _LONGEST_DECLARED:
         return None
     try:
         joined = urljoin(own, _trim(declared))

@@ -23,6 +23,7 @@ MAX_TAGS = 50_000
 MAX_ATTRIBUTES = 5_000  # in one tag
 MAX_JSON = 500_000  # characters of JSON-LD on one page
 _TAG_BYTES = 2 * MAX_ATTRIBUTES  # the shortest tag that could hold so many
+_PIECES = 20_000  # words, equal signs or slashes of a page that has too few of them for a tag that takes a second
 
 # The same for every page: comments and instructions are never read, and ids need no index.
 _PARSER = html.HTMLParser(collect_ids=False, encoding="utf-8", remove_comments=True, remove_pis=True)
@@ -126,18 +127,26 @@ def _excess(body: bytes) -> str:
         return f"{len(body):,} bytes of HTML"
     if (tags := body.count(b"<") - body.count(b"</")) > MAX_TAGS:
         return f"{tags:,} tags"
-    if len(body) > _TAG_BYTES and (most := _attributes(body)) > MAX_ATTRIBUTES:
+    pieces = (len(body.split()), body.count(b"="), body.count(b"/"))
+    if max(pieces) > _PIECES and (most := _attributes(body)) > MAX_ATTRIBUTES:
         return f"{most:,} attributes in one tag"
     return ""
 
 
+# Tags as HTML5 cuts them: what stands in quotes ends none. Scripts and comments are passed over, or they would open
+# quotes that hide a tag. Possessive throughout, so that every byte is looked at once or twice.
+_ATTRIBUTE = rb"[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"?|'[^']*+'?|[^\s>\"'][^\s>]*+)?)?"
+_TAG = re.compile(rb"<[a-z][^\s/>]*+(?:" + _ATTRIBUTE + rb")*+", re.IGNORECASE)
+_PASSED = rb"<!--.*?(?:-->|\Z)|<(script|style)(?=[\s/>])(?:" + _ATTRIBUTE + rb")*+[\s/]*+>.*?(?:</\1|\Z)|"
+_TAGS = re.compile(_PASSED + _TAG.pattern, re.IGNORECASE | re.DOTALL)
+_ONE = re.compile(_ATTRIBUTE)
+
+
 def _attributes(body: bytes) -> int:
-    """The most attributes that one tag can have, counted as white space and equal signs."""
-    long_tags = (chunk.partition(b">")[0] for chunk in body.split(b"<") if len(chunk) > _TAG_BYTES)
-    counts = (
-        max(len(tag.split()), tag.count(b"=")) for tag in long_tags if tag[:1].isalpha() and len(tag) > _TAG_BYTES
-    )
-    return max(counts, default=0)
+    """The most attributes that one tag has."""
+    spans = (found.span() for found in _TAGS.finditer(body))
+    tags = (_TAG.match(body, start) for start, end in spans if end - start > _TAG_BYTES)
+    return max((sum(1 for _ in _ONE.finditer(tag.group())) - 1 for tag in tags if tag), default=0)
 
 
 def _is_markup(page: Page) -> bool:

@@ -121,18 +121,34 @@ def test_json_is_not_an_article():
     assert found.why is Why.NOT_AN_ARTICLE
 
 
+MANY = b" ".join(b"a%d=1" % n for n in range(20_100))
+
+
 @pytest.mark.parametrize(
     "body",
     [
         b"<p>" + b"x" * 3_000_001,
         b"<br>" * 50_001,
-        b"<p " + b" ".join(b"a%d=1" % n for n in range(5_001)) + b">text",
+        b"<p " + MANY + b">text",
+        b"<p title='>' " + MANY + b">text",
+        b"<p title='<b>' " + MANY + b">text",
+        b"<p " + MANY.replace(b"=1 ", b"/") + b">text",
+        b'<script>a<b ="</script><p ' + MANY + b">text<p title=''>",
+        b'<!-- <b =" --><p ' + MANY + b">text<p title=''>",
+        b'<b ="><p ' + MANY + b">text<p title=''>",
     ],
-    ids=["bytes", "tags", "attributes"],
+    ids=["bytes", "tags", "attributes", "quoted end", "quoted tag", "slashes", "script", "comment", "name in quotes"],
 )
 def test_what_would_take_minutes_is_not_parsed(body):
     """Size, number of tags and attributes are counted before anything parses them."""
     assert extract.extract(page(b"<html><body>" + body), now=NOW).why is Why.SIZE
+
+
+def test_the_words_of_an_attribute_are_not_attributes():
+    """A page that carries its data in one attribute, as some frameworks write it, is read."""
+    told = b"<p>" + b"A mill by the river was repaired by its owners in spring. " * 20 + b"</p>"
+    body = b"<div data-page='" + b"words of the page " * 9_000 + b"'></div><article>" + told + b"</article>"
+    assert "repaired" in extract.extract(page(b"<html><body>" + body), now=NOW).text
 
 
 @pytest.mark.parametrize("kind", ["latin-1", "cp1252"])

@@ -18,7 +18,7 @@ ENDS = {
     "hang up": "worker ended with",
     "segfault": "worker ended with -11",
     "abort": "worker ended with -6",
-    "kill": "worker ended with -9",
+    "kill": "its workers end",
     "stop": "timeout",
     "end": "StopIteration",
     "leave": "SystemExit",
@@ -35,9 +35,9 @@ ENDS = {
 
 @pytest.fixture
 def deadly(monkeypatch):
-    """Workers that do what a body asks for, with a second and a half and 300 MB for it."""
+    """Workers that do what a body asks for, with seconds and 300 MB for it."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    monkeypatch.setattr(engine, "Pool", partial(workers.Pool, timeout=1.5, memory=300 << 20))
+    monkeypatch.setattr(engine, "Pool", partial(workers.Pool, timeout=2.5, memory=300 << 20))
     monkeypatch.setattr(CONSTS, "term_timeout", 0.5)  # seconds that pebble leaves a worker between SIGTERM and SIGKILL
     monkeypatch.setattr(engine, "READ_PAGE", Task("deadly", "page"))
     monkeypatch.setitem(further.READERS, "feed", Task("deadly", "feed"))

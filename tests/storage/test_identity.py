@@ -127,6 +127,7 @@ PAGE = "https://news.example.com/world/2021/08/kabul-falls"
         ("https://news.example.com/world/", PAGE, None),
         ("http://[bad", PAGE, None),
         ("javascript:void(0)", PAGE, None),
+        ("https://news.example.com/" + "a" * 3_000, PAGE, None),
     ],
 )
 def test_a_declared_canonical_counts_within_one_publisher(declared, own, other):
