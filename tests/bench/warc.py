@@ -1,12 +1,13 @@
 """Importing captures: pages a second on two cores against one, and a file of which 1 % is relevant against reading all.
 
-Usage: python tests/bench/warc.py [SHARED] [--pages N] [--rounds N]
+Usage: python tests/bench/warc.py [SHARED] [--pages N] [--rounds N] [--only-prefilter | --only-memory]
 
 The first figure is the replay's captures, imported in a process that may use one core and in one that may use two. The
 second is a file made here: pages of the replay that are not in Afghanistan's languages, and one in a hundred invented
 reports, in three languages and several charsets; imported as it is, and with every host watched, so that all pages are
-read. Rounds alternate and the best of each counts, less what an import of one page takes. Missed reports and the memory
-at a third of the way and at the end are printed.
+read. Rounds alternate and the best of each counts, less what an import of one page takes. Missed reports are printed.
+The third is the memory of the process that reads and stores, at the quarters of the same pages eight times over, each
+time under other addresses. About eight minutes on two idle cores; the parts two, three and one.
 """
 
 import argparse
@@ -72,12 +73,16 @@ def foreign(file: Path) -> Iterator[Page]:
             yield one.page
 
 
-def mixed(file: Path, most: int) -> Iterator[Page]:
-    """One report in a hundred pages."""
-    for number, page in enumerate(islice(foreign(file), most)):
-        if number % ONE_IN == ONE_IN // 2:
-            yield report(number // ONE_IN)
-        yield replace(page, url=page.url, final_url=page.url)
+def mixed(file: Path, most: int, *, times: int = 1) -> Iterator[Page]:
+    """One report in a hundred pages; the pages several times, each time under other addresses."""
+    number = 0
+    for time_ in range(times):
+        for page in islice(foreign(file), most):
+            url = f"{page.url}{'&' if '?' in page.url else '?'}time={time_}" if time_ else page.url
+            if number % ONE_IN == ONE_IN // 2:
+                yield report(number // ONE_IN)
+            yield replace(page, url=url, final_url=url)
+            number += 1
 
 
 def write(target: Path, pages: Iterable[Page]) -> list[str]:
@@ -95,16 +100,17 @@ def child(file: Path, cores: int, watched: Path | None) -> None:
     os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:cores]))
     hosts = json.loads(watched.read_text()) if watched else []
     sources = [Source(id=f"s{n}", kind="feed", url=f"https://{host}/") for n, host in enumerate(hosts)]
-    memory = [0]
+    memory = [(0, 0)]
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "a.db"), captures=Path(folder, "c")) as store:
         settings, began = CrawlSettings(workers=cores), time.perf_counter()
-        told = {"warn": lambda _: None, "progress": lambda _: memory.append(resident())}
+        told = {"warn": lambda _: None, "progress": lambda taken: memory.append((taken.rows, resident()))}
         taken = asyncio.run(take_in(store, sources, settings, file, **told))
         kept = store.db.execute("SELECT count(*) FROM documents WHERE url LIKE 'https://outlet%'").fetchone()[0]
         wall = time.perf_counter() - began
     every, own = spent(), time.process_time()
     said = {"wall": wall, "cpu": every, "own": own, "kept": kept, "unread": taken.unread, "rows": taken.rows}
-    print(json.dumps(said | {"memory": [memory[len(memory) // 3], memory[-1]]}))
+    quarters = [next(mb for rows, mb in memory if 4 * rows >= part * taken.rows) for part in (1, 2, 3, 4)]
+    print(json.dumps(said | {"memory": quarters}))
 
 
 async def take_in(store: Store, sources: list[Source], settings: CrawlSettings, file: Path, **told: Any) -> Any:
@@ -153,6 +159,7 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--only-prefilter", action="store_true")
+    parser.add_argument("--only-memory", action="store_true")
     parser.add_argument("--child", type=Path)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--watched", type=Path)
@@ -170,6 +177,11 @@ def main() -> None:
         hosts.write_text(json.dumps(sorted({*watched, *write(mix, mixed(replay, told.pages))})))
         empty = {cores: measured(nothing, cores, hosts, {}) for cores in (1, 2)}
         if not told.only_prefilter:
+            write(nothing.with_name("long.warc.gz"), mixed(replay, told.pages, times=8))
+            memory(measured(nothing.with_name("long.warc.gz"), 2, None, {}))
+        if told.only_memory:
+            return
+        if not told.only_prefilter:
             cores([[measured(part, count, hosts, empty[count]) for count in (1, 2)] for _ in range(told.rounds)])
         prefilter([[measured(mix, 2, way, empty[2]) for way in (hosts, None)] for _ in range(told.rounds)])
 
@@ -181,8 +193,13 @@ def cores(runs: list[list[dict]]) -> None:
         f"captures read: {one['rows'] / one['wall']:.1f} pages/s on one core, {two['rows'] / two['wall']:.1f} on two: "
         f"{one['wall'] / two['wall']:.2f} times; of {1000 * two['cpu'] / two['rows']:.1f} ms CPU a page the reading and "
         f"storing process takes {two['own'] / two['cpu']:.0%}, so two idle cores give "
-        f"{min(2.0, two['cpu'] / two['own']):.2f} times; memory {two['memory'][0]} MB at a third, {two['memory'][1]} MB at the end"
+        f"{min(2.0, two['cpu'] / two['own']):.2f} times"
     )
+
+
+def memory(run: dict) -> None:
+    """Megabytes resident in the one process that lasts."""
+    print(f"memory at the quarters of {run['rows']:,} pages: {', '.join(map(str, run['memory']))} MB")
 
 
 def prefilter(runs: list[list[dict]]) -> None:
