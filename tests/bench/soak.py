@@ -1,20 +1,29 @@
 """A day of the service, compressed: memory, file descriptors, threads and WAL over time.
 
-    python tests/bench/soak.py [--minutes 24] [--feeds 500] [--speed 60]
+    python tests/bench/soak.py [--minutes 24] [--feeds 500]
+    python tests/bench/soak.py --faults [--seed N] [--minutes 24]
 
 The day has 24 hours at 60 times the speed: 500 feeds are asked about every 36 minutes of the day, which makes 20,000
 polls, and show a new item now and then, 10,000 articles in all. The clock itself is left alone; intervals and delays
 are shortened. Fails when memory grew by more than 20 MB after the first quarter, when file descriptors or threads did,
 or when the WAL passed 64 MB.
+
+With `--faults` the disk fills, the file cannot be written or is locked, the network goes, servers flap, dawdle, send
+garbage or break off, and workers are killed, at random moments that follow from the seed (printed; the same
+seed makes the same trouble, though not at the same line of the program). Then all is well again, what is left is
+fetched, and everything is checked: sums, one fate for each URL, integrity, foreign keys, full text against the table,
+captures readable, nothing twice, nothing lost of what the servers showed.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 from functools import partial
@@ -25,8 +34,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "crash"), str(ROOT / "tests" / "bench")]
 
-from harness import There, Web  # noqa: E402 - its folder was named a line above
+from harness import There, Web, copied, faults, lost  # noqa: E402 - its folder was named a line above
 from tree import descriptors, processes, pss, threads  # noqa: E402
+from trouble import Trouble  # noqa: E402
 
 POLLS_A_DAY = 20_000
 ARTICLES_A_DAY = 10_000
@@ -53,18 +63,20 @@ def _own_memory() -> int:
     return sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
-async def live(service: Any, path: Path, seconds: float) -> None:
-    """The service and who watches it."""
-    await asyncio.gather(service.run(), sample(service, path, time.monotonic() + seconds))
+async def live(service: Any, path: Path, seconds: float, trouble: Trouble | None) -> None:
+    """The service, who watches it, and who disturbs it."""
+    end = time.monotonic() + seconds
+    with_it = [trouble.until(end)] if trouble else []
+    await asyncio.gather(service.run(), sample(service, path, end), *with_it)
 
 
-def serve(folder: Path, web: Web, seconds: float, every: float) -> None:
-    """The service with shortened intervals."""
+def serve(folder: Path, web: Web, seconds: float, every: float, seed: int | None) -> None:
+    """The service with shortened intervals; with a seed, disturbed."""
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
     from scheduler import jobs
     from scheduler.config import Config
-    from scheduler.service import rhythm
+    from scheduler.service import daemon, rhythm
     from scheduler.service.daemon import Service
     from storage.settings import StoreSettings
 
@@ -88,7 +100,61 @@ def serve(folder: Path, web: Web, seconds: float, every: float) -> None:
     with jobs.writing(config) as store:
         service = Service(store, config, read_config=lambda: config, plan=plan)
         service._every = partial(_faster, service._every)  # type: ignore[method-assign]
-        loop.run(live(service, config.store.path, seconds))
+        trouble = None
+        if seed is not None:
+            daemon.AFTER_FAULT = 1.0
+            longest = min(20.0, seconds / 12)
+            trouble = Trouble(service, config.store.path, web, seed=seed, longest=longest)
+        loop.run(live(service, config.store.path, seconds, trouble))
+    if trouble is not None:
+        print(f"switched: {dict(trouble.switched)}; faults of the file noted: {service.figures.storage_faults}")
+        settle(config)
+
+
+def settle(config: Any) -> None:
+    """All is well again: what is left is fetched, without waiting for its hour."""
+    from scheduler import jobs
+
+    left = 1
+    for _ in range(5):
+        if left:
+            with jobs.writing(config) as store:
+                store.db.execute("UPDATE leads SET next_attempt_at = '2000-01-01T00:00:00Z'")
+                store.db.execute("DELETE FROM host_waits")
+            jobs.crawl(config, force=True)
+            with jobs.reading(config) as store:
+                left = store.db.execute("SELECT count(*) FROM leads").fetchone()[0]
+
+
+def wrong(path: Path, feeds: int, shown: int) -> list[str]:
+    """Everything that is not as it must be in a store of a web whose feeds have shown so many items each."""
+    from storage.store import Store
+
+    with copied(path) as db:
+        found = faults(db, feeds, shown)
+        missing = lost(db, feeds, shown)
+        try:
+            db.execute("INSERT INTO fts (fts, rank) VALUES ('integrity-check', 1)")
+        except db.DatabaseError as error:
+            found.append(f"the full text is not what the table says: {error}")
+    with Store.read(path, captures=path.with_name("captures")) as store:
+        found += store.faults()
+        counts = dict(store.db.execute("SELECT fate, count(*) FROM fates GROUP BY fate").fetchall())
+        ids = [row[0] for row in store.db.execute("SELECT id FROM captures")]
+        unreadable = sum(store.raw(number) is None for number in ids)
+        bare = store.db.execute("SELECT count(*) FROM documents WHERE capture_id IS NULL").fetchone()[0]
+        left = store.db.execute("SELECT count(*) FROM leads").fetchone()[0]
+    print(f"{feeds * shown} items were shown; fates: {counts}; {len(ids)} captures; {left} leads left")
+    told = {
+        "lost": missing,
+        "captures cannot be read": unreadable,
+        "documents without a capture": bare,
+        "leads left": left,
+    }
+    found += [f"{count} {what}" for what, count in told.items() if count]
+    if set(counts) - {"article"} or counts.get("article", 0) != feeds * shown:
+        found.append(f"not one article for each item: {counts}")
+    return found
 
 
 def _faster(plan: Any, seconds: float, job: Any) -> None:
@@ -100,7 +166,8 @@ def publish(web: Web, share: float, end: float) -> None:
     """Let feeds show new items evenly over the day."""
     began = time.monotonic()
     while (now := time.monotonic()) < end:
-        web.control(shown=max(1, int((now - began) / (end - began) * share)))
+        with contextlib.suppress(OSError):  # it may be gone for a while
+            web.control(shown=max(1, int((now - began) / (end - began) * share)))
         time.sleep(1)
 
 
@@ -131,23 +198,50 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--minutes", type=float, default=24)
     options.add_argument("--feeds", type=int, default=500)
+    options.add_argument("--faults", action="store_true")
+    options.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     options.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     options.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    options.add_argument("--web", type=int, help=argparse.SUPPRESS)
     chosen = options.parse_args()
     seconds = chosen.minutes * 60
     every = 24 * 60 * chosen.feeds / POLLS_A_DAY  # a day lasts 24 minutes; a short form is the day's beginning
     if chosen.inside is not None:
-        serve(chosen.inside, There(chosen.port, chosen.feeds), seconds, every)
+        web = There(chosen.port, chosen.feeds, pid=chosen.web)
+        serve(chosen.inside, web, seconds, every, chosen.seed if chosen.faults else None)
         return
+    if chosen.faults:
+        print(f"seed {chosen.seed}", flush=True)
     with Web(feeds=chosen.feeds, articles=20) as web, TemporaryDirectory() as folder:
-        words = [sys.executable, __file__, f"--inside={folder}", f"--port={web.port}", f"--feeds={chosen.feeds}"]
-        child = subprocess.Popen([*words, f"--minutes={chosen.minutes}"], stdout=subprocess.PIPE, text=True)
-        publish(web, ARTICLES_A_DAY / chosen.feeds * chosen.minutes / 24, time.monotonic() + seconds)
-        out, _ = child.communicate(timeout=120)
-    rows = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-    wrong = verdict(rows)
-    print("\n".join(wrong) or "all figures reached")
-    sys.exit(1 if wrong or child.returncode else 0)
+        found = soak(chosen, web, Path(folder), seconds)
+    print("\n".join(found) or "all figures reached")
+    sys.exit(1 if found else 0)
+
+
+def soak(chosen: argparse.Namespace, web: Web, folder: Path, seconds: float) -> list[str]:
+    """What was not as it should be."""
+    words = [sys.executable, __file__, f"--inside={folder}", f"--port={web.port}", f"--web={web.pid}"]
+    words += [f"--feeds={chosen.feeds}", f"--minutes={chosen.minutes}"]
+    words += ["--faults", f"--seed={chosen.seed}"] if chosen.faults else []
+    # A pipe and no file: at times nothing can be written to any.
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    lines: list[str] = []
+    reader = threading.Thread(target=lambda: lines.extend(child.stdout or ()))
+    reader.start()
+    share = ARTICLES_A_DAY / chosen.feeds * chosen.minutes / 24
+    # With faults nothing new is shown in the end: else a feed would show again what was lost of it.
+    publish(web, share, time.monotonic() + seconds * (0.7 if chosen.faults else 1))
+    child.wait(seconds + 300)
+    reader.join()
+    print("".join(line for line in lines if not line.startswith("{")))
+    rows = [json.loads(line) for line in lines if line.startswith("{")]
+    # A short form has no time to warm up: its memory says nothing.
+    found = verdict(rows) if chosen.minutes >= 5 or not chosen.faults else []
+    if child.returncode:
+        found.append(f"the service ended with {child.returncode}")
+    elif chosen.faults:
+        found += wrong(folder / "khabar.db", chosen.feeds, max(1, web.control()["shown"]))
+    return found
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Web:
             [sys.executable, web.__file__, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
+        self.port, self.pid = int(self.process.stdout.readline()), self.process.pid
         self.address = f"http://127.0.0.1:{self.port}"
         self._opener = build_opener(ProxyHandler({"http": self.address}))
 
@@ -52,8 +52,8 @@ class Web:
 class There(Web):
     """A web that somebody else started and will end."""
 
-    def __init__(self, port: int, feeds: int, articles: int = 25) -> None:
-        self.feeds, self.articles, self.port = feeds, articles, port
+    def __init__(self, port: int, feeds: int, articles: int = 25, *, pid: int = 0) -> None:
+        self.feeds, self.articles, self.port, self.pid = feeds, articles, port, pid
         self.address = f"http://127.0.0.1:{port}"
         self._opener = build_opener(ProxyHandler({"http": self.address}))
 

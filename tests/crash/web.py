@@ -13,9 +13,11 @@ import contextlib
 import hashlib
 import json
 import random
+import signal
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
 
@@ -255,6 +257,9 @@ class Site:
         self.padding = 0
         self.errors = 0.0  # share of answers that are 503, resets and 429
         self.delay = 0.0
+        self.manner = ""  # "garbage": no HTTP at all; "torn": half of what was promised
+        self.connections: set[asyncio.Transport] = set()
+        self.leave: Callable[[], None] = lambda: None  # stop to listen, until SIGUSR1
         self.dice = random.Random(7)
         self.served: Counter[int] = Counter()
         self.asked: dict[str, list[tuple[float, int]]] = defaultdict(list)
@@ -267,7 +272,7 @@ class Site:
 
     def control(self, query: str) -> bytes:
         """Set what the query names; tell what was asked."""
-        wanted = dict(parse_qsl(query))
+        wanted = dict(parse_qsl(query, keep_blank_values=True))
         for name, value in wanted.items():
             if name == "clear":
                 self.asked.clear()
@@ -279,6 +284,10 @@ class Site:
                 setattr(self, name, value == "1")
             elif name in {"errors", "delay"}:
                 setattr(self, name, float(value))
+            elif name == "manner":
+                self.manner = value
+            elif name == "gone":
+                asyncio.get_running_loop().call_later(0.05, self.leave)
         if "asked" in wanted:
             return json.dumps({"asked": self.asked, "odd": self.odd, "most_open": self.most_open}).encode()
         times = [at for seen in self.asked.values() for at, _ in seen]
@@ -286,7 +295,7 @@ class Site:
         told = {
             "requests": len(times), "first": min(times, default=None), "last": max(times, default=None),
             "feeds": Counter(feeds), "pages": sum(len(seen) for url, seen in self.asked.items() if "/a/" in url),
-            "odd": self.odd[:20], "most_open": self.most_open,
+            "odd": self.odd[:20], "most_open": self.most_open, "shown": self.shown,
         }  # fmt: skip
         return json.dumps(told).encode()
 
@@ -365,6 +374,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self.site.connections.add(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.site.connections.discard(self.transport)
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
@@ -398,12 +411,18 @@ class Connection(asyncio.Protocol):
         self.site.open[host] -= 1
         if answer is None:
             self.transport.abort()
+        elif self.site.manner == "garbage":
+            self.transport.write(self.site.dice.randbytes(2000))
+            self.transport.close()
+        elif self.site.manner == "torn":
+            self._send(answer[0], answer[1], answer[2], promised=len(answer[2]) + 1000)
+            self.transport.close()
         else:
             self._send(*answer)
 
-    def _send(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _send(self, status: int, headers: list[tuple[str, str]], body: bytes, promised: int | None = None) -> None:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        length = "" if status == 304 else f"Content-Length: {len(body)}\r\n"
+        length = "" if status == 304 else f"Content-Length: {len(body) if promised is None else promised}\r\n"
         self.transport.write(f"HTTP/1.1 {status} So\r\n{head}{length}\r\n".encode() + body)
 
 
@@ -411,7 +430,21 @@ async def serve(site: Site, port: int) -> None:
     """Serve until killed, or until standard input ends with the parent."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(site), "127.0.0.1", port, backlog=1024)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    port = server.sockets[0].getsockname()[1]
+    print(port, flush=True)
+
+    def leave() -> None:
+        server.close()
+        for transport in tuple(site.connections):
+            transport.abort()
+
+    async def come_back() -> None:
+        nonlocal server
+        if not server.is_serving():
+            server = await loop.create_server(lambda: Connection(site), "127.0.0.1", port, backlog=1024)
+
+    site.leave = leave
+    loop.add_signal_handler(signal.SIGUSR1, lambda: asyncio.ensure_future(come_back()))
     reader = asyncio.StreamReader()
     with contextlib.suppress(ValueError, OSError):
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
