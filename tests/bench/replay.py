@@ -1,13 +1,22 @@
 """The whole way on the replayed web: pages a second against the afternoon pipeline, in the same run.
 
-    python tests/bench/replay.py [--no-naive] [--keep FOLDER]
+    python tests/bench/replay.py [--no-naive] [--plain] [--keep FOLDER] [--limit FEEDS] [--profile FILE]
 
-Prints pages/s of both and their ratio, the memory of all our processes (proportional set size), how the crawl behaved
-towards the hosts (from the replay server's log), what a second, forced pass costs, and how good the texts are. Needs
-the shared folder (`KHABAR_SHARED`, or `shared` beside the project).
+Prints pages/s of both and their ratio, by the clock and by CPU (on a busy machine only the latter says something), the
+share of the CPU that is not extraction, the memory of all our processes (proportional set size), how the crawl behaved
+towards the hosts (from the replay server's log), what a second, forced pass costs, and how good the texts are. Takes
+about three minutes on two idle cores. Needs the shared folder (`KHABAR_SHARED`, or `shared` beside the project).
+
+`--plain` puts trafilatura as naive.py calls it in the place of our extraction and measures speed only: what everything
+else costs on top of that. `--profile` leaves a profile of the main process (cProfile, which slows it).
+
+The CPU is that of all our processes from start to end, imports included. Extraction is what makes a document of a page
+or an entry, in the workers (`desk.py` has the stopwatch); not extraction is all the rest: start, fetching, robots.txt,
+feeds, scheduling, handing pages to workers, mentions, relevance, copies, captures, the store.
 """
 
 import argparse
+import cProfile
 import json
 import os
 import re
@@ -49,17 +58,26 @@ def sources(limit: int):
     return [Source(id=f"s{n:04}", kind="feed", url=url) for n, url in enumerate(urls)]
 
 
-def one_pass(path: Path, captures: Path, *, force: bool, limit: int) -> None:
+def one_pass(path: Path, captures: Path, *, force: bool, limit: int, profile: Path | None) -> None:
     """One crawl in a process of its own; prints its figures as JSON."""
     from crawler import engine
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings
+    from crawler.workers import Task
     from storage.store import Store
 
+    engine.READ_PAGE = Task("desk", "read")
+
     settings = CrawlSettings(delay=0, proxy=PROXY, min_relevance=0, max_age=timedelta(days=36_500))
-    began, cpu = time.perf_counter(), time.process_time()
+    began, own = time.perf_counter(), time.process_time()
+    watch = cProfile.Profile(time.process_time)
     with Store.open(path, captures=captures) as store:
+        if profile is not None:
+            watch.enable()
         report = loop.run(engine.crawl(store, sources(limit), settings, force=force))
+        if profile is not None:
+            watch.disable()
+            watch.dump_stats(profile)
         counts = {
             name: report.total(name)
             for name in (
@@ -76,7 +94,7 @@ def one_pass(path: Path, captures: Path, *, force: bool, limit: int) -> None:
             )
         }
     seconds = time.perf_counter() - began
-    own = time.process_time() - cpu
+    own = time.process_time() - own
     errors = Counter((one.error or "").partition(":")[0] for one in report.sources.values() if one.error)
     reasons = sum((one.reasons for one in report.sources.values()), Counter())
     print(
@@ -84,6 +102,7 @@ def one_pass(path: Path, captures: Path, *, force: bool, limit: int) -> None:
             {
                 "seconds": seconds,
                 "main_cpu": own,
+                "tree_cpu": cpu(os.getpid()),
                 "requests": report.requests,
                 "errors": errors,
                 "reasons": reasons,
@@ -145,8 +164,11 @@ def cpu(pid: int) -> float:
     return total / os.sysconf("SC_CLK_TCK")
 
 
-def crawl(path: Path, captures: Path, *, force: bool, limit: int) -> dict:
+def crawl(
+    path: Path, captures: Path, *, force: bool, limit: int, plain: bool = False, profile: Path | None = None
+) -> dict:
     """Our crawl as a child, watched."""
+    desk = path.with_name(f"desk-{'second' if force else 'first'}")
     command = [
         sys.executable,
         __file__,
@@ -156,18 +178,26 @@ def crawl(path: Path, captures: Path, *, force: bool, limit: int) -> dict:
         "--limit",
         str(limit),
         *(["--force"] if force else []),
+        *(["--profile", str(profile)] if profile else []),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "REPLAY_PORT": str(PORT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "REPLAY_PORT": str(PORT), "KHABAR_DESK": str(desk)}
+    environment["KHABAR_PLAIN"] = "1" if plain else "0"
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    peak = spent = 0.0
+    peak = 0.0
     while child.poll() is None:
-        peak, spent = max(peak, memory(child.pid)), max(spent, cpu(child.pid))
+        peak = max(peak, memory(child.pid))
         time.sleep(0.5)
     assert child.stdout is not None
     lines = child.stdout.read().strip().splitlines()
     if child.returncode or not lines:
         raise SystemExit(f"the crawl ended with {child.returncode}")
-    return json.loads(lines[-1]) | {"peak_mb": round(peak), "tree_cpu": spent}
+    tasks = [tuple(map(float, line.split())) for line in desk.read_text().splitlines()] if desk.exists() else []
+    return json.loads(lines[-1]) | {
+        "peak_mb": round(peak),
+        "extraction_cpu": sum(extraction for extraction, _ in tasks),
+        "tasks_cpu": sum(whole for _, whole in tasks),
+        "tasks": len(tasks),
+    }
 
 
 def naive(folder: Path, limit: int) -> dict:
@@ -202,33 +232,24 @@ def score(path: Path, log: Path) -> dict:
     return json.loads(done.stdout)
 
 
-def run(folder: Path, *, with_naive: bool, limit: int) -> None:
+def run(folder: Path, args: argparse.Namespace) -> None:
+    """Everything, printed as it is known."""
     baseline = None
-    if with_naive:
+    if not args.no_naive:
         with server(folder / "naive.jsonl"):
-            baseline = naive(folder, limit)
+            baseline = naive(folder, args.limit)
         print(
-            f"naive: {baseline['pages']} pages in {baseline['wall_s']} s = {baseline['pages_per_s']} pages/s, {baseline['rss_mb']} MB"
+            f"naive: {baseline['pages']} pages in {baseline['wall_s']} s = {baseline['pages_per_s']} pages/s, "
+            f"{1000 * baseline['cpu_s'] / baseline['pages']:.1f} ms of CPU each, {baseline['rss_mb']} MB"
         )
     path, captures = folder / "khabar.db", folder / "captures"
     with server(folder / "first.jsonl"):
-        first = crawl(path, captures, force=False, limit=limit)
-    pages = pages_in(folder / "first.jsonl", limit)
-    pace = pages / first["seconds"]
-    print(
-        f"khabar: {pages} pages in {first['seconds']:.1f} s = {pace:.1f} pages/s, {first['peak_mb']} MB for all processes; "
-        f"main process {first['main_cpu'] / first['seconds']:.0%} of a core"
-    )
-    if baseline:
-        print(f"ratio: {pace / baseline['pages_per_s']:.2f} (to reach: 1.60)")
-        theirs = baseline["pages"] / baseline["cpu_s"]
-        print(
-            f"a page costs {first['tree_cpu'] / pages * 1000:.0f} ms of CPU, of which main {first['main_cpu'] / pages * 1000:.0f}; naive {1000 / theirs:.0f}; "
-            f"two cores to one by CPU: {2 * pages / first['tree_cpu'] / theirs:.2f}"
-        )
-    print("first pass:", json.dumps(first))
+        first = crawl(path, captures, force=False, limit=args.limit, plain=args.plain, profile=args.profile)
+    tell_speed(first, pages_in(folder / "first.jsonl", args.limit), baseline, plain=args.plain)
+    if args.plain:
+        return
     with server(folder / "second.jsonl"):
-        second = crawl(path, captures, force=True, limit=limit)
+        second = crawl(path, captures, force=True, limit=args.limit)
     print(
         f"second pass: {second['seconds']:.1f} s = {second['seconds'] / first['seconds']:.0%} of the first (to reach: < 20%), new {second['new']}"
     )
@@ -240,24 +261,53 @@ def run(folder: Path, *, with_naive: bool, limit: int) -> None:
         print(f"  {question}: {held if isinstance(held, int) else '{share:.1%} of {of}'.format(**held)}")
 
 
+def tell_speed(first: dict, pages: int, baseline: dict | None, *, plain: bool) -> None:
+    """What the first pass cost, alone and against naive."""
+    pace = pages / first["seconds"]
+    print(
+        f"khabar{' with plain extraction' if plain else ''}: {pages} pages in {first['seconds']:.1f} s = {pace:.1f} pages/s, "
+        f"{first['peak_mb']} MB for all processes; main process {first['main_cpu'] / first['seconds']:.0%} of a core"
+    )
+    whole, extraction = first["tree_cpu"], first["extraction_cpu"]
+    parts = {
+        "extraction": extraction,
+        "mentions, relevance, fingerprints of the text": first["tasks_cpu"] - extraction,
+        "main process": first["main_cpu"],
+        "start, feeds, pipes": whole - first["tasks_cpu"] - first["main_cpu"],
+    }
+    split = "; ".join(f"{name} {1000 * cost / pages:.1f}" for name, cost in parts.items())
+    print(f"ms of CPU a page: {1000 * whole / pages:.1f} = {split}")
+    print(f"not extraction: {(whole - extraction) / whole:.1%} of the CPU (to reach: 30%)")
+    if baseline:
+        print(f"ratio by the clock: {pace / baseline['pages_per_s']:.2f} (to reach: {'1.75' if plain else '1.40'})")
+        theirs = baseline["cpu_s"] / baseline["pages"]
+        print(
+            f"ratio by CPU, our two cores busy against its one: {2 * theirs / (whole / pages):.2f} "
+            f"(naive {1000 * theirs:.1f} ms of CPU a page, ours {1000 * whole / pages:.1f})"
+        )
+    print("first pass:", json.dumps(first))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--no-naive", action="store_true")
+    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--profile", type=Path)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--limit", type=int, default=0, help="only so many feeds")
     parser.add_argument("--crawl", nargs=2, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--force", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.crawl:
-        one_pass(*args.crawl, force=args.force, limit=args.limit)
+        one_pass(*args.crawl, force=args.force, limit=args.limit, profile=args.profile)
     elif not REPLAY.is_dir():
         raise SystemExit("the shared folder is not here (set KHABAR_SHARED)")
     elif args.keep:
         args.keep.mkdir(parents=True, exist_ok=True)
-        run(args.keep, with_naive=not args.no_naive, limit=args.limit)
+        run(args.keep, args)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            run(Path(folder), with_naive=not args.no_naive, limit=args.limit)
+            run(Path(folder), args)
 
 
 if __name__ == "__main__":
