@@ -10,17 +10,22 @@ from crawler.writer import Writer
 from storage.store import Store
 
 AHEAD = 4  # tasks in flight for each worker, where nobody else wants them
+PAGES = 16  # captures of one task, likewise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """The writing thread, the workers, and what they go by. `ahead` are the tasks in flight for each worker."""
+    """The writing thread, the workers, and what they go by.
+
+    `ahead` are the tasks in flight for each worker, `pages` the captures of one: others wait behind them.
+    """
 
     writer: Writer
     pool: Pool
     settings: CrawlSettings
     sources: Mapping[str, Source]  # by id
     ahead: int = AHEAD
+    pages: int = PAGES
 
     @property
     def most(self) -> int:

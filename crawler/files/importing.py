@@ -28,8 +28,7 @@ from storage.model import FateKind, Landed, Landing, Page, Rejection, What, Why,
 from storage.tables import progress as noting
 
 LINES = 32  # JSON lines of one task: what a task costs by itself is then under a tenth
-PAGES = 16  # captures of one task ...
-TASK_BYTES = 2_000_000  # ... or fewer, so that what is in flight stays small
+TASK_BYTES = 2_000_000  # of one task, so that what is in flight stays small
 BATCH = 64  # landings of one transaction
 EDGE = 1 << 20  # bytes at either end of a file by which it is known again
 LONGEST_LINE = 20_000_000  # bytes
@@ -275,7 +274,7 @@ async def _in_order(readers: _Readers, file: Path, start: int, faults: Digest) -
             faults.note(fault)
         return part
 
-    pieces = _pieces(file, start, found.append)
+    pieces = _pieces(file, start, readers.desk.pages, found.append)
     try:
         while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
             waiting.append(asyncio.ensure_future(readers.read(file.name, piece)))
@@ -295,9 +294,9 @@ def _emptied(faults: deque[Fault]) -> Iterator[Fault]:
         yield faults.popleft()
 
 
-def _pieces(file: Path, start: int, note: Callable[[Fault], None]) -> Iterator[_Piece]:
+def _pieces(file: Path, start: int, most: int, note: Callable[[Fault], None]) -> Iterator[_Piece]:
     if not is_articles(file):
-        for captures in _bounded(saved.pages(file, note, start=start), PAGES, lambda one: len(one.page.body)):
+        for captures in _bounded(saved.pages(file, note, start=start), most, lambda one: len(one.page.body)):
             yield _Piece(captures=captures, end=captures[-1].end)
         return
     lines = enumerate(numbered_lines(file), 1)

@@ -12,9 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from crawler.engine import Engine, Window, run_pass
+from crawler.engine import Engine, Window
 from crawler.files import importing, reprocessing
 from crawler.files.desk import Desk as Files
+from crawler.passes import run_pass
 from crawler.report import Event, Report
 from crawler.writer import FILE_FAULTS
 from scheduler import spool
@@ -26,7 +27,8 @@ from storage.tables import corrections
 log = logging.getLogger("khabar")
 
 PROGRESS_EVERY = 1.0  # seconds
-AHEAD = 1  # tasks on files in flight for each worker: what a visit brings waits behind one of them at most
+AHEAD = 1  # tasks on files in flight for each worker: what a visit brings waits behind one of them at most ...
+PAGES = 3  # ... which reads so many captures (16 of them made a visit wait for 2 s on a busy machine)
 LINES = 200  # of what is said on the way, so many are kept for the one who follows
 
 Facts = dict[str, Any]
@@ -154,7 +156,12 @@ class Desk:
         """The service's own thread and workers, for files."""
         engine = self.engine
         return Files(
-            writer=engine.writer, pool=engine.pool, settings=engine.settings, sources=engine.sources, ahead=AHEAD
+            writer=engine.writer,
+            pool=engine.pool,
+            settings=engine.settings,
+            sources=engine.sources,
+            ahead=AHEAD,
+            pages=PAGES,
         )
 
     @asynccontextmanager
