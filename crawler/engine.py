@@ -1,6 +1,6 @@
 """The crawl: sources are claimed, visited and landed; their leads are fetched, read and landed.
 
-`Engine` lives as long as the service; `crawl` is one pass from start to end. A visit and a page become plain data
+`Engine` lives as long as the service; one pass from start to end is `passes`. A visit and a page become plain data
 first (`visits.poll`, `intake.read` in a worker); only the writer's thread touches the store. Bodies in flight are
 bounded by the fetcher's places, leads in memory by `HELD`; everything else waits in the file, where no crash loses it.
 """
@@ -17,8 +17,8 @@ from crawler import pages, visits
 from crawler.fetching import loop
 from crawler.fetching.guard import Guard, endpoint
 from crawler.fetching.spiders import Ask, Fetched, Fetcher, Outcome
-from crawler.leads import backfill, polls, wayback
-from crawler.report import Event, Report
+from crawler.leads import polls, wayback
+from crawler.report import Event
 from crawler.sources import CrawlSettings, Source
 from crawler.visits import Plan, Visited, simple_plan
 from crawler.workers import Lost, Pool, Task
@@ -49,7 +49,6 @@ from storage.tables.visits import Finish
 
 log = logging.getLogger(__name__)
 
-FLOOR = timedelta(minutes=5)  # no source is asked twice within it, but by force
 LEASE = timedelta(minutes=30)
 HELD = 2_000  # leads in memory; a body of full text makes one up to 500 kB
 HELD_BY_HOST = 100  # so that one slow host does not keep the others waiting in the file
@@ -58,7 +57,6 @@ GLANCE = 0.2  # seconds between two looks whether a pass is over: a look at 900 
 TRIES = 2  # a page is asked for once more within a pass, then when the store says
 FURNITURE_KEEPS = 60.0  # seconds
 READ_PAGE: Task[Landing] = Task("crawler.intake", "in_worker")
-TOO_EARLY = "not_due"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,88 +420,3 @@ def declared(sources: Iterable[Source]) -> list[SourceState]:
         )
         for source in sources
     ]
-
-
-async def crawl(
-    store: Store,
-    sources: Sequence[Source],
-    settings: CrawlSettings,
-    *,
-    only: Collection[str] | None = None,
-    force: bool = False,
-    window: Window = Window(),
-    plan: Plan = simple_plan,
-    on_event: Callable[[Event], None] | None = None,
-    lookup: loop.Lookup = loop.look_up,
-) -> Report:
-    """One pass over the named or all enabled sources; it ends when their leads have fates or wait for another day.
-
-    `sources` is the whole configuration. Raises StoreError where something could not be stored.
-    """
-    store.sync_sources(declared(sources))
-    wanted = [source.id for source in sources if (source.id in only if only is not None else source.enabled)]
-    engine = Engine(store, settings, sources, plan=plan, lookup=lookup)
-    if on_event is not None:
-        engine.listeners.append(on_event)
-    engine.windows = dict.fromkeys(wanted, window)
-    await engine.start()
-    try:
-        report = await run_pass(engine, wanted, force=force, everything=only is None)
-    finally:
-        await engine.stop()
-    if engine.fault is not None:
-        raise engine.fault
-    return report
-
-
-async def run_pass(engine: Engine, wanted: Sequence[str], *, force: bool, everything: bool) -> Report:
-    """Visit sources now, pending leads first, and wait until nothing is left to try."""
-    scope = None if everything else list(wanted)
-    report, asked_before = Report(), engine.fetcher.requests
-
-    def note(event: Event) -> None:
-        if scope is None or event.source in scope:
-            report.note(event)
-
-    engine.listeners.append(note)
-    try:
-        await engine.drain(scope)
-        await _visit_all(engine, await _claim(engine, wanted, report, force=force))
-        if not everything:
-            report.notes += await backfill.look_back(engine, wanted, force=force)
-        await engine.settled(scope)
-    finally:
-        engine.listeners.remove(note)
-    report.requests = engine.fetcher.requests - asked_before
-    return report
-
-
-async def _claim(engine: Engine, wanted: Sequence[str], report: Report, *, force: bool) -> list[SourceState]:
-    """The wanted sources that may be visited now; of the others the report says why not."""
-    now = utc_now()
-    states = await engine.writer.run(engine.store.claim, wanted, now, LEASE)
-    for busy in set(wanted) - {state.id for state in states}:
-        report.of(busy).status = "busy"
-    visiting = []
-    hosts = engine.fetcher.hosts
-    for state in states:
-        host = identity.host(state.url)
-        asked_lately = state.last_poll_at is not None and now - state.last_poll_at < FLOOR
-        if not force and (asked_lately or hosts.held_until(host) is not None):
-            report.of(state.id).status = TOO_EARLY
-            await engine.writer.run(engine.store.release, state.id)
-            continue
-        if force:
-            hosts.release(host)
-        visiting.append(state)
-    return visiting
-
-
-async def _visit_all(engine: Engine, states: Iterable[SourceState]) -> None:
-    visiting = [asyncio.ensure_future(engine.visit(state, manual=True)) for state in states]
-    try:
-        await asyncio.gather(*visiting)
-    finally:
-        for task in visiting:
-            task.cancel()
-        await asyncio.gather(*visiting, return_exceptions=True)

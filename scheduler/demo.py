@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from crawler import engine
+from crawler import passes
 from crawler.fetching import loop
 from crawler.replay import DEMO, Asked, Replay, Site
 from crawler.report import Event, Report, SourceReport
@@ -89,7 +89,7 @@ def _title(screen: Screen, text: str) -> None:
 def _round(screen: Screen, turn: str, store: Store, config: Config) -> None:
     _title(screen, turn)
     events: list[Event] = []
-    going = engine.crawl(store, config.sources, config.crawl, force=True, on_event=events.append)
+    going = passes.crawl(store, config.sources, config.crawl, force=True, on_event=events.append)
     report = loop.run(going)
     for source in config.sources:
         _outlet(screen, store, report, source.id, [event for event in events if event.source == source.id])

@@ -85,12 +85,12 @@ def _crawl_here(
     force: bool,
     tell: "Callable[[Event], None] | None",
 ) -> "Report":
-    from crawler import engine
+    from crawler import engine, passes
     from crawler.fetching import loop
     from scheduler.service import rhythm
 
     with writing(config) as store:
-        going = engine.crawl(
+        going = passes.crawl(
             store, config.sources, config.crawl, only=ids or None, force=force,
             window=engine.Window(since=since, until=until), plan=rhythm.plan, on_event=tell,
         )  # fmt: skip

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from crawler.engine import Engine
 from crawler.fetching.robots import Rules
 from crawler.fetching.spiders import Ask, Fetched
 from crawler.leads import further, wayback
@@ -23,9 +24,6 @@ from crawler.workers import Lost, Task
 from storage import identity
 from storage.model import Lead, Poll, to_text, utc_now
 from storage.tables import progress as noting
-
-if TYPE_CHECKING:
-    from crawler.engine import Engine
 
 READ_INDEX: Task[Feed] = Task("crawler.leads.wayback", "read")
 SITEMAP_PLACES = ("sitemap_index.xml", "sitemap.xml")
@@ -77,7 +75,7 @@ def reaches_back(source: Source, since: datetime | None, max_age: timedelta, now
     return since is not None and since < now - own
 
 
-async def look_back(engine: "Engine", ids: Iterable[str], *, force: bool = False) -> list[str]:
+async def look_back(engine: Engine, ids: Iterable[str], *, force: bool = False) -> list[str]:
     """Look back over the named sources whose window asks for it; returns what to tell, a line for each."""
     told, now = [], utc_now()
     for source in (engine.sources[id_] for id_ in ids):
@@ -92,7 +90,7 @@ async def look_back(engine: "Engine", ids: Iterable[str], *, force: bool = False
 class Backfill:
     """One source, from a day to a day."""
 
-    def __init__(self, engine: "Engine", source: Source, since: datetime, until: datetime) -> None:
+    def __init__(self, engine: Engine, source: Source, since: datetime, until: datetime) -> None:
         self.engine = engine
         self.source = source
         self.since = since

@@ -69,7 +69,7 @@ def main() -> None:
 
     PythonLoggingObserver().start()
     sys.addaudithook(watch)
-    from crawler import engine
+    from crawler import passes
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
     from storage.store import Store
@@ -89,7 +89,7 @@ def main() -> None:
     sources = [index, *hostile]
     with Store.open(Path(sys.argv[2])) as store:
         loop.run(
-            engine.crawl(
+            passes.crawl(
                 store, sources, settings, force=True, lookup=everywhere, on_event=lambda _: weights.append(peak())
             )
         )

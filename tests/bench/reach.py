@@ -263,7 +263,7 @@ def named() -> tuple[dict[str, set[str]], set[str], dict[str, bytes], list[str]]
 
 def crawl(folder: Path, proxy: str, starts: list[str], visits: int) -> set[str]:
     """Every sitemap once, then the front page again and again; the keys of all that was found."""
-    from crawler import engine
+    from crawler import engine, passes
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
     from storage.store import Store
@@ -272,23 +272,23 @@ def crawl(folder: Path, proxy: str, starts: list[str], visits: int) -> set[str]:
     sources = [Source(id=f"m{n:03}", kind="sitemap", url=url) for n, url in enumerate(starts)]
     sources.append(Source(id="front", kind="section", url=FRONT, language="fa"))
 
-    async def passes(store: Store) -> None:
+    async def visit(store: Store) -> None:
         store.sync_sources(engine.declared(sources))
         going = engine.Engine(store, settings, sources)
         await going.start()
         try:
-            report = await engine.run_pass(going, [source.id for source in sources], force=True, everything=True)
+            report = await passes.run_pass(going, [source.id for source in sources], force=True, everything=True)
             print(
                 "sitemaps that could not be read:",
                 json.dumps(Counter(one.error.partition(":")[0] for one in report.sources.values() if one.error)),
             )
             for _ in range(visits - 1):
-                await engine.run_pass(going, ["front"], force=True, everything=False)
+                await passes.run_pass(going, ["front"], force=True, everything=False)
         finally:
             await going.stop()
 
     with Store.open(folder / "khabar.db") as store:
-        loop.run(passes(store))
+        loop.run(visit(store))
         return {row[0] for row in store.db.execute("SELECT key FROM fates UNION SELECT key FROM leads")}
 
 

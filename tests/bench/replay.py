@@ -60,7 +60,7 @@ def sources(limit: int):
 
 def one_pass(path: Path, captures: Path, *, force: bool, limit: int, profile: Path | None) -> None:
     """One crawl in a process of its own; prints its figures as JSON."""
-    from crawler import engine
+    from crawler import engine, passes
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings
     from crawler.workers import Task
@@ -74,7 +74,7 @@ def one_pass(path: Path, captures: Path, *, force: bool, limit: int, profile: Pa
     with Store.open(path, captures=captures) as store:
         if profile is not None:
             watch.enable()
-        report = loop.run(engine.crawl(store, sources(limit), settings, force=force))
+        report = loop.run(passes.crawl(store, sources(limit), settings, force=force))
         if profile is not None:
             watch.disable()
             watch.dump_stats(profile)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler import engine
+from crawler import passes
 from crawler.fetching import loop
 from crawler.report import Event, Report
 from crawler.sources import CrawlSettings, Source
@@ -124,7 +124,7 @@ def run(
     plan: Plan = simple_plan, on_event: Callable[[Event], None] | None = None, **changes: object,
 ) -> Report:  # fmt: skip
     """One pass."""
-    crawl = engine.crawl(
+    crawl = passes.crawl(
         store, sources, settings(**changes), force=force, lookup=lookup, plan=plan, on_event=on_event
     )  # fmt: skip
     return loop.run(crawl)

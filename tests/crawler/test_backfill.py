@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import engine
+from crawler import engine, passes
 from crawler.fetching import loop
 from crawler.leads import backfill, wayback
 from crawler.report import Report
@@ -26,7 +26,7 @@ def crawl(
     """A pass over June 2021."""
     given = {"wayback": web.url("wayback.example/")} | changes
     return loop.run(
-        engine.crawl(
+        passes.crawl(
             store, sources, web.settings(**given), only=[sources[0].id], force=force, lookup=web.everywhere,
             window=engine.Window(since=SINCE, until=UNTIL), on_event=on_event,
         )

@@ -74,7 +74,7 @@ def test_an_index_of_two_hundred_sitemaps_is_read_as_far_as_the_bound(web, store
 
 def test_a_sitemap_that_is_gone_is_not_asked_for_again(web, store):
     """Within one process for a week; the others go on."""
-    from crawler import engine
+    from crawler import engine, passes
     from crawler.fetching import loop
 
     web.pages["map.example/index.xml"] = web.Answer(
@@ -89,7 +89,7 @@ def test_a_sitemap_that_is_gone_is_not_asked_for_again(web, store):
         going = engine.Engine(store, web.settings(), [source], lookup=web.everywhere)
         await going.start()
         for _ in range(2):
-            await engine.run_pass(going, ["map"], force=True, everything=True)
+            await passes.run_pass(going, ["map"], force=True, everything=True)
         await going.stop()
 
     loop.run(twice())

@@ -11,7 +11,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from crawler import engine
+from crawler import passes
 from crawler.fetching import loop
 from crawler.sources import CrawlSettings, Source
 
@@ -70,7 +70,7 @@ def test_every_behaviour_ends_as_what_it_is(server, store):
     ]
     settings = CrawlSettings(delay=0, timeout=TIMEOUT, allow_addresses=(ip_network("127.0.0.1/32"),), workers=1)
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
-    report = loop.run(asyncio.wait_for(engine.crawl(store, sources, settings, force=True, lookup=here), 90))
+    report = loop.run(asyncio.wait_for(passes.crawl(store, sources, settings, force=True, lookup=here), 90))
     assert time.monotonic() - began < 60
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
     wrong = {}
