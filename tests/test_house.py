@@ -1,6 +1,7 @@
 """The house as a whole: its rooms, its walls and its size."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,25 @@ def test_every_module_has_its_place_in_the_plan(root: Path) -> None:
     plan = (root / "docs" / "design.md").read_text("utf-8")
     named = {path.stem for path in modules(root) if path.stem != "__init__" and "pages" not in path.parent.name}
     assert not [name for name in sorted(named) if f"`{name}`" not in plan]
+
+
+def imported(path: Path, root: Path, known: set[str]) -> set[str]:
+    """The modules of the house that one names, wherever in its text and for whatever purpose."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found & known - {name_of(path, root)}
+
+
+def name_of(path: Path, root: Path) -> str:
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_modules_import_each_other_in_a_circle(root: Path) -> None:
+    """Not even lazily or for the names of types alone."""
+    every = {name_of(path, root): path for path in modules(root)}
+    graph = {name: imported(path, root, set(every)) for name, path in every.items()}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(every)
