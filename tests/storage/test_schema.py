@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,8 @@ def test_migrating_again_changes_nothing(db: Database) -> None:
 def test_a_migration_that_fails_leaves_the_old_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill in a migration leaves the old form or the new one, and the next start goes on."""
     db = connection.connect(tmp_path / "khabar.db")
-    monkeypatch.setattr(schema, "FULL_TEXT", schema.FULL_TEXT + "CREATE TABLE broken (x NONSENSE) STRICT;\n")
+    broken = partial(schema.run, script="CREATE TABLE broken (x NONSENSE) STRICT;\n")
+    monkeypatch.setitem(schema.AFTERWARDS, "m001_the_spine", broken)
     with pytest.raises(sqlite3.OperationalError):
         schema.migrate(db)
     assert form(db) == {k: v for k, v in form(db).items() if "migrations" in k}
