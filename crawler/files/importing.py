@@ -7,10 +7,12 @@ goes on there (`storage.tables.progress`).
 """
 
 import asyncio
+import ctypes
 import gzip
 import hashlib
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
@@ -241,6 +243,7 @@ class _Intake:
         batch, self._batch = self._batch, []
         if batch:
             self.taken.count(await self.desk.writer.run(self.desk.writer.store.land, batch))
+            _give_back()
         self.progress(self.taken)
 
     async def finish(self) -> None:
@@ -250,6 +253,12 @@ class _Intake:
 
     async def _run(self, function: Callable[..., Any], *told: object) -> Any:
         return await self.desk.writer.run(function, self.desk.writer.store, *told)
+
+
+def _give_back() -> None:
+    """Hand what was freed back to the system: bodies of all sizes leave holes that glibc keeps: 30 MB after 3,000."""
+    with suppress(OSError, AttributeError, TypeError):  # another C library has its own way, or none
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def key_of(file: Path) -> str:
