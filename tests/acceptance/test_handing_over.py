@@ -80,7 +80,7 @@ def test_visits_go_on_during_an_import_and_a_killed_one_goes_on_where_it_stopped
     service.start()
     service.until(service.all_landed)
     service.web.next_round()
-    file = articles(service.folder / "a.jsonl", 1_500)
+    file = articles(service.folder / "a.jsonl", 5_000)
     importing = service.begin("import", str(file))
     service.until(lambda: taken_in(service) > 0)
     crawled = service.khabar("crawl", "courier", "--force", "--json")
@@ -98,9 +98,9 @@ def test_visits_go_on_during_an_import_and_a_killed_one_goes_on_where_it_stopped
         config.load(service.config), [file], warn=print, progress=lambda now: seen.append((now.before, now.rows))
     )
     assert taken.before >= done > 0
-    assert taken.before + taken.rows == 1_500
+    assert taken.before + taken.rows == 5_000
     assert len({rows for _, rows in seen if 0 < rows < taken.rows}) > 1, "nothing was told on the way"
-    assert service.ask("SELECT count(*) FROM fates WHERE url LIKE 'https://paper.example/%'") == [(1_500,)]
+    assert service.ask("SELECT count(*) FROM fates WHERE url LIKE 'https://paper.example/%'") == [(5_000,)]
 
 
 def test_reading_anew_is_told_on_the_way(service) -> None:
