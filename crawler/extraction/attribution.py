@@ -1,6 +1,7 @@
 """Which agency or outlet a text credits for itself: "(AFP)", "Source: Pajhwok", "originally published by ...". Pure.
 
-Only what stands where credits stand counts. "..., he told AFP news agency" inside a sentence says who was spoken to.
+And where a reposting page's own link to its source leads. Only what stands where credits stand counts: "..., he told
+AFP news agency" inside a sentence says who was spoken to.
 """
 
 import csv
@@ -8,12 +9,17 @@ import re
 from collections.abc import Collection, Iterator
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 
-from crawler.extraction import bylines
+from lxml import html
+
+from crawler.extraction import bylines, clean
+from storage import identity
 from storage.folding import fold
 from storage.model import Cut
 
 _NEAR = 400  # characters of the first and last paragraphs that are looked at
+_MOST_LINKS = 5_000
 _MARKS = " .*_[]():،"
 _BRACKETS = re.compile(r"[(\[（]([^()\[\]（）]{2,60})[)\]）]")
 _DATELINE = re.compile(r"^[^()]{2,60}\(([^()]{2,40})\)\s*[-–—:,]")
@@ -25,6 +31,36 @@ def find(text: str, *, cuts: Collection[Cut] = ()) -> str | None:
     if not lines:
         return None
     return _dateline(lines[0]) or _stated([*lines[-3:], *(cut.text for cut in cuts)]) or _ending(lines[-1])
+
+
+def original(tree: html.HtmlElement, own: str) -> str | None:
+    """The page of another site to which a link called "Source link", or a line around it, credits the text.
+
+    `own` is the page's address. A site's front page is nobody's original.
+    """
+    for anchor in islice(tree.iter("a"), _MOST_LINKS):
+        target = (anchor.get("href") or "").strip()
+        if target.startswith(("http://", "https://")) and _credits(anchor) and _is_elsewhere(target, own):
+            return identity.canonical(target)
+    return None
+
+
+def _credits(anchor: html.HtmlElement) -> bool:
+    """Whether the link's words, or the line that it opens, say that it leads to the source."""
+    if clean.is_credit_to_source(_said(anchor)):
+        return True
+    line = anchor.getparent()
+    opens = line is not None and line.tag == "p" and next(line.iter("a"), None) is anchor
+    return opens and clean.is_credit_to_source(_said(line))
+
+
+def _said(element: html.HtmlElement) -> str:
+    return " ".join("".join(islice(element.itertext(), 50))[:_NEAR].split())
+
+
+def _is_elsewhere(target: str, own: str) -> bool:
+    _, _, path = identity.key(target).partition("/")
+    return bool(path) and identity.site(target) != identity.site(own)
 
 
 def _dateline(line: str) -> str | None:

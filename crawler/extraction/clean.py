@@ -80,6 +80,11 @@ def clean(
     return Cleaned(text="\n".join(kept), cuts=(*cuts, *tails))
 
 
+def is_credit_to_source(line: str) -> bool:
+    """Whether a line is what a reposting blog writes over or under its link to the original: "Source link"."""
+    return len(line) <= _LONGEST and (_table().line(_plain(line)) or "").startswith("syndication")
+
+
 def line_hash(line: str) -> int:
     """Signed 64 bits of a line as it is compared: folded, without marks at its edges."""
     return int.from_bytes(blake2b(_plain(line).encode(), digest_size=8).digest(), signed=True)

@@ -66,7 +66,7 @@ def extract(
         site=about.site,
         section=about.section,
         image=about.image,
-        origin_url=other,
+        origin_url=other or attribution.original(parsed.tree, own),
         credit=about.agency or attribution.find(cleaned.text, cuts=cuts),
         extracted_how=found.how,
         extractor=VERSION,

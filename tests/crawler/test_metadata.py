@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import html
 
 from crawler.extraction import attribution, bylines, headlines, language, markup, metadata
 from storage.model import Page
@@ -209,3 +210,27 @@ def test_any_text_has_a_language_or_none(text):
         "zh",
         "ko",
     }
+
+
+OWN = "https://spun.example/2021/07/06/advance/"
+
+
+@pytest.mark.parametrize(
+    ("credit", "origin"),
+    [
+        ('<p><a href="https://wire.example/world/advance">Source link </a></p>', "https://wire.example/world/advance"),
+        ('<p><a href="https://wire.example/fa/1">لینک منبع</a></p>', "https://wire.example/fa/1"),
+        (
+            '<p>The post <a href="https://wire.example/a1">Advance</a> appeared first on <a href="https://wire.example/">Wire</a>.</p>',
+            "https://wire.example/a1",
+        ),
+        ('<p><a href="https://wire.example/">Source link</a></p>', None),
+        ('<p><a href="https://www.spun.example/other">Source link</a></p>', None),
+        ('<p><a href="javascript:alert(1)">Source link</a></p>', None),
+        ('<p>Officials told <a href="https://wire.example/a1">the agency</a> that two districts fell.</p>', None),
+    ],
+)
+def test_a_link_called_source_link_names_the_original(credit, origin):
+    """Where a reposting blog links to the report, that is its declared origin: a page of another site, never a front page."""
+    tree = html.fromstring(f"<html><body><article><p>Two districts fell on Monday.</p>{credit}</article></body></html>")
+    assert attribution.original(tree, OWN) == origin
