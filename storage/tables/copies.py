@@ -126,8 +126,9 @@ def _time(row: Row) -> datetime:
 
 
 def _declared(db: Database, document: Document) -> list[int]:
-    """The heads of the articles that the text's page names as its original, or that named this page as theirs."""
+    """The heads of the articles that the page names as its original, that name this page, or that name the same one."""
     origin = identity.key(document.origin_url) if document.origin_url else None
+    named = _spellings(document.url) + (_spellings(document.origin_url) if document.origin_url else [])
     rows = db.execute(
         """
         SELECT id FROM documents WHERE is_head = 1 AND article_id IN (
@@ -135,13 +136,13 @@ def _declared(db: Database, document: Document) -> list[int]:
             UNION SELECT article_id FROM documents WHERE origin_url IN (SELECT value FROM json_each(?)) LIMIT ?
         )
         """,
-        [origin, json.dumps(_spellings(document.url)), _MOST_DECLARED],
+        [origin, json.dumps(named), _MOST_DECLARED],
     )
     return [row[0] for row in rows]
 
 
 def _spellings(url: str) -> list[str]:
-    """How others may have written this page's address."""
+    """How others may have written a page's address."""
     bare = identity.canonical(url).partition("://")[2].removeprefix("www.")
     return [f"{scheme}://{www}{bare}" for scheme in ("https", "http") for www in ("", "www.")]
 
@@ -259,6 +260,13 @@ def _names_origin(one: Row, other: Row) -> bool:
     return bool(one["origin_url"]) and identity.key(one["origin_url"]) == identity.key(other["url"])
 
 
+def _is_declared(one: Row, other: Row) -> bool:
+    """Whether one names the other as its original, or both name the same page."""
+    together = one["origin_url"] and other["origin_url"]
+    one_origin = bool(together) and identity.key(one["origin_url"]) == identity.key(other["origin_url"])
+    return one_origin or _names_origin(one, other) or _names_origin(other, one)
+
+
 def _is_earlier(one: Row, other: Row) -> bool:
     """Whether one was published before the other; a date without an hour is earlier only by a day."""
     if not one["published_at"] or not other["published_at"]:
@@ -329,7 +337,7 @@ def _explained(one: Row, other: Row, likeness: Likeness) -> tuple[str, str]:
         return "different", "another language"
     if likeness.is_copy:
         return "copy", "verbatim" if likeness.is_verbatim else "reworded: the same names and numbers in the same order"
-    if (_names_origin(one, other) or _names_origin(other, one)) and likeness.score >= _DECLARED:
+    if _is_declared(one, other) and likeness.score >= _DECLARED:
         return "copy", "declared"
     close = abs(_time(one) - _time(other)) <= _PROBABLE_WINDOW
     if likeness.is_probable and close:

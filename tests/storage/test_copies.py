@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -229,6 +230,17 @@ def test_the_declared_original_takes_the_lead_when_it_arrives_later(store):
     assert store.fate(agency.url)["fate"] == "article"
     assert store.fate(paper.url)["fate"] == "copy"
     assert [(c.what, c.detail) for c in store.changes(0, 10)][-1] == (What.PROMOTED, "declared origin")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_who_names_one_original_is_one_article_in_whatever_order_they_come(store, order):
+    """A teaser of one sentence and a reprint find one another by the original that both name, before it is there."""
+    agency = document("agency", report(12, 40), hours=5)
+    teaser = document("blog", "\n".join(report(12, 40).splitlines()[:1]), origin_url=agency.url, hours=6)
+    reprint = document("paper", shortened(report(12, 40)), origin_url="http://www.agency.example/story", hours=7)
+    landed = admit(store, *((agency, teaser, reprint)[n] for n in order))
+    assert {one.article_id for one in landed} == {landed[0].article_id}
+    assert store.article(landed[0].article_id).source == "agency"
 
 
 # Who leads
