@@ -234,9 +234,9 @@ def test_the_declared_original_takes_the_lead_when_it_arrives_later(store):
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_who_names_one_original_is_one_article_in_whatever_order_they_come(store, order):
-    """A teaser of one sentence and a reprint find one another by the original that both name, before it is there."""
+    """A teaser of fourteen words and a reprint find one another by the original that both name, before it is there."""
     agency = document("agency", report(12, 40), hours=5)
-    teaser = document("blog", "\n".join(report(12, 40).splitlines()[:1]), origin_url=agency.url, hours=6)
+    teaser = document("blog", " ".join(report(12, 40).split()[:14]), origin_url=agency.url, hours=6)
     reprint = document("paper", shortened(report(12, 40)), origin_url="http://www.agency.example/story", hours=7)
     landed = admit(store, *((agency, teaser, reprint)[n] for n in order))
     assert {one.article_id for one in landed} == {landed[0].article_id}
