@@ -1,6 +1,6 @@
 """The service polls 2,000 loopback feeds: polls a minute answered 304 and 200, loop lag, memory; beside reader 3.26.
 
-    uv run --with reader==3.26 python tests/bench/polling.py [--feeds 2000] [--seconds 20] [--profile FILE]
+    uv run --with reader==3.26 --with sgmllib3k python tests/bench/polling.py [--feeds 2000] [--seconds 20] [--profile FILE]
 
 The feeds stand on as many hosts behind a loopback proxy, so that each has its own slot, delay and robots.txt. After one
 round in which everything is read for the first time, the web answers 304 for a while, then 200 with 30 items that were
