@@ -389,8 +389,9 @@ class Engine:
             self._note_fault(error)
 
     def _note_fault(self, error: StoreError | StoreBusy) -> None:
-        log.error("not stored: %s", error)
-        self.fault = self.fault or error
+        if self.fault is None:  # told once: with a full disk each of a hundred pages under way meets it
+            log.error("not stored: %s", error)
+            self.fault = error
 
     def say(self, source: str, note: str, *, share: float | None = None) -> None:
         """Tell whoever listens how far something long has come; `share` of it is done."""
