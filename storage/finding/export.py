@@ -93,7 +93,7 @@ def parquet(pages: Pages, sink: BinaryIO) -> int:
 _KINDS = {
     **dict.fromkeys(("id", "revision", "words", "copies", "document_id", "capture_id"), "int"),
     "relevance": "float",
-    "authors": "list",
+    **dict.fromkeys(("authors", "tags"), "list"),
     **dict.fromkeys(("places", "actors", "events"), "mentions"),
 }
 

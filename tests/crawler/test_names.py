@@ -44,7 +44,7 @@ def test_an_ordinary_word_is_left_alone(store):
     """Words that are no names stay as they were typed."""
     assert (
         widened(store, "wheat prices rose again")
-        == '({title text} : "wheat" AND {title text} : "prices" AND {title text} : "rose" AND {title text} : "again")'
+        == '(- tags : "wheat" AND - tags : "prices" AND - tags : "rose" AND - tags : "again")'
     )
 
 
