@@ -67,7 +67,8 @@ def _own_memory() -> int:
 async def live(service: Any, path: Path, seconds: float, trouble: Trouble | None) -> None:
     """The service, who watches it, and who disturbs it."""
     end = time.monotonic() + seconds
-    with_it = [trouble.until(end)] if trouble else []
+    # A fault that is begun ends before the service is told to: it takes its wait and its time.
+    with_it = [trouble.until(end - 2 * trouble.longest - 1)] if trouble else []
     await asyncio.gather(service.run(), sample(service, path, end), *with_it)
 
 
