@@ -341,6 +341,8 @@ class Engine:
 
     async def _at_desk(self, came: Fetched | Failure | Rejection, lead: PendingLead, source: Source | None) -> Landing:
         page = came.page if isinstance(came, Fetched) else None
+        # Before the page is anybody's fault: a file that cannot be read leaves the lead as it is.
+        furniture = await self._taught(identity.host(page.final_url if page else lead.lead.url))
         try:
             return await self.pool.run(
                 READ_PAGE,
@@ -348,12 +350,16 @@ class Engine:
                 lead,
                 source=source,
                 settings=self.settings,
-                furniture=await self._taught(identity.host(page.final_url if page else lead.lead.url)),
+                furniture=furniture,
                 now=utc_now(),
                 why=None if isinstance(came, Fetched) else came,
             )
         except Lost as error:
             gave_up = Rejection(why=Why.UNREADABLE, detail=str(error))
+        except OSError as error:  # no worker can be started just now, which is not the page's doing: another time
+            log.warning("no worker for %s: %s", lead.lead.url, error)
+            waits = Failure(detail=f"no worker: {error}"[:200])
+            return Landing(outcome=waits, url=lead.lead.url, source=lead.lead.source, lead=lead)
         except Exception as error:  # a worker's fault is told as the page's: its neighbours go on
             log.exception("reading failed: %s", lead.lead.url)
             gave_up = Rejection(why=Why.UNREADABLE, detail=f"{type(error).__name__}: {str(error)[:200]}")

@@ -142,6 +142,8 @@ def wrong(path: Path, feeds: int, shown: int) -> list[str]:
     with Store.read(path, captures=path.with_name("captures")) as store:
         found += store.faults()
         counts = dict(store.db.execute("SELECT fate, count(*) FROM fates GROUP BY fate").fetchall())
+        others = "SELECT fate, reason, count(*) FROM fates WHERE fate <> 'article' GROUP BY fate, reason"
+        found += [f"{row[2]} {row[0]}: {row[1]}" for row in store.db.execute(others)]
         ids = [row[0] for row in store.db.execute("SELECT id FROM captures")]
         unreadable = sum(store.raw(number) is None for number in ids)
         bare = store.db.execute("SELECT count(*) FROM documents WHERE capture_id IS NULL").fetchone()[0]

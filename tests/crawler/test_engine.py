@@ -13,7 +13,9 @@ import pytest
 from crawler import engine, pages
 from crawler.fetching import loop
 from crawler.workers import Task
+from storage.errors import StoreBusy
 from storage.model import utc_now
+from storage.store import Store
 
 
 def fate(store, url):
@@ -291,6 +293,23 @@ def test_a_worker_that_dies_costs_its_own_page_only(web, store, monkeypatch):
     web.run(store, [web.source("wire.example/feed")])
     assert fate(store, web.url("wire.example/1")) == ("rejected", "unreadable")
     assert fate(store, web.url("wire.example/2"))[0] == "article"
+
+
+def test_a_file_that_cannot_be_read_is_not_the_page_s_fault(web, store, monkeypatch):
+    """While the store cannot say what a host has taught, nothing is judged: the lead stays, and the next pass keeps it."""
+    web.pages["wire.example/feed"] = web.feed(web.item(web.url("wire.example/1")))
+    web.pages["wire.example/1"] = web.page(1)
+
+    def locked(*_):
+        raise StoreBusy("somebody else holds the file")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "furniture", locked)
+        with pytest.raises(StoreBusy):
+            web.run(store, [web.source("wire.example/feed")])
+    assert store.fate(web.url("wire.example/1")) is None
+    web.run(store, [web.source("wire.example/feed")], force=True)
+    assert fate(store, web.url("wire.example/1"))[0] == "article"
 
 
 def test_a_body_over_the_limit_is_refused_however_small_it_came(web, store):
