@@ -91,12 +91,6 @@ def outran(state: SourceState, visit: Visit) -> bool:
     return visit.gap or polls.outran(state, found=visit.found, known=visit.found - visit.fresh)
 
 
-def is_due(state: SourceState, now: datetime) -> bool:
-    """Whether a source is to be visited: never polled, its time has come, or the clock was set back past its cap."""
-    at = state.next_check_at
-    return state.enabled and (at is None or at <= now or at > now + WEEK * (1 + JITTER))
-
-
 def is_dead(state: SourceState, now: datetime) -> bool:
     """Whether nothing but errors came for a fortnight."""
     return state.failures > 0 and state.first_failure_at is not None and now - state.first_failure_at >= DEAD_AFTER
