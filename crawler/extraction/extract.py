@@ -4,6 +4,7 @@ The sequence: guards and parsing (`markup`), the text (`body`), what the page sa
 `language`), cleaning (`clean`). Nothing here judges what an article is about.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
@@ -50,19 +51,13 @@ def extract(
         return turned
     spoken = language.tell(cleaned.text, declared=about.language, source=source.language if source else None)
     when = _dates(parsed, page, cleaned.text, lead=lead, source=source, spoken=spoken, now=now)
-    published = when.published
-    return Document(
+    document = Document(
         url=own,
         source=source.id if source else lead.source if lead else "",
         title=about.title or (lead.title if lead else None),
         text=cleaned.text,
         authors=about.authors or (lead.authors if lead else ()),
         language=spoken,
-        published_at=published.at if published else None,
-        published_how=published.how if published else None,
-        published_confidence=published.confidence if published else None,
-        published_raw=published.raw if published else None,
-        modified_at=when.modified.at if when.modified else None,
         site=about.site,
         section=about.section,
         image=about.image,
@@ -74,6 +69,21 @@ def extract(
         via=lead.via if lead else "import",
         backfill=lead.backfill if lead else False,
     )
+    return _dated(document, when)
+
+
+def _dated(document: Document, when: dates.Found) -> Document:
+    """The document with what was found of its dates."""
+    published, modified = when.published, when.modified
+    if published is not None:
+        document = replace(
+            document,
+            published_at=published.at,
+            published_how=published.how,
+            published_confidence=published.confidence,
+            published_raw=published.raw,
+        )
+    return replace(document, modified_at=modified.at) if modified is not None else document
 
 
 def _address(parsed: Markup, canonical: str | None) -> str:
