@@ -8,18 +8,18 @@ Pure; runs in a worker.
 from dataclasses import replace
 from datetime import datetime
 
-from crawler import pages
+from crawler import page_status
 from crawler.extraction import clean, extract
 from crawler.sources import CrawlSettings, Source
-from crawler.subject import mentions, relevance, scan
-from storage.model import Document, Failure, Landing, Lead, Page, PendingLead, Rejection, Why
+from crawler.topic import mentions, relevance, scan
+from storage.model import Document, Failure, Landing, Lead, Page, PendingLead, Rejection, RejectionReason
 
-FEED_IS_LONGER = 0.7  # a page with less than this share of the words that its feed entry has was not read whole
-WANTED = "mark"  # `via` of a lead to what a person called relevant: it is kept whatever its score
-FEED_INSTEAD = frozenset({Why.EMPTY, Why.SHORT, Why.SCRIPT_ONLY, Why.PAYWALLED, Why.UNREADABLE})
+MIN_SHARE_OF_FEED_TEXT = 0.7  # a page with less than this share of the words that its feed entry has was not read whole
+MARKED = "mark"  # `via` of a lead to what a person called relevant: it is kept whatever its score
+FEED_TEXT_REASONS = frozenset({RejectionReason.EMPTY, RejectionReason.SHORT, RejectionReason.SCRIPT_ONLY, RejectionReason.PAYWALLED, RejectionReason.UNREADABLE})
 
 
-def read(
+def process_page(
     page: Page | None,
     lead: PendingLead | Lead | None,
     *,
@@ -39,28 +39,28 @@ def read(
     if page is None:
         outcome = why or Failure(detail="no page", final=True)
     else:
-        outcome = pages.unavailable(page) or extract.extract(
+        outcome = page_status.why_unavailable(page) or extract.extract(
             page, lead=told, source=source, furniture=furniture, now=now
         )
     document = _preferred(outcome, told, source=source, furniture=furniture, now=now)
     lines: tuple[int, ...] = ()
     if isinstance(document, Document):
-        lines = clean.lines(document.text)
-        outcome = judged(document, source=source, settings=settings)
+        lines = clean.line_hashes(document.text)
+        outcome = judge_document(document, source=source, settings=settings)
     return Landing(
         outcome=outcome,
         url=told.url if told else page.url if page else "",
         source=source.id if source else told.source if told else "",
         lead=lead if isinstance(lead, PendingLead) else None,
         page=page,
-        aliases=aliases(page, document, told),
+        aliases=page_aliases(page, document, told),
         lines=lines,
     )
 
 
-def in_worker(page: Page | None, lead: PendingLead | Lead | None, **rest: object) -> Landing:
+def process_page_in_worker(page: Page | None, lead: PendingLead | Lead | None, **rest: object) -> Landing:
     """`read` without the page in its answer: the body need not travel back between processes."""
-    return replace(read(page, lead, **rest), page=None)  # type: ignore[arg-type]
+    return replace(process_page(page, lead, **rest), page=None)  # type: ignore[arg-type]
 
 
 def _preferred(
@@ -68,46 +68,46 @@ def _preferred(
     now: datetime,
 ) -> Document | Rejection | Failure:  # fmt: skip
     """The page's text, or the feed's where that is the whole one (rules, cases 98 and 99)."""
-    if lead is None or not lead.body or not gives_way(outcome):
+    if lead is None or not lead.body or not may_use_feed_text(outcome):
         return outcome
-    entry = extract.from_feed(lead, now=now, source=source, furniture=furniture)
+    entry = extract.extract_entry(lead, now=now, source=source, furniture=furniture)
     if entry is None:
         return outcome
     if not isinstance(outcome, Document):
         return entry
-    if len(outcome.text.split()) >= FEED_IS_LONGER * len(entry.text.split()):
+    if len(outcome.text.split()) >= MIN_SHARE_OF_FEED_TEXT * len(entry.text.split()):
         return outcome
     # The page still knows more than the entry: its own address, its date, its authors.
     return replace(outcome, text=entry.text, cuts=entry.cuts, extracted_how=entry.extracted_how, from_feed=True)
 
 
-def gives_way(outcome: Document | Rejection | Failure) -> bool:
+def may_use_feed_text(outcome: Document | Rejection | Failure) -> bool:
     """Whether a feed's whole text may stand in for what came of the page."""
     if isinstance(outcome, Failure):
         return outcome.final
-    return isinstance(outcome, Document) or outcome.why in FEED_INSTEAD
+    return isinstance(outcome, Document) or outcome.why in FEED_TEXT_REASONS
 
 
-def judged(document: Document, *, source: Source | None, settings: CrawlSettings) -> Document | Rejection:
+def judge_document(document: Document, *, source: Source | None, settings: CrawlSettings) -> Document | Rejection:
     """The document with what it mentions and how relevant it is, or the rejection where that is not enough."""
     title, text = document.title, document.text
-    scanned = scan.scan(title, text, extra_terms=settings.extra_terms)
+    scanned = scan.scan_text(title, text, extra_terms=settings.extra_terms)
     verdict = relevance.judge(title, text, language=document.language, found=scanned)
-    if verdict.score < threshold(source, settings) and document.via != WANTED:
-        return Rejection(why=Why.IRRELEVANT, url=document.url, title=title, verdict=verdict, cuts=document.cuts)
-    found = mentions.find(title, text, language=document.language, published_at=document.published_at, found=scanned)
+    if verdict.score < min_relevance(source, settings) and document.via != MARKED:
+        return Rejection(why=RejectionReason.IRRELEVANT, url=document.url, title=title, verdict=verdict, cuts=document.cuts)
+    found = mentions.find_mentions(title, text, language=document.language, published_at=document.published_at, found=scanned)
     return replace(document, verdict=verdict, mentions=found.mentions, claims=found.claims)
 
 
-def threshold(source: Source | None, settings: CrawlSettings) -> float:
+def min_relevance(source: Source | None, settings: CrawlSettings) -> float:
     """The least relevance that is kept; 0 keeps everything."""
     own = source.min_relevance if source is not None else None
     return settings.min_relevance if own is None else own
 
 
-def aliases(page: Page | None, outcome: Document | Rejection | Failure, lead: Lead | None) -> tuple[str, ...]:
+def page_aliases(page: Page | None, outcome: Document | Rejection | Failure, lead: Lead | None) -> tuple[str, ...]:
     """Further URLs that lead to the same text: where redirects ended, and what the page calls itself."""
     named = [page.final_url] if page is not None else []
     if isinstance(outcome, Document):
         named.append(outcome.url)
-    return pages.distinct(named, but=lead.url if lead else page.url if page else "")
+    return page_status.distinct_urls(named, but=lead.url if lead else page.url if page else "")

@@ -3,18 +3,19 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from crawler.engine import LEASE, Engine, Window, declared
+from crawler import backfill
+from crawler.engine.engine import VISIT_LEASE, Engine, Window, source_states
 from crawler.fetching import loop
-from crawler.leads import backfill, polls
-from crawler.report import Event, Report
+from crawler.leads import polls
+from crawler.report import CrawlEvent, CrawlReport
 from crawler.sources import CrawlSettings, Source
-from crawler.visits import Plan, simple_plan
+from crawler.visits.source_visit import PollPlanner, plan_fixed_interval
 from storage import identity
 from storage.model import SourceState, utc_now
 from storage.store import Store
 
-OPEN = Window()
-TOO_EARLY = "not_due"
+ANY_DATE = Window()
+NOT_DUE = "not_due"
 
 
 async def crawl(
@@ -24,16 +25,16 @@ async def crawl(
     *,
     only: Collection[str] | None = None,
     force: bool = False,
-    window: Window = OPEN,
-    plan: Plan = simple_plan,
-    on_event: Callable[[Event], None] | None = None,
-    lookup: loop.Lookup = loop.look_up,
-) -> Report:
+    window: Window = ANY_DATE,
+    plan: PollPlanner = plan_fixed_interval,
+    on_event: Callable[[CrawlEvent], None] | None = None,
+    lookup: loop.ResolveHost = loop.resolve_host,
+) -> CrawlReport:
     """One pass over the named or all enabled sources; it ends when their leads have fates or wait for another day.
 
     `sources` is the whole configuration. Raises StoreError where something could not be stored.
     """
-    store.sync_sources(declared(sources))
+    store.sync_sources(source_states(sources))
     wanted = [source.id for source in sources if (source.id in only if only is not None else source.enabled)]
     engine = Engine(store, settings, sources, plan=plan, lookup=lookup)
     if on_event is not None:
@@ -49,41 +50,41 @@ async def crawl(
     return report
 
 
-async def run_pass(engine: Engine, wanted: Sequence[str], *, force: bool, everything: bool) -> Report:
+async def run_pass(engine: Engine, wanted: Sequence[str], *, force: bool, everything: bool) -> CrawlReport:
     """Visit sources now, pending leads first, and wait until nothing is left to try."""
     scope = None if everything else list(wanted)
-    report, asked_before = Report(), engine.fetcher.requests
+    report, asked_before = CrawlReport(), engine.fetcher.requests
 
-    def note(event: Event) -> None:
+    def note(event: CrawlEvent) -> None:
         if scope is None or event.source in scope:
-            report.note(event)
+            report.add_event(event)
 
     engine.listeners.append(note)
     try:
-        await engine.drain(scope)
+        await engine.start_pending(scope)
         await _visit_all(engine, await _claim(engine, wanted, report, force=force))
         if not everything:
-            report.notes += await backfill.look_back(engine, wanted, force=force)
-        await engine.settled(scope)
+            report.notes += await backfill.backfill_sources(engine, wanted, force=force)
+        await engine.wait_until_done(scope)
     finally:
         engine.listeners.remove(note)
     report.requests = engine.fetcher.requests - asked_before
     return report
 
 
-async def _claim(engine: Engine, wanted: Sequence[str], report: Report, *, force: bool) -> list[SourceState]:
+async def _claim(engine: Engine, wanted: Sequence[str], report: CrawlReport, *, force: bool) -> list[SourceState]:
     """The wanted sources that may be visited now; of the others the report says why not."""
     now = utc_now()
-    states = await engine.writer.run(engine.store.claim, wanted, now, LEASE)
+    states = await engine.writer.run(engine.store.claim, wanted, now, VISIT_LEASE)
     for busy in set(wanted) - {state.id for state in states}:
-        report.of(busy).status = "busy"
+        report.for_source(busy).status = "busy"
     visiting = []
     hosts = engine.fetcher.hosts
     for state in states:
-        host = identity.host(state.url)
-        asked_lately = state.last_poll_at is not None and now - state.last_poll_at < polls.FLOOR
+        host = identity.url_host(state.url)
+        asked_lately = state.last_poll_at is not None and now - state.last_poll_at < polls.MIN_POLL_INTERVAL
         if not force and (asked_lately or hosts.held_until(host) is not None):
-            report.of(state.id).status = TOO_EARLY
+            report.for_source(state.id).status = NOT_DUE
             await engine.writer.run(engine.store.release, state.id)
             continue
         if force:

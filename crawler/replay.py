@@ -20,7 +20,7 @@ from typing import Any, Self
 from crawler.sources import Source
 from storage.model import to_text, utc_now
 
-DEMO = Path(__file__).parent / "data" / "demo"
+DEMO_FOLDER = Path(__file__).parent / "data" / "demo"
 
 _MOMENT = re.compile(r"\{\{-(\d{1,4})h (rss|iso|day)\}\}")
 
@@ -51,7 +51,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PlayedRequest:
     """One request that came in, and the status that it got."""
 
     url: str
@@ -60,7 +60,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class ReplaySite:
     """The web that is played: its resources by address, and the sources that point into it."""
 
     folder: Path
@@ -69,7 +69,7 @@ class Site:
     now: datetime = field(default_factory=utc_now)  # `{{-3h rss}}` counts from here
 
     @classmethod
-    def load(cls, folder: Path = DEMO) -> Self:
+    def load(cls, folder: Path = DEMO_FOLDER) -> Self:
         """Read `site.toml` of a folder."""
         script = tomllib.loads((folder / "site.toml").read_text("utf-8"))
         resources = (Resource(**entry | {"files": tuple(entry["files"])}) for entry in script["resources"])
@@ -113,13 +113,13 @@ class Site:
         return ()
 
 
-class Replay:
+class ReplayServer:
     """The running server. A context manager; `address` is the proxy to crawl through, `asked` what was requested."""
 
-    def __init__(self, site: Site, *, port: int = 0) -> None:
+    def __init__(self, site: ReplaySite, *, port: int = 0) -> None:
         self.site = site
         self.turn = 0
-        self.asked: list[Asked] = []
+        self.asked: list[PlayedRequest] = []
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.replay = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="replay", daemon=True)
@@ -145,14 +145,14 @@ class Replay:
         """Answer one request and note it."""
         reply = self.site.answer(url, headers, self.turn)
         conditional = any(name.lower().startswith("if-") for name in headers)
-        self.asked.append(Asked(url=url, status=reply.status, conditional=conditional))
+        self.asked.append(PlayedRequest(url=url, status=reply.status, conditional=conditional))
         return reply
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
-    replay: Replay
+    replay: ReplayServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is its own affair; nothing is printed."""

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from crawler.visits import Visited
-from storage.model import FateKind, Landed, Polled, What, Why
+from crawler.visits.source_visit import VisitResult
+from storage.model import ChangeKind, FateKind, Landed, Polled, RejectionReason
 
 
 @dataclass(slots=True)
@@ -30,31 +30,31 @@ class SourceReport:
 
     def count(self, landed: Landed) -> None:
         """Count what the store made of one URL."""
-        column = column_of(landed)
+        column = report_column(landed)
         setattr(self, column, getattr(self, column) + 1)
         if column not in {"new", "revised", "copies", "known"}:
             self.reasons[landed.reason] += 1
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As JSON takes it: `asdict` makes pairs of a counter's items the keys of another one."""
         return {name: getattr(self, name) for name in self.__slots__} | {"reasons": dict(self.reasons)}
 
 
 @dataclass(slots=True)
-class Report:
+class CrawlReport:
     """What one pass brought, by source."""
 
     sources: dict[str, SourceReport] = field(default_factory=dict)
     requests: int = 0
     notes: list[str] = field(default_factory=list)  # what looking back came to, a line for each source
 
-    def of(self, source: str) -> SourceReport:
+    def for_source(self, source: str) -> SourceReport:
         """The report of one source, begun where there is none."""
         return self.sources.setdefault(source, SourceReport(source))
 
-    def note(self, event: "Event") -> None:
+    def add_event(self, event: "CrawlEvent") -> None:
         """Count what an event tells."""
-        of = self.of(event.source)
+        of = self.for_source(event.source)
         if event.visited is not None and event.polled is not None:
             of.status, of.error = event.visited.poll.status, event.visited.poll.error
             of.found, of.known = of.found + event.polled.found, of.known + event.polled.known
@@ -71,25 +71,25 @@ class Report:
         return not self.sources or any(one.status != "error" for one in self.sources.values())
 
 
-def column_of(landed: Landed) -> str:
+def report_column(landed: Landed) -> str:
     """The count that a landing belongs to."""
-    made = {What.NEW: "new", What.REVISED: "revised", What.COPIED: "copies"}
+    made = {ChangeKind.NEW: "new", ChangeKind.REVISED: "revised", ChangeKind.COPIED: "copies"}
     if landed.fate is None:
         return "postponed"
     if landed.what in made:
         return made[landed.what]
     if landed.fate is FateKind.REJECTED:
-        return "irrelevant" if landed.reason == Why.IRRELEVANT else "rejected"
+        return "irrelevant" if landed.reason == RejectionReason.IRRELEVANT else "rejected"
     plain = {FateKind.REFUSED: "refused", FateKind.TOO_OLD: "too_old", FateKind.FAILED: "failed"}
     return plain.get(landed.fate, "known")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class CrawlEvent:
     """Something that happened, told while it goes on: a visit ended (`visited`) or a URL has its fate (`landed`)."""
 
     source: str
-    visited: Visited | None = None
+    visited: VisitResult | None = None
     polled: Polled | None = None
     landed: Landed | None = None
     note: str = ""  # how far something long has come

@@ -33,7 +33,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recheck:
+class RecheckSettings:
     """Second looks at kept pages: corrections, risen tolls, pages that are gone."""
 
     enabled: bool = True
@@ -65,7 +65,7 @@ class CrawlSettings:
     min_relevance: float = 0.5
     extra_terms: tuple[tuple[str, str, float], ...] = ()  # (term, category, weight) that the user added
 
-    recheck: Recheck = field(default_factory=Recheck)
+    recheck: RecheckSettings = field(default_factory=RecheckSettings)
 
     @property
     def agent(self) -> str:

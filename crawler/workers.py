@@ -28,13 +28,13 @@ from pebble import ProcessExpired, ProcessPool
 P = ParamSpec("P")
 R = TypeVar("R")
 
-TIMEOUT = 15.0  # seconds of wall clock for one task (rules: every attack ends within 15 s)
-MEMORY = 1 << 30  # bytes of address space beyond what a warm worker maps
-GRACE = 5.0  # seconds beyond the time of a task, for a worker to start
-TRIES = 3  # of a task whose workers end before it is known that they began
-MAX_TASKS = 400  # tasks after which a worker is replaced: lxml and trafilatura keep some of each page
+TASK_SECONDS = 15.0  # seconds of wall clock for one task (rules: every attack ends within 15 s)
+WORKER_MEMORY_BYTES = 1 << 30  # bytes of address space beyond what a warm worker maps
+START_SECONDS = 5.0  # seconds beyond the time of a task, for a worker to start
+MAX_TRIES = 3  # of a task whose workers end before it is known that they began
+MAX_TASKS_PER_WORKER = 400  # tasks after which a worker is replaced: lxml and trafilatura keep some of each page
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-PRELOAD = ("crawler.warm",)
+PRELOAD_MODULES = ("crawler.worker_preload",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Task(Generic[R]):
         return function(*args, **kwargs)
 
 
-class Lost(Exception):
+class WorkerLost(Exception):
     """A worker gave up on a task: `timeout`, `memory`, or how the process ended."""
 
 
@@ -58,10 +58,10 @@ class _Unclear(Exception):
     """The workers ended under a task: it, another, or somebody outside is to blame."""
 
 
-class Pool:
+class WorkerPool:
     """A pool of workers. Used from one event loop; `close` when done."""
 
-    def __init__(self, size: int = 0, *, timeout: float = TIMEOUT, memory: int = MEMORY) -> None:
+    def __init__(self, size: int = 0, *, timeout: float = TASK_SECONDS, memory: int = WORKER_MEMORY_BYTES) -> None:
         self.size = size or os.cpu_count() or 1
         self.timeout = timeout
         self.lost = 0  # tasks whose worker had to be ended
@@ -83,7 +83,7 @@ class Pool:
         try:
             await self._started()
             return await self._answer(function, args, kwargs)
-        except Lost:
+        except WorkerLost:
             self.lost += 1
             raise
         finally:
@@ -109,21 +109,21 @@ class Pool:
         except _Unclear:
             pass
         async with self._one_suspect:
-            for _ in range(TRIES):
+            for _ in range(MAX_TRIES):
                 try:
                     return await self._cell.answer(function, args, kwargs)
                 except _Unclear:
                     continue
-        raise Lost("its workers end, again and again")
+        raise WorkerLost("its workers end, again and again")
 
-    async def rest(self, idle: float) -> None:
+    async def end_if_idle(self, idle: float) -> None:
         """End the workers when there was nothing to read for `idle` seconds; the next task starts them again."""
         async with self._turn:
             if not self._active and self._crew.is_there and time.monotonic() - self._last_used >= idle:
                 await self.close()
                 await asyncio.to_thread(_end_server)
 
-    async def alive(self) -> None:
+    async def check_alive(self) -> None:
         """Return when a worker answers, or at once where none is needed now."""
         if self._crew.is_there and not self._active:
             await self.run(os.getpid)
@@ -177,7 +177,7 @@ class _Crew:
             self._answered_at = time.monotonic()
 
     async def _schedule(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             try:
                 wrapped = (function, self.timeout, args, kwargs)
                 return self._workers().schedule(_limited, args=wrapped, timeout=self.timeout)
@@ -194,7 +194,7 @@ class _Crew:
         try:
             while not answer.done():
                 await asyncio.wait({answer}, timeout=self.timeout / 3)
-                if not answer.done() and time.monotonic() - self._answered_at > self.timeout + GRACE:
+                if not answer.done() and time.monotonic() - self._answered_at > self.timeout + START_SECONDS:
                     self._answered_at = time.monotonic()
                     await self.end()
                     answer.cancel()  # pebble tells everybody who waits, but for those whom it forgot
@@ -205,10 +205,10 @@ class _Crew:
     def _workers(self) -> ProcessPool:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(list(PRELOAD))
+            context.set_forkserver_preload(list(PRELOAD_MODULES))
             self._pool = ProcessPool(
                 max_workers=self.size,
-                max_tasks=MAX_TASKS,
+                max_tasks=MAX_TASKS_PER_WORKER,
                 context=context,
                 initializer=_prepare,
                 initargs=(self.memory,),
@@ -223,13 +223,13 @@ def _told(answer: "asyncio.Future[Any]") -> Any:
     try:
         return answer.result()
     except FutureTimeoutError as error:
-        raise Lost("timeout") from error
+        raise WorkerLost("timeout") from error
     except MemoryError as error:
-        raise Lost("memory") from error
+        raise WorkerLost("memory") from error
     except ProcessExpired as error:
         if error.exitcode == -signal.SIGKILL:
             raise _Unclear from error  # from outside, as by a system without memory: hardly the page's doing
-        raise Lost(f"worker ended with {error.exitcode}") from error
+        raise WorkerLost(f"worker ended with {error.exitcode}") from error
     except BrokenProcessPool as error:
         raise _Unclear from error
 
@@ -297,6 +297,6 @@ def _portable(error: BaseException) -> BaseException:
         try:
             pickle.loads(pickle.dumps(error))  # noqa: S301 - made a line before, in a process that holds nothing
         except Exception:  # noqa: BLE001 - whatever a stranger's exception does when it is taken apart
-            return Lost(f"worker raised {type(error).__name__}")
+            return WorkerLost(f"worker raised {type(error).__name__}")
         return error
-    return Lost(f"worker raised {type(error).__name__}")
+    return WorkerLost(f"worker raised {type(error).__name__}")

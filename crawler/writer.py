@@ -8,16 +8,16 @@ from typing import Generic, ParamSpec, TypeVar
 from storage.errors import StoreBusy, StoreError
 from storage.model import Landed, Landing, Poll, Polled
 from storage.store import Store
-from storage.tables.visits import Finish
+from storage.tables.visits import FinishPoll
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-LINGER = 0.05  # seconds that a landing waits for company
-BATCH = 50
-BREATH = 5  # results that are handed out before the loop turns: each wakes a visit or a page
-FILE_FAULTS = (StoreError, StoreBusy)  # the file's, not of what was to be written: they pass, and hit everything alike
+BATCH_WAIT_SECONDS = 0.05  # seconds that a landing waits for company
+MAX_BATCH = 50
+RESULTS_PER_TURN = 5  # results that are handed out before the loop turns: each wakes a visit or a page
+STORE_FAULTS = (StoreError, StoreBusy)  # the file's, not of what was to be written: they pass, and hit everything alike
 
 
 class Writer:
@@ -38,7 +38,7 @@ class Writer:
         """Store a landing together with those that arrive within a moment. Raises StoreError."""
         return await self._landings.add(landing)
 
-    async def land_poll(self, poll: Poll, finish: Finish | None = None) -> Polled:
+    async def land_poll(self, poll: Poll, finish: FinishPoll | None = None) -> Polled:
         """Store a poll together with those that arrive within a moment. Raises StoreError."""
         return await self._polls.add((poll, finish))
 
@@ -67,9 +67,9 @@ class _Together(Generic[T, R]):
         return await done
 
     async def _flush(self) -> None:
-        await asyncio.sleep(LINGER)
+        await asyncio.sleep(BATCH_WAIT_SECONDS)
         while self._waiting:
-            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
             if not await self._written([one for one, _ in batch], [done for _, done in batch]):
                 for one, done in batch:  # one of them may be at fault: each gets its own answer
                     await self._written([one], [done], last=True)
@@ -79,12 +79,12 @@ class _Together(Generic[T, R]):
         try:
             made = await self._writer.run(self._write, ones)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: each waiter gets it and decides
-            if last or len(ones) == 1 or isinstance(error, FILE_FAULTS):
+            if last or len(ones) == 1 or isinstance(error, STORE_FAULTS):
                 _settle(done, error=error)
                 return True
             return False
-        for start in range(0, len(made), BREATH):
-            _settle(done[start : start + BREATH], made[start : start + BREATH])
+        for start in range(0, len(made), RESULTS_PER_TURN):
+            _settle(done[start : start + RESULTS_PER_TURN], made[start : start + RESULTS_PER_TURN])
             await asyncio.sleep(0)
         return True
 

@@ -13,94 +13,94 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from crawler.sources import CrawlSettings, Recheck, Source
-from scheduler import values
+from crawler.sources import CrawlSettings, RecheckSettings, Source
+from scheduler import config_values
 from scheduler.settings import Alert, ServiceSettings
 from storage.errors import ConfigError
-from storage.finding.criteria import Criteria
+from storage.query.criteria import Criteria
 from storage.settings import StoreSettings
 
-_ADDRESSES: dict[str, values.Reader] = {
-    "feed": values.web_address,
-    "sitemap": values.web_address,
-    "section": values.web_address,
-    "telegram": values.channel,
+_ADDRESSES: dict[str, config_values.Parser] = {
+    "feed": config_values.parse_web_address,
+    "sitemap": config_values.parse_web_address,
+    "section": config_values.parse_web_address,
+    "telegram": config_values.parse_telegram_channel,
 }
-_SOURCE: dict[str, values.Reader] = _ADDRESSES | {
-    "id": values.identifier,
-    "name": values.text,
-    "every": values.longer_than("1s", values.duration),
-    "owner": values.text,
-    "language": values.language,
-    "zone": values.zone,
-    "min_relevance": values.share,
-    "max_age": values.duration,
-    "enabled": values.flag,
-    "obey_robots": values.flag,
-    "verify_tls": values.flag,
-    "javascript": values.flag,
-    "archive": values.archive,
-    "depth": values.whole(0, 10),
-    "budget": values.whole(1, 500),
-    "link_pattern": values.pattern,
-    "body_selector": values.selector,
-    "date_format": values.date_format,
-    "headers": values.headers,
+_SOURCE: dict[str, config_values.Parser] = _ADDRESSES | {
+    "id": config_values.parse_id,
+    "name": config_values.parse_text,
+    "every": config_values.at_least_parser("1s", config_values.parse_duration),
+    "owner": config_values.parse_text,
+    "language": config_values.parse_language,
+    "zone": config_values.parse_zone,
+    "min_relevance": config_values.parse_share,
+    "max_age": config_values.parse_duration,
+    "enabled": config_values.parse_flag,
+    "obey_robots": config_values.parse_flag,
+    "verify_tls": config_values.parse_flag,
+    "javascript": config_values.parse_flag,
+    "archive": config_values.parse_archive_pattern,
+    "depth": config_values.whole_number_parser(0, 10),
+    "budget": config_values.whole_number_parser(1, 500),
+    "link_pattern": config_values.parse_regex,
+    "body_selector": config_values.parse_css_selector,
+    "date_format": config_values.parse_date_format,
+    "headers": config_values.parse_headers,
 }
 _CHANGES = ("new", "revised", "withdrawn", "promoted", "split", "reclassified")
 _WAYS = ("file", "webhook", "command")
-_ALERT: dict[str, values.Reader] = {
-    "id": values.identifier,
-    "words": values.text,
-    "source": values.texts,
-    "lang": values.texts,
-    "place": values.texts,
-    "actor": values.texts,
-    "event": values.texts,
-    "min_relevance": values.share,
-    "changes": values.some_of(*_CHANGES),
-    "file": values.some_text,
-    "webhook": values.web_address,
-    "secret_env": values.variable,
-    "command": values.texts,
-    "timeout": values.longer_than("1s", values.seconds),
+_ALERT: dict[str, config_values.Parser] = {
+    "id": config_values.parse_id,
+    "words": config_values.parse_text,
+    "source": config_values.parse_texts,
+    "lang": config_values.parse_texts,
+    "place": config_values.parse_texts,
+    "actor": config_values.parse_texts,
+    "event": config_values.parse_texts,
+    "min_relevance": config_values.parse_share,
+    "changes": config_values.choices_parser(*_CHANGES),
+    "file": config_values.parse_nonempty_text,
+    "webhook": config_values.parse_web_address,
+    "secret_env": config_values.parse_variable_name,
+    "command": config_values.parse_texts,
+    "timeout": config_values.at_least_parser("1s", config_values.parse_seconds),
 }
-_SECTIONS: dict[str, dict[str, values.Reader]] = {
+_SECTIONS: dict[str, dict[str, config_values.Parser]] = {
     "store": {
-        "path": values.text,
-        "captures": values.text,
-        "keep_captures": values.duration,
-        "keep_rejected": values.duration,
-        "max_size": values.size,
+        "path": config_values.parse_text,
+        "captures": config_values.parse_text,
+        "keep_captures": config_values.parse_duration,
+        "keep_rejected": config_values.parse_duration,
+        "max_size": config_values.parse_size,
     },
     "crawl": {
-        "user_agent": values.text,
-        "contact": values.text,
-        "concurrency": values.whole(1, 1_000),
-        "delay": values.seconds,
-        "timeout": values.longer_than("1s", values.seconds),
-        "obey_robots": values.flag,
-        "max_age": values.duration,
-        "proxy": values.proxy,
-        "verify_tls": values.flag,
-        "allow_addresses": values.networks,
-        "workers": values.whole(0, 256),
-        "browser": values.text,
-        "wayback": values.optional_address,
+        "user_agent": config_values.parse_text,
+        "contact": config_values.parse_text,
+        "concurrency": config_values.whole_number_parser(1, 1_000),
+        "delay": config_values.parse_seconds,
+        "timeout": config_values.at_least_parser("1s", config_values.parse_seconds),
+        "obey_robots": config_values.parse_flag,
+        "max_age": config_values.parse_duration,
+        "proxy": config_values.parse_proxy,
+        "verify_tls": config_values.parse_flag,
+        "allow_addresses": config_values.parse_networks,
+        "workers": config_values.whole_number_parser(0, 256),
+        "browser": config_values.parse_text,
+        "wayback": config_values.parse_optional_address,
     },
     "topic": {
-        "min_relevance": values.share,
-        "extra_terms": values.terms,
+        "min_relevance": config_values.parse_share,
+        "extra_terms": config_values.parse_terms,
     },
     "recheck": {
-        "enabled": values.flag,
-        "budget": values.whole(1, 100_000),
-        "after": values.durations,
+        "enabled": config_values.parse_flag,
+        "budget": config_values.whole_number_parser(1, 100_000),
+        "after": config_values.parse_durations,
     },
     "service": {
-        "metrics": values.listen,
-        "backup": values.text,
-        "backup_every": values.longer_than("1m", values.duration),
+        "metrics": config_values.parse_listen_address,
+        "backup": config_values.parse_text,
+        "backup_every": config_values.at_least_parser("1m", config_values.parse_duration),
     },
 }
 
@@ -121,7 +121,7 @@ class Config:
         """The sources that are visited when none is named."""
         return tuple(source for source in self.sources if source.enabled)
 
-    def named(self, ids: tuple[str, ...]) -> tuple[Source, ...]:
+    def select_sources(self, ids: tuple[str, ...]) -> tuple[Source, ...]:
         """The sources of these ids, switched on or not; all enabled ones for none. Raises ConfigError."""
         known = {source.id: source for source in self.sources}
         missing = [name for name in ids if name not in known]
@@ -137,22 +137,22 @@ class Config:
         return replace(self, store=replace(self.store, path=path, captures=captures))
 
 
-def load(path: Path | None = None) -> Config:
+def load_config(path: Path | None = None) -> Config:
     """Read the configuration of `path`, or the one that `find` finds. Raises ConfigError with every fault."""
-    file = path or find()
-    config, found = parse(_read(file), base=_base(file, named=path is not None))
+    file = path or find_config_file()
+    config, found = parse_config(_read_toml(file), base=_base_folder(file, named=path is not None))
     if found:
         raise ConfigError("\n".join(f"{file}: {fault}" for fault in found), faults=tuple(found))
     return replace(config, path=file)
 
 
-def faults(path: Path | None = None) -> tuple[str, ...]:
+def list_faults(path: Path | None = None) -> tuple[str, ...]:
     """Every fault of the configuration, each with its path; empty for a good one. Raises ConfigError for no TOML."""
-    file = path or find()
-    return tuple(parse(_read(file))[1])
+    file = path or find_config_file()
+    return tuple(parse_config(_read_toml(file))[1])
 
 
-def find(environment: Mapping[str, str] = os.environ) -> Path:
+def find_config_file(environment: Mapping[str, str] = os.environ) -> Path:
     """The file that counts: ./config.toml, $KHABAR_CONFIG, the user's, the system's, the one shipped inside."""
     named = environment.get("KHABAR_CONFIG")
     here = Path("config.toml")
@@ -160,28 +160,28 @@ def find(environment: Mapping[str, str] = os.environ) -> Path:
         return Path(named)
     system = Path("/etc/khabar/config.toml")
     candidates = (here, _user_folder("config", environment) / "config.toml", system)
-    return next((file for file in candidates if file.is_file()), shipped())
+    return next((file for file in candidates if file.is_file()), shipped_config_file())
 
 
-def shipped() -> Path:
+def shipped_config_file() -> Path:
     """The configuration that comes with khabar: inside the installed package, at the top of a checkout."""
     inside = Path(__file__).with_name("config.toml")
     return inside if inside.is_file() else Path(__file__).parent.parent / "config.toml"
 
 
-def parse(tree: Mapping[str, Any], *, base: Path = Path()) -> tuple[Config, list[str]]:
+def parse_config(tree: Mapping[str, Any], *, base: Path = Path()) -> tuple[Config, list[str]]:
     """The configuration of a parsed TOML tree, and its faults. Pure; relative paths are taken from `base`."""
     found: list[str] = []
-    sections = {name: _section(name, tree, found) for name in _SECTIONS}
+    sections = {name: _parse_section(name, tree, found) for name in _SECTIONS}
     found += [f"{key}: is not a known section" for key in tree if key not in (*_SECTIONS, "sources", "alerts")]
-    sources = tuple(_entries("sources", tree, _source, found))
-    alerts = tuple(_entries("alerts", tree, partial(_alert, base), found))
-    crawl = CrawlSettings(**sections["crawl"], **sections["topic"], recheck=Recheck(**sections["recheck"]))
-    store, service = _store(sections["store"], base), _service(sections["service"], base)
+    sources = tuple(_parse_entries("sources", tree, _parse_source, found))
+    alerts = tuple(_parse_entries("alerts", tree, partial(_parse_alert, base), found))
+    crawl = CrawlSettings(**sections["crawl"], **sections["topic"], recheck=RecheckSettings(**sections["recheck"]))
+    store, service = _store_settings(sections["store"], base), _service_settings(sections["service"], base)
     return Config(store=store, crawl=crawl, service=service, sources=sources, alerts=alerts), found
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
@@ -192,9 +192,9 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} is not a TOML file: {fault}") from fault
 
 
-def _base(file: Path, *, named: bool) -> Path:
+def _base_folder(file: Path, *, named: bool) -> Path:
     """Paths in a file are relative to it; but who falls back on the shipped one wants no data beside the program."""
-    return file.parent if named or file != shipped() else _user_folder("data", os.environ)
+    return file.parent if named or file != shipped_config_file() else _user_folder("data", os.environ)
 
 
 def _user_folder(kind: str, environment: Mapping[str, str]) -> Path:
@@ -208,29 +208,29 @@ def _user_folder(kind: str, environment: Mapping[str, str]) -> Path:
     return Path(environment.get(f"XDG_{kind.upper()}_HOME") or default) / "khabar"
 
 
-def _section(name: str, tree: Mapping[str, Any], found: list[str]) -> dict[str, Any]:
+def _parse_section(name: str, tree: Mapping[str, Any], found: list[str]) -> dict[str, Any]:
     table = tree.get(name, {})
     if not isinstance(table, dict):
-        found.append(f"{name}: {values.shown(table)} is not a section [{name}]")
+        found.append(f"{name}: {config_values.quote_value(table)} is not a section [{name}]")
         return {}
-    return _table(name, table, _SECTIONS[name], found)
+    return _parse_table(name, table, _SECTIONS[name], found)
 
 
-def _table(path: str, table: Mapping[str, Any], keys: Mapping[str, values.Reader], found: list[str]) -> dict[str, Any]:
+def _parse_table(path: str, table: Mapping[str, Any], keys: Mapping[str, config_values.Parser], found: list[str]) -> dict[str, Any]:
     """The values of a table that can be read; what cannot goes to `found`."""
     good: dict[str, Any] = {}
     for key, value in table.items():
         if key not in keys:
-            found.append(f"{path}.{key}: is not a known key{_nearest(key, keys)}")
+            found.append(f"{path}.{key}: is not a known key{_suggest_key(key, keys)}")
             continue
         try:
             good[key] = keys[key](value)
-        except values.Unfit as fault:
-            found.append(f"{path}.{key}: {values.shown(value)} {fault}")
+        except config_values.InvalidValue as fault:
+            found.append(f"{path}.{key}: {config_values.quote_value(value)} {fault}")
     return good
 
 
-def _nearest(key: str, keys: Mapping[str, values.Reader]) -> str:
+def _suggest_key(key: str, keys: Mapping[str, config_values.Parser]) -> str:
     from difflib import get_close_matches  # only a faulty file pays for it
 
     near = get_close_matches(key, keys, n=1)
@@ -240,19 +240,19 @@ def _nearest(key: str, keys: Mapping[str, values.Reader]) -> str:
 _Entry = TypeVar("_Entry", Source, Alert)
 
 
-def _entries(
+def _parse_entries(
     name: str, tree: Mapping[str, Any], read: Callable[[str, Any, list[str]], _Entry | None], found: list[str]
 ) -> Iterator[_Entry]:
     """The tables of a list that can be read; an id stands once."""
     entries = tree.get(name, [])
     if not isinstance(entries, list):
-        found.append(f"{name}: {values.shown(entries)} is not a list of [[{name}]]")
+        found.append(f"{name}: {config_values.quote_value(entries)} is not a list of [[{name}]]")
         return
     seen: dict[str, int] = {}
     for number, entry in enumerate(entries):
         path = f"{name}[{number}]"
         if not isinstance(entry, dict):
-            found.append(f"{path}: {values.shown(entry)} is not a [[{name}]] table")
+            found.append(f"{path}: {config_values.quote_value(entry)} is not a [[{name}]] table")
             continue
         if "id" not in entry:
             found.append(f"{path}.id: is missing; every one of [[{name}]] needs one")
@@ -265,7 +265,7 @@ def _entries(
         yield one
 
 
-def _only(path: str, entry: Mapping[str, Any], kinds: Iterable[str], found: list[str]) -> str | None:
+def _single_key(path: str, entry: Mapping[str, Any], kinds: Iterable[str], found: list[str]) -> str | None:
     """The one of these keys that is given."""
     given = [kind for kind in kinds if kind in entry]
     if len(given) == 1:
@@ -274,18 +274,18 @@ def _only(path: str, entry: Mapping[str, Any], kinds: Iterable[str], found: list
     return None
 
 
-def _source(path: str, entry: Mapping[str, Any], found: list[str]) -> Source | None:
-    good = _table(path, entry, _SOURCE, found)
-    kind = _only(path, entry, _ADDRESSES, found)
+def _parse_source(path: str, entry: Mapping[str, Any], found: list[str]) -> Source | None:
+    good = _parse_table(path, entry, _SOURCE, found)
+    kind = _single_key(path, entry, _ADDRESSES, found)
     found += [f"{path}.{key}: goes with section" for key in ("depth", "budget") if key in entry and kind != "section"]
     if "id" not in good or kind is None or kind not in good:
         return None
     return Source(kind=kind, url=good.pop(kind), **good)
 
 
-def _alert(base: Path, path: str, entry: Mapping[str, Any], found: list[str]) -> Alert | None:
-    good = _table(path, entry, _ALERT, found)
-    way = _only(path, entry, _WAYS, found)
+def _parse_alert(base: Path, path: str, entry: Mapping[str, Any], found: list[str]) -> Alert | None:
+    good = _parse_table(path, entry, _ALERT, found)
+    way = _single_key(path, entry, _WAYS, found)
     if ("secret_env" in entry) != ("webhook" in entry):
         found.append(f"{path}.secret_env: goes with webhook; it names the variable whose secret signs what is posted")
     if "id" not in good or way is None or way not in good:
@@ -300,12 +300,12 @@ def _alert(base: Path, path: str, entry: Mapping[str, Any], found: list[str]) ->
     return Alert(criteria=criteria, **good)
 
 
-def _store(section: dict[str, Any], base: Path) -> StoreSettings:
+def _store_settings(section: dict[str, Any], base: Path) -> StoreSettings:
     path = base / Path(section.pop("path", "khabar.db")).expanduser()
     captures = section.pop("captures", "captures")
     return StoreSettings(path=path, captures=base / Path(captures).expanduser() if captures else None, **section)
 
 
-def _service(section: dict[str, Any], base: Path) -> ServiceSettings:
+def _service_settings(section: dict[str, Any], base: Path) -> ServiceSettings:
     backup = section.pop("backup", "")
     return ServiceSettings(backup=base / Path(backup).expanduser() if backup else None, **section)

@@ -22,17 +22,17 @@ from storage.store import Store
 if TYPE_CHECKING:
     from scheduler.config import Config
 
-NEEDED = (
+REQUIRED_LIBRARIES = (
     "scrapy", "trafilatura", "lxml.html", "lxml_html_clean", "feedparser", "apscheduler", "sqlite_utils", "pebble",
     "warcio", "ahocorasick", "tldextract", "brotli", "zstandard", "readability",
 )  # fmt: skip
-EXTRAS = {
+OPTIONAL_LIBRARIES = {
     "pyarrow": "export of Parquet: pip install 'khabar[parquet]'",
     "datasette": "`khabar serve`: pip install 'khabar[serve]'",
 }
-LITTLE = 1 << 30  # bytes free that are worth a word
-OLDEST_CLOCK = datetime.fromisoformat("2026-11-01T00:00:00+00:00")  # this program is not older
-PATIENCE = 5.0  # seconds for one look at the network
+LOW_DISK_BYTES = 1 << 30  # bytes free that are worth a word
+EARLIEST_CLOCK = datetime.fromisoformat("2026-11-01T00:00:00+00:00")  # this program is not older
+CONNECT_TIMEOUT_SECONDS = 5.0  # seconds for one look at the network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Finding:
 Check = Callable[["Config"], Iterator[Finding]]
 
 
-def examine(config: "Config") -> Iterator[Finding]:
+def run_checks(config: "Config") -> Iterator[Finding]:
     """Every finding, as it comes."""
     for name, check in CHECKS.items():
         try:
@@ -63,23 +63,23 @@ def examine(config: "Config") -> Iterator[Finding]:
             )
 
 
-def installation(config: "Config") -> Iterator[Finding]:
+def check_installation(config: "Config") -> Iterator[Finding]:
     """Whether everything can be imported, and what else could be had."""
     del config
-    missing = [name for name in NEEDED if not _imports(name)]
+    missing = [name for name in REQUIRED_LIBRARIES if not _can_import(name)]
     if missing:
         again = "install khabar again: pip install --force-reinstall khabar"
         yield Finding(check="installation", good=False, says=f"cannot be imported: {', '.join(missing)}", mend=again)
     else:
-        yield Finding(check="installation", good=True, says=f"all {len(NEEDED)} libraries are there")
-    for name, what in EXTRAS.items():
-        if not _imports(name):
+        yield Finding(check="installation", good=True, says=f"all {len(REQUIRED_LIBRARIES)} libraries are there")
+    for name, what in OPTIONAL_LIBRARIES.items():
+        if not _can_import(name):
             yield Finding(
                 check="installation", good=True, advice=True, says=f"{name} is not installed", mend=f"only for {what}"
             )
 
 
-def _imports(name: str) -> bool:
+def _can_import(name: str) -> bool:
     try:
         import_module(name)
     except Exception:  # noqa: BLE001 - a library may fail in any way while it is imported; it is then not to be had
@@ -87,21 +87,21 @@ def _imports(name: str) -> bool:
     return True
 
 
-def scripts(config: "Config") -> Iterator[Finding]:
+def check_scripts(config: "Config") -> Iterator[Finding]:
     """Whether the sources whose pages are made by scripts can be read."""
     from crawler.fetching import browser
 
     needing = [source.id for source in config.enabled if source.javascript]
     if not needing:
         return
-    lacking = browser.missing(config.crawl.browser)
+    lacking = browser.missing_requirement(config.crawl.browser)
     if lacking is not None:
         yield Finding(
             check="scripts", good=False, says=f"{', '.join(needing)} cannot be read: {lacking.partition(':')[0]}",
             mend=lacking.partition(": ")[2],
         )  # fmt: skip
         return
-    yield Finding(check="scripts", good=True, says=f"{browser.found(config.crawl.browser)} reads {', '.join(needing)}")
+    yield Finding(check="scripts", good=True, says=f"{browser.find_browser(config.crawl.browser)} reads {', '.join(needing)}")
     if not browser.is_sandboxed():
         yield Finding(
             check="scripts", good=True, advice=True, says="the browser's sandbox is off, since this is root",
@@ -109,7 +109,7 @@ def scripts(config: "Config") -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def configuration(config: "Config") -> Iterator[Finding]:
+def check_configuration(config: "Config") -> Iterator[Finding]:
     """What is allowed, and yet not wise. Faults are told before a command begins."""
     yield Finding(check="configuration", good=True, says=f"{config.path}: {len(config.enabled)} sources switched on")
     if not config.enabled:
@@ -133,7 +133,7 @@ def configuration(config: "Config") -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def database(config: "Config") -> Iterator[Finding]:
+def check_database(config: "Config") -> Iterator[Finding]:
     """Whether the file is sound, the full text agrees with the table, and who may read it."""
     path = config.store.path
     try:
@@ -151,28 +151,28 @@ def database(config: "Config") -> Iterator[Finding]:
         )
         return
     except KhabarError as fault:
-        yield Finding(check="database", good=False, says=str(fault), mend=_mend(fault, config))
+        yield Finding(check="database", good=False, says=str(fault), mend=_database_remedy(fault, config))
         return
     for wrong in faults[:20]:
-        yield Finding(check="database", good=False, says=wrong, mend=_restore(config))
+        yield Finding(check="database", good=False, says=wrong, mend=_restore_remedy(config))
     if not faults:
         yield Finding(
             check="database", good=True, says=f"{path}: sound, and the full text agrees with it ({took:.1f} s)"
         )
-    pid = connection.holder(path)
+    pid = connection.holder_pid(path)
     if pid is not None:
         yield Finding(check="database", good=True, says=f"process {pid or 'unknown'} writes to it now")
 
 
-def _mend(fault: KhabarError, config: "Config") -> str:
+def _database_remedy(fault: KhabarError, config: "Config") -> str:
     if isinstance(fault, StoreTooNew):
         return "install the newer khabar again; this one leaves the file as it is"
     if isinstance(fault, StoreUnusable) or not isinstance(fault, StoreError):
-        return _restore(config)
+        return _restore_remedy(config)
     return "the next `khabar run` or `khabar crawl` brings it up to date"
 
 
-def _restore(config: "Config") -> str:
+def _restore_remedy(config: "Config") -> str:
     kept = config.service.backup
     where = (
         f"the backup {kept}" if kept and kept.exists() else "a backup, if you have one (set service.backup to have one)"
@@ -180,7 +180,7 @@ def _restore(config: "Config") -> str:
     return f"stop the service, move {config.store.path} aside with its -wal and -shm, and put {where} in its place"
 
 
-def disk(config: "Config") -> Iterator[Finding]:
+def check_disk(config: "Config") -> Iterator[Finding]:
     """Whether there is room and leave to write."""
     folder = config.store.path.absolute().parent
     if not folder.is_dir():
@@ -188,7 +188,7 @@ def disk(config: "Config") -> Iterator[Finding]:
         return
     free = shutil.disk_usage(folder).free
     says = f"{free / 1e9:.1f} GB free at {folder}"
-    if free < LITTLE:
+    if free < LOW_DISK_BYTES:
         yield Finding(
             check="disk", good=False, says=says, mend="free some space, or lower store.max_size and keep_captures"
         )
@@ -214,10 +214,10 @@ def _may_write(folder: Path) -> bool:
     return True
 
 
-def clock(config: "Config") -> Iterator[Finding]:
+def check_clock(config: "Config") -> Iterator[Finding]:
     """Whether time is plausible, and has not gone backwards since the service last wrote."""
     now = utc_now()
-    if now < OLDEST_CLOCK:
+    if now < EARLIEST_CLOCK:
         yield Finding(
             check="clock",
             good=False,
@@ -240,18 +240,18 @@ def clock(config: "Config") -> Iterator[Finding]:
         yield Finding(check="clock", good=True, says=f"{now:%Y-%m-%d %H:%M} UTC")
 
 
-def network(config: "Config") -> Iterator[Finding]:
+def check_network(config: "Config") -> Iterator[Finding]:
     """Whether the proxy answers, or names are resolved and one of the sources takes a connection."""
-    from crawler.fetching.guard import endpoint
+    from crawler.fetching.guard import parse_proxy
 
-    proxy = endpoint(config.crawl.proxy)
+    proxy = parse_proxy(config.crawl.proxy)
     if proxy is not None:
-        fault = _reach(proxy.host, proxy.port)
+        fault = _connection_fault(proxy.host, proxy.port)
         mend = "start the proxy, or empty crawl.proxy"
-        yield _reached("network", f"the proxy {proxy.host}:{proxy.port}", fault, mend)
+        yield _connection_finding("network", f"the proxy {proxy.host}:{proxy.port}", fault, mend)
         return
-    targets = [_target(source.url) for source in config.enabled[:3]]
-    faults = [_reach(host, port) for host, port in targets]
+    targets = [_host_and_port(source.url) for source in config.enabled[:3]]
+    faults = [_connection_fault(host, port) for host, port in targets]
     if targets and all(faults):
         mend = "check the network and its name servers (resolvectl status), or set crawl.proxy"
         yield Finding(
@@ -262,27 +262,27 @@ def network(config: "Config") -> Iterator[Finding]:
         yield Finding(check="network", good=True, says=f"{good} takes connections")
 
 
-def _target(url: str) -> tuple[str, int]:
+def _host_and_port(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _reach(host: str, port: int) -> str:
+def _connection_fault(host: str, port: int) -> str:
     """Why no connection can be made; empty where one can."""
     try:
-        socket.create_connection((host, port), timeout=PATIENCE).close()
+        socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_SECONDS).close()
     except OSError as fault:
         return fault.strerror or str(fault)
     return ""
 
 
-def _reached(check: str, what: str, fault: str, mend: str) -> Finding:
+def _connection_finding(check: str, what: str, fault: str, mend: str) -> Finding:
     if fault:
         return Finding(check=check, good=False, says=f"{what} cannot be reached: {fault}", mend=mend)
     return Finding(check=check, good=True, says=f"{what} answers")
 
 
 CHECKS: dict[str, Check] = {
-    "installation": installation, "scripts": scripts, "configuration": configuration, "database": database,
-    "disk": disk, "clock": clock, "network": network,
+    "installation": check_installation, "scripts": check_scripts, "configuration": check_configuration, "database": check_database,
+    "disk": check_disk, "clock": check_clock, "network": check_network,
 }  # fmt: skip

@@ -11,22 +11,22 @@ from scheduler.config import Config
 from storage import connection
 from storage.model import SourceState
 from storage.store import Store
-from storage.tables import standings, vitals
-from storage.tables.standings import Standing
-from storage.tables.vitals import Blind, Traffic, Yield
+from storage.tables import alert_cursors, source_stats
+from storage.tables.alert_cursors import AlertCursor
+from storage.tables.source_stats import BlindPeriod, PageYield, SourceTraffic
 
-SILENT = timedelta(hours=24)  # no new article from any source
-QUIET = timedelta(days=7)  # without a rhythm of its own: the newest item, or the last news, is older
-RHYTHM = timedelta(days=35)  # five weeks: a feed that rests on Fridays has done so before
-TOO_LONG = 1.5  # times its longest silence of that time
-ENOUGH_NEWS = 5  # visits with news that make a rhythm
-WAITING = timedelta(hours=6)  # a lead that is still pending
-FAILING = 3.0  # failures in a row (a passing one counts half)
-LATELY = timedelta(days=3)  # what a source yields now, held against the month before
-ENOUGH_BEFORE, ENOUGH_LATELY = 20, 5  # pages without which no verdict is passed on a source
-FALL = 0.5  # a share that fell by so much is a redesign, not chance
+NO_ARTICLE_ALERT = timedelta(hours=24)  # no new article from any source
+QUIET_AFTER = timedelta(days=7)  # without a rhythm of its own: the newest item, or the last news, is older
+NEWS_HISTORY = timedelta(days=35)  # five weeks: a feed that rests on Fridays has done so before
+QUIET_FACTOR = 1.5  # times its longest silence of that time
+MIN_NEWS_VISITS = 5  # visits with news that make a rhythm
+MAX_PENDING_AGE = timedelta(hours=6)  # a lead that is still pending
+FAILING_FAILURES = 3.0  # failures in a row (a passing one counts half)
+RECENT_PERIOD = timedelta(days=3)  # what a source yields now, held against the month before
+MIN_PAGES_BEFORE, MIN_PAGES_LATELY = 20, 5  # pages without which no verdict is passed on a source
+MIN_SHARE_DROP = 0.5  # a share that fell by so much is a redesign, not chance
 WEEK = timedelta(days=7)
-FULL = 20 << 20  # bytes free; a WAL alone takes so much
+DISK_FULL_BYTES = 20 << 20  # bytes free; a WAL alone takes so much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +41,17 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class DiskSpace:
     """What rests on disk, and for how long there is room."""
 
     bytes: int = 0  # database and captures
-    a_day: float = 0.0  # by which it grew in the last week
+    bytes_a_day: float = 0.0  # by which it grew in the last week
     free: int = 0  # on the disk, or up to store.max_size where that is nearer
 
     @property
     def days(self) -> float | None:
         """Days left at this rate; None where it does not grow."""
-        return self.free / self.a_day if self.a_day > 0 else None
+        return self.free / self.bytes_a_day if self.bytes_a_day > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +65,12 @@ class Status:
     never: tuple[SourceState, ...] = ()  # enabled and not yet visited
     drifting: tuple[Drift, ...] = ()
     unbalanced: Sequence[Mapping[str, Any]] = ()
-    alerts: tuple[Standing, ...] = ()  # saved searches that cannot tell what they found
+    alerts: tuple[AlertCursor, ...] = ()  # saved searches that cannot tell what they found
     bytes: int = 0  # database and captures
-    room: Room = Room()
-    traffic: Mapping[str, Traffic] = field(default_factory=dict)  # of the last seven days
+    disk_space: DiskSpace = DiskSpace()
+    traffic: Mapping[str, SourceTraffic] = field(default_factory=dict)  # of the last seven days
     next_checks: tuple[tuple[str, datetime], ...] = ()
-    blind: tuple[Blind, ...] = ()
+    blind: tuple[BlindPeriod, ...] = ()
     holder: int | None = None  # pid of the process that writes
     alive_at: datetime | None = None
     problems: tuple[str, ...] = field(default=())
@@ -80,32 +80,32 @@ class Status:
         return not self.problems
 
 
-def check(store: Store, config: Config, now: datetime) -> Status:
+def read_status(store: Store, config: Config, now: datetime) -> Status:
     """Ask the store and judge."""
     counts = store.counts()
     states = [state for state in store.sources() if state.enabled]
     visited = [state for state in states if state.last_poll_at is not None]
-    news = vitals.news(store.db, now - RHYTHM)
+    news = source_stats.list_news_times(store.db, now - NEWS_HISTORY)
     last = counts["last_article_at"]
-    room = _room(store, config, now)
+    room = _disk_space(store, config, now)
     found = Status(
         counts=counts,
         last_article_at=datetime.fromisoformat(last) if last else None,
-        failing=tuple(state for state in visited if state.failures >= FAILING or state.last_success_at is None),
+        failing=tuple(state for state in visited if state.failures >= FAILING_FAILURES or state.last_success_at is None),
         quiet=tuple(state for state in visited if is_quiet(state, now, news.get(state.id, ()))),
         never=tuple(state for state in states if state.last_poll_at is None),
-        drifting=drifting(store, now),
+        drifting=find_drifting(store, now),
         unbalanced=store.unbalanced_polls(),
-        alerts=tuple(one for one in standings.read(store.db).values() if one.failures >= FAILING),
+        alerts=tuple(one for one in alert_cursors.load_cursors(store.db).values() if one.failures >= FAILING_FAILURES),
         bytes=room.bytes,
-        room=room,
-        traffic=vitals.traffic(store.db, now - WEEK),
-        next_checks=tuple(vitals.next_checks(store.db, 5)),
-        blind=tuple(vitals.blind(store.db, now - WEEK)),
-        holder=connection.holder(store.path),
+        disk_space=room,
+        traffic=source_stats.measure_traffic(store.db, now - WEEK),
+        next_checks=tuple(source_stats.list_next_checks(store.db, 5)),
+        blind=tuple(source_stats.list_blind_periods(store.db, now - WEEK)),
+        holder=connection.holder_pid(store.path),
         alive_at=store.alive_at(),
     )
-    return judged(found, visited=len(visited), limit=config.store.max_size, now=now)
+    return with_problems(found, visited=len(visited), limit=config.store.max_size, now=now)
 
 
 def is_quiet(state: SourceState, now: datetime, news: Sequence[datetime] = ()) -> bool:
@@ -113,7 +113,7 @@ def is_quiet(state: SourceState, now: datetime, news: Sequence[datetime] = ()) -
 
     `news` are the times at which its visits showed something new; with too few of them a week is too long.
     """
-    if state.last_success_at is None or state.failures >= FAILING:
+    if state.last_success_at is None or state.failures >= FAILING_FAILURES:
         return False
     newest = max((at for at in (state.newest_at, state.last_new_at) if at), default=None)
     return newest is None or now - newest > longest_silence(news)
@@ -121,13 +121,13 @@ def is_quiet(state: SourceState, now: datetime, news: Sequence[datetime] = ()) -
 
 def longest_silence(news: Sequence[datetime]) -> timedelta:
     """How long a source of this rhythm may be silent."""
-    if len(news) < ENOUGH_NEWS:
-        return QUIET
+    if len(news) < MIN_NEWS_VISITS:
+        return QUIET_AFTER
     gaps = (later - earlier for earlier, later in pairwise(news))
-    return max(SILENT, max(gaps) * TOO_LONG)
+    return max(NO_ARTICLE_ALERT, max(gaps) * QUIET_FACTOR)
 
 
-def drift(source: str, before: Yield, lately: Yield) -> list[Drift]:
+def find_drift(source: str, before: PageYield, lately: PageYield) -> list[Drift]:
     """In what a source yields less than it did. A page without text counts against text, a text against the rest."""
     shares = {
         "text": ((before.texts, before.pages), (lately.texts, lately.pages)),
@@ -137,32 +137,32 @@ def drift(source: str, before: Yield, lately: Yield) -> list[Drift]:
     return [
         Drift(source=source, what=what, before=then[0] / then[1], lately=now[0] / now[1])
         for what, (then, now) in shares.items()
-        if then[1] >= ENOUGH_BEFORE and now[1] >= ENOUGH_LATELY and then[0] / then[1] - now[0] / now[1] >= FALL
+        if then[1] >= MIN_PAGES_BEFORE and now[1] >= MIN_PAGES_LATELY and then[0] / then[1] - now[0] / now[1] >= MIN_SHARE_DROP
     ]
 
 
-def drifting(store: Store, now: datetime) -> tuple[Drift, ...]:
+def find_drifting(store: Store, now: datetime) -> tuple[Drift, ...]:
     """Every source that yields less than it did, each with a page that shows it."""
-    before = vitals.yields(store.db, now - RHYTHM, now - LATELY)
-    lately = vitals.yields(store.db, now - LATELY, now + LATELY)
-    found = [one for source in lately for one in drift(source, before.get(source, Yield()), lately[source])]
-    return tuple(replace(one, sample=vitals.sample(store.db, one.source, one.what)) for one in found)
+    before = source_stats.measure_page_yields(store.db, now - NEWS_HISTORY, now - RECENT_PERIOD)
+    lately = source_stats.measure_page_yields(store.db, now - RECENT_PERIOD, now + RECENT_PERIOD)
+    found = [one for source in lately for one in find_drift(source, before.get(source, PageYield()), lately[source])]
+    return tuple(replace(one, sample=source_stats.find_page_without(store.db, one.source, one.what)) for one in found)
 
 
-def _room(store: Store, config: Config, now: datetime) -> Room:
+def _disk_space(store: Store, config: Config, now: datetime) -> DiskSpace:
     total = store.sizes()["total"]
     try:
         free = shutil.disk_usage(store.path.parent).free
     except OSError:
         free = 0
-    return Room(
+    return DiskSpace(
         bytes=total,
-        a_day=total * vitals.grown(store.db, now - WEEK) / WEEK.days,
+        bytes_a_day=total * source_stats.share_of_new_documents(store.db, now - WEEK) / WEEK.days,
         free=max(0, min(free, config.store.max_size - total)) if total else free,
     )
 
 
-def judged(found: Status, *, visited: int, limit: int, now: datetime) -> Status:
+def with_problems(found: Status, *, visited: int, limit: int, now: datetime) -> Status:
     """The same with its problems."""
     return replace(found, problems=tuple(_problems(found, visited=visited, limit=limit, now=now)))
 
@@ -173,16 +173,16 @@ def _problems(found: Status, *, visited: int, limit: int, now: datetime) -> list
         problems.append("no source was visited yet; run `khabar crawl`")
     elif len(found.failing) == visited:
         problems.append("every source fails; is this machine online? `khabar sources check` says what each answers")
-    if visited and (found.last_article_at is None or now - found.last_article_at > SILENT):
+    if visited and (found.last_article_at is None or now - found.last_article_at > NO_ARTICLE_ALERT):
         problems.append("no new article for 24 hours; run `khabar crawl`, or see the sources that fail or are quiet")
     oldest = found.counts["oldest_pending_at"]
-    if oldest and now - datetime.fromisoformat(oldest) > WAITING:
+    if oldest and now - datetime.fromisoformat(oldest) > MAX_PENDING_AGE:
         problems.append(f"{found.counts['pending']} pages wait, some for over six hours; run `khabar crawl`")
-    problems += [_sentence(one) for one in found.drifting if one.what == "text"]
+    problems += [_describe_drift(one) for one in found.drifting if one.what == "text"]
     problems += [f"alert {one.id} cannot tell what it found: {one.last_error}" for one in found.alerts]
     if found.unbalanced:
         problems.append(f"{len(found.unbalanced)} visits do not add up: a defect of khabar; please report it")
-    if found.room.bytes and found.room.free < FULL:
+    if found.disk_space.bytes and found.disk_space.free < DISK_FULL_BYTES:
         problems.append("the disk is full: nothing can be stored; free some space, it goes on by itself")
     if found.bytes > limit * 0.9:
         problems.append(
@@ -191,7 +191,7 @@ def _problems(found: Status, *, visited: int, limit: int, now: datetime) -> list
     return problems
 
 
-def _sentence(found: Drift) -> str:
+def _describe_drift(found: Drift) -> str:
     sample = f"; see `khabar explain {found.sample['url']}`" if found.sample else ""
     return (
         f"{found.source}: its pages yielded text {found.before:.0%} of the time, now {found.lately:.0%}: "

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from storage.finding.criteria import Criteria
+from storage.query.criteria import Criteria
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from datasette.app import Datasette
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+AsgiMessage = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[AsgiMessage]]
+Send = Callable[[AsgiMessage], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # What can be read as a table; everything else in the file does not exist for a browser.
-TABLES = frozenset(
+READABLE_TABLES = frozenset(
     {
         "articles",
         "copies",
@@ -47,30 +47,30 @@ TABLES = frozenset(
     }
     | {"sources", "polls", "captures", "changes", "article_places", "tags"}
 )
-_OURS = re.compile(
+_SERVED_PATHS = re.compile(
     r"/|/search(\.json|\.csv)?|/feed\.atom|/map|/sources|/source/[^/]{1,200}|/article/\d{1,18}(/raw|\.json)?|/style\.css|/icon\.svg"
     r"|/data(\.json)?|/data/[a-z_]{1,40}(\.json|\.csv)?|/data/[a-z_]{1,40}/[^/]{1,400}|/-/static/[A-Za-z0-9._-]{1,80}"
 )
-_POLICY = (
+_CONTENT_SECURITY_POLICY = (
     b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS = (
-    (b"content-security-policy", _POLICY),
+_SECURITY_HEADERS = (
+    (b"content-security-policy", _CONTENT_SECURITY_POLICY),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-_COOKIE = "khabar"
+_COOKIE_NAME = "khabar"
 
 
 def serve(
     config: Config, *, host: str = "127.0.0.1", port: int = 8001, token: str = "", tell: Callable[[str], None]
 ) -> None:
     """Serve until stopped. Beyond loopback a token is asked for. Raises UsageError, StoreError."""
-    refuse_open(host, token)
-    with application(config, token=token) as app, listening(host, port) as door:
+    check_exposure(host, token)
+    with open_application(config, token=token) as app, open_listener(host, port) as door:
         import uvicorn
 
         shown = f"[{host}]" if ":" in host else host
@@ -81,7 +81,7 @@ def serve(
         uvicorn.Server(uvicorn.Config(app, ws="none", proxy_headers=False, **quiet)).run(sockets=[door])
 
 
-def listening(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int) -> socket.socket:
     """A socket that is bound before anybody is told of it. Raises UsageError where it cannot be."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -90,7 +90,7 @@ def listening(host: str, port: int) -> socket.socket:
         raise UsageError(f"{host}, port {port}: {error.strerror or error}; choose another with --port.") from error
 
 
-def refuse_open(host: str, token: str) -> None:
+def check_exposure(host: str, token: str) -> None:
     """Raise UsageError where anybody in the network could read without a token, or the token can be guessed."""
     if not _is_loopback(host) and not token:
         raise UsageError(f"--host {host} lets others in: add --token with a long secret, or serve 127.0.0.1.")
@@ -106,27 +106,27 @@ def _is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def application(config: Config, *, token: str = "") -> Iterator[App]:
+def open_application(config: Config, *, token: str = "") -> Iterator[App]:
     """The ASGI application over the configured store. Raises UsageError without the extra, StoreError."""
     try:
         from datasette.plugins import pm
 
-        from scheduler.pages.reader import Reader
+        from scheduler.pages.reader import StoreReader
         from scheduler.pages.routes import Pages
     except ImportError:
         raise UsageError("`khabar serve` needs an extra: install khabar[serve].") from None
-    reader = Reader(config.store.path, config.store.captures)
-    datasette = _datasette(config)
-    plugin = _plugin(datasette, Pages(reader).routes())
+    reader = StoreReader(config.store.path, config.store.captures)
+    datasette = _build_datasette(config)
+    plugin = _build_plugin(datasette, Pages(reader).routes())
     pm.register(plugin, name=f"khabar-pages-{id(plugin)}")
     try:
-        yield Gate(datasette.app(), token=token)
+        yield AccessMiddleware(datasette.app(), token=token)
     finally:
         pm.unregister(plugin)
         reader.close()
 
 
-def _datasette(config: Config) -> "Datasette":
+def _build_datasette(config: Config) -> "Datasette":
     from datasette.app import Datasette
     from datasette.database import Database
 
@@ -138,7 +138,7 @@ def _datasette(config: Config) -> "Datasette":
     return datasette
 
 
-def _plugin(datasette: "Datasette", routes: list[Any]) -> object:
+def _build_plugin(datasette: "Datasette", routes: list[Any]) -> object:
     from pluggy import HookimplMarker
 
     hookimpl = HookimplMarker("datasette")
@@ -154,22 +154,22 @@ def _plugin(datasette: "Datasette", routes: list[Any]) -> object:
 
         @hookimpl
         def permission_allowed(self, datasette: object, action: str, resource: Any) -> bool | None:
-            return allowed(action, resource) if datasette is mine else None
+            return is_allowed(action, resource) if datasette is mine else None
 
     mine = datasette
     return Plugin()
 
 
-def allowed(action: str, resource: Any) -> bool:
+def is_allowed(action: str, resource: Any) -> bool:
     """What Datasette may do: show the instance, the one database and the tables of `TABLES`. Nothing else."""
     if action == "view-instance":
         return True
     if action == "view-database":
         return bool(resource == "data")
-    return action == "view-table" and tuple(resource) in {("data", table) for table in TABLES}
+    return action == "view-table" and tuple(resource) in {("data", table) for table in READABLE_TABLES}
 
 
-class Gate:
+class AccessMiddleware:
     """The only door: who is asking, for what, and which headers every answer bears."""
 
     def __init__(self, app: App, *, token: str) -> None:
@@ -183,20 +183,20 @@ class Gate:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._answer(scope, receive, send)
+            await self._respond(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def bearing(message: Message) -> None:
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def bearing(message: AsgiMessage) -> None:
             if message["type"] == "http.response.start":
-                names = {name for name, _ in _HEADERS} | {b"server"}
+                names = {name for name, _ in _SECURITY_HEADERS} | {b"server"}
                 kept = [(name, value) for name, value in message["headers"] if name.lower() not in names]
-                message["headers"] = [*kept, *_HEADERS]
+                message["headers"] = [*kept, *_SECURITY_HEADERS]
             await send(message)
 
         refused = self._refusal(scope)
         if refused:
-            await _say(bearing, *refused)
-        elif self._token and not self._known(scope):
+            await _send_text(bearing, *refused)
+        elif self._token and not self._is_authorized(scope):
             await self._ask_for_token(scope, receive, bearing)
         else:
             await self._app(scope, receive, bearing)
@@ -204,56 +204,56 @@ class Gate:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         if scope["method"] not in {"GET", "HEAD"}:
             return 405, "Only reading."
-        if not self._token and not _is_loopback(_host_named(scope)):
+        if not self._token and not _is_loopback(_requested_host(scope)):
             return 421, "This serves its own machine only; open it as 127.0.0.1 or localhost."
-        if not _OURS.fullmatch(_path(scope).decode("ascii", "replace")):
+        if not _SERVED_PATHS.fullmatch(_request_path(scope).decode("ascii", "replace")):
             return 404, "There is no such page."
         return None
 
-    def _known(self, scope: Scope) -> bool:
+    def _is_authorized(self, scope: Scope) -> bool:
         headers = dict(scope["headers"])
         given = headers.get(b"authorization", b"").decode("latin-1").removeprefix("Bearer ").strip()
-        return self._fits(given) or hmac.compare_digest(_cookie(headers).encode(), self._cookie.encode())
+        return self._is_token(given) or hmac.compare_digest(_read_cookie(headers).encode(), self._cookie.encode())
 
-    def _fits(self, given: str) -> bool:
+    def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
 
     async def _ask_for_token(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A token in the address lets a feed reader in each time; a browser is sent on with a cookie and without it."""
         pairs = parse_qsl(scope.get("query_string", b"").decode("latin-1"), max_num_fields=200)
-        if not self._fits(dict(pairs).get("token", "")):
-            await _say(send, 401, "Add the token to the address once: ?token=…")
+        if not self._is_token(dict(pairs).get("token", "")):
+            await _send_text(send, 401, "Add the token to the address once: ?token=…")
             return
         scope["query_string"] = urlencode([pair for pair in pairs if pair[0] != "token"]).encode()
         if scope["path"].endswith((".atom", ".json", ".csv")):
             await self._app(scope, receive, send)
             return
-        where = _path(scope) + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-        cookie = f"{_COOKIE}={self._cookie}; HttpOnly; SameSite=Strict; Path=/; Max-Age=2592000".encode()
-        await _say(send, 303, "", [(b"location", where), (b"set-cookie", cookie)])
+        where = _request_path(scope) + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        cookie = f"{_COOKIE_NAME}={self._cookie}; HttpOnly; SameSite=Strict; Path=/; Max-Age=2592000".encode()
+        await _send_text(send, 303, "", [(b"location", where), (b"set-cookie", cookie)])
 
 
-def _path(scope: Scope) -> bytes:
+def _request_path(scope: Scope) -> bytes:
     """The path as it was sent, percent signs and all."""
     sent: bytes = scope.get("raw_path") or scope["path"].encode()
     return sent.partition(b"?")[0]
 
 
-def _host_named(scope: Scope) -> str:
+def _requested_host(scope: Scope) -> str:
     """The name under which we were asked, without its port."""
     named: str = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
     return named.rpartition(":")[0] if re.search(r":\d*$", named) and not named.endswith("]") else named
 
 
-def _cookie(headers: dict[bytes, bytes]) -> str:
+def _read_cookie(headers: dict[bytes, bytes]) -> str:
     try:
-        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(_COOKIE)
+        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(_COOKIE_NAME)
     except CookieError:
         return ""
     return str(found.value) if found else ""
 
 
-async def _say(send: Send, status: int, text: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+async def _send_text(send: Send, status: int, text: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
     plain = (b"content-type", b"text/plain; charset=utf-8")
     await send({"type": "http.response.start", "status": status, "headers": [plain, *(headers or [])]})
     await send({"type": "http.response.body", "body": (text + "\n").encode()})

@@ -24,10 +24,10 @@ from storage.model import Page
 KINDS = ("kept", "rejected")
 # 977 labelled pages, 194 MB, in MB/s and share of the size: level 1 141 and 22.4 %, 3 128 and 21.1 %, 4 91 and 19.8 %,
 # 6 54 and 18.8 %, 9 36 and 18.7 % (tests/bench/archive.py). At 4 a page of 200 kB costs 2.2 ms of the writer's thread.
-_LEVEL = 4
+_GZIP_LEVEL = 4
 _SUFFIX = ".warc.gz"
-_CHUNK = 1 << 20  # bytes
-_CODED = {"content-encoding", "transfer-encoding", "content-length"}
+_CHUNK_BYTES = 1 << 20  # bytes
+_CODING_HEADERS = {"content-encoding", "transfer-encoding", "content-length"}
 _NO_TOKEN = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _VISIBLE = "".join(map(chr, range(0x20, 0x7F)))
 _REASONS = {
@@ -42,7 +42,7 @@ _REASONS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rest:
+class ArchiveFile:
     """A file of the archive."""
 
     file: str  # relative to the folder
@@ -66,7 +66,7 @@ class Archive:
         Returns file, offset and length of its gzip member. Raises OSError; then nothing was added.
         """
         file = f"{kind}/{page.fetched_at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}"
-        member = _member(_record(page))
+        member = _compress(_response_record(page))
         with self._open_end(file) as out:
             offset = out.tell()
             try:
@@ -85,14 +85,14 @@ class Archive:
             with self._path(file).open("rb") as source:
                 source.seek(offset)
                 record = next(iter(archiveiterator.ArchiveIterator(source)), None)
-                page = None if record is None else _page(record)
+                page = None if record is None else _page_of_record(record)
         except (OSError, exceptions.ArchiveLoadFailed, zlib.error, ValueError):
             return None
         if page is None or (digest is not None and hashlib.sha256(page.body).hexdigest() != digest):
             return None
         return page
 
-    def member(self, file: str, offset: int, length: int) -> bytes | None:
+    def read_member(self, file: str, offset: int, length: int) -> bytes | None:
         """A record's gzip member byte for byte: a WARC file of its own. None where it is not there whole."""
         try:
             with self._path(file).open("rb") as source:
@@ -107,16 +107,16 @@ class Archive:
 
         A rejected one only to its own day, with which it expires.
         """
-        return (kind == "kept" or file == f"{kind}/{at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}") and self.holds(file)
+        return (kind == "kept" or file == f"{kind}/{at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}") and self.has_file(file)
 
-    def holds(self, file: str) -> bool:
+    def has_file(self, file: str) -> bool:
         """Whether the file is there."""
         return self._path(file).exists()
 
-    def files(self) -> list[Rest]:
+    def files(self) -> list[ArchiveFile]:
         """Every file, the oldest first."""
         found = [
-            Rest(file=f"{kind}/{path.name}", kind=kind, day=path.name[:10], size=path.stat().st_size)
+            ArchiveFile(file=f"{kind}/{path.name}", kind=kind, day=path.name[:10], size=path.stat().st_size)
             for kind in KINDS
             for path in (self.folder / kind).glob(f"*{_SUFFIX}")
         ]
@@ -131,7 +131,7 @@ class Archive:
         self._path(file).unlink(missing_ok=True)
         self._mended.discard(file)
 
-    def cut(self, file: str, offsets: Collection[int]) -> tuple[str, dict[int, int]]:
+    def copy_without(self, file: str, offsets: Collection[int]) -> tuple[str, dict[int, int]]:
         """Copy a file without some records; returns the copy's name, and where those that stay were and are.
 
         The old file is the caller's to remove, once the new places are committed: a crash between leaves a file that
@@ -143,7 +143,7 @@ class Archive:
             self._path(file).open("rb") as source,
             os.fdopen(os.open(self._path(fresh), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out,
         ):
-            for offset, member in _members(source):
+            for offset, member in _read_members(source):
                 if offset not in offsets:
                     moved[offset] = out.tell()
                     out.write(member)
@@ -175,12 +175,12 @@ class Archive:
             out.truncate(_whole_length(out, self._sound(file)))
             self._mended.add(file)
         if out.seek(0, os.SEEK_END) == 0:
-            out.write(_member(_warcinfo(path.name)))
+            out.write(_compress(_warcinfo_record(path.name)))
             out.flush()
         return out
 
 
-def expired(files: Collection[Rest], today: datetime, *, kept: timedelta, rejected: timedelta) -> list[Rest]:
+def expired_files(files: Collection[ArchiveFile], today: datetime, *, kept: timedelta, rejected: timedelta) -> list[ArchiveFile]:
     """Files older than their kind may become. Pure."""
     ages = {"kept": kept, "rejected": rejected}
     return [
@@ -190,7 +190,7 @@ def expired(files: Collection[Rest], today: datetime, *, kept: timedelta, reject
     ]
 
 
-def surplus(files: Collection[Rest], *, bytes_over: int) -> list[Rest]:
+def surplus_files(files: Collection[ArchiveFile], *, bytes_over: int) -> list[ArchiveFile]:
     """The oldest files of rejected pages that must go to get so many bytes back; kept pages never go for room. Pure."""
     chosen = []
     for rest in sorted((rest for rest in files if rest.kind == "rejected"), key=lambda rest: rest.day):
@@ -201,7 +201,7 @@ def surplus(files: Collection[Rest], *, bytes_over: int) -> list[Rest]:
     return chosen
 
 
-def _record(page: Page) -> bytes:
+def _response_record(page: Page) -> bytes:
     """A response record, not compressed.
 
     Its own compression by warcio would be level 9, at two and a half times the cost of 4. It is imported where it is
@@ -212,12 +212,12 @@ def _record(page: Page) -> bytes:
     out = BytesIO()
     writer = warcwriter.WARCWriter(out, gzip=False, warc_version="1.1")
     status = f"{page.status} {_REASONS.get(page.status, 'Unknown')}"
-    headers = statusandheaders.StatusAndHeaders(status, _truthful(page), protocol="HTTP/1.1", is_http_request=False)
+    headers = statusandheaders.StatusAndHeaders(status, _stored_headers(page), protocol="HTTP/1.1", is_http_request=False)
     rest = {"WARC-Date": page.fetched_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
     if page.url != page.final_url:
-        rest["WARC-X-Requested-URI"] = _address(page.url)
+        rest["WARC-X-Requested-URI"] = _header_url(page.url)
     record = writer.create_warc_record(
-        _address(page.final_url),
+        _header_url(page.final_url),
         "response",
         payload=BytesIO(page.body),
         length=len(page.body),
@@ -228,24 +228,24 @@ def _record(page: Page) -> bytes:
     return out.getvalue()
 
 
-def _truthful(page: Page) -> list[tuple[str, str]]:
+def _stored_headers(page: Page) -> list[tuple[str, str]]:
     """The response's headers as they fit the body that is stored."""
-    headers = [(_NO_TOKEN.sub("-", name), _header(value)) for name, value in page.headers if name]
-    renamed = [(f"X-Crawler-{name}" if name.lower() in _CODED else name, value) for name, value in headers]
+    headers = [(_NO_TOKEN.sub("-", name), _header_value(value)) for name, value in page.headers if name]
+    renamed = [(f"X-Crawler-{name}" if name.lower() in _CODING_HEADERS else name, value) for name, value in headers]
     return [*renamed, ("Content-Length", str(len(page.body)))]
 
 
-def _header(text: str) -> str:
+def _header_value(text: str) -> str:
     """A header's value as visible ASCII on one line: nothing that a server sent can add a line."""
     return quote(printable(text).replace("\r", " ").replace("\n", " ").strip(), safe=_VISIBLE)
 
 
-def _address(url: str) -> str:
+def _header_url(url: str) -> str:
     """A URL as a WARC header holds it: without blanks."""
     return quote(printable(url).strip(), safe=_VISIBLE.replace(" ", ""))
 
 
-def _warcinfo(name: str) -> bytes:
+def _warcinfo_record(name: str) -> bytes:
     from warcio import warcwriter  # noqa: PLC0415 - see _record
 
     out = BytesIO()
@@ -258,12 +258,12 @@ def _warcinfo(name: str) -> bytes:
     return out.getvalue()
 
 
-def _member(record: bytes) -> bytes:
-    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+def _compress(record: bytes) -> bytes:
+    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     return packer.compress(record) + packer.flush()
 
 
-def _page(record: object) -> Page:
+def _page_of_record(record: object) -> Page:
     from warcio import timeutils  # noqa: PLC0415 - see _record
 
     head, http = record.rec_headers, record.http_headers  # type: ignore[attr-defined]
@@ -280,11 +280,11 @@ def _page(record: object) -> Page:
     )
 
 
-def _members(source: IO[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:
+def _read_members(source: IO[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:
     """Offset and compressed bytes of each whole gzip member from there on; ends before a torn one."""
     source.seek(start)
     offset, pieces, unpacker = start, [], zlib.decompressobj(zlib.MAX_WBITS | 16)
-    data = source.read(_CHUNK)
+    data = source.read(_CHUNK_BYTES)
     while data:
         try:
             unpacker.decompress(data)
@@ -296,10 +296,10 @@ def _members(source: IO[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:
             member = b"".join(pieces)
             yield offset, member
             offset, pieces, unpacker = offset + len(member), [], zlib.decompressobj(zlib.MAX_WBITS | 16)
-        data = data or source.read(_CHUNK)
+        data = data or source.read(_CHUNK_BYTES)
 
 
 def _whole_length(source: IO[bytes], sound: int) -> int:
     """Where the last whole member ends. A file shorter than it should be (a power cut) is read from its start."""
     start = sound if sound <= source.seek(0, os.SEEK_END) else 0
-    return max((offset + len(member) for offset, member in _members(source, start)), default=start)
+    return max((offset + len(member) for offset, member in _read_members(source, start)), default=start)

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from storage.errors import StoreBusy, StoreError, StoreFull, StoreMissing, StoreUnusable, TookTooLong
 
 # One writer and short request rows: who waits longer than this waits for something that is stuck.
-BUSY_TIMEOUT = 30.0  # seconds
+BUSY_TIMEOUT_SECONDS = 30.0  # seconds
 # NORMAL in WAL mode keeps every commit through a crash of the program; a power cut may take the last ones back, never
 # half of one.
 _WRITER_PRAGMAS = (
@@ -46,7 +46,7 @@ class WriterLock:
         """Take it now or raise StoreBusy, which names the holder's pid."""
         assert self._file is not None
         # `holder` has it for an instant when it looks: only who is refused for a while is refused.
-        if not any(_locked(self._file, pause) for pause in (0.05, 0.05, 0.1, 0.0)):
+        if not any(_try_lock(self._file, pause) for pause in (0.05, 0.05, 0.1, 0.0)):
             pid = _read_pid(self._path)
             self.drop()
             raise StoreBusy(
@@ -63,7 +63,7 @@ class WriterLock:
             self._file = None
 
 
-def _locked(file: int, pause: float) -> bool:
+def _try_lock(file: int, pause: float) -> bool:
     """Whether the lock could be taken; if not, `pause` seconds have gone by."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -78,7 +78,7 @@ def lock_path(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
 
 
-def holder(path: Path) -> int | None:
+def holder_pid(path: Path) -> int | None:
     """The pid of the process that writes to this database now; None when nobody does, 0 when it cannot be told."""
     try:
         file = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
@@ -102,14 +102,14 @@ def _read_pid(path: Path) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def connect(path: Path) -> Database:
+def connect_writer(path: Path) -> Database:
     """Open for writing, made if missing (mode 0600.
 
     Give a group read access with chmod). Raises StoreError and its kin.
     """
-    with faults(path):
+    with translate_faults(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        db = _database(sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False))
+        db = _wrap(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False))
         try:
             for pragma in _WRITER_PRAGMAS:
                 db.execute(pragma)
@@ -128,10 +128,10 @@ def connect_reader(path: Path) -> Database:
         raise StoreMissing(
             f"There is no database at {path}; run `khabar crawl` or `khabar demo` first, or name the file with --db."
         )
-    with faults(path):
+    with translate_faults(path):
         uri = path.absolute().as_uri() + "?mode=ro"
-        db = _database(
-            sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        db = _wrap(
+            sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
         )
         try:
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -142,7 +142,7 @@ def connect_reader(path: Path) -> Database:
         return db
 
 
-_AGAIN = 0.05  # seconds between two interruptions: one that meets no statement is lost
+_INTERRUPT_EVERY_SECONDS = 0.05  # seconds between two interruptions: one that meets no statement is lost
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def deadline(db: Database, path: Path, seconds: float) -> Iterator[None]:
     def watch() -> None:
         if not over.wait(seconds):
             db.conn.interrupt()
-            while not over.wait(_AGAIN):
+            while not over.wait(_INTERRUPT_EVERY_SECONDS):
                 db.conn.interrupt()
 
     watcher = threading.Thread(target=watch, name="deadline", daemon=True)
@@ -164,18 +164,18 @@ def deadline(db: Database, path: Path, seconds: float) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise _named(error, path) from error
+        raise _to_store_error(error, path) from error
     finally:
         over.set()
         watcher.join()
 
 
-def _database(connection: sqlite3.Connection) -> Database:
+def _wrap(connection: sqlite3.Connection) -> Database:
     connection.row_factory = sqlite3.Row
     return Database(connection)
 
 
-def identity(path: Path) -> tuple[int, int] | None:
+def file_identity(path: Path) -> tuple[int, int] | None:
     """What tells a file from another one of the same name; None where there is none."""
     try:
         found = path.stat()
@@ -184,7 +184,7 @@ def identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def copy(db: Database, target: Path) -> None:
+def copy_database(db: Database, target: Path) -> None:
     """SQLite's online backup into a new file beside the target, which then takes its place whole."""
     fresh = target.with_name(target.name + ".new")
     os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
@@ -228,12 +228,12 @@ def savepoint(db: Database) -> Iterator[None]:
 
 
 @contextmanager
-def faults(path: Path) -> Iterator[None]:
+def translate_faults(path: Path) -> Iterator[None]:
     """SQLite's and the system's faults as ours, where an operator can mend them."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise _named(error, path) from error
+        raise _to_store_error(error, path) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreFull(f"There is no room left for {path}; free some space, it goes on by itself.") from error
@@ -242,11 +242,11 @@ def faults(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _named(error: sqlite3.DatabaseError, path: Path) -> Exception:
+def _to_store_error(error: sqlite3.DatabaseError, path: Path) -> Exception:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(
-            f"{path} has been locked by another program for {BUSY_TIMEOUT:.0f} s; end that program's transaction."
+            f"{path} has been locked by another program for {BUSY_TIMEOUT_SECONDS:.0f} s; end that program's transaction."
         )
     if code == sqlite3.SQLITE_INTERRUPT:
         return TookTooLong()

@@ -22,44 +22,44 @@ _DIGITS = {chr(base + n): str(n) for base in (0x0660, 0x06F0) for n in range(10)
 _INVISIBLE = re.compile("[\u0640\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\U000e0000-\U000e007f]")
 _TABLE = str.maketrans(_LETTERS | _DIGITS | {"\u200c": " ", "’": "'", "‘": "'", "ʼ": "'", "`": "'"})
 # NFKD takes the marks off; letters that have no decomposition are written out.
-_STUBBORN = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"})
+_NOT_DECOMPOSED = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"})
 
 
-class _Folded(dict[str, str]):
+class _FoldedChars(dict[str, str]):
     """What each character becomes, worked out when it is first met: folding a text is then one lookup a character."""
 
     def __missing__(self, char: str) -> str:
         # Letters first: NFKD would split آ and ئ into a base and a mark that newsrooms do not always type.
         plain = _INVISIBLE.sub("", char.translate(_TABLE))
         bare = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
-        folded = bare.translate(_TABLE).lower().translate(_STUBBORN)
-        if len(self) < _MOST_CHARACTERS:
+        folded = bare.translate(_TABLE).lower().translate(_NOT_DECOMPOSED)
+        if len(self) < _MAX_CACHED_CHARS:
             self[char] = folded
         return folded
 
 
-_MOST_CHARACTERS = 20_000  # far more than the scripts of news have; a stranger's text cannot fill the memory
-_FOLDED = _Folded()
+_MAX_CACHED_CHARS = 20_000  # far more than the scripts of news have; a stranger's text cannot fill the memory
+_FOLDED_CHARS = _FoldedChars()
 
 
 # What ASCII's own lower case does not fold. In a text that has few of them the rest is lowered in one piece.
-_FOREIGN = re.compile("[^\x00-_a-\x7f]+")
-_FEW = 12  # characters for each byte that UTF-8 takes beyond one; English with its quotation marks has forty
+_NOT_FOLDED_ASCII = re.compile("[^\x00-_a-\x7f]+")
+_CHARS_PER_EXTRA_BYTE = 12  # characters for each byte that UTF-8 takes beyond one; English with its quotation marks has forty
 
 
 def fold(text: str) -> str:
     """The text as search and comparison see it: lower case, no marks, one letter for each sound, single spaces."""
     if text.isascii():
         return " ".join(text.lower().split())
-    if (len(text.encode("utf-8", "surrogatepass")) - len(text)) * _FEW < len(text):
-        folded = _FOREIGN.sub(_folded, text).lower()
+    if (len(text.encode("utf-8", "surrogatepass")) - len(text)) * _CHARS_PER_EXTRA_BYTE < len(text):
+        folded = _NOT_FOLDED_ASCII.sub(_fold_run, text).lower()
     else:
-        folded = "".join(map(_FOLDED.__getitem__, text))
+        folded = "".join(map(_FOLDED_CHARS.__getitem__, text))
     return " ".join(folded.split())
 
 
-def _folded(run: re.Match[str]) -> str:
-    return "".join(map(_FOLDED.__getitem__, run[0]))
+def _fold_run(run: re.Match[str]) -> str:
+    return "".join(map(_FOLDED_CHARS.__getitem__, run[0]))
 
 
 def fold_spelling(name: str) -> str:

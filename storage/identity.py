@@ -32,7 +32,7 @@ _SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/;?]*", re.IGNORECASE)
 _SAFE = "%/:?#[]@!$&'()*+,;=-._~|"
 
 
-def canonical(url: str) -> str:
+def canonical_url(url: str) -> str:
     """The stored form of a URL: it opens the same page, and says nothing about who pointed to it.
 
     Scheme and host are lower case and ASCII; default port, credentials, fragment, session and tracking parameters
@@ -44,28 +44,28 @@ def canonical(url: str) -> str:
     return trimmed if parts is None else urlunsplit(parts)
 
 
-def key(url: str) -> str:
+def url_key(url: str) -> str:
     """What the URLs of one page have in common: `canonical` without scheme, `www.`, twins and trailing slash."""
     parts = _split(_trim(url))
     if parts is None:
         return _trim(url)
     inner = _AMP_CACHE.match(f"{parts.netloc}{parts.path}")
     if inner:
-        return key(f"http://{inner[1]}?{parts.query}")
-    path = _plain_path(_unescape(parts.path))
+        return url_key(f"http://{inner[1]}?{parts.query}")
+    path = _untwinned_path(_unescape(parts.path))
     query = "&".join(p for p in _unescape(parts.query).split("&") if p and not _TWIN_PARAMETER.fullmatch(p))
-    return _plain_host(parts.netloc, path) + path.rstrip("/") + (f"?{query}" if query else "")
+    return _untwinned_host(parts.netloc, path) + path.rstrip("/") + (f"?{query}" if query else "")
 
 
-def host(url: str) -> str:
+def url_host(url: str) -> str:
     """The host of a URL without `www.`; empty where there is none."""
     parts = _split(_trim(url))
     return "" if parts is None else (parts.hostname or "").removeprefix("www.").rstrip(".")
 
 
-def site(url: str) -> str:
+def registrable_domain(url: str) -> str:
     """The registrable domain of a URL by the packaged list of public suffixes; the host where there is none."""
-    return _registrable(host(url))
+    return _registrable_of_host(url_host(url))
 
 
 def resolve_canonical(page_url: str, declared: str | None) -> tuple[str, str | None]:
@@ -74,11 +74,11 @@ def resolve_canonical(page_url: str, declared: str | None) -> tuple[str, str | N
     The declared URL is the page's own only within one registrable domain. A home page, a section above the page, or a
     script without the page's number is a template's mistake and says nothing.
     """
-    own = canonical(page_url)
-    target = _declared(own, declared)
-    if target is None or _misdeclared(own, target):
+    own = canonical_url(page_url)
+    target = _declared_target(own, declared)
+    if target is None or _is_misdeclared(own, target):
         return own, None
-    return (target, None) if site(target) == site(own) else (own, target)
+    return (target, None) if registrable_domain(target) == registrable_domain(own) else (own, target)
 
 
 def _trim(url: str) -> str:
@@ -96,7 +96,7 @@ def _split(trimmed: str) -> SplitResult | None:
         return None
     netloc = _ascii_host(name) + (f":{port}" if port and port != _PORTS[parts.scheme] else "")
     path = _escape(_SESSION.sub("", parts.path)) or "/"
-    return SplitResult(parts.scheme, netloc, path, _untracked(_escape(parts.query)), "")
+    return SplitResult(parts.scheme, netloc, path, _without_tracking(_escape(parts.query)), "")
 
 
 def _ascii_host(name: str) -> str:
@@ -120,7 +120,7 @@ def _unescape(part: str) -> str:
 
 
 @cache
-def _tracking() -> tuple[frozenset[str], tuple[str, ...], frozenset[tuple[str, str]]]:
+def _tracking_parameters() -> tuple[frozenset[str], tuple[str, ...], frozenset[tuple[str, str]]]:
     """Names that only track, prefixes of such names, and names that do with one value."""
     table = files("storage").joinpath("data/tracking.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(table.splitlines()))
@@ -129,12 +129,12 @@ def _tracking() -> tuple[frozenset[str], tuple[str, ...], frozenset[tuple[str, s
     return names, prefixes, frozenset((r["name"], r["value"]) for r in rows if r["value"])
 
 
-def _untracked(query: str) -> str:
-    return "&".join(p for p in query.split("&") if p and not _tracks(p)) if query else ""
+def _without_tracking(query: str) -> str:
+    return "&".join(p for p in query.split("&") if p and not _is_tracking(p)) if query else ""
 
 
-def _tracks(parameter: str) -> bool:
-    names, prefixes, pairs = _tracking()
+def _is_tracking(parameter: str) -> bool:
+    names, prefixes, pairs = _tracking_parameters()
     name, _, value = parameter.lower().partition("=")
     return name in names or name.startswith(prefixes) or (name, value) in pairs
 
@@ -151,17 +151,17 @@ _INDEX = re.compile(r"/(?:index|default)\.html?\Z", re.IGNORECASE)
 _AMP_NAME = re.compile(r"\.amp(?=\.html?\Z|\Z)", re.IGNORECASE)
 
 
-def _plain_host(netloc: str, path: str) -> str:
+def _untwinned_host(netloc: str, path: str) -> str:
     """The host that a mobile or AMP host stands for: for pages below it, never a registrable domain's own label."""
     bare = netloc.removeprefix("www.")
     twin = _TWIN_HOST.match(bare)
     name = bare.partition(":")[0]
-    if twin is None or path == "/" or _registrable(name) == name:
+    if twin is None or path == "/" or _registrable_of_host(name) == name:
         return bare
     return bare[twin.end() :].removeprefix("www.")
 
 
-def _plain_path(path: str) -> str:
+def _untwinned_path(path: str) -> str:
     pieces = [p for p in _AMP_NAME.sub("", path).split("/") if p]
     articles = [p for p in pieces if p.lower() != "amp"]
     kept = "/".join(articles or pieces)
@@ -177,7 +177,7 @@ def _suffixes() -> "TLDExtract":
 
 
 @lru_cache(maxsize=10_000)
-def _registrable(name: str) -> str:
+def _registrable_of_host(name: str) -> str:
     return _suffixes()(name).top_domain_under_public_suffix or name
 
 
@@ -192,7 +192,7 @@ _PART_OF_PAGE = re.compile(r"(?:amp|print|mobile|full|all|single|page|\d{1,2}|in
 _LONGEST_DECLARED = 2048  # characters, as of any URL that is fetched: a page may not call itself by a megabyte
 
 
-def _declared(own: str, declared: str | None) -> str | None:
+def _declared_target(own: str, declared: str | None) -> str | None:
     """The declared address as an absolute canonical URL, None where it is none."""
     if not declared or not _trim(declared) or len(declared) > _LONGEST_DECLARED:
         return None
@@ -200,15 +200,15 @@ def _declared(own: str, declared: str | None) -> str | None:
         joined = urljoin(own, _trim(declared))
     except ValueError:
         return None
-    return canonical(joined) if _split(joined) else None
+    return canonical_url(joined) if _split(joined) else None
 
 
-def _misdeclared(own: str, target: str) -> bool:
+def _is_misdeclared(own: str, target: str) -> bool:
     """Whether a declared URL names a home page, a section above this page, or a script without its number."""
     here, there = urlsplit(own), urlsplit(target)
     if _LANGUAGE_HOME.fullmatch(there.path) and not there.query:
-        return key(own) != key(target)
-    if there.query or site(own) != site(target):
+        return url_key(own) != url_key(target)
+    if there.query or registrable_domain(own) != registrable_domain(target):
         return False
     section = there.path.rstrip("/") + "/"
     if here.path.startswith(section) and not _PART_OF_PAGE.fullmatch(here.path[len(section) :]):
@@ -221,27 +221,27 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9ff
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 # Signs between words, so that an English text with a dash in it is still read as ASCII, four times as fast.
 _TYPOGRAPHY = re.compile("[‘’“”‚„–—…•\u00a0]+")
-_LONGEST_WORD = 40
+_MAX_WORD_CHARS = 40
 
 
-def words(text: str) -> list[str]:
+def fold_words(text: str) -> list[str]:
     """The folded words of a text in their order, each cut at 40 characters."""
-    return list(_words(text))
+    return list(_fold_words(text))
 
 
 @lru_cache(maxsize=8)  # one text is hashed, profiled and compared within one admission
-def _words(text: str) -> tuple[str, ...]:
+def _fold_words(text: str) -> tuple[str, ...]:
     plain = text if text.isascii() else _TYPOGRAPHY.sub(" ", text)
     plain = plain.lower() if plain.isascii() else fold(plain)
     found = _ASCII_WORD.findall(plain) if plain.isascii() else _WORD.findall(plain)
-    if max(map(len, found), default=0) > _LONGEST_WORD:
-        found = [word[:_LONGEST_WORD] for word in found]
+    if max(map(len, found), default=0) > _MAX_WORD_CHARS:
+        found = [word[:_MAX_WORD_CHARS] for word in found]
     return tuple(found)
 
 
 def text_hash(text: str) -> int:
     """Signed 64-bit hash of a text's words: equal for texts that differ in case, marks, spaces and punctuation only."""
-    return hash_words(words(text))
+    return hash_words(fold_words(text))
 
 
 def hash_words(sequence: list[str]) -> int:
@@ -252,13 +252,13 @@ def hash_words(sequence: list[str]) -> int:
 # Likeness: how much of one text stands in another. Sources of the figures: tests/gate/copies.toml.
 
 # What is compared of a text that somebody else wrote: ten times a long report.
-_LONGEST_TEXT = 60_000
-_SHINGLE = 5
-_OPENING = 60
-_LONGEST_TEASER = 250  # words; those of the replayed web have 39 to 225
-_SIGN = 2**63
-_LANE = 16  # bytes
-_MIX = (0x2545F491, 0x3C6EF35F, 0x19660D05, 0x2C1B3C6D)  # odd, of no pattern, one digit of a Python integer
+_MAX_TEXT_CHARS = 60_000
+_SHINGLE_WORDS = 5
+_OPENING_WORDS = 60
+_MAX_TEASER_WORDS = 250  # words; those of the replayed web have 39 to 225
+_INT64_OFFSET = 2**63
+_LANE_BYTES = 16  # bytes
+_MIX_FACTORS = (0x2545F491, 0x3C6EF35F, 0x19660D05, 0x2C1B3C6D)  # odd, of no pattern, one digit of a Python integer
 Place = tuple[str, ...]  # the words around a number, numbers masked
 
 
@@ -286,64 +286,64 @@ class Profile:
 
 
 @lru_cache(maxsize=64)
-def profile(text: str) -> Profile:
+def profile_text(text: str) -> Profile:
     """The profile of a text's first 60,000 characters; heads that are asked for again and again are remembered."""
-    text = text[:_LONGEST_TEXT]
-    sequence = _words(text)
-    grams = _grams(sequence)
+    text = text[:_MAX_TEXT_CHARS]
+    sequence = _fold_words(text)
+    grams = _process_shingles(sequence)
     return Profile(
         sequence=sequence,
         shingles=frozenset(grams),
-        opening=frozenset(grams[:_OPENING]),
+        opening=frozenset(grams[:_OPENING_WORDS]),
         names=frozenset(pairwise(_names(text, len(sequence)))),
     )
 
 
-def overlap(one: Profile, text: str) -> float:
+def shared_share(one: Profile, text: str) -> float:
     """How much of the shorter one's runs of words stands in the other: `Likeness.shingles`, for a third of its cost."""
-    theirs = set(_grams(_words(text[:_LONGEST_TEXT])))
+    theirs = set(_process_shingles(_fold_words(text[:_MAX_TEXT_CHARS])))
     return _share(len(one.shingles & theirs), min(len(one.shingles), len(theirs)))
 
 
-def _grams(sequence: Sequence[str]) -> list[int]:
+def _process_shingles(sequence: Sequence[str]) -> list[int]:
     """A number for each five following words, good within this process: a fifth of the cost of lasting ones."""
-    return list(map(hash, zip(*(sequence[n:] for n in range(_SHINGLE)), strict=False)))
+    return list(map(hash, zip(*(sequence[n:] for n in range(_SHINGLE_WORDS)), strict=False)))
 
 
-def _shingles(sequence: Sequence[str]) -> list[int]:
+def _lasting_shingles(sequence: Sequence[str]) -> list[int]:
     """A lasting unsigned 64-bit hash for each five following words: pairs, pairs of pairs, one more.
 
     All are worked out at once, each in a lane of 128 bits of one long integer: two and a half times as fast as in turn.
     No lane runs over into the next: a word has 32 bits, and each of the three factors at most 30.
     """
-    count = len(sequence) - _SHINGLE + 1
+    count = len(sequence) - _SHINGLE_WORDS + 1
     if count < 1:
         return []
-    lanes = array("I", bytes(len(sequence) * _LANE))
-    lanes[:: _LANE // 4] = array("I", map(crc32, map(str.encode, sequence)))
+    lanes = array("I", bytes(len(sequence) * _LANE_BYTES))
+    lanes[:: _LANE_BYTES // 4] = array("I", map(crc32, map(str.encode, sequence)))
     one = int.from_bytes(lanes.tobytes(), "little")
-    two = one * _MIX[0] + (one >> 8 * _LANE)
-    four = two * _MIX[1] + (two >> 2 * 8 * _LANE)
-    five = four * _MIX[2] + (one >> 4 * 8 * _LANE) * _MIX[3]
-    return memoryview(five.to_bytes(len(sequence) * _LANE, "little")).cast("Q")[: 2 * count : 2].tolist()
+    two = one * _MIX_FACTORS[0] + (one >> 8 * _LANE_BYTES)
+    four = two * _MIX_FACTORS[1] + (two >> 2 * 8 * _LANE_BYTES)
+    five = four * _MIX_FACTORS[2] + (one >> 4 * 8 * _LANE_BYTES) * _MIX_FACTORS[3]
+    return memoryview(five.to_bytes(len(sequence) * _LANE_BYTES, "little")).cast("Q")[: 2 * count : 2].tolist()
 
 
 @cache
-def _openers() -> frozenset[str]:
+def _sentence_openers() -> frozenset[str]:
     lines = files("storage").joinpath("data/openers.txt").read_text(encoding="utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
 _CAPITAL = re.compile(r"\b[A-ZÀ-ÖØ-ÞΑ-ΩЀ-Я\d][^\W_]*")
-_LONG = re.compile(r"\b(?:\d[^\W_]*|[^\W_]{5,})")
+_LONG_WORD = re.compile(r"\b(?:\d[^\W_]*|[^\W_]{5,})")
 
 
 def _names(text: str, count: int) -> list[str]:
     """Names and numbers in order: what opens with a capital or a digit; in scripts without capitals, long words."""
     marked = _CAPITAL.findall(text)
     if len(marked) * 50 < count:
-        return [fold(token) for token in _LONG.findall(text)]
-    openers = _openers()
+        return [fold(token) for token in _LONG_WORD.findall(text)]
+    openers = _sentence_openers()
     lowered = (t.lower() if t.isascii() else fold(t) for t in marked)
     return [t for t in lowered if len(t) > 1 or t.isdigit() if t not in openers]
 
@@ -400,7 +400,7 @@ class Likeness:
             return False
         if self.longer > 6 * self.shorter:
             # The top of a long report that a site prints as a teaser; what stands further down stands in a digest.
-            return self.is_verbatim and self.opening >= 0.5 and self.shorter <= _LONGEST_TEASER
+            return self.is_verbatim and self.opening >= 0.5 and self.shorter <= _MAX_TEASER_WORDS
         # Of names alone: .88 of 32 pairs was a rewritten report (FA-KES), .9 or 30 shared pairs never was.
         reworded = self.score >= 0.5 and self.names >= 0.7 and (self.shared_names >= 30 or self.names >= 0.9)
         return self.is_verbatim or reworded
@@ -421,16 +421,16 @@ class Likeness:
         return self.conflicts * 20 > self.agreements
 
 
-_ALIKE = 0.3  # no verdict asks for less: a score of .3, the mean of both, for a declared copy
+_MIN_SHARE_FOR_NUMBERS = 0.3  # no verdict asks for less: a score of .3, the mean of both, for a declared copy
 
 
-def likeness(one: Profile, other: Profile, *, common: frozenset[int] = frozenset()) -> Likeness:
+def measure_likeness(one: Profile, other: Profile, *, common: frozenset[int] = frozenset()) -> Likeness:
     """Compare two texts; shingles that are `common` within one source (its furniture) say nothing and are left out."""
     ours, theirs = one.shingles - common, other.shingles - common
     evidence, fewest = min(len(ours), len(theirs)), min(len(one.names), len(other.names))
     shingles, shared = _share(len(ours & theirs), evidence), len(one.names & other.names)
     names = _share(shared, fewest) if fewest >= 6 else shingles  # a text that names nobody is judged by its words
-    agreements, conflicts = _numbers_told(one, other) if names >= _ALIKE or shingles >= _ALIKE else (0, 0)
+    agreements, conflicts = _count_number_places(one, other) if names >= _MIN_SHARE_FOR_NUMBERS or shingles >= _MIN_SHARE_FOR_NUMBERS else (0, 0)
     return Likeness(
         shingles=shingles,
         names=names,
@@ -444,7 +444,7 @@ def likeness(one: Profile, other: Profile, *, common: frozenset[int] = frozenset
     )
 
 
-def _numbers_told(one: Profile, other: Profile) -> tuple[int, int]:
+def _count_number_places(one: Profile, other: Profile) -> tuple[int, int]:
     """Places where both texts put the same number, and where they put different ones."""
     ours, theirs = one.numbers, other.numbers
     both = ours.keys() & theirs.keys()
@@ -460,15 +460,15 @@ def _share(part: int, whole: int) -> float:
 # keep a shared shingle when it is among the smallest of each, so that hits follow what they share: of 36, about 4 where
 # one text holds 72 % of another that is five times shorter. An excerpt of a text forty times as long has its opening.
 # 53 rows of a table without rowid: about 880 bytes.
-_SHINGLES_KEPT = 36
-_OPENINGS_KEPT = 7
-_OPENINGS = 0x5A5A5A5A5A5A5A5A
-_NAMES_KEPT = 10
-_NAMES_ONCE_KEPT = 11  # by older versions, whose keys go when their text goes
-_DAYS = 4
+_SKETCH_SHINGLES = 36
+_SKETCH_OPENING_SHINGLES = 7
+_OPENING_KEY_MASK = 0x5A5A5A5A5A5A5A5A
+_SKETCH_NAMES = 10
+_FORMER_SKETCH_NAMES = 11  # by older versions, whose keys go when their text goes
+_NAME_WINDOW_DAYS = 4
 
 
-def sketch(one: Profile) -> tuple[int, ...]:
+def shingle_sketch(one: Profile) -> tuple[int, ...]:
     """Signed 64-bit hashes of the text's own shingles, the smallest 36."""
     return _sketches(one.sequence)[0]
 
@@ -480,9 +480,9 @@ def opening_sketch(one: Profile) -> tuple[int, ...]:
 
 @lru_cache(maxsize=8)  # a text that is asked for is then entered
 def _sketches(sequence: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    shingles = _shingles(sequence)
-    first = _smallest(shingles[:_OPENING], _OPENINGS_KEPT)
-    return tuple(_smallest(shingles, _SHINGLES_KEPT)), tuple(shingle ^ _OPENINGS for shingle in first)
+    shingles = _lasting_shingles(sequence)
+    first = _smallest(shingles[:_OPENING_WORDS], _SKETCH_OPENING_SHINGLES)
+    return tuple(_smallest(shingles, _SKETCH_SHINGLES)), tuple(shingle ^ _OPENING_KEY_MASK for shingle in first)
 
 
 def _smallest(hashes: Sequence[int], most: int) -> list[int]:
@@ -491,10 +491,10 @@ def _smallest(hashes: Sequence[int], most: int) -> list[int]:
     low = sorted({number for number in hashes if number < lowest})
     if len(low) < most:
         low = sorted(set(hashes))
-    return [number - _SIGN for number in low[:most]]
+    return [number - _INT64_OFFSET for number in low[:most]]
 
 
-def least_hits(one: int, other: int) -> float:
+def min_shared_keys(one: int, other: int) -> float:
     """How many keys two texts of so many words share at least where one holds much of the other: more than by chance.
 
     Of 36, they share 36 times the share that is held times the ratio of their lengths; half of that for a share of
@@ -508,15 +508,15 @@ def name_sketch(one: Profile, day: int, *, around: bool = False, ever: bool = Fa
 
     `ever`: and those that older versions kept.
     """
-    buckets = range((day - _DAYS) // _DAYS, (day + _DAYS) // _DAYS + 1) if around else (day // _DAYS,)
-    pairs = _rarest(one.names)[: _NAMES_ONCE_KEPT if ever else _NAMES_KEPT]
+    buckets = range((day - _NAME_WINDOW_DAYS) // _NAME_WINDOW_DAYS, (day + _NAME_WINDOW_DAYS) // _NAME_WINDOW_DAYS + 1) if around else (day // _NAME_WINDOW_DAYS,)
+    pairs = _smallest_pairs(one.names)[: _FORMER_SKETCH_NAMES if ever else _SKETCH_NAMES]
     return tuple(_hash(f"{bucket} {pair}") for pair in pairs for bucket in buckets)
 
 
 @lru_cache(maxsize=8)
-def _rarest(names: frozenset[tuple[str, str]]) -> tuple[str, ...]:
+def _smallest_pairs(names: frozenset[tuple[str, str]]) -> tuple[str, ...]:
     """The pairs with the smallest hashes: the same ones in whatever text they stand."""
-    return tuple(pair for _, pair in sorted((_hash(pair), pair) for pair in map(" ".join, names))[:_NAMES_ONCE_KEPT])
+    return tuple(pair for _, pair in sorted((_hash(pair), pair) for pair in map(" ".join, names))[:_FORMER_SKETCH_NAMES])
 
 
 def _hash(text: str) -> int:
@@ -524,13 +524,13 @@ def _hash(text: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def passages(one: str, other: str, *, most: int = 3) -> tuple[str, ...]:
+def shared_passages(one: str, other: str, *, most: int = 3) -> tuple[str, ...]:
     """The longest runs of words, of five or more, that stand in both texts, as the first one has them folded."""
-    sequence, theirs = words(one[:_LONGEST_TEXT]), profile(other).shingles
+    sequence, theirs = fold_words(one[:_MAX_TEXT_CHARS]), profile_text(other).shingles
     runs: list[list[str]] = [[]]
-    for n, shingle in enumerate(_grams(sequence)):
+    for n, shingle in enumerate(_process_shingles(sequence)):
         if shingle in theirs:
-            runs[-1].extend(sequence[n + _SHINGLE - 1 : n + _SHINGLE] if runs[-1] else sequence[n : n + _SHINGLE])
+            runs[-1].extend(sequence[n + _SHINGLE_WORDS - 1 : n + _SHINGLE_WORDS] if runs[-1] else sequence[n : n + _SHINGLE_WORDS])
         elif runs[-1]:
             runs.append([])
     longest = sorted((run for run in runs if run), key=len, reverse=True)[:most]
@@ -539,10 +539,10 @@ def passages(one: str, other: str, *, most: int = 3) -> tuple[str, ...]:
 
 def number_conflicts(one: str, other: str, *, most: int = 5) -> tuple[tuple[str, str], ...]:
     """Places where two texts put different numbers between the same words."""
-    ours, theirs = profile(one).numbers, profile(other).numbers
+    ours, theirs = profile_text(one).numbers, profile_text(other).numbers
     places = [p for p in ours if p in theirs and ours[p].isdisjoint(theirs[p])]
-    return tuple((_filled(place, ours), _filled(place, theirs)) for place in places[:most])
+    return tuple((_fill_place(place, ours), _fill_place(place, theirs)) for place in places[:most])
 
 
-def _filled(place: Place, numbers: Mapping[Place, frozenset[str]]) -> str:
+def _fill_place(place: Place, numbers: Mapping[Place, frozenset[str]]) -> str:
     return " ".join(place).replace("#", min(numbers[place]), 1)

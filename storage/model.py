@@ -39,7 +39,7 @@ class FateKind(StrEnum):
     FORGOTTEN = "forgotten"
 
 
-class Why(StrEnum):
+class RejectionReason(StrEnum):
     """The reasons beside `rejected` and `refused`."""
 
     IRRELEVANT = "irrelevant"
@@ -56,7 +56,7 @@ class Why(StrEnum):
     SIZE = "size"
 
 
-class What(StrEnum):
+class ChangeKind(StrEnum):
     """The kinds of row in `changes`."""
 
     NEW = "new"
@@ -86,7 +86,7 @@ class Lead:
     origin: str | None = None  # publisher that the entry names (`source` element), URL or name
     via: str = "feed"  # feed, sitemap, section, telegram, import, manual, archive
     backfill: bool = False
-    edition: str | None = None  # what changes when the entry is edited, where that is more than its title; not stored
+    edit_marker: str | None = None  # what changes when the entry is edited, where that is more than its title; not stored
     found_at: datetime = field(default_factory=utc_now)
 
 
@@ -169,7 +169,7 @@ class Claim:
 class Document:
     """What a page or a feed entry says: an article's text and everything told about it. Not yet stored."""
 
-    url: str  # canonical form (storage.identity.canonical)
+    url: str  # canonical form (storage.identity.canonical_url)
     source: str
     title: str | None
     text: str  # one line a paragraph or heading, no markup
@@ -200,7 +200,7 @@ class Document:
 class Rejection:
     """Why something that was read is not an article of ours: a value, not a fault."""
 
-    why: Why
+    why: RejectionReason
     detail: str = ""
     url: str | None = None  # canonical, where the page named one
     title: str | None = None
@@ -212,7 +212,7 @@ class Rejection:
 class Refusal:
     """Why something was not even asked for or not read to its end."""
 
-    why: Why
+    why: RejectionReason
     detail: str = ""
 
 
@@ -250,7 +250,7 @@ class Validators:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
+class RecheckPlan:
     """When a page is to be looked at again, and what to ask conditionally with."""
 
     due_at: datetime
@@ -258,14 +258,14 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Recheck:
     """A kept page whose second look is due."""
 
     document_id: int
     url: str  # as it was asked for
     source: str
     via: str
-    told_at: datetime | None  # publication, where the feed told it
+    feed_published_at: datetime | None  # publication, where the feed told it
     first_seen_at: datetime
     validators: Validators = field(default_factory=Validators)
 
@@ -282,7 +282,7 @@ class Landing:
     aliases: tuple[str, ...] = ()  # further URLs that lead here: redirects, rel=canonical
     lines: tuple[int, ...] = ()  # hashes of the text's lines, for what a host teaches
     capture_id: int | None = None  # the capture that was read anew: what changes then is our reading, not the page
-    again: Again | None = None  # the next look at the page, if it is new and kept
+    again: RecheckPlan | None = None  # the next look at the page, if it is new and kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +292,7 @@ class Landed:
     url: str
     fate: FateKind | None  # None: still pending, to be tried again
     reason: str
-    what: What | None = None  # the change it made, if any
+    what: ChangeKind | None = None  # the change it made, if any
     document_id: int | None = None
     article_id: int | None = None
     title: str | None = None
@@ -319,11 +319,11 @@ class Poll:
     next_check_at: datetime | None = None
     interval: float | None = None  # seconds
     failures: float = 0.0  # the count after this visit
-    muted: bool = False  # answered 410: probed weekly
+    gone: bool = False  # answered 410: probed weekly
     moved_to: str | None = None  # permanent redirect seen this time
     newest_at: datetime | None = None  # newest publication date that it showed
     manual: bool = False
-    aside: bool = False  # a look back: what it shows lands, and the source's own state stays as it was
+    backfill: bool = False  # a look back: what it shows lands, and the source's own state stays as it was
     hints: Mapping[str, object] | None = None  # what its document asks of polling (`SourceState.hints`); None: keep
     unseen: tuple[datetime, datetime] | None = None  # between these, items may have come and gone
 
@@ -339,7 +339,7 @@ class Polled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recall:
+class SeenBefore:
     """How much of what a document shows was met before."""
 
     shown: int  # distinct things
@@ -366,7 +366,7 @@ class SourceState:
     failures: float = 0.0
     first_failure_at: datetime | None = None
     last_error: str | None = None
-    muted: bool = False
+    gone: bool = False
     validators: Validators = field(default_factory=Validators)
     validators_since: datetime | None = None  # when the validators were first met by only 304s
     body_hash: str | None = None
@@ -378,7 +378,7 @@ class SourceState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Job:
     """Work that a command handed to the service through the file."""
 
     id: int
@@ -462,6 +462,6 @@ class Change:
     cursor: int
     at: datetime
     article_id: int
-    what: What
+    what: ChangeKind
     document_id: int | None = None
     detail: str = ""

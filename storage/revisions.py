@@ -14,9 +14,9 @@ from importlib.resources import files
 from storage import identity
 
 # A fleeting line is short; a long one that speaks of sharing or reading is text.
-_LONGEST_FLEETING = 14  # words
+_MAX_FLEETING_WORDS = 14  # words
 # Lines, or words, of both sides multiplied: above it a changed passage is shown whole, for matching is quadratic.
-_MOST_PAIRS = 2_000_000
+_MAX_PAIRS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,42 +32,42 @@ class Edit:
         return self.old != self.new
 
 
-def diff(old: str, new: str) -> tuple[Edit, ...]:
+def diff_texts(old: str, new: str) -> tuple[Edit, ...]:
     """The edits that lead from the old text to the new one, in order: by lines first, by words within changed lines."""
     before, after = old.splitlines(), new.splitlines()
-    if len(before) * len(after) > _MOST_PAIRS:
-        return tuple(_by_words(old, new))
+    if len(before) * len(after) > _MAX_PAIRS:
+        return tuple(_diff_words(old, new))
     edits: list[Edit] = []
     for what, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         here, there = "\n".join(before[i:j]), "\n".join(after[k:m])
-        edits += [Edit(old=here, new=here)] if what == "equal" else _by_words(here, there)
+        edits += [Edit(old=here, new=here)] if what == "equal" else _diff_words(here, there)
     return tuple(edits)
 
 
-def _by_words(old: str, new: str) -> list[Edit]:
+def _diff_words(old: str, new: str) -> list[Edit]:
     before, after = old.split(), new.split()
-    if len(before) * len(after) > _MOST_PAIRS:
+    if len(before) * len(after) > _MAX_PAIRS:
         return [Edit(old=" ".join(before), new=" ".join(after))]
     blocks = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     return [Edit(old=" ".join(before[i:j]), new=" ".join(after[k:m])) for _, i, j, k, m in blocks]
 
 
-def trivial(old: str, new: str) -> bool:
+def is_trivial(old: str, new: str) -> bool:
     """Whether two states of a text say the same: no revision, whatever dates, counters or furniture turned over."""
-    return _substance(old) == _substance(new)
+    return _lasting_words(old) == _lasting_words(new)
 
 
-def _substance(text: str) -> list[str]:
+def _lasting_words(text: str) -> list[str]:
     kept = [line for line in text.splitlines() if not _is_fleeting(line)]
-    return identity.words("\n".join(kept))
+    return identity.fold_words("\n".join(kept))
 
 
 def _is_fleeting(line: str) -> bool:
-    return len(line) < 200 and len(line.split()) <= _LONGEST_FLEETING and bool(_fleeting().search(line))
+    return len(line) < 200 and len(line.split()) <= _MAX_FLEETING_WORDS and bool(_fleeting_pattern().search(line))
 
 
 @cache
-def _fleeting() -> re.Pattern[str]:
+def _fleeting_pattern() -> re.Pattern[str]:
     table = files("storage").joinpath("data/fleeting.csv").read_text(encoding="utf-8")
     patterns = (row["pattern"] for row in csv.DictReader(table.splitlines()))
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The form of the file: its migrations in order, each an SQL script in `forms/`.
+"""The form of the file: its migrations in order, each an SQL script in `migrations/`.
 
 A released script never changes; what comes later comes as a further one. Every table is STRICT, every time is ISO 8601
 UTC text ending in `Z`. `docs/data.md` documents every table, view and column, and a test holds it to that.
@@ -16,41 +16,41 @@ from storage.tables import copies
 
 migrations = Migrations("khabar")
 
-_LONG = 3.0  # seconds of one step after which somebody is told
+_SLOW_STEP_SECONDS = 3.0  # seconds of one step after which somebody is told
 
 # So many articles that were kept before become comparable, the newest: copies come within weeks, equal words are found
 # among all, and reading a text takes .7 ms: these take half a minute of CPU, all of a million would take ten.
-COMPARABLE = 50_000
+MAX_COMPARABLE_ARTICLES = 50_000
 
 
 def _compare_newest(db: Database) -> None:
     newest = "SELECT id FROM documents WHERE is_head = 1 ORDER BY sort_key DESC LIMIT ?"
-    copies.enter_all(db, [row[0] for row in db.execute(newest, [COMPARABLE])])
+    copies.add_all_to_index(db, [row[0] for row in db.execute(newest, [MAX_COMPARABLE_ARTICLES])])
 
 
 # What a script cannot say: done after it, in its transaction.
-AFTERWARDS: dict[str, Callable[[Database], None]] = {"m002_near_copies": _compare_newest}
+PYTHON_STEPS: dict[str, Callable[[Database], None]] = {"m002_near_copies": _compare_newest}
 
 
-def scripts() -> dict[str, str]:
+def read_scripts() -> dict[str, str]:
     """The migrations' SQL by name, in order."""
-    found = [script for script in files("storage").joinpath("forms").iterdir() if script.name.endswith(".sql")]
+    found = [script for script in files("storage").joinpath("migrations").iterdir() if script.name.endswith(".sql")]
     return {script.name[:-4]: script.read_text("utf-8") for script in sorted(found, key=lambda script: script.name)}
 
 
-def run(db: Database, script: str) -> None:
+def run_script(db: Database, script: str) -> None:
     """Execute a script's statements one by one, in the transaction that is open (`executescript` would end it)."""
     statement = ""
     for line in script.splitlines():
         if line.startswith("--"):
             continue
         statement += line + "\n"
-        if _complete(statement):
+        if _is_complete(statement):
             db.execute(statement)
             statement = ""
 
 
-def _complete(statement: str) -> bool:
+def _is_complete(statement: str) -> bool:
     text = statement.strip()
     if not text.endswith(";"):
         return False
@@ -60,12 +60,12 @@ def _complete(statement: str) -> bool:
 def _register(name: str, script: str) -> None:
     @migrations(name=name)
     def _(db: Database) -> None:
-        run(db, script)
-        if name in AFTERWARDS:
-            AFTERWARDS[name](db)
+        run_script(db, script)
+        if name in PYTHON_STEPS:
+            PYTHON_STEPS[name](db)
 
 
-for _name, _script in scripts().items():
+for _name, _script in read_scripts().items():
     _register(_name, _script)
 
 
@@ -77,14 +77,14 @@ def migrate(db: Database, tell: Callable[[str], None] | None = None) -> None:
     refuse_newer(db)
     names = [step.name for step in migrations.pending(db)]
     for at, name in enumerate(names):
-        with _told(name, tell) if tell else nullcontext():
+        with _report_when_slow(name, tell) if tell else nullcontext():
             migrations.apply(db, stop_before=names[at + 1 : at + 2])
 
 
 @contextmanager
-def _told(name: str, tell: Callable[[str], None]) -> Iterator[None]:
+def _report_when_slow(name: str, tell: Callable[[str], None]) -> Iterator[None]:
     text = f"bringing the database to its new form ({name}); this can take minutes, and a stop loses nothing"
-    timer = Timer(_LONG, tell, [text])
+    timer = Timer(_SLOW_STEP_SECONDS, tell, [text])
     timer.daemon = True
     timer.start()
     try:

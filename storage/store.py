@@ -29,30 +29,30 @@ from storage.connection import WriterLock
 from storage.errors import StoreError
 from storage.folding import fold, fold_spelling
 from storage.model import (
-    Again,
     Article,
     Capture,
     Change,
     Copy,
     Document,
+    Job,
     Landed,
     Landing,
     Lead,
-    Look,
     Page,
     PendingLead,
     Poll,
     Polled,
-    Recall,
-    Request,
+    Recheck,
+    RecheckPlan,
     Revision,
+    SeenBefore,
     SourceState,
     from_text,
     to_text,
     utc_now,
 )  # fmt: skip
-from storage.tables import corrections, forgetting, handover, landing, looks, marks, reading, standings, visits
-from storage.tables.corrections import Corrected, Correction
+from storage.tables import alert_cursors, annotations, corrections, forgetting, jobs, landing, lookups, rechecks, visits
+from storage.tables.corrections import Correction, CorrectionResult
 
 
 class Store:
@@ -65,7 +65,7 @@ class Store:
         self.path = path
         self.archive = archive
         self._lock = lock
-        self._opened_file = connection.identity(path)
+        self._opened_file = connection.file_identity(path)
 
     # Opening and closing
 
@@ -89,10 +89,10 @@ class Store:
 
     @classmethod
     def _opened(cls, path: Path, lock: WriterLock, captures: Path | None, tell: Callable[[str], None] | None) -> Self:
-        db = connection.connect(path)
+        db = connection.connect_writer(path)
         try:
             store = cls(db, path, archive=_archive(db, captures), lock=lock)
-            with connection.faults(path):
+            with connection.translate_faults(path):
                 schema.migrate(db, tell)
             store._take_over()
         except BaseException:
@@ -109,7 +109,7 @@ class Store:
         path = Path(path)
         db = connection.connect_reader(path)
         try:
-            with connection.faults(path):
+            with connection.translate_faults(path):
                 schema.require_current(db)
         except BaseException:
             db.close()
@@ -140,12 +140,12 @@ class Store:
     def _writing(self) -> Iterator[None]:
         if self._lock is None:
             raise StoreError(f"{self.path} was opened for reading only; open it for writing to change it.")
-        with connection.faults(self.path), connection.transaction(self.db):
+        with connection.translate_faults(self.path), connection.transaction(self.db):
             yield
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with connection.faults(self.path):
+        with connection.translate_faults(self.path):
             yield
 
     @contextmanager
@@ -157,9 +157,9 @@ class Store:
     def _take_over(self) -> None:
         """What the last holder of the lock left: its leases, its requests, files that nothing points to."""
         with self._writing():
-            visits.release_all(self.db)
-            handover.fail_orphans(self.db, utc_now())
-            files = forgetting.orphans(self.db, self.archive) if self.archive else []
+            visits.release_all_sources(self.db)
+            jobs.fail_interrupted_jobs(self.db, utc_now())
+            files = forgetting.list_orphan_files(self.db, self.archive) if self.archive else []
         self._remove(files)
 
     # Sources and visits
@@ -175,114 +175,114 @@ class Store:
     def source(self, source_id: str) -> SourceState | None:
         """One source and its state."""
         with self._reading():
-            return visits.source(self.db, source_id)
+            return visits.find_source(self.db, source_id)
 
     def sources(self) -> list[SourceState]:
         """Every source that was ever configured, by id; those that are gone from the configuration are not enabled."""
         with self._reading():
-            return visits.sources(self.db)
+            return visits.list_sources(self.db)
 
     def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[SourceState]:
         """Sources that are due and nobody holds, the longest due first; held until the lease ends or the poll lands."""
-        if not self.db.execute(visits.ANY_DUE, visits.due_times(now)).fetchone()[0]:
+        if not self.db.execute(visits.ANY_SOURCE_DUE_SQL, visits.due_parameters(now)).fetchone()[0]:
             return []
         with self._writing():
-            return visits.claim_due(self.db, now, limit=limit, lease=lease)
+            return visits.claim_due_sources(self.db, now, limit=limit, lease=lease)
 
     def claim(self, ids: Iterable[str], now: datetime, lease: timedelta) -> list[SourceState]:
         """Those of the named sources that nobody holds, due or not, in the order given."""
         with self._writing():
-            return visits.claim(self.db, ids, now, lease)
+            return visits.claim_sources(self.db, ids, now, lease)
 
     def release(self, source_id: str) -> None:
         """Give a claimed source back without a poll."""
         with self._writing():
-            visits.release(self.db, source_id)
+            visits.release_source(self.db, source_id)
 
-    def land_poll(self, poll: Poll, finish: visits.Finish | None = None) -> Polled:
+    def land_poll(self, poll: Poll, finish: visits.FinishPoll | None = None) -> Polled:
         """One transaction: new leads, guid memory, validators, the poll's row, the source's state; its lease ends."""
         return self.land_polls([(poll, finish)])[0]
 
-    def land_polls(self, polls: Sequence[tuple[Poll, visits.Finish | None]]) -> list[Polled]:
+    def land_polls(self, polls: Sequence[tuple[Poll, visits.FinishPoll | None]]) -> list[Polled]:
         """The same for polls that ended together, in one transaction; if one cannot be landed, none is."""
         with self._writing():
             return [visits.land_poll(self.db, poll, finish) for poll, finish in polls]
 
-    def recall(self, source: str, leads: Sequence[Lead]) -> Recall:
+    def recall(self, source: str, leads: Sequence[Lead]) -> SeenBefore:
         """How much of what a document of this source shows was met before."""
         with self._reading():
-            return visits.recall(self.db, source, leads)
+            return visits.count_known_leads(self.db, source, leads)
 
     def pending(
         self, *, source: str | None = None, limit: int = 100, now: datetime | None = None, skip: Collection[int] = ()
     ) -> list[PendingLead]:
         """Leads that may be tried now, the longest waiting first; `skip` names those that are in flight."""
         with self._reading():
-            return visits.pending(self.db, now or utc_now(), source=source, limit=limit, skip=skip)
+            return visits.list_pending_leads(self.db, now or utc_now(), source=source, limit=limit, skip=skip)
 
-    def claim_looks(self, now: datetime, *, limit: int, lease: timedelta) -> list[Look]:
+    def claim_looks(self, now: datetime, *, limit: int, lease: timedelta) -> list[Recheck]:
         """Second looks that are due, the longest due first; made again after the lease where one was cut off."""
-        if not self.db.execute(looks.ANY_DUE, [to_text(now)]).fetchone()[0]:
+        if not self.db.execute(rechecks.ANY_RECHECK_DUE_SQL, [to_text(now)]).fetchone()[0]:
             return []
         with self._writing():
-            return looks.claim(self.db, now, limit=limit, lease=lease)
+            return rechecks.claim_rechecks(self.db, now, limit=limit, lease=lease)
 
-    def end_look(self, look: Look, *, now: datetime, again: Again | None) -> None:
+    def end_look(self, look: Recheck, *, now: datetime, again: RecheckPlan | None) -> None:
         """A second look was made; the next one is due then, or there is none."""
         with self._writing():
-            looks.done(self.db, look, now, again=again)
+            rechecks.finish_recheck(self.db, look, now, again=again)
 
     def wait_for_host(self, host: str, until: datetime, reason: str = "") -> None:
         """A server asked for patience: nothing should be asked of this host before `until`."""
         with self._writing():
-            handover.wait_for_host(self.db, host, until, reason)
+            jobs.save_host_wait(self.db, host, until, reason)
 
     def host_waits(self, now: datetime) -> dict[str, datetime]:
         """Hosts that asked for patience, and until when."""
         with self._reading():
-            return handover.host_waits(self.db, now)
+            return jobs.list_host_waits(self.db, now)
 
     def is_in_place(self) -> bool:
         """Whether the file is still the one that was opened: SQLite goes on writing to one that was taken away."""
-        return connection.identity(self.path) == self._opened_file
+        return connection.file_identity(self.path) == self._opened_file
 
     def beat(self, now: datetime) -> None:
         """The service is alive. A gap since the last beat is recorded in `blind`; a clock set back moves the plans."""
         with self._writing():
-            visits.follow_clock(self.db, now, self.alive_at())
-            handover.beat(self.db, now)
+            visits.move_plans_with_clock(self.db, now, self.alive_at())
+            jobs.record_heartbeat(self.db, now)
 
-    def keep_standings(self, rows: Iterable[standings.Standing]) -> None:
+    def keep_standings(self, rows: Iterable[alert_cursors.AlertCursor]) -> None:
         """How far saved searches have come in the log."""
         with self._writing():
-            standings.keep(self.db, rows)
+            alert_cursors.save_cursors(self.db, rows)
 
     # Landing
 
     def land(self, landings: Sequence[Landing], *, now: datetime | None = None) -> list[Landed]:
         """One transaction for the batch, one result for each landing in its order; a faulty one fails alone."""
         with self._writing():
-            return landing.land(self.db, self.archive, landings, now or utc_now())
+            return landing.land_batch(self.db, self.archive, landings, now or utc_now())
 
     def admit(self, document: Document, *, now: datetime | None = None, capture_id: int | None = None) -> Landed:
         """Store one document that comes from nowhere on the web: as article, copy, revision or unchanged."""
         with self._writing():
             return landing.land_document(self.db, document, now or utc_now(), capture_id=capture_id)
 
-    def correct(self, said: Correction, *, now: datetime | None = None) -> Corrected:
+    def correct(self, said: Correction, *, now: datetime | None = None) -> CorrectionResult:
         """Take down what a person says of a text, and carry it out. Raises WorkFailed, UsageError."""
         with self._writing():
-            return corrections.correct(self.db, said, now or utc_now())
+            return corrections.apply_correction(self.db, said, now or utc_now())
 
     def furniture(self, host: str) -> frozenset[int]:
         """Line hashes that stood in three or more distinct articles of a host (without `www.`)."""
         with self._reading():
-            return landing.furniture(self.db, host)
+            return landing.list_learned_boilerplate(self.db, host)
 
     def spare(self, host: str, line: int) -> None:
         """The way back: this line is text on this host, whatever was learned or will be."""
         with self._writing():
-            landing.spare(self.db, host, line, utc_now())
+            landing.allow_line(self.db, host, line, utc_now())
 
     def sync_places(self, rows: Iterable[Mapping[str, object]]) -> None:
         """Make `places` equal to the gazetteer: rows with code, kind, name, province_code, lat, lon."""
@@ -308,34 +308,34 @@ class Store:
         with self._writing():
             self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - one of two tables
             self.db.conn.executemany(statement, rows)
-            handover.set_meta(self.db, table, digest)
+            jobs.set_meta(self.db, table, digest)
 
     # Reading
 
     def article(self, number: int) -> Article | None:
         """The article of that number, or the one to which the document of that number belongs."""
         with self._reading():
-            return reading.article(self.db, number)
+            return lookups.find_article(self.db, number)
 
     def copies(self, article_id: int) -> list[Copy]:
         """Other places that carried an article, in the order in which they were seen."""
         with self._reading():
-            return reading.copies(self.db, article_id)
+            return lookups.list_copies(self.db, article_id)
 
     def probable(self, article_id: int) -> list[tuple[int, float]]:
         """Articles that may be versions of this one, the likeliest first: number and score."""
         with self._reading():
-            return reading.probable(self.db, article_id)
+            return lookups.list_probable_copies(self.db, article_id)
 
     def history(self, document_id: int) -> list[Revision]:
         """The former states of a document, the first one first."""
         with self._reading():
-            return reading.history(self.db, document_id)
+            return lookups.list_revisions(self.db, document_id)
 
     def capture(self, number: int) -> Capture | None:
         """Where a raw response rests."""
         with self._reading():
-            return reading.capture(self.db, number)
+            return lookups.find_capture(self.db, number)
 
     def raw(self, capture_id: int) -> Page | None:
         """A raw response as it came; None where it was not kept, has expired or does not fit its digest."""
@@ -349,7 +349,7 @@ class Store:
     def fate(self, url: str) -> dict[str, Any] | None:
         """What became of a URL: a row of `fates`; None where it is pending or was never seen."""
         with self._reading():
-            return reading.fate(self.db, url)
+            return lookups.find_fate(self.db, url)
 
     def explain(self, what: str | int) -> dict[str, Any]:
         """Everything that is known of a URL, or of the article or document of a number, and why.
@@ -357,21 +357,21 @@ class Store:
         See `reading.explain`.
         """
         with self._reading():
-            return reading.explain(self.db, what)
+            return lookups.explain(self.db, what)
 
     def marks(self) -> Iterator[dict[str, Any]]:
         """What people said of texts, as labelled data; see `marks.listed`."""
-        return marks.listed(self.db)
+        return annotations.list_annotations(self.db)
 
     def said(self, article_id: int) -> list[dict[str, Any]]:
         """What people said of an article's texts, the newest first; see `marks.said`."""
         with self._reading():
-            return marks.said(self.db, article_id)
+            return annotations.list_article_annotations(self.db, article_id)
 
     def changes(self, since: int = 0, limit: int = 1000) -> list[Change]:
         """The log after a cursor, in order; 0 is its start."""
         with self._reading():
-            return reading.changes(self.db, since, limit)
+            return lookups.list_changes(self.db, since, limit)
 
     def last_cursor(self) -> int:
         """The cursor of the newest change; 0 in an empty log."""
@@ -387,22 +387,22 @@ class Store:
     def counts(self) -> dict[str, Any]:
         """How much of everything there is, with `bytes` of database and captures; see `reading.counts`."""
         with self._reading():
-            return reading.counts(self.db) | {"bytes": self.sizes()}
+            return lookups.count_everything(self.db) | {"bytes": self.sizes()}
 
     def source_counts(self) -> list[dict[str, Any]]:
         """One row for each source in use: its state, its last article, what its polls of the last week brought."""
         with self._reading():
-            return reading.source_counts(self.db)
+            return lookups.count_by_source(self.db)
 
     def unbalanced_polls(self) -> list[dict[str, Any]]:
         """Polls whose columns do not add up to what they found: there must be none."""
         with self._reading():
-            return reading.unbalanced_polls(self.db)
+            return lookups.list_unbalanced_polls(self.db)
 
     def faults(self) -> list[str]:
         """What SQLite's checks and ours say against the file; empty when it is sound. Reads all of it."""
         with self._reading():
-            return reading.faults(self.db)
+            return lookups.check_integrity(self.db)
 
     def sizes(self) -> dict[str, int]:
         """Bytes on disk: `database` with its WAL, `kept` and `rejected` captures, and `total`."""
@@ -422,9 +422,9 @@ class Store:
         """
         at = now or utc_now()
         with self._erasing() as captures:
-            documents = forgetting.documents_of(self.db, what)
+            documents = forgetting.list_article_documents(self.db, what)
             captures.extend(forgetting.forget_documents(self.db, documents, at))
-            forgetting.forget_marks(self.db, what)
+            forgetting.forget_annotations(self.db, what)
             if isinstance(what, str):
                 captures.extend(forgetting.forget_url(self.db, what, at))
         return documents
@@ -432,7 +432,7 @@ class Store:
     def forget_source(self, source: str, *, now: datetime | None = None) -> list[int]:
         """Erase every document of a source; copies that others carried stay, and one of them leads its article."""
         with self._erasing() as captures:
-            documents = forgetting.documents_from(self.db, source)
+            documents = forgetting.list_source_documents(self.db, source)
             captures.extend(forgetting.forget_documents(self.db, documents, now or utc_now()))
             captures.extend(forgetting.forget_rejections(self.db, source))
         return documents
@@ -445,7 +445,7 @@ class Store:
             yield captures
             files = forgetting.forget_captures(self.db, self.archive, captures)
         self._remove(files)
-        with connection.faults(self.path):
+        with connection.translate_faults(self.path):
             # FTS5 only marks words as deleted until it merges its segments.
             self.db.execute("INSERT INTO fts (fts) VALUES ('optimize')")
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -457,7 +457,7 @@ class Store:
         """
         used = self.sizes()
         with self._writing():
-            forgetting.expire_memory(self.db, now, rejected=keep_rejected)
+            forgetting.expire_rows(self.db, now, rejected=keep_rejected)
             files: list[str] = []
             if self.archive:
                 files = forgetting.expire_captures(
@@ -478,7 +478,7 @@ class Store:
 
     def checkpoint(self) -> None:
         """Move the WAL into the file and let the planner look at its statistics; a housekeeping job."""
-        with connection.faults(self.path):
+        with connection.translate_faults(self.path):
             self.db.execute("PRAGMA optimize")
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -487,34 +487,34 @@ class Store:
 
         Captures are plain files and not part of it.
         """
-        with connection.faults(Path(target)):
-            connection.copy(self.db, Path(target))
+        with connection.translate_faults(Path(target)):
+            connection.copy_database(self.db, Path(target))
 
     # Work handed over
 
-    def take_request(self, now: datetime) -> Request | None:
+    def take_request(self, now: datetime) -> Job | None:
         """The oldest request that waits, marked as running."""
         if not self.db.execute("SELECT EXISTS (SELECT 1 FROM requests WHERE status = 'waiting')").fetchone()[0]:
             return None
         with self._writing():
-            return handover.take_request(self.db, now)
+            return jobs.take_next_job(self.db, now)
 
     def note_progress(self, request_id: int, progress: Mapping[str, object]) -> None:
         """What the follower of a request is shown while it runs."""
         with self._writing():
-            handover.note_progress(self.db, request_id, progress)
+            jobs.save_job_progress(self.db, request_id, progress)
 
     def finish_request(
         self, request_id: int, result: Mapping[str, object], *, now: datetime, failed: bool = False
     ) -> None:
         """Close a request with its result."""
         with self._writing():
-            handover.finish_request(self.db, request_id, result, now, failed=failed)
+            jobs.finish_job(self.db, request_id, result, now, failed=failed)
 
-    def request(self, request_id: int) -> Request | None:
+    def request(self, request_id: int) -> Job | None:
         """A request as it stands; anybody may follow one."""
         with self._reading():
-            return handover.request(self.db, request_id)
+            return jobs.find_job(self.db, request_id)
 
 
 def submit(path: str | Path, kind: str, arguments: Mapping[str, object]) -> int:
@@ -524,10 +524,10 @@ def submit(path: str | Path, kind: str, arguments: Mapping[str, object]) -> int:
     """
     path = Path(path)
     Store.read(path).close()
-    db = connection.connect(path)
+    db = connection.connect_writer(path)
     try:
-        with connection.faults(path), connection.transaction(db):
-            return handover.submit(db, kind, arguments, utc_now())
+        with connection.translate_faults(path), connection.transaction(db):
+            return jobs.submit_job(db, kind, arguments, utc_now())
     finally:
         db.close()
 

@@ -8,8 +8,8 @@ from lxml import etree, html
 
 from crawler.extraction.markup import select
 
-_KEY = re.compile(r"[\W_]+")
-_KEY_LENGTH = 40  # letters: enough to tell paragraphs apart, and few enough that a dropped <sup> does no harm
+_NO_LETTERS = re.compile(r"[\W_]+")
+_KEY_CHARS = 40  # letters: enough to tell paragraphs apart, and few enough that a dropped <sup> does no harm
 _NESTED = "descendant::p or descendant::li or descendant::div or descendant::td or descendant::h2 or descendant::h3"
 _LEAVES = etree.XPath(
     f"//body//*[self::p or self::li or self::blockquote or self::dd or self::dt or self::td or self::pre or self::div"
@@ -28,7 +28,7 @@ class Block:
     key: str
 
     @property
-    def links(self) -> float:
+    def link_share(self) -> float:
         """Share of the text that is link text."""
         inside = sum(len(" ".join(a.text_content().split())) for a in self.node.iter("a"))
         if inside == 0 and next(self.node.iterancestors("a"), None) is not None:
@@ -36,48 +36,48 @@ class Block:
         return inside / max(1, len(self.text))
 
 
-def letters(text: str) -> str:
+def bare_letters(text: str) -> str:
     """Letters and digits of a text, lower case."""
-    return _KEY.sub("", text).lower()
+    return _NO_LETTERS.sub("", text).lower()
 
 
-def key(text: str) -> str:
+def line_key(text: str) -> str:
     """Letters of a line's beginning: equal for a paragraph and its line in a text."""
-    return letters(text[: 3 * _KEY_LENGTH])[:_KEY_LENGTH]
+    return bare_letters(text[: 3 * _KEY_CHARS])[:_KEY_CHARS]
 
 
-def read(tree: html.HtmlElement) -> list[Block]:
+def find_blocks(tree: html.HtmlElement) -> list[Block]:
     """The page's blocks in order; empty ones are left out."""
     out: list[Block] = []
     for node in select(tree, _LEAVES):
         text = " ".join(node.text_content().split())
-        if text and (short := key(text)):
+        if text and (short := line_key(text)):
             out.append(Block(index=len(out), node=node, tag=str(node.tag), text=text, key=short))
     return out
 
 
-def part(line: str, page: list[Block]) -> list[str]:
+def split_line(line: str, page: list[Block]) -> list[str]:
     """The blocks that a line runs together, each a line; the line alone where it is none of that.
 
     trafilatura's last resort gives a whole element as one line: headline, "Posted on … by …" and three paragraphs.
     """
-    rest, parts = letters(line), []
+    rest, parts = bare_letters(line), []
     for block in page:
-        said = letters(block.text)
+        said = bare_letters(block.text)
         if said and rest.startswith(said):
             rest = rest[len(said) :]
             parts.append(block.text)
     return parts if not rest and len(parts) > 1 else [line]
 
 
-def align(lines: Iterable[str], page: list[Block]) -> Iterator[tuple[str, Block | None]]:
+def align_lines(lines: Iterable[str], page: list[Block]) -> Iterator[tuple[str, Block | None]]:
     """Each line of a text with the block it came from: the next one with that beginning, else any."""
     places: dict[str, list[int]] = {}
     for block in page:
         places.setdefault(block.key, []).append(block.index)
     last = -1
     for line in lines:
-        found = places.get(key(line.lstrip("-*• ")), ())
+        found = places.get(line_key(line.lstrip("-*• ")), ())
         index = next((n for n in found if n > last), found[0] if found else None)
         if index is None:
             yield line, None

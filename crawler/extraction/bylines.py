@@ -12,8 +12,8 @@ from importlib.resources import files
 
 from storage.folding import fold, printable
 
-LONGEST = 200  # characters of a byline
-MOST = 20  # names
+MAX_BYLINE_CHARS = 200  # characters of a byline
+MAX_NAMES = 20  # names
 _SPLIT = re.compile(r"\s*(?:[;,/|•·&،؛\n]|\s[-–—]\s)\s*")
 _ADDRESS = re.compile(r"\S{0,60}@\S{1,60}|https?:\S{0,200}|www\.\S{0,100}|\([^()]{0,100}\)|\[[^\][]{0,100}\]")
 _NOISE = re.compile(r"\d{2,}|[<>{}=_#%@]")
@@ -21,30 +21,30 @@ _HOST = re.compile(r"[\w-]{1,40}(?:\.[\w-]{1,20}){0,3}\.[a-z]{2,6}", re.IGNORECA
 _EDGES = " \t.:،,;|-–—*•\"'“”«»"
 
 
-def names(bylines: Iterable[str], *, site: str | None = None) -> tuple[str, ...]:
+def find_people(bylines: Iterable[str], *, site: str | None = None) -> tuple[str, ...]:
     """The people that the bylines name, each once, in their order."""
     found: dict[str, str] = {}
     for byline in bylines:
-        for name in _people(byline, site):
+        for name in _people_in(byline, site):
             found.setdefault(fold(name), name)
-    return tuple(found.values())[:MOST]
+    return tuple(found.values())[:MAX_NAMES]
 
 
-def houses(signatures: Iterable[str]) -> tuple[str, ...]:
+def signing_outlets(signatures: Iterable[str]) -> tuple[str, ...]:
     """The agencies or papers that sign where no person does, each once, as they write themselves."""
-    texts = (" ".join(printable(unescape(text[:LONGEST])).split()).strip(_EDGES) for text in signatures)
+    texts = (" ".join(printable(unescape(text[:MAX_BYLINE_CHARS])).split()).strip(_EDGES) for text in signatures)
     names = (text for text in texts if 2 <= len(text) <= 60 and not _ADDRESS.search(text))
-    return tuple(dict.fromkeys(name for name in names if fold(name) not in _words()["nobody"]))[:MOST]
+    return tuple(dict.fromkeys(name for name in names if fold(name) not in _byline_words()["nobody"]))[:MAX_NAMES]
 
 
-def agency(name: str) -> str | None:
+def agency_name(name: str) -> str | None:
     """The agency or outlet that a name stands for, by its usual name."""
-    return _agencies().get(_bare(name))
+    return _agencies().get(_bare_letters(name))
 
 
-def _people(byline: str, site: str | None) -> Iterator[str]:
-    text = _ADDRESS.sub(" ", " ".join(printable(unescape(byline[:LONGEST])).split()))
-    for part in _joiners().split(text):
+def _people_in(byline: str, site: str | None) -> Iterator[str]:
+    text = _ADDRESS.sub(" ", " ".join(printable(unescape(byline[:MAX_BYLINE_CHARS])).split()))
+    for part in _joiner_pattern().split(text):
         for piece in _SPLIT.split(part):
             name = _without_prefix(piece.strip(_EDGES)).strip(_EDGES)
             if _is_person(name, site):
@@ -55,7 +55,7 @@ def _is_person(name: str, site: str | None) -> bool:
     """Whether a piece of a byline can be a name of somebody."""
     folded = fold(name)
     words = folded.split()
-    known = _words()
+    known = _byline_words()
     return (
         2 <= len(name) <= 60
         and 1 <= len(words) <= 6
@@ -64,8 +64,8 @@ def _is_person(name: str, site: str | None) -> bool:
         and any(c.isalpha() for c in name)
         and folded not in known["nobody"]
         and not known["role"].intersection(words)
-        and (site is None or _bare(name) != _bare(site))
-        and agency(name) is None
+        and (site is None or _bare_letters(name) != _bare_letters(site))
+        and agency_name(name) is None
     )
 
 
@@ -73,24 +73,24 @@ def _without_prefix(text: str) -> str:
     """A byline without "By", "Written by", "نویسنده:"."""
     words = text.split()
     for size in (3, 2, 1):
-        if len(words) > size and fold(" ".join(words[:size])).rstrip(" :") in _words()["prefix"]:
+        if len(words) > size and fold(" ".join(words[:size])).rstrip(" :") in _byline_words()["prefix"]:
             return " ".join(words[size:]).lstrip(" :")
     return text
 
 
-def _bare(name: str) -> str:
-    return re.sub(r"[\W_]+", "", fold(name[:LONGEST]))
+def _bare_letters(name: str) -> str:
+    return re.sub(r"[\W_]+", "", fold(name[:MAX_BYLINE_CHARS]))
 
 
 @cache
-def _words() -> dict[str, frozenset[str]]:
+def _byline_words() -> dict[str, frozenset[str]]:
     rows = list(csv.DictReader(files("crawler").joinpath("data/bylines.csv").read_text("utf-8").splitlines()))
     kinds = {row["kind"] for row in rows}
     return {kind: frozenset(fold(row["word"]) for row in rows if row["kind"] == kind) for kind in kinds}
 
 
 @cache
-def _joiners() -> re.Pattern[str]:
+def _joiner_pattern() -> re.Pattern[str]:
     rows = csv.DictReader(files("crawler").joinpath("data/bylines.csv").read_text("utf-8").splitlines())
     words = "|".join(re.escape(row["word"]) for row in rows if row["kind"] == "joiner")
     return re.compile(rf"\s(?:{words})\s", re.IGNORECASE)
@@ -99,4 +99,4 @@ def _joiners() -> re.Pattern[str]:
 @cache
 def _agencies() -> dict[str, str]:
     rows = csv.DictReader(files("crawler").joinpath("data/agencies.csv").read_text("utf-8").splitlines())
-    return {_bare(row["form"]): row["name"] for row in rows}
+    return {_bare_letters(row["form"]): row["name"] for row in rows}

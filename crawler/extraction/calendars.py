@@ -36,7 +36,7 @@ def from_jalali(year: int, month: int, day: int) -> date:
     The 33-year rule, which agrees with the astronomical calendar from 1178 to 1633 (M. Heydari-Malayeri, "A concise
     review of the Iranian calendar", 2004).
     """
-    length = days_of_jalali(year, month)
+    length = days_in_jalali_month(year, month)
     if not 1 <= day <= length:
         raise ValueError(f"month {month} of {year} has {length} days")
     before = 31 * (month - 1) if month <= 7 else 30 * (month - 1) + 6
@@ -51,14 +51,14 @@ def to_jalali(moment: date) -> tuple[int, int, int]:
         year -= 1
     while _days_before(year + 1) < number:
         year += 1
-    days_of_jalali(year, 1)
+    days_in_jalali_month(year, 1)
     rest = number - _days_before(year) - 1
     month = rest // 31 + 1 if rest < 186 else (rest - 6) // 30 + 1
     before = 31 * (month - 1) if month <= 7 else 30 * (month - 1) + 6
     return year, month, rest - before + 1
 
 
-def days_of_jalali(year: int, month: int) -> int:
+def days_in_jalali_month(year: int, month: int) -> int:
     """How many days a Solar Hijri month has. Raises ValueError for a month or year out of range."""
     if not (FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 12):
         raise ValueError(f"no Solar Hijri month {month} of {year}")
@@ -70,7 +70,7 @@ def days_of_jalali(year: int, month: int) -> int:
 
 
 @cache
-def months() -> dict[str, dict[str, Month]]:
+def months_by_name() -> dict[str, dict[str, Month]]:
     """Folded month name -> language -> month; the key "" holds the reading of most languages."""
     table: dict[str, dict[str, Month]] = {}
     for row in _rows("months.csv"):
@@ -81,13 +81,13 @@ def months() -> dict[str, dict[str, Month]]:
     return table
 
 
-def month(name: str, language: str | None = None) -> Month | None:
+def find_month(name: str, language: str | None = None) -> Month | None:
     """The month of a folded name as the language reads it, where languages differ (listopad).
 
     Three Latin letters that are a month in one foreign language only are none: "(CZE) 1.22" is a skier, and
     "HELADEF1KAS" a bank.
     """
-    readings = months().get(name)
+    readings = months_by_name().get(name)
     if readings is None:
         return None
     own = readings.get(language or "") if language else readings.get("en")
@@ -96,17 +96,17 @@ def month(name: str, language: str | None = None) -> Month | None:
 
 
 @cache
-def _offsets() -> dict[str, timezone]:
+def _offsets_by_name() -> dict[str, timezone]:
     return {fold(row["name"]): timezone(timedelta(minutes=int(row["minutes"]))) for row in _rows("zones.csv")}
 
 
-def offset(abbreviation: str) -> timezone | None:
+def find_offset(abbreviation: str) -> timezone | None:
     """The zone of a folded abbreviation. feedparser takes AFT, PKT, IST and IRST for UTC: 3.5 to 5.5 h off."""
-    return _offsets().get(abbreviation)
+    return _offsets_by_name().get(abbreviation)
 
 
 @cache
-def zone(name: str | None) -> tzinfo | None:
+def load_zone(name: str | None) -> tzinfo | None:
     """The zone of an IANA name; None for no name, or for one that this machine does not know."""
     if not name:
         return None

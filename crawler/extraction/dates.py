@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from lxml import html
 
-from crawler.extraction import calendars, datemarks
-from crawler.extraction.datemarks import PUBLISHED, Mark
-from crawler.extraction.datetexts import AHEAD, EARLIEST, LONGEST, Dated, parse
+from crawler.extraction import calendars, date_candidates
+from crawler.extraction.date_candidates import PUBLISHED, DateCandidate
+from crawler.extraction.written_dates import EARLIEST_DATE, MAX_AHEAD, MAX_DATE_CHARS, ParsedDate, parse_date
 
-__all__ = ["EARLIEST", "LONGEST", "Dated", "Found", "find", "parse"]
+__all__ = ["EARLIEST_DATE", "MAX_DATE_CHARS", "PageDates", "ParsedDate", "find_dates", "parse_date"]
 
-FEED = 0.94  # how far a feed's date is right
-SURE = 0.75  # a mark of this weight ends the search
+FEED_CONFIDENCE = 0.94  # how far a feed's date is right
+SURE_WEIGHT = 0.75  # a mark of this weight ends the search
 _WHOLE = 0.5  # a reading below this lacks its year: on a page that is as often the year of something else
 _CLEAR = 0.7  # a reading below this may have taken the day for the month
 _SLACK = timedelta(days=2)
@@ -25,20 +25,20 @@ _MONTH_FIRST = frozenset({"en", "en-us", "en-ph"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class PageDates:
     """When an article was published, and when it was last changed; None for what nothing says."""
 
-    published: Dated | None = None
-    modified: Dated | None = None
+    published: ParsedDate | None = None
+    modified: ParsedDate | None = None
 
 
-class _Read(NamedTuple):
+class _RankedDate(NamedTuple):
     rank: float
-    dated: Dated
+    dated: ParsedDate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Reader:
+class _DateReader:
     """How the dates of one page are read."""
 
     now: datetime
@@ -47,18 +47,18 @@ class _Reader:
     day_first: bool
     date_format: str | None
 
-    def read(self, mark: Mark) -> _Read | None:
+    def read(self, mark: DateCandidate) -> _RankedDate | None:
         """The mark's date, ranked by its place and lower where it is ambiguous; None for none or one without a year."""
-        dated = _formatted(mark, self.date_format, self.zone, self.now) or parse(
+        dated = _formatted(mark, self.date_format, self.zone, self.now) or parse_date(
             mark.raw, now=self.now, language=self.language, zone=self.zone, day_first=self.day_first, how=mark.how
         )
         if dated is None or dated.confidence < _WHOLE:
             return None
         rank = mark.weight * (1.0 if dated.confidence >= _CLEAR else 0.8)
-        return _Read(rank, replace(dated, confidence=round(dated.confidence * mark.weight, 3)))
+        return _RankedDate(rank, replace(dated, confidence=round(dated.confidence * mark.weight, 3)))
 
 
-def find(
+def find_dates(
     tree: html.HtmlElement,
     *,
     url: str,
@@ -70,7 +70,7 @@ def find(
     zone: str | None = None,
     date_format: str | None = None,
     objects: Sequence[Mapping[str, Any]] | None = None,
-) -> Found:
+) -> PageDates:
     """The dates of a page. `text` is its article, `objects` its JSON-LD where a caller has parsed it already.
 
     Only dates between 1995 and a day from now are believed. A feed's date is the source's own word and comes first; a
@@ -78,7 +78,7 @@ def find(
     date is taken. `date_format` (strptime) is tried before the common forms. Never raises.
     """
     declared = _declared(tree, url)
-    reader = _Reader(
+    reader = _DateReader(
         now=now,
         language=language or declared or None,
         zone=zone,
@@ -86,18 +86,18 @@ def find(
         date_format=date_format,
     )
     fed = _feed_date(lead_date, lead_raw, now)
-    groups = datemarks.of_page(tree, url=url, text=text, objects=objects)
+    groups = date_candidates.candidates_of_page(tree, url=url, text=text, objects=objects)
     read, changed = _on_page(islice(groups, 1) if fed and lead_raw else groups, reader, url)
     published, modified = _settled(read, fed), changed.dated if changed else None
     if published and modified and modified.at < published.at:
         modified = None  # the save before a scheduled publication
-    return Found(published=published, modified=modified)
+    return PageDates(published=published, modified=modified)
 
 
-def _on_page(groups: Iterable[list[Mark]], reader: _Reader, url: str) -> tuple[_Read | None, _Read | None]:
+def _on_page(groups: Iterable[list[DateCandidate]], reader: _DateReader, url: str) -> tuple[_RankedDate | None, _RankedDate | None]:
     """The surest date of publication and of change, reading no further than the former needs."""
-    published: list[_Read] = []
-    modified: list[_Read] = []
+    published: list[_RankedDate] = []
+    modified: list[_RankedDate] = []
     best = changed = None
     for number, group in enumerate(groups):
         for mark in group:
@@ -106,11 +106,11 @@ def _on_page(groups: Iterable[list[Mark]], reader: _Reader, url: str) -> tuple[_
                 (published if mark.kind == PUBLISHED else modified).append(read)
         best, changed = max(published, key=_rank, default=None), max(modified, key=_rank, default=None)
         doubtful = number == 0 and changed and best and changed.dated.at <= best.dated.at
-        if best and best.rank >= SURE and not doubtful:
+        if best and best.rank >= SURE_WEIGHT and not doubtful:
             break
     if best is None:
-        return (_Read(0.5, _halved(changed.dated)) if changed else None), changed
-    made = filter(None, map(reader.read, datemarks.of_url(url)))
+        return (_RankedDate(0.5, _halved(changed.dated)) if changed else None), changed
+    made = filter(None, map(reader.read, date_candidates.candidates_in_url(url)))
     return _first_publication(best, published, changed, next(made, None)), changed
 
 
@@ -120,31 +120,31 @@ def _declared(tree: html.HtmlElement, url: str) -> str:
     return (tree.get("lang") or (named[1] if named else "")).replace("_", "-")[:20]
 
 
-def _first_publication(best: _Read, published: list[_Read], changed: _Read | None, made: _Read | None) -> _Read:
+def _first_publication(best: _RankedDate, published: list[_RankedDate], changed: _RankedDate | None, made: _RankedDate | None) -> _RankedDate:
     """The surest date, unless the page shows an earlier one to be the first.
 
     Live pages move their meta tags with each change and leave the first date in their microdata; permanent addresses
     keep the day on which they were made.
     """
     if changed and best.dated.at >= changed.dated.at:
-        stated = (read for read in published if read.dated.how == "time" and read.rank > datemarks.TIME)
+        stated = (read for read in published if read.dated.how == "time" and read.rank > date_candidates.TIME_ELEMENT_WEIGHT)
         best = min([best, *stated], key=lambda read: read.dated.at)
     return made if made and made.dated.at < best.dated.at - _SLACK else best
 
 
-def _halved(dated: Dated) -> Dated:
+def _halved(dated: ParsedDate) -> ParsedDate:
     """The last change stands in for a publication that nothing tells."""
     return replace(dated, confidence=round(dated.confidence / 2, 3))
 
 
-def _settled(published: _Read | None, fed: Dated | None) -> Dated | None:
+def _settled(published: _RankedDate | None, fed: ParsedDate | None) -> ParsedDate | None:
     """The feed's date if it gave one, else the page's own where it is sure, else whatever there is."""
-    if fed and (fed.raw or not published or published.rank < SURE):
+    if fed and (fed.raw or not published or published.rank < SURE_WEIGHT):
         return fed
     return published.dated if published else None
 
 
-def _rank(read: _Read) -> float:
+def _rank(read: _RankedDate) -> float:
     return read.rank
 
 
@@ -153,21 +153,21 @@ def _day_first(language: str) -> bool:
     return language.lower() not in _MONTH_FIRST
 
 
-def _feed_date(at: datetime | None, raw: str | None, now: datetime) -> Dated | None:
-    if at is None or not EARLIEST <= at <= now + AHEAD:
+def _feed_date(at: datetime | None, raw: str | None, now: datetime) -> ParsedDate | None:
+    if at is None or not EARLIEST_DATE <= at <= now + MAX_AHEAD:
         return None
-    return Dated(at=at, how="feed", confidence=FEED if raw else FEED / 2, raw=raw or "")
+    return ParsedDate(at=at, how="feed", confidence=FEED_CONFIDENCE if raw else FEED_CONFIDENCE / 2, raw=raw or "")
 
 
-def _formatted(mark: Mark, form: str | None, zone: str | None, now: datetime) -> Dated | None:
+def _formatted(mark: DateCandidate, form: str | None, zone: str | None, now: datetime) -> ParsedDate | None:
     """The source's own format; a time without a zone is in the source's."""
     if not form:
         return None
     try:
-        read = datetime.strptime(mark.raw[:LONGEST].strip(), form)  # noqa: DTZ007 - most have no zone
-        at = read.replace(tzinfo=read.tzinfo or calendars.zone(zone) or UTC).astimezone(UTC)
+        read = datetime.strptime(mark.raw[:MAX_DATE_CHARS].strip(), form)  # noqa: DTZ007 - most have no zone
+        at = read.replace(tzinfo=read.tzinfo or calendars.load_zone(zone) or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    if not EARLIEST <= at <= now + AHEAD:
+    if not EARLIEST_DATE <= at <= now + MAX_AHEAD:
         return None
-    return Dated(at=at, how=mark.how, confidence=0.95, raw=mark.raw[:LONGEST])
+    return ParsedDate(at=at, how=mark.how, confidence=0.95, raw=mark.raw[:MAX_DATE_CHARS])

@@ -8,15 +8,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
-from crawler.extraction import attribution, body, clean, dates, genre, language, markup, metadata
+from crawler.extraction import attribution, body, clean, dates, language, markup, metadata, page_type
 from crawler.extraction.markup import Markup
 from crawler.sources import Source
 from storage import identity
 from storage.model import Document, Lead, Page, Rejection
 
 VERSION = f"3/trafilatura-{version('trafilatura')}"
-FEED_WORDS = 100  # a feed entry of fewer words is a teaser
-POST_WORDS = 15  # a post of a channel is short, and whole
+MIN_ENTRY_WORDS = 100  # a feed entry of fewer words is a teaser
+MIN_POST_WORDS = 15  # a post of a channel is short, and whole
 
 
 def extract(
@@ -32,12 +32,12 @@ def extract(
     `furniture` are the line hashes that the host has taught. A page's own address is the one it declares for itself
     within its site; `now` bounds its dates.
     """
-    parsed = markup.parse(page)
+    parsed = markup.parse_page(page)
     if isinstance(parsed, Rejection):
         return parsed
-    about = metadata.read(parsed, page.final_url)
-    own, other = identity.resolve_canonical(page.final_url or _address(parsed, about.canonical), about.canonical)
-    found = body.find(parsed, selector=source.body_selector if source else None)
+    about = metadata.read_metadata(parsed, page.final_url)
+    own, other = identity.resolve_canonical(page.final_url or _declared_address(parsed, about.canonical), about.canonical)
+    found = body.find_body(parsed, selector=source.body_selector if source else None)
     cleaned = clean.clean(
         found.text,
         title=about.title,
@@ -47,10 +47,10 @@ def extract(
         labels=(*about.authors, about.section or "", own),
     )
     cuts = (*found.cuts, *cleaned.cuts)
-    if turned := genre.turn_away(parsed, found.page, cleaned.text, title=about.title, url=own, cuts=cuts):
+    if turned := page_type.reject(parsed, found.page, cleaned.text, title=about.title, url=own, cuts=cuts):
         return turned
-    spoken = language.tell(cleaned.text, declared=about.language, source=source.language if source else None)
-    when = _dates(parsed, page, cleaned.text, lead=lead, source=source, spoken=spoken, now=now)
+    spoken = language.detect_language(cleaned.text, declared=about.language, source=source.language if source else None)
+    when = _find_dates(parsed, page, cleaned.text, lead=lead, source=source, spoken=spoken, now=now)
     document = Document(
         url=own,
         source=source.id if source else lead.source if lead else "",
@@ -61,18 +61,18 @@ def extract(
         site=about.site,
         section=about.section,
         image=about.image,
-        origin_url=other or attribution.original(parsed.tree, own),
-        credit=about.agency or attribution.find(cleaned.text, cuts=cuts),
+        origin_url=other or attribution.find_original_url(parsed.tree, own),
+        credit=about.agency or attribution.find_credit(cleaned.text, cuts=cuts),
         extracted_how=found.how,
         extractor=VERSION,
         cuts=cuts,
         via=lead.via if lead else "import",
         backfill=lead.backfill if lead else False,
     )
-    return _dated(document, when)
+    return _with_dates(document, when)
 
 
-def _dated(document: Document, when: dates.Found) -> Document:
+def _with_dates(document: Document, when: dates.PageDates) -> Document:
     """The document with what was found of its dates."""
     published, modified = when.published, when.modified
     if published is not None:
@@ -86,13 +86,13 @@ def _dated(document: Document, when: dates.Found) -> Document:
     return replace(document, modified_at=modified.at) if modified is not None else document
 
 
-def _address(parsed: Markup, canonical: str | None) -> str:
+def _declared_address(parsed: Markup, canonical: str | None) -> str:
     """The address that a saved page names for itself, empty where it names none."""
     named = (canonical or "", *parsed.meta.get("og:url", ()))
     return next((url for url in named if url.startswith(("http://", "https://"))), "")
 
 
-def _dates(
+def _find_dates(
     parsed: Markup,
     page: Page,
     text: str,
@@ -101,9 +101,9 @@ def _dates(
     source: Source | None,
     spoken: str | None,
     now: datetime,
-) -> dates.Found:
+) -> dates.PageDates:
     """When the page says that it was published and changed, in the zone and form of its source."""
-    return dates.find(
+    return dates.find_dates(
         parsed.tree,
         url=page.final_url,
         text=text,
@@ -117,7 +117,7 @@ def _dates(
     )
 
 
-def from_feed(
+def extract_entry(
     lead: Lead,
     *,
     now: datetime,
@@ -126,22 +126,22 @@ def from_feed(
 ) -> Document | None:
     """The article as the feed entry carries it, None where it carries fewer than 100 words, a channel's post 15."""
     post = lead.via == "telegram"
-    cleaned = clean.clean(markup.plain(lead.body or ""), title=lead.title, furniture=furniture, labels=lead.authors)
-    if len(identity.words(cleaned.text)) < (POST_WORDS if post else FEED_WORDS):
+    cleaned = clean.clean(markup.fragment_text(lead.body or ""), title=lead.title, furniture=furniture, labels=lead.authors)
+    if len(identity.fold_words(cleaned.text)) < (MIN_POST_WORDS if post else MIN_ENTRY_WORDS):
         return None
-    said = _said(lead, now)
+    said = _entry_date(lead, now)
     return Document(
-        url=identity.canonical(lead.url),
+        url=identity.canonical_url(lead.url),
         source=source.id if source else lead.source,
         title=lead.title,
         text=cleaned.text,
         authors=lead.authors,
-        language=language.tell(cleaned.text, declared=lead.language, source=source.language if source else None),
+        language=language.detect_language(cleaned.text, declared=lead.language, source=source.language if source else None),
         published_at=said,
         published_how="feed" if said else None,
-        published_confidence=dates.FEED if said else None,
+        published_confidence=dates.FEED_CONFIDENCE if said else None,
         published_raw=lead.published_raw,
-        credit=attribution.find(cleaned.text, cuts=cleaned.cuts),
+        credit=attribution.find_credit(cleaned.text, cuts=cleaned.cuts),
         extracted_how="telegram: text of the post" if post else "feed: full text of the entry",
         extractor=VERSION,
         cuts=cleaned.cuts,
@@ -151,7 +151,7 @@ def from_feed(
     )
 
 
-def _said(lead: Lead | None, now: datetime) -> datetime | None:
+def _entry_date(lead: Lead | None, now: datetime) -> datetime | None:
     """The date that the pointer gave, unless it lies in the future."""
     moment = lead.published_at if lead else None
     return moment if moment and moment <= now + timedelta(days=1) else None

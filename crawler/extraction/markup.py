@@ -16,14 +16,14 @@ from lxml import etree, html
 from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, read_bom
 
 from storage.folding import printable
-from storage.model import Page, Rejection, Why
+from storage.model import Page, Rejection, RejectionReason
 
-MAX_BYTES = 3_000_000
+MAX_PAGE_BYTES = 3_000_000
 MAX_TAGS = 50_000
 MAX_ATTRIBUTES = 5_000  # in one tag
-MAX_JSON = 500_000  # characters of JSON-LD on one page
+MAX_JSON_LD_CHARS = 500_000  # characters of JSON-LD on one page
 _TAG_BYTES = 2 * MAX_ATTRIBUTES  # the shortest tag that could hold so many
-_PIECES = 20_000  # words, equal signs or slashes of a page that has too few of them for a tag that takes a second
+_MANY_PIECES = 20_000  # words, equal signs or slashes of a page that has too few of them for a tag that takes a second
 
 # The same for every page: comments and instructions are never read, and ids need no index.
 _PARSER = html.HTMLParser(collect_ids=False, encoding="utf-8", remove_comments=True, remove_pis=True)
@@ -31,23 +31,23 @@ _PARSER = html.HTMLParser(collect_ids=False, encoding="utf-8", remove_comments=T
 _DEEP_PARSER = html.HTMLParser(
     collect_ids=False, encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
 )
-_DEEPEST = 255
+_MAX_DEPTH = 255
 _WRAPPERS = ("div", "span", "font", "b", "i", "em", "strong", "center", "section", "small", "big")
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # libxml2 drops the rest of a document after a doctype that closes itself.
 _DOCTYPE = re.compile(r"^\s*<!doctype[^>]{0,500}>", re.IGNORECASE)
 _SELF_CLOSED = re.compile(r"(<html[^<>]{0,2000}?)\s*/>", re.IGNORECASE)
 # How gzip, zstd, zip and PDF begin. Packed bytes that are served as HTML are letters in windows-1256, a "text" of them.
-_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"%PDF-")
+_BINARY_STARTS = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"%PDF-")
 _CONTROLS = bytes(
     [*range(1, 9), *range(14, 27), *range(28, 32)]
 )  # text of one byte a letter never has them; noise has one in nine
 # UTF-8 read as Latin-1 or Windows-1252 and written as UTF-8 again: typographic marks, accents, Arabic letters.
 _TAIL = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
-_TWICE = re.compile(f"â[\x80€]{_TAIL}|Â[\xa0-\xbf]|Ã{_TAIL}|[ØÙÚÛ]{_TAIL}(?=[ØÙÚÛ]{_TAIL})|(?<={_TAIL})[ØÙÚÛ]{_TAIL}")
-_SIGNS = ("Ã", "â€", "â\x80", "Â\xa0", "Ø")
-_SEVERAL = 3
-_FOREIGN = 0.25  # share of bytes over 127: below it a page that declares nothing is Western, above it Arabic script
+_DOUBLE_ENCODED = re.compile(f"â[\x80€]{_TAIL}|Â[\xa0-\xbf]|Ã{_TAIL}|[ØÙÚÛ]{_TAIL}(?=[ØÙÚÛ]{_TAIL})|(?<={_TAIL})[ØÙÚÛ]{_TAIL}")
+_DOUBLE_SIGNS = ("Ã", "â€", "â\x80", "Â\xa0", "Ø")
+_MIN_DOUBLE_PIECES = 3
+_ARABIC_BYTE_SHARE = 0.25  # share of bytes over 127: below it a page that declares nothing is Western, above it Arabic script
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,50 +58,50 @@ class Markup:
     meta: Mapping[str, tuple[str, ...]]  # by lower-case name, property or itemprop; values in order
     objects: tuple[dict[str, Any], ...]  # every JSON-LD object with a type, nested graphs flattened
     hidden: int = 0  # characters of invisible text that were taken out
-    scripted: bool = field(default=False)  # it says itself that it needs JavaScript
+    needs_script: bool = field(default=False)  # it says itself that it needs JavaScript
 
 
-def parse(page: Page) -> Markup | Rejection:
+def parse_page(page: Page) -> Markup | Rejection:
     """The page's tree without invisible text, or why it is not worth parsing. Never raises for any bytes."""
-    if reason := _excess(page.body):
-        return Rejection(why=Why.SIZE, detail=reason)
+    if reason := _exceeded_limit(page.body):
+        return Rejection(why=RejectionReason.SIZE, detail=reason)
     if not page.body.strip():
-        return Rejection(why=Why.EMPTY, detail="no bytes")
+        return Rejection(why=RejectionReason.EMPTY, detail="no bytes")
     if not _is_markup(page):
-        return Rejection(why=Why.NOT_AN_ARTICLE, detail=f"not HTML: {(page.header('content-type') or '?')[:80]}")
-    tree = _tree(decode(page.body, page.header("content-type")))
+        return Rejection(why=RejectionReason.NOT_AN_ARTICLE, detail=f"not HTML: {(page.header('content-type') or '?')[:80]}")
+    tree = _parse_tree(decode_page(page.body, page.header("content-type")))
     if tree is None:
-        return Rejection(why=Why.EMPTY, detail="no markup")
+        return Rejection(why=RejectionReason.EMPTY, detail="no markup")
     objects = tuple(_objects(tree))
     scripted = _needs_script(tree)
-    return Markup(tree=tree, meta=_meta(tree), objects=objects, hidden=_unhide(tree), scripted=scripted)
+    return Markup(tree=tree, meta=_meta(tree), objects=objects, hidden=_remove_hidden(tree), needs_script=scripted)
 
 
-def decode(body: bytes, content_type: str | None = None) -> str:
+def decode_page(body: bytes, content_type: str | None = None) -> str:
     """Text of a page: byte order mark, UTF-8 if it is valid, then what header or markup declare, then a guess."""
     encoding, mark = read_bom(body)
     if encoding and mark is not None:
         return body[len(mark) :].decode(encoding, "replace")
     try:
-        return _once(body.decode("utf-8"))
+        return _undo_double_encoding(body.decode("utf-8"))
     except UnicodeDecodeError:
         pass
     high = sum(byte > 127 for byte in body[:20_000])
-    guess = "windows-1256" if high > _FOREIGN * len(body[:20_000]) else "cp1252"
+    guess = "windows-1256" if high > _ARABIC_BYTE_SHARE * len(body[:20_000]) else "cp1252"
     for name in (http_content_type_encoding(content_type), html_body_declared_encoding(body), "utf-8", guess):
-        if name and (text := _try(body, name)) is not None:
+        if name and (text := _decode_as(body, name)) is not None:
             return text
     return body.decode("utf-8", "replace")
 
 
-def _once(text: str) -> str:
+def _undo_double_encoding(text: str) -> str:
     """A text that was encoded as UTF-8 twice, as it was before; by the pieces that show it, where there are several.
 
     7 of 313 pages of one labelled set hold such pieces, and agencies' texts that blogs paste.
     """
-    if not any(sign in text for sign in _SIGNS) or len(_TWICE.findall(text)) < _SEVERAL:
+    if not any(sign in text for sign in _DOUBLE_SIGNS) or len(_DOUBLE_ENCODED.findall(text)) < _MIN_DOUBLE_PIECES:
         return text
-    return _TWICE.sub(_back, text)
+    return _DOUBLE_ENCODED.sub(_back, text)
 
 
 def _back(match: re.Match[str]) -> str:
@@ -112,7 +112,7 @@ def _back(match: re.Match[str]) -> str:
         return match.group()
 
 
-def _try(body: bytes, name: str) -> str | None:
+def _decode_as(body: bytes, name: str) -> str | None:
     """Text in that encoding. A page that declares UTF-8 and breaks it in places is still UTF-8."""
     try:
         text = body.decode(codecs.lookup(name).name, "replace")
@@ -121,14 +121,14 @@ def _try(body: bytes, name: str) -> str | None:
     return text if text.count("\ufffd") <= len(text) // 200 else None
 
 
-def _excess(body: bytes) -> str:
+def _exceeded_limit(body: bytes) -> str:
     """Which limit the bytes pass, if any; counted before anything parses them."""
-    if len(body) > MAX_BYTES:
+    if len(body) > MAX_PAGE_BYTES:
         return f"{len(body):,} bytes of HTML"
     if (tags := body.count(b"<") - body.count(b"</")) > MAX_TAGS:
         return f"{tags:,} tags"
     pieces = (len(body.split()), body.count(b"="), body.count(b"/"))
-    if max(pieces) > _PIECES and (most := _attributes(body)) > MAX_ATTRIBUTES:
+    if max(pieces) > _MANY_PIECES and (most := _most_attributes(body)) > MAX_ATTRIBUTES:
         return f"{most:,} attributes in one tag"
     return ""
 
@@ -142,7 +142,7 @@ _TAGS = re.compile(_PASSED + _TAG.pattern, re.IGNORECASE | re.DOTALL)
 _ONE = re.compile(_ATTRIBUTE)
 
 
-def _attributes(body: bytes) -> int:
+def _most_attributes(body: bytes) -> int:
     """The most attributes that one tag has."""
     spans = (found.span() for found in _TAGS.finditer(body))
     tags = (_TAG.match(body, start) for start, end in spans if end - start > _TAG_BYTES)
@@ -163,10 +163,10 @@ def _is_noise(head: bytes) -> bool:
     """Whether the first bytes are those of a packed or binary file. Letters of UTF-16 may have any byte."""
     strange = len(head) - len(head.translate(None, _CONTROLS))
     wide = read_bom(head)[0] is not None or b"<\x00" in head or b"\x00<" in head
-    return head.startswith(_PACKED) or (strange > len(head) // 30 and not wide)
+    return head.startswith(_BINARY_STARTS) or (strange > len(head) // 30 and not wide)
 
 
-def _tree(text: str) -> html.HtmlElement | None:
+def _parse_tree(text: str) -> html.HtmlElement | None:
     text = _UNWANTED.sub("", text)
     text = _SELF_CLOSED.sub(r"\1>", _DOCTYPE.sub("", text, count=1), count=1)
     if not text.strip():
@@ -177,11 +177,11 @@ def _tree(text: str) -> html.HtmlElement | None:
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return None
     fault = _PARSER.error_log.last_error
-    flat = _flattened(raw) if fault is not None and "depth" in fault.message else None
+    flat = _without_wrappers(raw) if fault is not None and "depth" in fault.message else None
     return tree if flat is None else flat
 
 
-def _flattened(raw: bytes) -> html.HtmlElement | None:
+def _without_wrappers(raw: bytes) -> html.HtmlElement | None:
     """The tree of a page that is deeper than the parser goes, without its wrappers; None where it is deep still."""
     try:
         tree = html.document_fromstring(raw, parser=_DEEP_PARSER)
@@ -190,7 +190,7 @@ def _flattened(raw: bytes) -> html.HtmlElement | None:
     for element in list[html.HtmlElement](tree.iter(*_WRAPPERS)):
         if element.getparent() is not None and len(element) == 1 and not (element.text or "").strip():
             element.drop_tag()
-    return tree if _depth(tree) < _DEEPEST else None
+    return tree if _depth(tree) < _MAX_DEPTH else None
 
 
 def _depth(tree: html.HtmlElement) -> int:
@@ -217,7 +217,7 @@ def _meta(tree: html.HtmlElement) -> dict[str, tuple[str, ...]]:
 
 def _objects(tree: html.HtmlElement) -> Iterator[dict[str, Any]]:
     """JSON-LD objects with a type, in the order of the page."""
-    left = MAX_JSON
+    left = MAX_JSON_LD_CHARS
     for script in tree.iter("script"):
         if "ld+json" not in (script.get("type") or "").lower():
             continue
@@ -268,7 +268,7 @@ def select(tree: html.HtmlElement, path: etree.XPath) -> list[html.HtmlElement]:
     return cast("list[html.HtmlElement]", path(tree))
 
 
-def _unhide(tree: html.HtmlElement) -> int:
+def _remove_hidden(tree: html.HtmlElement) -> int:
     """Take out what no reader sees, and count its characters.
 
     A block that holds more than half of the page's text stays: some templates hide the article until a script runs.
@@ -307,15 +307,15 @@ _BLOCKS = frozenset(
 _DROPPED = ("script", "style", "figure", "iframe", "noscript", "form", "svg", "video", "audio", "object", "template")
 
 
-def plain(fragment: str) -> str:
+def fragment_text(fragment: str) -> str:
     """The text of a piece of HTML as a feed or JSON-LD carries it, one line a block. Never raises.
 
     A piece without markup keeps its own lines. Pieces over the limits of a page give nothing.
     """
     if "<" not in fragment:
-        return unescape(fragment[:MAX_BYTES])
+        return unescape(fragment[:MAX_PAGE_BYTES])
     raw = _UNWANTED.sub("", fragment).encode("utf-8", "replace")
-    if _excess(raw):
+    if _exceeded_limit(raw):
         return ""
     try:
         root = html.fragment_fromstring(b"<div>" + raw + b"</div>", create_parent="div", parser=_PARSER)

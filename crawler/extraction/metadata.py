@@ -33,7 +33,7 @@ _BYLINES = etree.XPath(
     " or contains(@class, 'Author')])[not(ancestor-or-self::*[contains(@class, 'comment') or contains(@id, 'comment')"
     " or contains(@class, 'related')])]"
 )
-_LONGEST = 300  # characters of a site's or section's name
+_MAX_NAME_CHARS = 300  # characters of a site's or section's name
 
 _Signature = tuple[str, bool]  # a name, and whether it can be a person's
 
@@ -53,39 +53,39 @@ class Metadata:
     agency: str | None = None  # that the byline names
 
 
-def read(markup: Markup, url: str) -> Metadata:
+def read_metadata(markup: Markup, url: str) -> Metadata:
     """Everything that the page's head, headline and byline say. `url` is where the page was found, or empty."""
-    site = _first(markup, "og:site_name", "application-name") or _publisher(markup)
-    heads = [" ".join(printable(e.text_content()[:1_000]).split()) for e in _few(markup.tree, "h1")]
-    said = _said(markup)
-    title = headlines.choose(said=said, heads=heads, site=site, host=identity.host(url))
+    site = _first_meta(markup, "og:site_name", "application-name") or _publisher(markup)
+    heads = [" ".join(printable(e.text_content()[:1_000]).split()) for e in _first_elements(markup.tree, "h1")]
+    said = _declared_titles(markup)
+    title = headlines.choose_headline(said=said, heads=heads, site=site, host=identity.url_host(url))
     signed = list(_signatures(markup))
     return Metadata(
-        title=title[: headlines.LONGEST] if title else None,
+        title=title[: headlines.MAX_HEADLINE_CHARS] if title else None,
         headlines=tuple(dict.fromkeys(text for text in (*said, *heads) if text)),
         authors=_authors(markup, signed, site),
         site=site,
-        section=_first(markup, *_SECTION_TAGS) or _text(_article(markup).get("articleSection")),
+        section=_first_meta(markup, *_SECTION_TAGS) or _text(_article(markup).get("articleSection")),
         image=_image(markup, url),
         language=_language(markup),
         canonical=_canonical(markup),
-        agency=next((name for text, _ in signed if (name := bylines.agency(text))), None),
+        agency=next((name for text, _ in signed if (name := bylines.agency_name(text))), None),
     )
 
 
-def _few(tree: html.HtmlElement, tag: str) -> list[html.HtmlElement]:
+def _first_elements(tree: html.HtmlElement, tag: str) -> list[html.HtmlElement]:
     """The first elements of a tag; a page of a thousand headlines is none of ours."""
     return [element for _, element in zip(range(20), tree.iter(tag), strict=False)]
 
 
-def _said(markup: Markup) -> list[str]:
+def _declared_titles(markup: Markup) -> list[str]:
     """What the head gives as title: og:title, JSON-LD headline, twitter:title, title element; "" for none."""
-    title = next((" ".join(e.text_content()[:1_000].split()) for e in _few(markup.tree, "title")), "")
+    title = next((" ".join(e.text_content()[:1_000].split()) for e in _first_elements(markup.tree, "title")), "")
     headline = next((text for node in _articles(markup) if (text := _text(node.get("headline")))), "")
-    return [_first(markup, "og:title") or "", headline, _first(markup, "twitter:title") or "", title]
+    return [_first_meta(markup, "og:title") or "", headline, _first_meta(markup, "twitter:title") or "", title]
 
 
-def _first(markup: Markup, *names: str) -> str | None:
+def _first_meta(markup: Markup, *names: str) -> str | None:
     """The first value of the first of these meta tags."""
     return next((value for name in names for value in markup.meta.get(name, ())), None)
 
@@ -103,7 +103,7 @@ def _article(markup: Markup) -> Mapping[str, Any]:
 def _text(value: Any) -> str | None:
     """The string of a JSON-LD value, which may be one or a list of them."""
     first = value[0] if isinstance(value, list) and value else value
-    return " ".join(printable(first[:_LONGEST]).split()) or None if isinstance(first, str) else None
+    return " ".join(printable(first[:_MAX_NAME_CHARS]).split()) or None if isinstance(first, str) else None
 
 
 def _publisher(markup: Markup) -> str | None:
@@ -119,10 +119,10 @@ def _authors(markup: Markup, signed: list[_Signature], site: str | None) -> tupl
     people = [name for name, is_person in signed if is_person]
     tagged = [value for name in _AUTHOR_TAGS for value in markup.meta.get(name, ())]
     return (
-        bylines.names(people, site=site)
-        or bylines.names(tagged, site=site)
+        bylines.find_people(people, site=site)
+        or bylines.find_people(tagged, site=site)
         or _byline(markup, site)
-        or bylines.houses([name for name, _ in signed] or tagged)
+        or bylines.signing_outlets([name for name, _ in signed] or tagged)
     )
 
 
@@ -157,9 +157,9 @@ def _byline(markup: Markup, site: str | None) -> tuple[str, ...]:
         if next(element.iter("style", "script"), None) is not None:
             continue
         text = " ".join(" ".join(map(str, element.itertext()))[:1_000].split())
-        if not 0 < len(text) <= bylines.LONGEST:
+        if not 0 < len(text) <= bylines.MAX_BYLINE_CHARS:
             continue
-        found = bylines.names([text], site=site)
+        found = bylines.find_people([text], site=site)
         marked = element.get("rel") == "author" or element.get("itemprop") == "author"
         if found and (marked or all(" " in name for name in found)):
             return found
@@ -167,7 +167,7 @@ def _byline(markup: Markup, site: str | None) -> tuple[str, ...]:
 
 
 def _image(markup: Markup, url: str) -> str | None:
-    found = _first(markup, *_IMAGE_TAGS)
+    found = _first_meta(markup, *_IMAGE_TAGS)
     try:
         whole = urljoin(url, found) if found else ""
     except ValueError:
@@ -178,7 +178,7 @@ def _image(markup: Markup, url: str) -> str | None:
 def _language(markup: Markup) -> str | None:
     """The language tag of the page: html element, Content-Language, og:locale."""
     root = markup.tree.get("lang") or markup.tree.get("{http://www.w3.org/XML/1998/namespace}lang")
-    tag = root or _first(markup, "content-language", "og:locale", "dc.language", "language") or ""
+    tag = root or _first_meta(markup, "content-language", "og:locale", "dc.language", "language") or ""
     return tag.strip().replace("_", "-")[:35] or None
 
 

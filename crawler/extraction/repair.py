@@ -27,10 +27,10 @@ _BODY_SHARE = 0.25  # of the text makes a kind of paragraph the body's own
 _MOST_CUT = 0.35  # of the text; more than that was no promotion
 _MOST_LINKS = 0.2  # of the lines: a text with more link-only paragraphs lives by them
 _MOST_AFTER = 0.2  # of the text
-_WHOLE = 60  # characters of a paragraph that says something
-_WRITTEN = 60  # characters of a paragraph
-_PASSAGE = 3  # paragraphs that nobody writes twice in a row; an interviewer repeats one
-_STANDFIRST = 800  # characters at most
+_SENTENCE_CHARS = 60  # characters of a paragraph that says something
+_MIN_PARAGRAPH_CHARS = 60  # characters of a paragraph
+_MIN_PASSAGE_PARAGRAPHS = 3  # paragraphs that nobody writes twice in a row; an interviewer repeats one
+_MAX_STANDFIRST_CHARS = 800  # characters at most
 _SENTENCE_END = (".", "?", "!", "”", '"', ":", "؟", "۔")
 _ASIDES = frozenset({"aside", "nav", "footer", "form", "figure", "figcaption", "button", "noscript", "dialog"})
 _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
@@ -46,7 +46,7 @@ class Repaired:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Aligned:
+class _AlignedText:
     """A text held against its page."""
 
     page: list[Block]
@@ -70,18 +70,18 @@ class _Aligned:
         return block.key in self.letters
 
 
-def repair(lines: list[str], page: list[Block], descriptions: Collection[str]) -> Repaired:
+def repair_text(lines: list[str], page: list[Block], descriptions: Collection[str]) -> Repaired:
     """The lines without promotions and lists of links, with the lost paragraphs, headings and standfirst.
 
     `descriptions` are what the page's head says that it is about. A text that cannot be found on its page, such as one
     from JSON-LD, comes back as it is.
     """
-    lines, repeated = _once(lines, page)
-    text = _hold(lines, page)
+    lines, repeated = _without_repetition(lines, page)
+    text = _align(lines, page)
     if text is None:
         return Repaired(lines=tuple(lines), cuts=repeated)
-    gone = _foreign(text)
-    back = _lost(text, gone, descriptions)
+    gone = _find_foreign(text)
+    back = _find_lost(text, gone, descriptions)
     notes = Counter(note for note, _ in back)
     return Repaired(
         lines=tuple(_merge(text, gone, [block for _, block in back])),
@@ -90,12 +90,12 @@ def repair(lines: list[str], page: list[Block], descriptions: Collection[str]) -
     )
 
 
-def _once(lines: list[str], page: list[Block]) -> tuple[list[str], tuple[Cut, ...]]:
+def _without_repetition(lines: list[str], page: list[Block]) -> tuple[list[str], tuple[Cut, ...]]:
     """The lines without passages that stood already: some templates carry an article once for each width of screen."""
     kept: list[str] = []
     cuts: list[Cut] = []
     seen: set[str] = set()
-    for stood, run in groupby(lines, key=lambda line: _stood(blocks.letters(line), seen)):
+    for stood, run in groupby(lines, key=lambda line: _stood(blocks.bare_letters(line), seen)):
         passage = list(run)
         if stood and _is_second(passage, page):
             cuts += [Cut(rule="repeated", text=line[:500]) for line in passage]
@@ -106,8 +106,8 @@ def _once(lines: list[str], page: list[Block]) -> tuple[list[str], tuple[Cut, ..
 
 def _is_second(passage: list[str], page: list[Block]) -> bool:
     """Whether lines are several paragraphs that the page has in two places."""
-    keys = {blocks.key(line) for line in passage if len(line) >= _WRITTEN}
-    if len(keys) < _PASSAGE:
+    keys = {blocks.line_key(line) for line in passage if len(line) >= _MIN_PARAGRAPH_CHARS}
+    if len(keys) < _MIN_PASSAGE_PARAGRAPHS:
         return False
     parents = {(block.key, block.node.getparent()) for block in page if block.key in keys}
     return len(parents) >= 2 * len(keys)
@@ -120,9 +120,9 @@ def _stood(line: str, seen: set[str]) -> bool:
     return known
 
 
-def _hold(lines: list[str], page: list[Block]) -> _Aligned | None:
+def _align(lines: list[str], page: list[Block]) -> _AlignedText | None:
     """The text aligned with its page, None where too little of it is there."""
-    pairs = list(blocks.align(lines, page))
+    pairs = list(blocks.align_lines(lines, page))
     weights: Counter[html.HtmlElement] = Counter()
     mass = 0
     for line, block in pairs:
@@ -133,18 +133,18 @@ def _hold(lines: list[str], page: list[Block]) -> _Aligned | None:
         return None
     wide = [element for element, weight in weights.items() if weight >= _CONTAINS * mass]
     container = max(wide, key=lambda element: sum(1 for _ in element.iterancestors()))
-    return _Aligned(
+    return _AlignedText(
         page=page,
         pairs=pairs,
         container=container,
         shared={container, *container.iterancestors()},
         around=weights.keys() - set(container.iterancestors()),
         mass=mass,
-        letters=blocks.letters("".join(lines)),
+        letters=blocks.bare_letters("".join(lines)),
     )
 
 
-def _foreign(text: _Aligned) -> dict[int, str]:
+def _find_foreign(text: _AlignedText) -> dict[int, str]:
     """Blocks of the text that are not the article's, with the rule that says so."""
     lists: dict[html.HtmlElement | None, bool] = {}
     gone: dict[int, str] = {}
@@ -158,12 +158,12 @@ def _foreign(text: _Aligned) -> dict[int, str]:
     linked = [index for index, rule in gone.items() if rule == "link-only paragraph"]
     if len(linked) > max(1, _MOST_LINKS * len(text.pairs)):
         gone = {index: rule for index, rule in gone.items() if rule != "link-only paragraph"}
-    gone |= dict.fromkeys(_after(text, gone), "after the body")
+    gone |= dict.fromkeys(_find_after_body(text, gone), "after the body")
     cut = sum(len(line) for line, block in text.found if block.index in gone)
     return {} if cut > _MOST_CUT * text.mass else gone
 
 
-def _after(text: _Aligned, gone: Mapping[int, str]) -> list[int]:
+def _find_after_body(text: _AlignedText, gone: Mapping[int, str]) -> list[int]:
     """Blocks below the last paragraph of the body, in other places than it: offers, credits, lists of further stories.
 
     Not where they begin with a whole paragraph, or make up more than a fifth: then they are a part of the body. On the
@@ -172,20 +172,20 @@ def _after(text: _Aligned, gone: Mapping[int, str]) -> list[int]:
     kinds = _body_kinds(text, gone)
     places = {kind[1:] for kind in kinds}
     left = [(line, block) for line, block in text.found if block.index not in gone]
-    own = [n for n, (_, block) in enumerate(left) if _like(block) in kinds or _place(_list_root(block)) in places]
+    own = [n for n, (_, block) in enumerate(left) if _paragraph_kind(block) in kinds or _place(_list_root(block)) in places]
     if not own:
         return []
-    parents = {block.node.getparent() for _, block in left[: own[-1] + 1] if _like(block) in kinds}
+    parents = {block.node.getparent() for _, block in left[: own[-1] + 1] if _paragraph_kind(block) in kinds}
     end = [pair for pair in left[own[-1] + 1 :] if parents.isdisjoint(pair[1].node.iterancestors())]
     if not end or sum(len(line) for line, _ in end) > _MOST_AFTER * text.mass:
         return []
     line, first = end[0]
-    if first.tag == "p" and len(line) >= _WHOLE and line.rstrip().endswith(_SENTENCE_END):
+    if first.tag == "p" and len(line) >= _SENTENCE_CHARS and line.rstrip().endswith(_SENTENCE_END):
         return []
     return [block.index for _, block in end]
 
 
-def _aside(text: _Aligned, block: Block) -> str:
+def _aside(text: _AlignedText, block: Block) -> str:
     """The kind of section between a block and the body's container, by tag and class; empty for none.
 
     A heading's own class and id say nothing: tables of contents mark the headings that they list.
@@ -194,7 +194,7 @@ def _aside(text: _Aligned, block: Block) -> str:
     return "" if node is None else _kind(text, node)
 
 
-def _kind(text: _Aligned, node: html.HtmlElement) -> str:
+def _kind(text: _AlignedText, node: html.HtmlElement) -> str:
     if node in text.shared:
         return ""
     if node not in text.aside:
@@ -212,19 +212,19 @@ def _only_a_link(line: str, block: Block) -> bool:
         and len(block.text.split()) > 2
         and "://" not in block.text
         and not line.rstrip().endswith(_SENTENCE_END)
-        and block.links > 0.9
+        and block.link_share > 0.9
     )
 
 
-def _list_of_links(text: _Aligned, block: Block, known: dict[html.HtmlElement | None, bool]) -> bool:
+def _list_of_links(text: _AlignedText, block: Block, known: dict[html.HtmlElement | None, bool]) -> bool:
     parent = block.node.getparent()
     if parent not in known:
         items = [other for _, other in text.found if other.node.getparent() is parent]
-        known[parent] = all(item.links > 0.85 for item in items)
+        known[parent] = all(item.link_share > 0.85 for item in items)
     return known[parent]
 
 
-def _lost(text: _Aligned, gone: Mapping[int, str], descriptions: Collection[str]) -> list[tuple[str, Block]]:
+def _find_lost(text: _AlignedText, gone: Mapping[int, str], descriptions: Collection[str]) -> list[tuple[str, Block]]:
     """Blocks of the page that the text lacks, each with the reason why it belongs there."""
     taken = text.taken
     kinds = _body_kinds(text, gone)
@@ -244,10 +244,10 @@ def _lost(text: _Aligned, gone: Mapping[int, str], descriptions: Collection[str]
 
 
 _Place = tuple[str, str, str]
-_Like = tuple[str, str, str, str]
+_ParagraphKind = tuple[str, str, str, str]
 
 
-def _like(block: Block) -> _Like:
+def _paragraph_kind(block: Block) -> _ParagraphKind:
     """What makes two blocks of one kind: their own tag and their place."""
     return (block.tag, *_place(block.node))
 
@@ -262,16 +262,16 @@ def _place(node: html.HtmlElement | None) -> _Place:
     return (str(parent.tag), own or "", (above.get("class") or "") if above is not None else "")
 
 
-def _body_kinds(text: _Aligned, gone: Mapping[int, str]) -> set[_Like]:
+def _body_kinds(text: _AlignedText, gone: Mapping[int, str]) -> set[_ParagraphKind]:
     """The kinds of paragraph that make up the body."""
-    weights: Counter[_Like] = Counter()
+    weights: Counter[_ParagraphKind] = Counter()
     for line, block in text.found:
         if block.index not in gone and len(line) > 60:
-            weights[_like(block)] += len(line)
+            weights[_paragraph_kind(block)] += len(line)
     return {kind for kind, weight in weights.items() if weight >= _BODY_SHARE * text.mass}
 
 
-def _paragraphs(text: _Aligned, kinds: set[_Like], taken: set[int]) -> Iterator[Block]:
+def _paragraphs(text: _AlignedText, kinds: set[_ParagraphKind], taken: set[int]) -> Iterator[Block]:
     """Paragraphs of the body's own kind that are missing: trafilatura reads only the first of several containers."""
     first, last = min(taken), max(taken)
     for block in text.page[max(0, first - 3) :]:
@@ -282,29 +282,29 @@ def _paragraphs(text: _Aligned, kinds: set[_Like], taken: set[int]) -> Iterator[
             and block.index not in taken
             and len(block.text) >= 40
             and not text.has(block)
-            and _like(block) in kinds
+            and _paragraph_kind(block) in kinds
             and not _aside(text, block)
-            and block.links < 0.5
+            and block.link_share < 0.5
             and next(block.node.iter("script", "style"), None) is None
         ):
             yield block
 
 
-def _headings(text: _Aligned, parents: set[tuple[str, str, str]], taken: set[int]) -> Iterator[Block]:
+def _headings(text: _AlignedText, parents: set[tuple[str, str, str]], taken: set[int]) -> Iterator[Block]:
     """Headings between two paragraphs of the body."""
     for block in text.page[min(taken) : max(taken)]:
         if (
             block.tag in _HEADINGS
             and block.index not in taken
             and not text.has(block)
-            and (_like(block)[1:] in parents or block.node.getparent() in text.around)
+            and (_paragraph_kind(block)[1:] in parents or block.node.getparent() in text.around)
             and not _aside(text, block)
-            and block.links < 0.5
+            and block.link_share < 0.5
         ):
             yield block
 
 
-def _items(text: _Aligned, places: set[_Place], taken: set[int]) -> Iterator[Block]:
+def _items(text: _AlignedText, places: set[_Place], taken: set[int]) -> Iterator[Block]:
     """Items of lists between two paragraphs of the body."""
     for block in text.page[min(taken) : max(taken)]:
         if (
@@ -313,7 +313,7 @@ def _items(text: _Aligned, places: set[_Place], taken: set[int]) -> Iterator[Blo
             and not text.has(block)
             and _place(root) in places
             and not _aside(text, block)
-            and block.links < 0.5
+            and block.link_share < 0.5
         ):
             yield block
 
@@ -327,22 +327,22 @@ def _list_root(block: Block) -> html.HtmlElement | None:
     return next((node for node in reversed(around) if node.tag in _LISTS), None)
 
 
-def _standfirst(text: _Aligned, descriptions: Collection[str], taken: set[int]) -> Iterator[Block]:
+def _standfirst(text: _AlignedText, descriptions: Collection[str], taken: set[int]) -> Iterator[Block]:
     """The paragraph above the body that the page gives as its description."""
-    wanted = {short for said in descriptions if len(said) > 50 and len(short := blocks.key(said)) >= 30}
+    wanted = {short for said in descriptions if len(said) > 50 and len(short := blocks.line_key(said)) >= 30}
     for block in text.page[: min(taken) + 1]:
         if (
             block.key in wanted
             and block.index not in taken
             and block.tag not in {"h1", "figcaption"}
-            and len(block.text) < _STANDFIRST
+            and len(block.text) < _MAX_STANDFIRST_CHARS
             and not text.has(block)
         ):
             yield block
             return
 
 
-def _merge(text: _Aligned, gone: Mapping[int, str], back: list[Block]) -> Iterator[str]:
+def _merge(text: _AlignedText, gone: Mapping[int, str], back: list[Block]) -> Iterator[str]:
     """The lines that stay, with those that come back in their places."""
     waiting = sorted(back, key=lambda block: block.index)
     for line, block in text.pairs:
@@ -362,7 +362,7 @@ def _section(names: str) -> str:
 
 @cache
 def _sections() -> tuple[re.Pattern[str], dict[str, str]]:
-    rows = csv.DictReader(files("crawler").joinpath("data/sections.csv").read_text("utf-8").splitlines())
+    rows = csv.DictReader(files("crawler").joinpath("data/page_parts.csv").read_text("utf-8").splitlines())
     kinds = {row["word"]: row["kind"] for row in rows}
     words = "|".join(sorted(map(re.escape, kinds), key=len, reverse=True))
     return re.compile(rf"(?:^|[\s_-])({words})(?=$|[\s_-])", re.IGNORECASE), kinds

@@ -25,34 +25,34 @@ from storage.model import Failure, Page
 
 log = logging.getLogger(__name__)
 
-Serve = Callable[[str, Mapping[str, str]], Awaitable[Page | None]]
+ServeRequest = Callable[[str, Mapping[str, str]], Awaitable[Page | None]]
 
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-ASKED_FOR = frozenset({"document", "script", "xhr", "fetch"})  # nothing that is only to be looked at
-PASSED_ON = ("accept", "origin")  # of a script's own request headers: never cookies, never where it comes from
-HANDED_BACK = ("content-type", "access-control-allow-origin")
+REQUESTED_TYPES = frozenset({"document", "script", "xhr", "fetch"})  # nothing that is only to be looked at
+FORWARDED_HEADERS = ("accept", "origin")  # of a script's own request headers: never cookies, never where it comes from
+RETURNED_HEADERS = ("content-type", "access-control-allow-origin")
 NO_CONTENT = 204
-MOST_REQUESTS = 60  # of one page; the heaviest of news pages need about forty scripts and answers
-MOST_BYTES = 20_000_000  # of all its answers together
-MOST_PART = 5_000_000  # of one
-MOST_MOVES = 2  # to other addresses of the same site, by script
-PATIENCE = 60.0  # seconds for one page: its scripts wait for each other as politely as anything else
-SETTLING = 20.0  # of these, after the document itself is there
-QUIET = 0.7  # seconds without a request, after which a page is taken to be made
-STARTING = 60.0  # seconds, for the browser itself
-CLOSING = 10.0
-AT_ONCE = 2  # pages in the browser
-PAGES_OF_ONE = 25  # after which a browser is replaced: what it leaks goes with it
-IDLE = 20.0  # seconds without a page, after which it is ended: 200 MB
-MOST_KEPT = 20_000_000  # bytes of scripts that are kept for the next page ...
-KEPT_FOR = 3_600.0  # ... for so many seconds
-SCRIPT_MEMORY = 256  # megabytes of one page's script objects
+MAX_REQUESTS = 60  # of one page; the heaviest of news pages need about forty scripts and answers
+MAX_TOTAL_BYTES = 20_000_000  # of all its answers together
+MAX_ANSWER_BYTES = 5_000_000  # of one
+MAX_NAVIGATIONS = 2  # to other addresses of the same site, by script
+PAGE_SECONDS = 60.0  # seconds for one page: its scripts wait for each other as politely as anything else
+SCRIPT_SECONDS = 20.0  # of these, after the document itself is there
+QUIET_SECONDS = 0.7  # seconds without a request, after which a page is taken to be made
+START_SECONDS = 60.0  # seconds, for the browser itself
+CLOSE_SECONDS = 10.0
+MAX_PAGES_AT_ONCE = 2  # pages in the browser
+MAX_PAGES_PER_BROWSER = 25  # after which a browser is replaced: what it leaks goes with it
+IDLE_SECONDS = 20.0  # seconds without a page, after which it is ended: 200 MB
+MAX_SCRIPT_CACHE_BYTES = 20_000_000  # bytes of scripts that are kept for the next page ...
+SCRIPT_CACHE_SECONDS = 3_600.0  # ... for so many seconds
+SCRIPT_MEMORY_MEGABYTES = 256  # megabytes of one page's script objects
 FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",
     "--proxy-server=127.0.0.1:9",  # the discard port: whatever passes by the routes ends there
     "--proxy-bypass-list=<-loopback>",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
-    f"--js-flags=--max-old-space-size={SCRIPT_MEMORY}",
+    f"--js-flags=--max-old-space-size={SCRIPT_MEMORY_MEGABYTES}",
     "--disable-gpu",
 )
 # Read in a world of its own, in which the page cannot have changed what these words do.
@@ -61,17 +61,17 @@ _WHOLE = (
 )
 
 
-def missing(executable: str = "") -> str | None:
+def missing_requirement(executable: str = "") -> str | None:
     """What has to be installed before a page can be rendered, or None. `executable` is the configured one."""
     if find_spec("playwright") is None:
         return "Playwright is not installed: pip install 'khabar[javascript]'"
-    if found(executable) is None:
+    if find_browser(executable) is None:
         named = f"{executable} is no program" if executable else "there is no Chromium"
         return f"{named}: install the system's chromium, or name one as [crawl] browser"
     return None
 
 
-def found(executable: str = "") -> str | None:
+def find_browser(executable: str = "") -> str | None:
     """The browser's program: the configured one, or the first that is on the path."""
     return next((path for name in ((executable,) if executable else EXECUTABLES) if (path := shutil.which(name))), None)
 
@@ -81,15 +81,15 @@ def is_sandboxed() -> bool:
     return not hasattr(os, "geteuid") or os.geteuid() != 0
 
 
-def is_page(page: Page) -> bool:
+def is_html_page(page: Page) -> bool:
     """Whether an answer is something that scripts could make a page of."""
     return page.status == 200 and "html" in (page.header("content-type") or "").lower()
 
 
-class Visit:
+class BrowserPage:
     """One page in the browser: what its scripts asked for, and what they were given."""
 
-    def __init__(self, page: Page, serve: Serve, scripts: "Scripts") -> None:
+    def __init__(self, page: Page, serve: ServeRequest, scripts: "ScriptCache") -> None:
         self.page = page
         self.url = page.final_url  # of the document that is shown
         self.left: Counter[str] = Counter()  # what was not asked for, and why
@@ -103,13 +103,13 @@ class Visit:
 
     def refused(self, kind: str, method: str, url: str, *, moves: bool) -> str | None:
         """Why a request of the page is not made. `moves`: it is for another document in the page's place."""
-        if kind not in ASKED_FOR or (kind == "document" and not moves):
+        if kind not in REQUESTED_TYPES or (kind == "document" and not moves):
             return f"{kind} is not read"
         if method != "GET":
             return f"{method} would change something"
-        if self.requests >= MOST_REQUESTS or self.bytes >= MOST_BYTES:
+        if self.requests >= MAX_REQUESTS or self.bytes >= MAX_TOTAL_BYTES:
             return "too much was asked for"
-        if moves and (self.moves >= MOST_MOVES or identity.site(url) != identity.site(self.page.final_url)):
+        if moves and (self.moves >= MAX_NAVIGATIONS or identity.registrable_domain(url) != identity.registrable_domain(self.page.final_url)):
             return "it leads elsewhere"
         return None
 
@@ -148,7 +148,7 @@ class Visit:
         part = self._scripts.get(request.url) if is_script else None
         if part is None:
             given = await request.all_headers()
-            part = await self._asked(request.url, {name.title(): given[name] for name in PASSED_ON if name in given})
+            part = await self._asked(request.url, {name.title(): given[name] for name in FORWARDED_HEADERS if name in given})
         if part is not None:
             self.bytes += len(part.body)
             if is_script and part.status == 200:
@@ -165,8 +165,8 @@ class Visit:
     async def settled(self, until: float) -> None:
         """Wait until the page has asked for nothing for a while, or until a time of the monotonic clock."""
         # A loop, since it is no event that nothing happens.
-        while time.monotonic() < until and (self._open or time.monotonic() - self._last < QUIET):  # noqa: ASYNC110
-            await asyncio.sleep(QUIET / 5)
+        while time.monotonic() < until and (self._open or time.monotonic() - self._last < QUIET_SECONDS):  # noqa: ASYNC110
+            await asyncio.sleep(QUIET_SECONDS / 5)
 
     def end(self) -> None:
         """Give up what is still asked for."""
@@ -174,7 +174,7 @@ class Visit:
             asking.cancel()
 
 
-class Scripts:
+class ScriptCache:
     """Scripts that were fetched lately: the next page of a site needs the same ones, and nobody is asked for them."""
 
     def __init__(self) -> None:
@@ -184,7 +184,7 @@ class Scripts:
     def get(self, url: str) -> Page | None:
         """A script that is not older than `KEPT_FOR`."""
         at, page = self._kept.get(url, (float("-inf"), None))
-        return page if time.monotonic() - at < KEPT_FOR else None
+        return page if time.monotonic() - at < SCRIPT_CACHE_SECONDS else None
 
     def keep(self, url: str, page: Page) -> None:
         """Keep one, and forget the oldest where there are too many."""
@@ -192,12 +192,12 @@ class Scripts:
             return
         self._kept[url] = (time.monotonic(), page)
         self._bytes += len(page.body)
-        while self._bytes > MOST_KEPT:
+        while self._bytes > MAX_SCRIPT_CACHE_BYTES:
             self._bytes -= len(self._kept.popitem(last=False)[1][1].body)
 
 
 async def _fulfil(route: Any, page: Page) -> None:
-    headers = {name: value for name in HANDED_BACK if (value := page.header(name))}
+    headers = {name: value for name in RETURNED_HEADERS if (value := page.header(name))}
     await route.fulfill(status=page.status, headers=headers, body=page.body)
 
 
@@ -206,9 +206,9 @@ class Browser:
 
     def __init__(self, settings: CrawlSettings) -> None:
         self.settings = settings
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = asyncio.Semaphore(MAX_PAGES_AT_ONCE)
         self._lock = asyncio.Lock()
-        self._scripts = Scripts()
+        self._scripts = ScriptCache()
         self._driver: Any = None
         self._browser: Any = None
         self._home: tempfile.TemporaryDirectory[str] | None = None
@@ -223,21 +223,21 @@ class Browser:
         async with self._places:
             yield
 
-    async def rendered(self, page: Page, serve: Serve, *, limit: int) -> Page | Failure:
+    async def rendered(self, page: Page, serve: ServeRequest, *, limit: int) -> Page | Failure:
         """The page as its scripts leave it, at most `limit` bytes. `serve` brings what they ask for, or None."""
-        lacking = missing(self.settings.browser)
+        lacking = missing_requirement(self.settings.browser)
         if lacking is not None:
             return Failure(detail=f"javascript: {lacking}")
         from playwright.async_api import Error  # noqa: PLC0415 - an extra
 
         self._in_use += 1
-        visit = Visit(page, serve, self._scripts)
+        visit = BrowserPage(page, serve, self._scripts)
         try:
-            opened = await asyncio.wait_for(self._opened(), STARTING)
-            async with asyncio.timeout(PATIENCE + 2 * CLOSING):
+            opened = await asyncio.wait_for(self._opened(), START_SECONDS)
+            async with asyncio.timeout(PAGE_SECONDS + 2 * CLOSE_SECONDS):
                 html = await self._shown(opened, visit, limit)
         except (Error, TimeoutError) as fault:
-            self._pages = PAGES_OF_ONE  # what hangs may hang whatever shares its process
+            self._pages = MAX_PAGES_PER_BROWSER  # what hangs may hang whatever shares its process
             reason = "timeout" if "imeout" in f"{type(fault).__name__}{fault}" else str(fault).partition("\n")[0][:150]
             return Failure(detail=f"javascript: {reason}")
         finally:
@@ -247,7 +247,7 @@ class Browser:
         log.debug("rendered %s: %s requests, left out %s", visit.url, visit.requests, dict(visit.left))
         return _made(page, visit.url, html, limit)
 
-    async def _shown(self, opened: Any, visit: Visit, limit: int) -> str:
+    async def _shown(self, opened: Any, visit: BrowserPage, limit: int) -> str:
         from playwright.async_api import TimeoutError as Late  # noqa: PLC0415 - an extra
 
         began = time.monotonic()
@@ -260,9 +260,9 @@ class Browser:
             tab = await context.new_page()
             context.on("page", lambda popup: asyncio.ensure_future(_closed(popup)))
             with suppress(Late):  # what stands there by then is read
-                await tab.goto(visit.url, wait_until="domcontentloaded", timeout=PATIENCE * 1_000)
-                await visit.settled(min(time.monotonic() + SETTLING, began + PATIENCE))
-            return await asyncio.wait_for(_whole(context, tab, limit), CLOSING)
+                await tab.goto(visit.url, wait_until="domcontentloaded", timeout=PAGE_SECONDS * 1_000)
+                await visit.settled(min(time.monotonic() + SCRIPT_SECONDS, began + PAGE_SECONDS))
+            return await asyncio.wait_for(_whole(context, tab, limit), CLOSE_SECONDS)
         finally:
             visit.end()
             await self._left(context)
@@ -270,7 +270,7 @@ class Browser:
     async def _left(self, context: Any) -> None:
         """Close a page's context; where that cannot be done, the browser."""
         try:
-            await asyncio.wait_for(context.close(), CLOSING)
+            await asyncio.wait_for(context.close(), CLOSE_SECONDS)
         except Exception:  # noqa: BLE001 - whatever it was, the page must not stay
             await self.close()
 
@@ -287,7 +287,7 @@ class Browser:
             return self._browser
 
     def _is_used_up(self) -> bool:
-        return self._pages >= PAGES_OF_ONE and self._in_use == 1
+        return self._pages >= MAX_PAGES_PER_BROWSER and self._in_use == 1
 
     async def _start(self) -> None:
         from playwright.async_api import async_playwright  # noqa: PLC0415 - an extra
@@ -297,7 +297,7 @@ class Browser:
         self._pages = 0
         try:
             self._browser = await self._driver.chromium.launch(
-                executable_path=found(self.settings.browser), chromium_sandbox=is_sandboxed(), args=list(FLAGS),
+                executable_path=find_browser(self.settings.browser), chromium_sandbox=is_sandboxed(), args=list(FLAGS),
                 env={"PATH": os.environ.get("PATH", ""), "HOME": self._home.name, "LANG": "C.UTF-8"},
                 handle_sigint=False, handle_sigterm=False, handle_sighup=False,
             )  # fmt: skip
@@ -310,7 +310,7 @@ class Browser:
         if self._in_use == 0 and self._browser is not None:
             if self._resting is not None:
                 self._resting.cancel()
-            self._resting = asyncio.get_running_loop().call_later(IDLE, self._end_if_idle)
+            self._resting = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_if_idle)
 
     def _end_if_idle(self) -> None:
         if self._in_use == 0:
@@ -329,7 +329,7 @@ class Browser:
         for going in (browser.close() if browser else None, driver.stop() if driver else None):
             if going is not None:
                 with suppress(Exception):  # a browser that is gone has ended
-                    await asyncio.wait_for(going, CLOSING)
+                    await asyncio.wait_for(going, CLOSE_SECONDS)
         if home is not None:
             await asyncio.to_thread(home.cleanup)
 

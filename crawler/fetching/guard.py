@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
-from storage.model import Refusal, Why
+from storage.model import Refusal, RejectionReason
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-MAX_URL = 2048  # characters (rules: feed items with longer ones are kept without a link)
+MAX_URL_CHARS = 2048  # characters (rules: feed items with longer ones are kept without a link)
 SCHEMES = {"http": 80, "https": 443}
 NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 # Names that no public resolver answers, or that a proxy would resolve to itself or to its neighbours.
@@ -31,7 +31,7 @@ class AddressRefused(Exception):
     """A connection was about to go to an address that may not be fetched."""
 
 
-def literal(host: str) -> Address | None:
+def parse_address(host: str) -> Address | None:
     """The address that a URL's host spells out, or None for a name.
 
     Reads what browsers and `getaddrinfo` read: dotted, decimal, hexadecimal and octal IPv4 with one to four parts,
@@ -50,7 +50,7 @@ def literal(host: str) -> Address | None:
         return IPv4Address(0)  # all digits and yet no address ("1.2.3.999"): never a name, so never fetched
 
 
-def innermost(address: Address) -> Address:
+def embedded_ipv4(address: Address) -> Address:
     """The IPv4 address that an IPv6 one carries (mapped, compatible, 6to4, NAT64), or the address itself."""
     if isinstance(address, IPv4Address):
         return address
@@ -65,7 +65,7 @@ def innermost(address: Address) -> Address:
 
 def is_public(address: Address) -> bool:
     """Whether an address belongs to the open internet."""
-    inner = innermost(address)
+    inner = embedded_ipv4(address)
     return inner.is_global and not inner.is_multicast and not inner.is_reserved
 
 
@@ -87,52 +87,52 @@ class Guard:
 
     def check(self, url: str) -> Refusal | None:
         """Why a URL may not be asked for, or None. Names are not resolved here."""
-        if len(url) > MAX_URL:
-            return Refusal(why=Why.SIZE, detail=f"URL of {len(url)} characters")
+        if len(url) > MAX_URL_CHARS:
+            return Refusal(why=RejectionReason.SIZE, detail=f"URL of {len(url)} characters")
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            return Refusal(why=Why.SCHEME, detail=f"not a URL: {error}")
+            return Refusal(why=RejectionReason.SCHEME, detail=f"not a URL: {error}")
         if parts.scheme not in SCHEMES:
-            return Refusal(why=Why.SCHEME, detail=f"scheme {parts.scheme[:20]!r}")
+            return Refusal(why=RejectionReason.SCHEME, detail=f"scheme {parts.scheme[:20]!r}")
         if not host:
-            return Refusal(why=Why.SCHEME, detail="no host")
+            return Refusal(why=RejectionReason.SCHEME, detail="no host")
         if parts.username is not None or parts.password is not None:
-            return Refusal(why=Why.ADDRESS, detail="user name in the URL")
+            return Refusal(why=RejectionReason.ADDRESS, detail="user name in the URL")
         return self._check_host(host, SCHEMES[parts.scheme] if port is None else port)
 
     def _check_host(self, host: str, port: int) -> Refusal | None:
         if not is_web_port(port):
-            return Refusal(why=Why.ADDRESS, detail=f"port {port}")
-        address = literal(host)
+            return Refusal(why=RejectionReason.ADDRESS, detail=f"port {port}")
+        address = parse_address(host)
         if address is not None and not self.allows(address):
-            return Refusal(why=Why.ADDRESS, detail=f"{host} is not a public address")
+            return Refusal(why=RejectionReason.ADDRESS, detail=f"{host} is not a public address")
         if address is None and INSIDE_NAMES.search(host.rstrip(".").lower()):
-            return Refusal(why=Why.ADDRESS, detail=f"{host} is a name of this machine or its neighbours")
+            return Refusal(why=RejectionReason.ADDRESS, detail=f"{host} is a name of this machine or its neighbours")
         return None
 
     def allows(self, address: Address) -> bool:
         """Whether a page may come from this address."""
-        inner = innermost(address)
+        inner = embedded_ipv4(address)
         return any(one in net for net in self.allow for one in {address, inner}) or is_public(address)
 
     def check_dial(self, host: str, port: int) -> None:
         """Raise AddressRefused unless a socket may connect there now. `host` is an address, or the proxy's name."""
         if self.proxy is not None and port == self.proxy.port and self._is_proxy(host):
             return
-        address = literal(host)
+        address = parse_address(host)
         if self.proxy is not None or address is None or not self.allows(address):
             raise AddressRefused(f"{host}:{port} is not a public address")
 
     def _is_proxy(self, host: str) -> bool:
         assert self.proxy is not None
-        return host == self.proxy.host or literal(host) in self._proxy_addresses
+        return host == self.proxy.host or parse_address(host) in self._proxy_addresses
 
     def learn(self, host: str, addresses: list[str]) -> None:
         """Remember what the proxy's own name resolved to; any other name is of no interest."""
         if self.proxy is not None and host == self.proxy.host:
-            self._proxy_addresses = {found for found in map(literal, addresses) if found is not None}
+            self._proxy_addresses = {found for found in map(parse_address, addresses) if found is not None}
 
 
 def is_web_port(port: int) -> bool:
@@ -140,7 +140,7 @@ def is_web_port(port: int) -> bool:
     return port in SCHEMES.values() or 1024 <= port <= 65535
 
 
-def endpoint(proxy: str) -> Endpoint | None:
+def parse_proxy(proxy: str) -> Endpoint | None:
     """The proxy that a setting such as `http://127.0.0.1:8899` names; None for the empty setting."""
     if not proxy:
         return None

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 from storage.model import utc_now
 
-LONGEST = timedelta(hours=24)  # a Retry-After beyond this is not believed (rules, case 36)
-UNNAMED = timedelta(minutes=10)  # a 429 without Retry-After, doubled each time (case 34)
-MAX_JITTER = 60.0  # seconds on top, so that waiting requests do not come back as one
+MAX_WAIT = timedelta(hours=24)  # a Retry-After beyond this is not believed (rules, case 36)
+DEFAULT_WAIT = timedelta(minutes=10)  # a 429 without Retry-After, doubled each time (case 34)
+MAX_JITTER_SECONDS = 60.0  # seconds on top, so that waiting requests do not come back as one
 MAX_HOSTS = 20_000
 
 
@@ -54,11 +54,11 @@ class Hosts:
     def hold(self, host: str, retry_after: str, now: datetime) -> datetime:
         """Leave the host alone for as long as it asked, or for longer each time where it did not say."""
         known = self._of(host)
-        asked = wait_of(retry_after, now)
+        asked = parse_retry_after(retry_after, now)
         if asked is None:
-            asked = min(UNNAMED * 2 ** min(known.refusals, 8), LONGEST)
+            asked = min(DEFAULT_WAIT * 2 ** min(known.refusals, 8), MAX_WAIT)
             known.refusals += 1
-        jitter = min(MAX_JITTER, asked.total_seconds() / 10)
+        jitter = min(MAX_JITTER_SECONDS, asked.total_seconds() / 10)
         until = now + asked + timedelta(seconds=random.uniform(0, jitter))  # noqa: S311 - spreads load
         known.held_until = max(until, known.held_until or until)
         self.on_hold(host, known.held_until)
@@ -78,17 +78,17 @@ class Hosts:
         self._of(host).held_until = None
 
 
-def wait_of(retry_after: str, now: datetime) -> timedelta | None:
+def parse_retry_after(retry_after: str, now: datetime) -> timedelta | None:
     """The time that a Retry-After asks for, between nothing and 24 hours; None where it is junk or missing."""
     text = retry_after.strip()[:60]
     if text.isascii() and text.isdigit():
-        return min(timedelta(seconds=min(int(text), 10**8)), LONGEST)
+        return min(timedelta(seconds=min(int(text), 10**8)), MAX_WAIT)
     try:
         at = email.utils.parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     try:
-        return min(max(at - now, timedelta(0)), LONGEST)
+        return min(max(at - now, timedelta(0)), MAX_WAIT)
     except OverflowError:
         return None

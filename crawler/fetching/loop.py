@@ -20,12 +20,12 @@ from twisted.internet.interfaces import IConnector, IHostnameResolver, IHostReso
 from twisted.internet.main import installReactor
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-from crawler.fetching.guard import Guard, literal
+from crawler.fetching.guard import Guard, parse_address
 
 T = TypeVar("T")
-Lookup = Callable[[str], Awaitable[list[str]]]
+ResolveHost = Callable[[str], Awaitable[list[str]]]
 
-LOOKUP_TIMEOUT = 20.0  # seconds
+LOOKUP_SECONDS = 20.0  # seconds
 
 
 class GuardedReactor(AsyncioSelectorReactor):
@@ -40,7 +40,7 @@ class GuardedReactor(AsyncioSelectorReactor):
         return super().connectTCP(host, port, *args, **kwargs)
 
 
-async def look_up(host: str) -> list[str]:
+async def resolve_host(host: str) -> list[str]:
     """The addresses of a name, as the system resolves it. Raises OSError."""
     loop = asyncio.get_running_loop()
     answers = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -62,7 +62,7 @@ class _Resolution:
 class Resolver:
     """Resolves names on asyncio, so that Twisted's own threads, which nobody would stop, never start."""
 
-    def __init__(self, guard: Guard, lookup: Lookup = look_up) -> None:
+    def __init__(self, guard: Guard, lookup: ResolveHost = resolve_host) -> None:
         self.guard = guard
         self.lookup = lookup
 
@@ -90,11 +90,11 @@ class Resolver:
             receiver.resolutionComplete()
 
     async def _addresses(self, host: str) -> list[str]:
-        spelled = literal(host)
+        spelled = parse_address(host)
         if spelled is not None:
             return [str(spelled)]
         try:
-            addresses = await asyncio.wait_for(self.lookup(host), LOOKUP_TIMEOUT)
+            addresses = await asyncio.wait_for(self.lookup(host), LOOKUP_SECONDS)
         except (OSError, UnicodeError, TimeoutError):
             return []  # Twisted makes a DNSLookupError of no address
         self.guard.learn(host, addresses)
@@ -104,7 +104,7 @@ class Resolver:
 _made: asyncio.AbstractEventLoop | None = None
 
 
-def loop() -> asyncio.AbstractEventLoop:
+def get_loop() -> asyncio.AbstractEventLoop:
     """The loop that the reactor runs on; both are made on the first call."""
     global _made  # noqa: PLW0603 - a process has one reactor, and Twisted keeps it in a module too
     if _made is None:
@@ -123,7 +123,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
     SIGINT and SIGTERM cancel it, so that it can put everything in order; then KeyboardInterrupt is raised.
     """
-    current = loop()
+    current = get_loop()
     asyncio.set_event_loop(current)
     task = current.create_task(main)
     with _stopped_by_signals(current, task):
@@ -148,7 +148,7 @@ def _stopped_by_signals(current: asyncio.AbstractEventLoop, task: "asyncio.Task[
             current.remove_signal_handler(number)
 
 
-def protect(guard: Guard, lookup: Lookup = look_up) -> None:
+def install_guard(guard: Guard, lookup: ResolveHost = resolve_host) -> None:
     """Put every later connection of this process under a guard."""
     from twisted.internet import reactor  # noqa: PLC0415 - importing it earlier would install the default one
 

@@ -13,21 +13,21 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 
-from crawler.workers import Lost, Pool
+from crawler.workers import WorkerLost, WorkerPool
 from storage.model import Failure, Page, Refusal, utc_now
 
-KEEP = timedelta(days=1)
-ASK_AGAIN = timedelta(minutes=10)
-MAX_SIZE = 500_000  # bytes (RFC 9309 section 2.5: at least 500 KiB)
-MAX_CRAWL_DELAY = 30.0  # seconds
+CACHE_FOR = timedelta(days=1)
+RETRY_AFTER = timedelta(minutes=10)
+MAX_ROBOTS_BYTES = 500_000  # bytes (RFC 9309 section 2.5: at least 500 KiB)
+MAX_CRAWL_DELAY_SECONDS = 30.0  # seconds
 MAX_HOSTS = 20_000
-IN_LINE = 20_000  # bytes that are parsed on the event loop, a few ms; larger ones go to a worker
+MAX_INLINE_BYTES = 20_000  # bytes that are parsed on the event loop, a few ms; larger ones go to a worker
 
 Answer = Page | Refusal | Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RobotsRules:
     """What one host allows one agent."""
 
     agent: str
@@ -39,44 +39,44 @@ class Rules:
         return self.book is None or self.book.can_fetch(url, self.agent)
 
 
-def read(body: bytes, agent: str) -> Rules:
+def parse_robots(body: bytes, agent: str) -> RobotsRules:
     """The rules that a robots.txt has for an agent (its product token, "khabar/0.1" or "khabar")."""
     token = agent.partition("/")[0].strip() or agent
-    book = Protego.parse(body[:MAX_SIZE].decode("utf-8-sig", errors="replace"))
+    book = Protego.parse(body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", errors="replace"))
     delay = book.crawl_delay(token)
-    return Rules(agent=token, delay=None if delay is None else min(delay, MAX_CRAWL_DELAY), book=book)
+    return RobotsRules(agent=token, delay=None if delay is None else min(delay, MAX_CRAWL_DELAY_SECONDS), book=book)
 
 
-def judge(answer: Answer, now: datetime) -> Failure | None:
+def why_no_rules(answer: Answer, now: datetime) -> Failure | None:
     """Why the rules of a host are not to be had now, or None where the answer settles them."""
     if isinstance(answer, Refusal):
         return None  # it lies where nothing may be fetched: no rules are to be had there, and the guard stops the rest
     if isinstance(answer, Failure):
         if answer.detail == "too_many_redirects":
             return None  # RFC 9309 2.3.1.2: as if there were none
-        return Failure(detail=answer.detail, retry_at=answer.retry_at or now + ASK_AGAIN)
+        return Failure(detail=answer.detail, retry_at=answer.retry_at or now + RETRY_AFTER)
     if answer.status == 429 or answer.status >= 500:
-        return Failure(detail=f"robots.txt: http {answer.status}", retry_at=now + ASK_AGAIN)
+        return Failure(detail=f"robots.txt: http {answer.status}", retry_at=now + RETRY_AFTER)
     return None
 
 
 @dataclass(slots=True)
 class _Kept:
-    rules: Rules | Failure
+    rules: RobotsRules | Failure
     until: datetime
 
 
-class Robots:
+class RobotsCache:
     """The rules of every host that was asked. `ask` takes a URL and whether to verify TLS; once, however many wait."""
 
-    def __init__(self, ask: Callable[[str, bool], Awaitable[Answer]], *, agent: str, pool: Pool) -> None:
+    def __init__(self, ask: Callable[[str, bool], Awaitable[Answer]], *, agent: str, pool: WorkerPool) -> None:
         self.ask = ask
         self.agent = agent
         self.pool = pool
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[Rules | Failure]] = {}
+        self._asking: dict[str, asyncio.Task[RobotsRules | Failure]] = {}
 
-    async def rules(self, url: str, *, verify_tls: bool = True) -> Rules | Failure:
+    async def rules(self, url: str, *, verify_tls: bool = True) -> RobotsRules | Failure:
         """The rules of the URL's host, asked for if they are not known or a day old."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
@@ -89,24 +89,24 @@ class Robots:
             task.add_done_callback(lambda _: self._asking.pop(origin, None))
         return await asyncio.shield(task)
 
-    async def _ask(self, origin: str, *, verify_tls: bool) -> Rules | Failure:
+    async def _ask(self, origin: str, *, verify_tls: bool) -> RobotsRules | Failure:
         answer = await self.ask(f"{origin}/robots.txt", verify_tls)
         now = utc_now()
-        failure = judge(answer, now)
+        failure = why_no_rules(answer, now)
         rules = failure or await self._parse(answer)
-        until = (failure.retry_at or now + ASK_AGAIN) if failure else now + KEEP
+        until = (failure.retry_at or now + RETRY_AFTER) if failure else now + CACHE_FOR
         self._kept[origin] = _Kept(rules, until)
         self._kept.move_to_end(origin)
         if len(self._kept) > MAX_HOSTS:
             self._kept.popitem(last=False)
         return rules
 
-    async def _parse(self, answer: Answer) -> Rules | Failure:
+    async def _parse(self, answer: Answer) -> RobotsRules | Failure:
         if not isinstance(answer, Page) or answer.status != 200 or not answer.body:
-            return Rules(self.agent)
-        if len(answer.body) <= IN_LINE:
-            return read(answer.body, self.agent)
+            return RobotsRules(self.agent)
+        if len(answer.body) <= MAX_INLINE_BYTES:
+            return parse_robots(answer.body, self.agent)
         try:
-            return await self.pool.run(read, answer.body, self.agent)
-        except Lost as error:
-            return Failure(detail=f"robots.txt: unreadable ({error})", retry_at=utc_now() + KEEP)
+            return await self.pool.run(parse_robots, answer.body, self.agent)
+        except WorkerLost as error:
+            return Failure(detail=f"robots.txt: unreadable ({error})", retry_at=utc_now() + CACHE_FOR)

@@ -17,16 +17,16 @@ from datetime import datetime
 from urllib.parse import SplitResult, quote, urlsplit
 
 from crawler.fetching.guard import SCHEMES, AddressRefused, Guard
-from crawler.fetching.loop import Lookup, look_up
-from storage.model import Failure, Refusal, Why
+from crawler.fetching.loop import ResolveHost, resolve_host
+from storage.model import Failure, Refusal, RejectionReason
 
-_LONGEST_HEAD = 65_536  # bytes of an answer that are looked at
+_MAX_HEAD_BYTES = 65_536  # bytes of an answer that are looked at
 _IN_PATH = "".join(map(chr, range(0x21, 0x7F)))
-_MAX_STATUS_LINE = 8_192
+_MAX_STATUS_LINE_BYTES = 8_192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class WebhookMessage:
     """What is sent. `id` is the same in every try, so that a receiver can drop what it has already."""
 
     id: str
@@ -55,7 +55,7 @@ def sign(secret: bytes, message_id: str, stamp: str, body: bytes) -> str:
     return "v1," + base64.b64encode(digest).decode("ascii")
 
 
-def secret(text: str) -> bytes:
+def parse_secret(text: str) -> bytes:
     """The key that a setting spells: `whsec_` and base64, or any other text as it stands. Raises ValueError."""
     if not text.startswith("whsec_"):
         return text.encode()
@@ -66,7 +66,7 @@ def secret(text: str) -> bytes:
 
 
 async def post(
-    url: str, message: Message, *, guard: Guard, within: float, lookup: Lookup = look_up
+    url: str, message: WebhookMessage, *, guard: Guard, within: float, lookup: ResolveHost = resolve_host
 ) -> Refusal | Failure | None:
     """Send a message; None when the receiver answered 2xx `within` so many seconds."""
     refused = guard.check(url)
@@ -77,7 +77,7 @@ async def post(
         async with asyncio.timeout(within):
             status = await _exchange(parts, message, guard, lookup)
     except AddressRefused as error:
-        return Refusal(why=Why.ADDRESS, detail=str(error))
+        return Refusal(why=RejectionReason.ADDRESS, detail=str(error))
     except TimeoutError:
         return Failure(detail="timeout")
     except (OSError, ssl.SSLError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
@@ -88,7 +88,7 @@ async def post(
     return Failure(detail=what, status=status)
 
 
-async def _exchange(parts: SplitResult, message: Message, guard: Guard, lookup: Lookup) -> int:
+async def _exchange(parts: SplitResult, message: WebhookMessage, guard: Guard, lookup: ResolveHost) -> int:
     """The status of the answer. Raises OSError, ValueError, AddressRefused."""
     reader, writer = await _connected(parts, guard, lookup)
     try:
@@ -107,15 +107,15 @@ async def _end(writer: asyncio.StreamWriter) -> None:
 
 
 async def _connected(
-    parts: SplitResult, guard: Guard, lookup: Lookup
+    parts: SplitResult, guard: Guard, lookup: ResolveHost
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     host, port = _host(parts), parts.port or SCHEMES[parts.scheme]
     context = ssl.create_default_context() if parts.scheme == "https" else None
     if guard.proxy is None:
         address = await _address(host, port, guard, lookup)
         name = host if context else None
-        return await asyncio.open_connection(address, port, limit=_LONGEST_HEAD, ssl=context, server_hostname=name)
-    reader, writer = await asyncio.open_connection(guard.proxy.host, guard.proxy.port, limit=_LONGEST_HEAD)
+        return await asyncio.open_connection(address, port, limit=_MAX_HEAD_BYTES, ssl=context, server_hostname=name)
+    reader, writer = await asyncio.open_connection(guard.proxy.host, guard.proxy.port, limit=_MAX_HEAD_BYTES)
     if context is not None:
         try:
             await _tunnel(reader, writer, host, port)
@@ -142,7 +142,7 @@ def _host(parts: SplitResult) -> str:
     return host if host.isascii() else host.encode("idna").decode("ascii")
 
 
-async def _address(host: str, port: int, guard: Guard, lookup: Lookup) -> str:
+async def _address(host: str, port: int, guard: Guard, lookup: ResolveHost) -> str:
     """An address of the host to which a connection may go. Raises AddressRefused, OSError."""
     addresses = await lookup(host)
     if not addresses:
@@ -152,7 +152,7 @@ async def _address(host: str, port: int, guard: Guard, lookup: Lookup) -> str:
     return addresses[0]
 
 
-def _request(parts: SplitResult, message: Message, *, through_proxy: bool) -> bytes:
+def _request(parts: SplitResult, message: WebhookMessage, *, through_proxy: bool) -> bytes:
     host = f"[{_host(parts)}]" if ":" in _host(parts) else _host(parts)
     place = f"{host}:{parts.port}" if parts.port else host
     path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_IN_PATH)

@@ -13,46 +13,46 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crawler import intake
-from crawler.extraction import clean, datetexts, extract
-from crawler.files.rows import Row
+from crawler.extraction import clean, extract, written_dates
+from crawler.files.parsed_line import ParsedLine
 from crawler.sources import CrawlSettings, Source
 from storage import identity
 from storage.folding import printable
-from storage.model import Document, Landing, Rejection, Why
+from storage.model import Document, Landing, Rejection, RejectionReason
 
-MOST_TEXT = 2_000_000  # characters that are read of one text
-MOST_URL = 2_048
-MOST_NAME = 200  # characters of a title, a source, an author
-MOST_AUTHORS = 30
+MAX_TEXT_CHARS = 2_000_000  # characters that are read of one text
+MAX_URL_CHARS = 2_048
+MAX_NAME_CHARS = 200  # characters of a title, a source, an author
+MAX_AUTHORS = 30
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.IGNORECASE)
 
 
-def read(
+def parse_lines(
     lines: Sequence[tuple[int, bytes]], *, sources: Mapping[str, Source], settings: CrawlSettings, now: datetime
-) -> list[Row]:
+) -> list[ParsedLine]:
     """The rows of numbered lines, in their order. `sources` are those that have a say in relevance, by id."""
-    return [row(number, line, sources=sources, settings=settings, now=now) for number, line in lines]
+    return [parse_line(number, line, sources=sources, settings=settings, now=now) for number, line in lines]
 
 
-def row(
+def parse_line(
     number: int, line: bytes, *, sources: Mapping[str, Source], settings: CrawlSettings, now: datetime
-) -> Row:  # fmt: skip
+) -> ParsedLine:  # fmt: skip
     """One line: parsed, cleaned, judged."""
     told = _object(line)
     if isinstance(told, str):
-        return Row(number=number, landing=None, warnings=(told,))
+        return ParsedLine(number=number, landing=None, warnings=(told,))
     reader = _Reader(told)
     url = reader.address()
     if url is None or not isinstance(told.get("text"), str):
         fault = "url is no http address; skipped" if url is None else "text is missing or no text; skipped"
-        return Row(number=number, landing=None, warnings=(fault,))
+        return ParsedLine(number=number, landing=None, warnings=(fault,))
     document = _document(reader, url, now)
     source = sources.get(document.source)
-    outcome: Document | Rejection = Rejection(why=Why.EMPTY, detail="no text", url=document.url, title=document.title)
+    outcome: Document | Rejection = Rejection(why=RejectionReason.EMPTY, detail="no text", url=document.url, title=document.title)
     if document.text:
-        outcome = intake.judged(document, source=source, settings=settings)
-    landing = Landing(outcome=outcome, url=url, source=document.source, lines=clean.lines(document.text))
-    return Row(number=number, landing=landing, warnings=tuple(reader.warnings))
+        outcome = intake.judge_document(document, source=source, settings=settings)
+    landing = Landing(outcome=outcome, url=url, source=document.source, lines=clean.line_hashes(document.text))
+    return ParsedLine(number=number, landing=landing, warnings=tuple(reader.warnings))
 
 
 def _object(line: bytes) -> dict[str, Any] | str:
@@ -66,11 +66,11 @@ def _object(line: bytes) -> dict[str, Any] | str:
 def _document(reader: "_Reader", url: str, now: datetime) -> Document:
     title = reader.line("title")
     language = reader.language()
-    cleaned = clean.clean(reader.told["text"][:MOST_TEXT], title=title)
+    cleaned = clean.clean(reader.told["text"][:MAX_TEXT_CHARS], title=title)
     dated = reader.moment("published_at", now, language)
     return Document(
-        url=identity.canonical(url),
-        source=reader.line("source") or identity.host(url),
+        url=identity.canonical_url(url),
+        source=reader.line("source") or identity.url_host(url),
         title=title,
         text=cleaned.text,
         authors=reader.authors(),
@@ -95,7 +95,7 @@ class _Reader:
 
     def address(self) -> str | None:
         url = self.told.get("url")
-        if not isinstance(url, str) or not 0 < len(url := printable(url).strip()) <= MOST_URL:
+        if not isinstance(url, str) or not 0 < len(url := printable(url).strip()) <= MAX_URL_CHARS:
             return None
         try:
             parts = urlsplit(url)
@@ -110,7 +110,7 @@ class _Reader:
         if not isinstance(value, str):
             self._null(key, "is no text")
             return None
-        return " ".join(printable(value[: MOST_NAME * 5]).split())[: MOST_NAME * 5] or None
+        return " ".join(printable(value[: MAX_NAME_CHARS * 5]).split())[: MAX_NAME_CHARS * 5] or None
 
     def language(self) -> str | None:
         value = self.line("language")
@@ -119,9 +119,9 @@ class _Reader:
             return None
         return value
 
-    def moment(self, key: str, now: datetime, language: str | None) -> datetexts.Dated | None:
+    def moment(self, key: str, now: datetime, language: str | None) -> written_dates.ParsedDate | None:
         value = self.line(key)
-        dated = datetexts.parse(value, now=now, language=language, how="import") if value else None
+        dated = written_dates.parse_date(value, now=now, language=language, how="import") if value else None
         if value and dated is None:
             self._null(key, "is no date that can be")
         return dated
@@ -134,7 +134,7 @@ class _Reader:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             self._null("authors", "is no list of names")
             return ()
-        short = (" ".join(printable(name[:MOST_NAME]).split()) for name in names[:MOST_AUTHORS])
+        short = (" ".join(printable(name[:MAX_NAME_CHARS]).split()) for name in names[:MAX_AUTHORS])
         return tuple(name for name in short if name)
 
     def _null(self, key: str, fault: str) -> None:

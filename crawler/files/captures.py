@@ -3,14 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from crawler import intake, pages
+from crawler import intake, page_status
 from crawler.sources import CrawlSettings
-from crawler.subject import prefilter
+from crawler.topic import prefilter
 from storage import identity
-from storage.model import Landing, Lead, Page, Rejection, Why
+from storage.model import Landing, Lead, Page, Rejection, RejectionReason
 
 
-def read(
+def process_captures(
     captures: Sequence[Page],
     *,
     settings: CrawlSettings,
@@ -27,17 +27,17 @@ def read(
 def _one(
     page: Page, settings: CrawlSettings, furniture: Mapping[str, frozenset[int]], watched: Collection[str]
 ) -> tuple[Landing, bool]:
-    host = identity.host(page.url)
+    host = identity.url_host(page.url)
     why = None if host in watched else off_topic(page, settings)
     if why is not None:
-        return Landing(outcome=Rejection(why=Why.IRRELEVANT, detail=why), url=page.url, source=host), False
+        return Landing(outcome=Rejection(why=RejectionReason.IRRELEVANT, detail=why), url=page.url, source=host), False
     lead = Lead(url=page.url, source=host, via="import")
     lines = furniture.get(host, frozenset())
-    return replace(intake.read(page, lead, settings=settings, furniture=lines, now=page.fetched_at), page=None), True
+    return replace(intake.process_page(page, lead, settings=settings, furniture=lines, now=page.fetched_at), page=None), True
 
 
 def off_topic(page: Page, settings: CrawlSettings) -> str | None:
     """Why the bytes alone say that the page is not kept; None where it is to be read, as where everything is kept."""
-    if settings.min_relevance <= 0 or pages.unavailable(page) is not None or not prefilter.is_text(page):
+    if settings.min_relevance <= 0 or page_status.why_unavailable(page) is not None or not prefilter.may_hold_text(page):
         return None
-    return prefilter.off_topic(page, extra_terms=settings.extra_terms, least=settings.min_relevance)
+    return prefilter.off_topic_reason(page, extra_terms=settings.extra_terms, least=settings.min_relevance)

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from crawler.files import saved
-from crawler.files.faults import Digest, Note
-from crawler.files.saved import Saved
-from crawler.workers import Lost, Pool, Task
-from storage.model import Rejection, Why
+from crawler.files.file_faults import FaultDigest, ReportFault
+from crawler.files.saved import SavedPage
+from crawler.workers import Task, WorkerLost, WorkerPool
+from storage.model import Rejection, RejectionReason
 
-READ: Task[dict[str, Any]] = Task("crawler.files.records", "read")
-AHEAD = 4  # pages in flight for each worker
-FAULTS = (OSError, EOFError)
+PAGE_RECORD: Task[dict[str, Any]] = Task("crawler.files.page_records", "page_record")
+PAGES_PER_WORKER = 4  # pages in flight for each worker
+READ_FAULTS = (OSError, EOFError)
 
 Tell = Callable[[Mapping[str, Any]], None]
 Warn = Callable[[str], None]
@@ -29,7 +29,7 @@ async def extract(files: Sequence[Path], *, tell: Tell, warn: Warn, workers: int
 
     `warn` hears of the first faults of each kind in a file, or of every one.
     """
-    pool, unreadable, faults = Pool(workers), 0, Digest(warn, every=every)
+    pool, unreadable, faults = WorkerPool(workers), 0, FaultDigest(warn, every=every)
     try:
         for file in files:
             try:
@@ -39,7 +39,7 @@ async def extract(files: Sequence[Path], *, tell: Tell, warn: Warn, workers: int
                 warn(f"{file}: there is no such file")
             except BrokenPipeError:
                 raise
-            except FAULTS as fault:
+            except READ_FAULTS as fault:
                 unreadable += 1
                 warn(f"{file}: {getattr(fault, 'strerror', None) or fault}")
             faults.end_file()
@@ -48,12 +48,12 @@ async def extract(files: Sequence[Path], *, tell: Tell, warn: Warn, workers: int
     return unreadable
 
 
-async def _file(pool: Pool, file: Path, tell: Tell, note: Note) -> None:
+async def _file(pool: WorkerPool, file: Path, tell: Tell, note: ReportFault) -> None:
     waiting: deque[asyncio.Future[dict[str, Any]]] = deque()
     try:
-        for one in saved.pages(file, note):
+        for one in saved.read_pages(file, note):
             waiting.append(asyncio.ensure_future(_record(pool, one)))
-            if len(waiting) >= pool.size * AHEAD:
+            if len(waiting) >= pool.size * PAGES_PER_WORKER:
                 tell(await waiting.popleft())
         while waiting:
             tell(await waiting.popleft())
@@ -62,14 +62,14 @@ async def _file(pool: Pool, file: Path, tell: Tell, note: Note) -> None:
             left.cancel()
 
 
-async def _record(pool: Pool, one: Saved) -> dict[str, Any]:
+async def _record(pool: WorkerPool, one: SavedPage) -> dict[str, Any]:
     try:
-        return await pool.run(READ, one)
-    except Lost as error:
-        return blank(one) | {"rejection": told(Rejection(why=Why.UNREADABLE, detail=str(error)))}
+        return await pool.run(PAGE_RECORD, one)
+    except WorkerLost as error:
+        return blank_record(one) | {"rejection": rejection_to_json(Rejection(why=RejectionReason.UNREADABLE, detail=str(error)))}
 
 
-def blank(one: Saved) -> dict[str, Any]:
+def blank_record(one: SavedPage) -> dict[str, Any]:
     """The record of a page of which nothing is known yet, every key in its place."""
     return {
         "file": one.file,
@@ -85,6 +85,6 @@ def blank(one: Saved) -> dict[str, Any]:
     }
 
 
-def told(rejection: Rejection) -> dict[str, str]:
+def rejection_to_json(rejection: Rejection) -> dict[str, str]:
     """A rejection as JSON."""
     return {"why": rejection.why, "detail": rejection.detail}

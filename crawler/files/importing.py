@@ -18,33 +18,33 @@ from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
 from crawler.files import saved
-from crawler.files.desk import Desk
-from crawler.files.faults import Digest, Fault
-from crawler.files.rows import Row
-from crawler.files.saved import Saved
+from crawler.files.file_faults import FaultDigest, FileFault
+from crawler.files.import_context import ImportContext
+from crawler.files.parsed_line import ParsedLine
+from crawler.files.saved import SavedPage
 from crawler.sources import Source
-from crawler.workers import Lost, Task
+from crawler.workers import Task, WorkerLost
 from storage import identity
 from storage.errors import UsageError
-from storage.model import FateKind, Landed, Landing, Page, Rejection, What, Why, utc_now
+from storage.model import ChangeKind, FateKind, Landed, Landing, Page, Rejection, RejectionReason, utc_now
 from storage.tables import progress as noting
 
-LINES = 32  # JSON lines of one task: what a task costs by itself is then under a tenth
-TASK_BYTES = 2_000_000  # of one task, so that what is in flight stays small
-BATCH = 64  # landings of one transaction
-EDGE = 1 << 20  # bytes at either end of a file by which it is known again
-LONGEST_LINE = 20_000_000  # bytes
+LINES_PER_TASK = 32  # JSON lines of one task: what a task costs by itself is then under a tenth
+MAX_TASK_BYTES = 2_000_000  # of one task, so that what is in flight stays small
+LANDINGS_PER_BATCH = 64  # landings of one transaction
+EDGE_BYTES = 1 << 20  # bytes at either end of a file by which it is known again
+MAX_LINE_BYTES = 20_000_000  # bytes
 
-READ_LINES: Task[list[Row]] = Task("crawler.files.articles", "read")
-READ_PAGES: Task[list[tuple[Landing, bool]]] = Task("crawler.files.captures", "read")
+PARSE_LINES: Task[list[ParsedLine]] = Task("crawler.files.articles", "parse_lines")
+PROCESS_CAPTURES: Task[list[tuple[Landing, bool]]] = Task("crawler.files.captures", "process_captures")
 
 T = TypeVar("T")
 Warn = Callable[[str], None]
-Progress = Callable[["Taken"], None]
+Progress = Callable[["ImportCounts"], None]
 
 
 @dataclass(slots=True)
-class Taken:
+class ImportCounts:
     """What an import came to. `kinds` counts new, copied, revised, unchanged, and the reasons of the rest."""
 
     file: str = ""  # that is being read
@@ -63,24 +63,24 @@ class Taken:
 
     def count(self, landed: Iterable[Landed]) -> None:
         """Add what the store made of a batch."""
-        self.kinds.update(kind_of(item) for item in landed)
+        self.kinds.update(import_outcome(item) for item in landed)
 
 
-def told(taken: Taken) -> dict[str, Any]:
+def counts_to_json(taken: ImportCounts) -> dict[str, Any]:
     """The numbers as a request carries them."""
-    return {name: getattr(taken, name) for name in Taken.__slots__} | {"kinds": dict(taken.kinds)}
+    return {name: getattr(taken, name) for name in ImportCounts.__slots__} | {"kinds": dict(taken.kinds)}
 
 
-def understood(told: Mapping[str, Any]) -> Taken:
+def counts_from_json(told: Mapping[str, Any]) -> ImportCounts:
     """The other way round: what `told` made, as it came back through the file."""
-    known = {name: told[name] for name in Taken.__slots__ if name in told}
-    return Taken(**known | {"kinds": Counter(told.get("kinds", {}))})
+    known = {name: told[name] for name in ImportCounts.__slots__ if name in told}
+    return ImportCounts(**known | {"kinds": Counter(told.get("kinds", {}))})
 
 
-def kind_of(landed: Landed) -> str:
+def import_outcome(landed: Landed) -> str:
     """In one word what became of something that landed."""
-    if landed.what in {What.NEW, What.COPIED, What.REVISED, What.PROMOTED}:
-        return {What.NEW: "new", What.REVISED: "revised"}.get(landed.what, "copies")
+    if landed.what in {ChangeKind.NEW, ChangeKind.COPIED, ChangeKind.REVISED, ChangeKind.PROMOTED}:
+        return {ChangeKind.NEW: "new", ChangeKind.REVISED: "revised"}.get(landed.what, "copies")
     if landed.fate in {FateKind.ARTICLE, FateKind.COPY}:
         return "unchanged"
     return (
@@ -94,7 +94,7 @@ class _Piece:
 
     end: int
     lines: Sequence[tuple[int, bytes]] = ()
-    captures: Sequence[Saved] = ()
+    captures: Sequence[SavedPage] = ()
 
     @property
     def rows(self) -> int:
@@ -108,13 +108,13 @@ class _Part:
     piece: _Piece
     landings: list[Landing]
     unread: int = 0  # captures that were not worth reading
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[FileFault, ...] = ()
 
 
 class _Readers:
     """The workers, and what they are told."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ImportContext) -> None:
         self.desk = desk
         self._judges = {id_: one for id_, one in desk.sources.items() if one.min_relevance is not None}
         self._watched = _hosts(desk.sources.values())
@@ -124,33 +124,33 @@ class _Readers:
         if piece.lines:
             rows = await self._lines(piece.lines)
             told = ((row.number, warning) for row in rows for warning in row.warnings)
-            faults = tuple(Fault(file=name, where=number, what=warning) for number, warning in told)
+            faults = tuple(FileFault(file=name, where=number, what=warning) for number, warning in told)
             return _Part(piece=piece, landings=[row.landing for row in rows if row.landing], faults=faults)
         landings, unread = await self._captures([one.page for one in piece.captures])
         return _Part(piece=piece, landings=landings, unread=unread)
 
-    async def _lines(self, numbered: Sequence[tuple[int, bytes]]) -> list[Row]:
+    async def _lines(self, numbered: Sequence[tuple[int, bytes]]) -> list[ParsedLine]:
         settings, now = self.desk.settings, utc_now()
         try:
-            return await self.desk.pool.run(READ_LINES, numbered, sources=self._judges, settings=settings, now=now)
-        except Lost as error:
+            return await self.desk.pool.run(PARSE_LINES, numbered, sources=self._judges, settings=settings, now=now)
+        except WorkerLost as error:
             if len(numbered) > 1:  # one line of the batch did it: the others must not pay
                 return [row for line in numbered for row in await self._lines([line])]
-            return [Row(number=numbered[0][0], landing=None, warnings=(f"unreadable ({error}); skipped",))]
+            return [ParsedLine(number=numbered[0][0], landing=None, warnings=(f"unreadable ({error}); skipped",))]
 
     async def _captures(self, pages: Sequence[Page]) -> tuple[list[Landing], int]:
         """What some captures bring, and how many of them were not worth reading."""
-        hosts = {identity.host(page.url) for page in pages}
+        hosts = {identity.url_host(page.url) for page in pages}
         furniture = await self._furniture(hosts)
         told = {"settings": self.desk.settings, "furniture": furniture, "watched": self._watched & hosts}
         try:
-            read = await self.desk.pool.run(READ_PAGES, pages, **told)
-        except Lost as error:
+            read = await self.desk.pool.run(PROCESS_CAPTURES, pages, **told)
+        except WorkerLost as error:
             if len(pages) > 1:  # one of them did it: the others must not pay
                 apart = [await self._captures([page]) for page in pages]
                 return [landing for landings, _ in apart for landing in landings], sum(unread for _, unread in apart)
-            rejection = Rejection(why=Why.UNREADABLE, detail=str(error))
-            lost = Landing(outcome=rejection, url=pages[0].url, source=identity.host(pages[0].url))
+            rejection = Rejection(why=RejectionReason.UNREADABLE, detail=str(error))
+            lost = Landing(outcome=rejection, url=pages[0].url, source=identity.url_host(pages[0].url))
             read = [(lost, True)]
         # What was not read is not kept either: the file that it came from has it.
         landings = [
@@ -165,7 +165,7 @@ class _Readers:
 
 def _hosts(sources: Iterable[Source]) -> frozenset[str]:
     """Hosts of the sources: their pages are always read."""
-    return frozenset(identity.host(source.url) for source in sources)
+    return frozenset(identity.url_host(source.url) for source in sources)
 
 
 def require_known(files: Iterable[Path]) -> None:
@@ -175,18 +175,18 @@ def require_known(files: Iterable[Path]) -> None:
             raise UsageError(f"{file} is neither .jsonl nor .warc (nor one of them as .gz) nor .wacz")
 
 
-async def take_in(
-    desk: Desk, files: Sequence[Path], *, warn: Warn, progress: Progress, every: bool = False
-) -> Taken:  # fmt: skip
+async def import_files(
+    desk: ImportContext, files: Sequence[Path], *, warn: Warn, progress: Progress, every: bool = False
+) -> ImportCounts:  # fmt: skip
     """Import files one after the other. `warn` hears of the first faults of each kind in a file, or of every one."""
-    taken = Taken()
-    readers, faults = _Readers(desk), Digest(warn, every=every)
+    taken = ImportCounts()
+    readers, faults = _Readers(desk), FaultDigest(warn, every=every)
     for file in files:
         await _file(readers, file, taken, faults, progress)
     return taken
 
 
-async def _file(readers: _Readers, file: Path, taken: Taken, faults: Digest, progress: Progress) -> None:
+async def _file(readers: _Readers, file: Path, taken: ImportCounts, faults: FaultDigest, progress: Progress) -> None:
     intake = _Intake(readers.desk, file, taken, progress)
     try:
         await intake.begin()
@@ -195,7 +195,7 @@ async def _file(readers: _Readers, file: Path, taken: Taken, faults: Digest, pro
         await intake.finish()
     except (OSError, EOFError, ValueError) as fault:
         taken.unreadable += 1
-        faults.note(Fault(file=str(file), what=str(getattr(fault, "strerror", None) or fault)))
+        faults.note(FileFault(file=str(file), what=str(getattr(fault, "strerror", None) or fault)))
     finally:
         faults.end_file()
         taken.warnings = faults.total
@@ -205,7 +205,7 @@ async def _file(readers: _Readers, file: Path, taken: Taken, faults: Digest, pro
 class _Intake:
     """One file on its way into the store."""
 
-    def __init__(self, desk: Desk, file: Path, taken: Taken, progress: Progress) -> None:
+    def __init__(self, desk: ImportContext, file: Path, taken: ImportCounts, progress: Progress) -> None:
         self.desk = desk
         self.file = file
         self.taken = taken
@@ -218,8 +218,8 @@ class _Intake:
     async def begin(self) -> None:
         """Find out how far an earlier run came."""
         self.taken.file = self.file.name
-        self._key = await asyncio.to_thread(key_of, self.file)
-        state = await self._run(noting.of, "import", self._key)
+        self._key = await asyncio.to_thread(file_key, self.file)
+        state = await self._run(noting.load_progress, "import", self._key)
         self.at, self._rows = int(state.get("at", 0)), int(state.get("rows", 0))
         self.taken.before += self._rows
         self.progress(self.taken)
@@ -233,10 +233,10 @@ class _Intake:
         self._rows += rows
         self._batch += part.landings
         self.at = part.piece.end
-        if len(self._batch) >= BATCH:
+        if len(self._batch) >= LANDINGS_PER_BATCH:
             await self.land()
             if self.at:
-                await self._run(noting.note, "import", self._key, self.file.name, {"at": self.at, "rows": self._rows})
+                await self._run(noting.save_progress, "import", self._key, self.file.name, {"at": self.at, "rows": self._rows})
 
     async def land(self) -> None:
         """Store what waits. A kill between this and the note of how far it came lands the same again, unchanged."""
@@ -249,7 +249,7 @@ class _Intake:
     async def finish(self) -> None:
         """The file was read to its end: another run of it begins anew."""
         await self.land()
-        await self._run(noting.end, "import", self._key)
+        await self._run(noting.clear_progress, "import", self._key)
 
     async def _run(self, function: Callable[..., Any], *told: object) -> Any:
         return await self.desk.writer.run(function, self.desk.writer.store, *told)
@@ -261,21 +261,21 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def key_of(file: Path) -> str:
+def file_key(file: Path) -> str:
     """What a file is known by again, wherever it lies: its size and the bytes at its two ends."""
     size = file.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
     with file.open("rb") as stream:
-        digest.update(stream.read(EDGE))
-        stream.seek(max(0, size - EDGE))
-        digest.update(stream.read(EDGE))
+        digest.update(stream.read(EDGE_BYTES))
+        stream.seek(max(0, size - EDGE_BYTES))
+        digest.update(stream.read(EDGE_BYTES))
     return digest.hexdigest()
 
 
-async def _in_order(readers: _Readers, file: Path, start: int, faults: Digest) -> AsyncIterator[_Part]:
+async def _in_order(readers: _Readers, file: Path, start: int, faults: FaultDigest) -> AsyncIterator[_Part]:
     """What each task of a file brought, in the file's order, from a place on."""
     waiting: deque[asyncio.Future[_Part]] = deque()
-    found: deque[Fault] = deque()  # filled in the thread that reads, told in this one
+    found: deque[FileFault] = deque()  # filled in the thread that reads, told in this one
 
     async def next_one() -> _Part:
         part = await waiting.popleft()
@@ -287,7 +287,7 @@ async def _in_order(readers: _Readers, file: Path, start: int, faults: Digest) -
     try:
         while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
             waiting.append(asyncio.ensure_future(readers.read(file.name, piece)))
-            if len(waiting) >= readers.desk.most:
+            if len(waiting) >= readers.desk.max_tasks:
                 yield await next_one()
         while waiting:
             yield await next_one()
@@ -298,19 +298,19 @@ async def _in_order(readers: _Readers, file: Path, start: int, faults: Digest) -
             task_left.cancel()
 
 
-def _emptied(faults: deque[Fault]) -> Iterator[Fault]:
+def _emptied(faults: deque[FileFault]) -> Iterator[FileFault]:
     while faults:
         yield faults.popleft()
 
 
-def _pieces(file: Path, start: int, most: int, note: Callable[[Fault], None]) -> Iterator[_Piece]:
+def _pieces(file: Path, start: int, most: int, note: Callable[[FileFault], None]) -> Iterator[_Piece]:
     if not is_articles(file):
-        for captures in _bounded(saved.pages(file, note, start=start), most, lambda one: len(one.page.body)):
+        for captures in _bounded(saved.read_pages(file, note, start=start), most, lambda one: len(one.page.body)):
             yield _Piece(captures=captures, end=captures[-1].end)
         return
     lines = enumerate(numbered_lines(file), 1)
     left = ((place, line) for place, line in lines if place > start)
-    for batch in _bounded(left, LINES, lambda one: len(one[1][1])):
+    for batch in _bounded(left, LINES_PER_TASK, lambda one: len(one[1][1])):
         yield _Piece(lines=[line for _, line in batch], end=batch[-1][0])
 
 
@@ -321,7 +321,7 @@ def _bounded(items: Iterable[T], most: int, size_of: Callable[[T], int]) -> Iter
     for item in items:
         batch.append(item)
         size += size_of(item)
-        if len(batch) == most or size >= TASK_BYTES:
+        if len(batch) == most or size >= MAX_TASK_BYTES:
             yield batch
             batch, size = [], 0
     if batch:
@@ -337,10 +337,10 @@ def numbered_lines(file: Path) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, from 1; of one that is too long only so much that it is no JSON any more."""
     with cast("IO[bytes]", gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb")) as stream:
         number = 0
-        while line := stream.readline(LONGEST_LINE):
+        while line := stream.readline(MAX_LINE_BYTES):
             number += 1
             rest = line
-            while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
-                rest = stream.readline(LONGEST_LINE)
+            while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
+                rest = stream.readline(MAX_LINE_BYTES)
             if line.strip():
                 yield number, line if rest is line else line[:100]

@@ -12,21 +12,21 @@ from enum import StrEnum
 from functools import partial
 from typing import TypeVar
 
-from crawler.files.desk import Desk
-from crawler.workers import Lost, Task
+from crawler.files.import_context import ImportContext
+from crawler.workers import Task, WorkerLost
 from storage import identity
-from storage.finding.criteria import Criteria
 from storage.model import Document, Landing, Lead, Page, Rejection
-from storage.tables import kept
-from storage.tables.kept import Kept
+from storage.query import reprocess_candidates
+from storage.query.criteria import Criteria
+from storage.query.reprocess_candidates import ReprocessCandidate
 
 T = TypeVar("T")
 
-BATCH = 64  # pages of one transaction
-READ_PAGE: Task[Landing] = Task("crawler.intake", "in_worker")
+LANDINGS_PER_BATCH = 64  # pages of one transaction
+PROCESS_PAGE: Task[Landing] = Task("crawler.intake", "process_page_in_worker")
 
 
-class Turn(StrEnum):
+class ReprocessOutcome(StrEnum):
     """What reading anew makes of a page."""
 
     SAME = "same"
@@ -38,11 +38,11 @@ class Turn(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Redone:
+class ReprocessedPage:
     """One page that was read anew."""
 
-    before: Kept
-    turn: Turn
+    before: ReprocessCandidate
+    turn: ReprocessOutcome
     landing: Landing | None = None
 
     @property
@@ -53,38 +53,38 @@ class Redone:
 
 
 @dataclass(slots=True)
-class Tally:
+class ReprocessCounts:
     """How many there were, and what became of them."""
 
     pages: int = 0
     turns: Counter[str] = field(default_factory=Counter)
 
 
-Tell = Callable[[Redone], None]
-Progress = Callable[[Tally], None]
+Tell = Callable[[ReprocessedPage], None]
+Progress = Callable[[ReprocessCounts], None]
 
 
-def told(tally: Tally) -> dict[str, int]:
+def counts_to_json(tally: ReprocessCounts) -> dict[str, int]:
     """The numbers as a request or a program takes them."""
-    return {"pages": tally.pages, **{turn.replace(" ", "_"): tally.turns[turn] for turn in Turn}}
+    return {"pages": tally.pages, **{turn.replace(" ", "_"): tally.turns[turn] for turn in ReprocessOutcome}}
 
 
 async def reprocess(
-    desk: Desk, criteria: Criteria, *, dry_run: bool, tell: Tell, progress: Progress = lambda _: None
-) -> Tally:
+    desk: ImportContext, criteria: Criteria, *, dry_run: bool, tell: Tell, progress: Progress = lambda _: None
+) -> ReprocessCounts:
     """Read everything anew that a search finds, and what was not kept; `tell` of whatever is not the same.
 
     With `dry_run` nothing is written. Raises StoreError.
     """
-    tally = Tally()
+    tally = ReprocessCounts()
     batch: list[Landing] = []
     async for redone in _in_order(desk, criteria, tally):
         tally.turns[redone.turn] += 1
-        if redone.turn is not Turn.SAME:
+        if redone.turn is not ReprocessOutcome.SAME:
             tell(redone)
-        if not dry_run and redone.landing is not None and redone.turn not in {Turn.SAME, Turn.LOST}:
+        if not dry_run and redone.landing is not None and redone.turn not in {ReprocessOutcome.SAME, ReprocessOutcome.LOST}:
             batch.append(redone.landing)
-        if len(batch) >= BATCH:
+        if len(batch) >= LANDINGS_PER_BATCH:
             await desk.writer.run(desk.writer.store.land, batch)
             batch = []
         progress(tally)
@@ -93,18 +93,18 @@ async def reprocess(
     return tally
 
 
-async def _in_order(desk: Desk, criteria: Criteria, tally: Tally) -> AsyncIterator[Redone]:
+async def _in_order(desk: ImportContext, criteria: Criteria, tally: ReprocessCounts) -> AsyncIterator[ReprocessedPage]:
     """Every page, a few ahead of the one that is handed out."""
     db, run = desk.writer.store.db, desk.writer.run
-    ids = await run(kept.documents, db, criteria)
-    keys = await run(kept.rejections, db, criteria)
+    ids = await run(reprocess_candidates.list_document_ids, db, criteria)
+    keys = await run(reprocess_candidates.list_rejection_keys, db, criteria)
     tally.pages = len(ids) + len(keys)
-    waiting: deque[asyncio.Future[Redone]] = deque()
+    waiting: deque[asyncio.Future[ReprocessedPage]] = deque()
     try:
         for load in _loads(desk, ids, keys):
             for one in await run(load):
                 waiting.append(asyncio.ensure_future(_redo(desk, one)))
-                if len(waiting) >= desk.most:
+                if len(waiting) >= desk.max_tasks:
                     yield await waiting.popleft()
         while waiting:
             yield await waiting.popleft()
@@ -113,43 +113,43 @@ async def _in_order(desk: Desk, criteria: Criteria, tally: Tally) -> AsyncIterat
             left.cancel()
 
 
-def _loads(desk: Desk, ids: Sequence[int], keys: Sequence[str]) -> Iterator[Callable[[], list[Kept]]]:
+def _loads(desk: ImportContext, ids: Sequence[int], keys: Sequence[str]) -> Iterator[Callable[[], list[ReprocessCandidate]]]:
     db = desk.writer.store.db
     for some in _pieces(ids):
-        yield partial(kept.of_documents, db, some)
+        yield partial(reprocess_candidates.load_documents, db, some)
     for several in _pieces(keys):
-        yield partial(kept.of_rejections, db, several)
+        yield partial(reprocess_candidates.load_rejections, db, several)
 
 
 def _pieces(whole: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(whole), BATCH):
-        yield whole[start : start + BATCH]
+    for start in range(0, len(whole), LANDINGS_PER_BATCH):
+        yield whole[start : start + LANDINGS_PER_BATCH]
 
 
-async def _redo(desk: Desk, before: Kept) -> Redone:
+async def _redo(desk: ImportContext, before: ReprocessCandidate) -> ReprocessedPage:
     store = desk.writer.store
     page = await desk.writer.run(store.raw, before.capture_id)
     if page is None:
-        return Redone(before=before, turn=Turn.LOST)
-    furniture = await desk.writer.run(store.furniture, identity.host(before.url))
+        return ReprocessedPage(before=before, turn=ReprocessOutcome.LOST)
+    furniture = await desk.writer.run(store.furniture, identity.url_host(before.url))
     try:
         read = await desk.pool.run(
-            READ_PAGE, page, _lead(before), source=desk.sources.get(before.source), settings=desk.settings,
+            PROCESS_PAGE, page, _lead(before), source=desk.sources.get(before.source), settings=desk.settings,
             furniture=furniture, now=page.fetched_at,
         )  # fmt: skip
-    except Lost:
-        return Redone(before=before, turn=Turn.LOST)
+    except WorkerLost:
+        return ReprocessedPage(before=before, turn=ReprocessOutcome.LOST)
     landing = _landing(before, page, read)
-    return Redone(before=before, turn=turn(before, landing), landing=landing)
+    return ReprocessedPage(before=before, turn=compare_outcomes(before, landing), landing=landing)
 
 
-def _lead(before: Kept) -> Lead:
+def _lead(before: ReprocessCandidate) -> Lead:
     """What was told of the page, as far as it is still known: the feed's date."""
     told_at = before.published_at if before.published_how == "feed" else None
     return Lead(url=before.url, source=before.source, via=before.via, published_at=told_at)
 
 
-def _landing(before: Kept, page: Page, read: Landing) -> Landing:
+def _landing(before: ReprocessCandidate, page: Page, read: Landing) -> Landing:
     """The landing at the address that the text has: reading anew is no reason to move it."""
     outcome = read.outcome
     if before.document_id is not None and isinstance(outcome, Document):
@@ -164,19 +164,19 @@ def _landing(before: Kept, page: Page, read: Landing) -> Landing:
     )  # fmt: skip
 
 
-def turn(before: Kept, landing: Landing) -> Turn:
+def compare_outcomes(before: ReprocessCandidate, landing: Landing) -> ReprocessOutcome:
     """What became of a page. Pure."""
     after = landing.outcome
     if before.document_id is None:
-        return Turn.LET_IN if isinstance(after, Document) else Turn.SAME
+        return ReprocessOutcome.LET_IN if isinstance(after, Document) else ReprocessOutcome.SAME
     if isinstance(after, Rejection):
-        return Turn.LET_OUT
+        return ReprocessOutcome.LET_OUT
     if not isinstance(after, Document):
-        return Turn.LOST
+        return ReprocessOutcome.LOST
     if identity.text_hash(after.text) != identity.text_hash(before.text) or (after.title or "") != (before.title or ""):
-        return Turn.CHANGED
+        return ReprocessOutcome.CHANGED
     # A page that moves its date with each edit was still published when it was first published.
     at = before.published_at if after.published_at is None or before.revision > 1 else after.published_at
     told = (after.authors, at, round(after.verdict.score, 3), after.extractor)
     known = (before.authors, before.published_at, round(before.relevance, 3), before.extractor)
-    return Turn.SAME if told == known else Turn.RETOLD
+    return ReprocessOutcome.SAME if told == known else ReprocessOutcome.RETOLD

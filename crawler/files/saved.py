@@ -21,28 +21,28 @@ from warcio.bufferedreaders import DecompressingBufferedReader
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.timeutils import iso_date_to_datetime
 
-from crawler.fetching import inflate
-from crawler.files.faults import Fault, Note
+from crawler.fetching import content_encoding
+from crawler.files.file_faults import FileFault, ReportFault
 from storage.folding import printable
 from storage.model import Page, utc_now
 
-MOST_LINE = 1 << 16  # bytes of one line of a record's headers
-MOST_HEADERS = 1 << 20  # bytes of all lines between two payloads
-MOST_BYTES = 10_000_000  # of one page, decoded (rules: 10 MB pages)
-MOST_NAMED = 300  # characters of an address or id that a fault names
-WARC = (".warc", ".warc.gz")
-WACZ = ".wacz"
-MOST_BROKEN = 1_000  # places of one file at which reading is taken up again
+MAX_LINE_BYTES = 1 << 16  # bytes of one line of a record's headers
+MAX_HEADER_BYTES = 1 << 20  # bytes of all lines between two payloads
+MAX_PAGE_BYTES = 10_000_000  # of one page, decoded (rules: 10 MB pages)
+MAX_NAME_CHARS = 300  # characters of an address or id that a fault names
+WARC_SUFFIXES = (".warc", ".warc.gz")
+WACZ_SUFFIX = ".wacz"
+MAX_BROKEN_RECORDS = 1_000  # places of one file at which reading is taken up again
 # How records begin, packed and plain: where to go on after one that is broken.
 _BEGINNING = re.compile(rb"\x1f\x8b\x08[\x00\x04]|WARC/[01]\.[0-9]\r?\n")
 _CHUNK = 1 << 20  # bytes
 _PART = 1 << 44  # a place in a file of several parts is `part * _PART + offset`
 # What warcio raises for bytes that are no record: it was written for whole files.
-BROKEN = (ArchiveLoadFailed, zlib.error, EOFError, ValueError, KeyError, AttributeError, IndexError, TypeError)
+RECORD_FAULTS = (ArchiveLoadFailed, zlib.error, EOFError, ValueError, KeyError, AttributeError, IndexError, TypeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
+class SavedPage:
     """One saved response, and which record of which file it is."""
 
     page: Page
@@ -53,7 +53,7 @@ class Saved:
 
 def is_warc(file: Path) -> bool:
     """Whether the name or the first bytes say WARC."""
-    if file.name.lower().endswith((*WARC, WACZ)):
+    if file.name.lower().endswith((*WARC_SUFFIXES, WACZ_SUFFIX)):
         return True
     try:
         with file.open("rb") as stream:
@@ -66,13 +66,13 @@ def is_warc(file: Path) -> bool:
     return head.startswith(b"WARC/")
 
 
-def pages(file: Path, note: Note, *, limit: int = MOST_BYTES, start: int = 0) -> Iterator[Saved]:
+def read_pages(file: Path, note: ReportFault, *, limit: int = MAX_PAGE_BYTES, start: int = 0) -> Iterator[SavedPage]:
     """The responses of a file: each response record of a WARC or WACZ, or the one page.
 
     `start` is the `end` of the page after which to go on. Raises OSError where the file is none of these.
     """
     if not is_warc(file):
-        yield Saved(page=_page(file, limit), file=str(file))
+        yield SavedPage(page=_page(file, limit), file=str(file))
         return
     first, offset = divmod(start, _PART)
     for part, (name, opened) in enumerate(_parts(file)):
@@ -91,19 +91,19 @@ def _whole(file: Path) -> Iterator[IO[bytes]]:
 
 def _parts(file: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     """The WARC files in a file, by name: itself, or those in the folder `archive` of a WACZ."""
-    if not file.name.lower().endswith(WACZ):
+    if not file.name.lower().endswith(WACZ_SUFFIX):
         yield str(file), partial(_whole, file)
         return
     try:
         with zipfile.ZipFile(file) as folder:
-            named = [one for one in folder.namelist() if one.startswith("archive/") and one.lower().endswith(WARC)]
+            named = [one for one in folder.namelist() if one.startswith("archive/") and one.lower().endswith(WARC_SUFFIXES)]
             for name in sorted(named):
                 yield f"{file}: {name}", partial(folder.open, name)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as fault:
         raise OSError(0, f"is not a WACZ file ({str(fault)[:100]})", str(file)) from fault
 
 
-def _records(stream: IO[bytes], name: str, note: Note, limit: int, start: int) -> Iterator[Saved]:
+def _records(stream: IO[bytes], name: str, note: ReportFault, limit: int, start: int) -> Iterator[SavedPage]:
     """The responses of one WARC, from a place on; after a broken record the next one is looked for."""
     any_read, broken, at = start > 0, 0, start
     while True:
@@ -115,7 +115,7 @@ def _records(stream: IO[bytes], name: str, note: Note, limit: int, start: int) -
                 any_read, at = True, end
                 if saved is not None:
                     yield saved
-        except BROKEN as found:
+        except RECORD_FAULTS as found:
             fault = found
         if fault is None:
             return
@@ -123,11 +123,11 @@ def _records(stream: IO[bytes], name: str, note: Note, limit: int, start: int) -
             yield from _packed_whole(stream, name, note, limit)
             return
         broken += 1
-        following = _next_beginning(stream, at + 1) if broken < MOST_BROKEN else None
+        following = _next_beginning(stream, at + 1) if broken < MAX_BROKEN_RECORDS else None
         if not any_read and (following is None or broken > 1):
             raise OSError(0, "is not a WARC file", name) from fault
         how = "goes on after a broken record" if following is not None else "breaks off"
-        note(Fault(file=name, what=how, detail=f"{type(fault).__name__}: {str(fault)[:100]}"))
+        note(FileFault(file=name, what=how, detail=f"{type(fault).__name__}: {str(fault)[:100]}"))
         if following is None:
             return
         at = following
@@ -142,9 +142,9 @@ class _Lines(DecompressingBufferedReader):  # type: ignore[misc]
         """One line of headers. Raises ArchiveLoadFailed where it or the headers have no end."""
         if length == 0:
             return b""
-        line: bytes = super().readline(min(length or MOST_LINE, MOST_LINE))
+        line: bytes = super().readline(min(length or MAX_LINE_BYTES, MAX_LINE_BYTES))
         self.in_lines += len(line)
-        if self.in_lines > MOST_HEADERS or (len(line) == MOST_LINE and not line.endswith(b"\n")):
+        if self.in_lines > MAX_HEADER_BYTES or (len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")):
             raise ArchiveLoadFailed("headers without an end")
         return line
 
@@ -155,7 +155,7 @@ def _archive(stream: IO[bytes]) -> ArchiveIterator:
     return records
 
 
-def _each(records: Any, name: str, note: Note, limit: int) -> Iterator[tuple[Saved | None, int]]:
+def _each(records: Any, name: str, note: ReportFault, limit: int) -> Iterator[tuple[SavedPage | None, int]]:
     """Each record of an iterator: the response in it or None, and where the next record begins."""
     for record in records:
         saved = _saved(record, name, note, limit) if record.rec_type == "response" else None
@@ -166,7 +166,7 @@ def _each(records: Any, name: str, note: Note, limit: int) -> Iterator[tuple[Sav
         records.reader.in_lines = 0
 
 
-def _packed_whole(stream: IO[bytes], name: str, note: Note, limit: int) -> Iterator[Saved]:
+def _packed_whole(stream: IO[bytes], name: str, note: ReportFault, limit: int) -> Iterator[SavedPage]:
     """A WARC that was packed in one piece: readable from its start only. Its first record was read already."""
     stream.seek(0)
     plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
@@ -174,8 +174,8 @@ def _packed_whole(stream: IO[bytes], name: str, note: Note, limit: int) -> Itera
         for number, (saved, _) in enumerate(_each(_archive(plain), name, note, limit)):
             if saved is not None and number:
                 yield replace(saved, end=0)
-    except BROKEN as fault:
-        note(Fault(file=name, what="breaks off", detail=f"{type(fault).__name__}: {str(fault)[:100]}"))
+    except RECORD_FAULTS as fault:
+        note(FileFault(file=name, what="breaks off", detail=f"{type(fault).__name__}: {str(fault)[:100]}"))
 
 
 def _next_beginning(stream: IO[bytes], start: int) -> int | None:
@@ -191,20 +191,20 @@ def _next_beginning(stream: IO[bytes], start: int) -> int | None:
     return None
 
 
-def _saved(record: Any, file: str, note: Note, limit: int) -> Saved | None:
+def _saved(record: Any, file: str, note: ReportFault, limit: int) -> SavedPage | None:
     headers, http = record.rec_headers, record.http_headers
     url = printable((headers.get_header("WARC-Target-URI") or "").strip("<> "))
     if http is None or not url:
-        which = printable(headers.get_header("WARC-Record-ID") or "")[:MOST_NAMED]
-        note(Fault(file=file, where=which, what="no HTTP response with an address"))
+        which = printable(headers.get_header("WARC-Record-ID") or "")[:MAX_NAME_CHARS]
+        note(FileFault(file=file, where=which, what="no HTTP response with an address"))
         return None
     # The packed body may not be larger either: brotli and zstd make 10 MB of 10 kB, never the other way round.
     raw = record.raw_stream.read(limit + 1)
     if (http.get_header("Transfer-Encoding") or "").lower() == "chunked":
-        raw = unchunked(raw)
-    body = inflate.body(raw[:limit], http.get_header("Content-Encoding"), limit=limit, partial=True)
-    if isinstance(body, inflate.Broken):
-        note(Fault(file=file, where=url[:MOST_NAMED], what=body.reason, detail=body.detail))
+        raw = decode_chunks(raw)
+    body = content_encoding.decode_body(raw[:limit], http.get_header("Content-Encoding"), limit=limit, partial=True)
+    if isinstance(body, content_encoding.DecodeFailure):
+        note(FileFault(file=file, where=url[:MAX_NAME_CHARS], what=body.reason, detail=body.detail))
         body = b""
     page = Page(
         url=url,
@@ -214,10 +214,10 @@ def _saved(record: Any, file: str, note: Note, limit: int) -> Saved | None:
         body=body,
         fetched_at=_moment(headers.get_header("WARC-Date")),
     )
-    return Saved(page=page, file=file, record_id=headers.get_header("WARC-Record-ID"))
+    return SavedPage(page=page, file=file, record_id=headers.get_header("WARC-Record-ID"))
 
 
-def unchunked(raw: bytes) -> bytes:
+def decode_chunks(raw: bytes) -> bytes:
     """A body without its chunk sizes; as it is where it has none (many archives keep the header and not the form)."""
     out, rest = bytearray(), raw
     while rest:

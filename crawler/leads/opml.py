@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from crawler.leads import entries, xmltext
+from crawler.leads import entries, xml_text
 from crawler.sources import Source
 from storage.folding import printable
 
-MAX_BYTES = 5_000_000
+MAX_OPML_BYTES = 5_000_000
 MAX_OUTLINES = 5_000
 _ROOT = re.compile(r"<opml[\s>]", re.IGNORECASE)
 
@@ -33,9 +33,9 @@ class Outlines:
     error: str | None = None
 
 
-def read(body: bytes) -> Outlines:
+def parse_opml(body: bytes) -> Outlines:
     """The feeds of an OPML document, folders opened. Never raises; entities and doctypes are not followed."""
-    text, _ = xmltext.decode(body[:MAX_BYTES], None)
+    text, _ = xml_text.decode_text(body[:MAX_OPML_BYTES], None)
     start = _ROOT.search(text[:20_000])
     if start is None:
         return Outlines(error="not an OPML file: it holds no <opml>")
@@ -48,7 +48,7 @@ def read(body: bytes) -> Outlines:
         low = {str(name).lower(): str(value) for name, value in element.attrib.items()}
         if "xmlurl" not in low:
             continue  # a folder
-        url = entries.address(low["xmlurl"], "")
+        url = entries.absolute_url(low["xmlurl"], "")
         if url is None:
             unusable += 1
             continue
@@ -57,7 +57,7 @@ def read(body: bytes) -> Outlines:
     return Outlines(feeds=tuple(found.values()), unusable=unusable)
 
 
-def write(sources: Iterable[Source]) -> bytes:
+def write_opml(sources: Iterable[Source]) -> bytes:
     """An OPML 2.0 document of the feeds among the sources; other kinds have no place in it."""
     root = etree.Element("opml", version="2.0")
     etree.SubElement(etree.SubElement(root, "head"), "title").text = "khabar"

@@ -13,27 +13,27 @@ from urllib.parse import parse_qsl, urlsplit
 from crawler.leads import sections
 from storage import identity
 
-MOST_ALIKE = 12  # pages of one shape in a visit: a site has a dozen sections, a calendar has thousands of months
-MOST_TIMES = 2  # that one part stands in a path: /a/b/a/b/a/b is a relative link that winds
-MOST_LETTERS = 200  # of an address
-MOST_STEPS = 6  # parts of a path
-MOST_WAITING = 2_000
+MAX_PAGES_OF_A_SHAPE = 12  # pages of one shape in a visit: a site has a dozen sections, a calendar has thousands of months
+MAX_PART_REPEATS = 2  # that one part stands in a path: /a/b/a/b/a/b is a relative link that winds
+MAX_ADDRESS_CHARS = 200  # of an address
+MAX_PATH_PARTS = 6  # parts of a path
+MAX_SEEN_PAGES = 2_000
 _DAY = re.compile(r"/(?:19|20)\d\d(?:[/-]\d{1,2}){0,2}(?=/|$)|[/-]\d{1,2}[/-](?:19|20)\d\d(?=/|$)")
 _SESSION = re.compile(r"[;?&](?:jsessionid|phpsessid|sid|session_?id)=|/\(s\([a-z0-9]{10,}\)\)/", re.IGNORECASE)
 
 
-def trap(url: str) -> str | None:
+def trap_reason(url: str) -> str | None:
     """Why a page is not worth a look, by its address; None where it may list articles."""
     parts = urlsplit(url)
     path = parts.path.lower()
     steps = [step for step in path.split("/") if step]
-    words = sections.rules().words
+    words = sections.load_rules().words
     named = {name.lower() for name, _ in parse_qsl(parts.query[:2_000])}
     if _SESSION.search(url):
         return "sessions"
     if _DAY.search(path) or named & words["clock"]:
         return "calendars"
-    if len(url) > MOST_LETTERS or len(steps) > MOST_STEPS or any(steps.count(step) > MOST_TIMES for step in steps):
+    if len(url) > MAX_ADDRESS_CHARS or len(steps) > MAX_PATH_PARTS or any(steps.count(step) > MAX_PART_REPEATS for step in steps):
         return "addresses that wind"
     if named & (words["twin"] - words["turns"]) or not words["copies"].isdisjoint(steps):
         return "sorted, printed and searched twins"
@@ -52,30 +52,30 @@ class Frontier:
         self.budget = budget
         self.looked = 0
         self.left: Counter[str] = Counter()  # addresses that are not looked at, and why
-        self._sites = {identity.site(url) for url in begun}
-        self._met = {identity.key(url) for url in begun}
+        self._sites = {identity.registrable_domain(url) for url in begun}
+        self._met = {identity.url_key(url) for url in begun}
         self._alike: Counter[tuple[str, ...]] = Counter()
         self._waiting: deque[tuple[str, int]] = deque()
 
     def is_own(self, url: str) -> bool:
         """Whether a page belongs to the site."""
-        return identity.site(url) in self._sites
+        return identity.registrable_domain(url) in self._sites
 
-    def offer(self, urls: Iterable[str], level: int) -> None:
+    def add_pages(self, urls: Iterable[str], level: int) -> None:
         """Take up the ways that a page names; `level` is that of the pages they lead to, 1 below the first."""
         for url in urls:
-            if level > self.depth or len(self._met) >= MOST_WAITING:
+            if level > self.depth or len(self._met) >= MAX_SEEN_PAGES:
                 return
             # A twin has the key of its page, and must not stand in the page's way.
-            why = "other sites" if not self.is_own(url) else trap(url)
-            key = url if why else identity.key(url)
+            why = "other sites" if not self.is_own(url) else trap_reason(url)
+            key = url if why else identity.url_key(url)
             if key not in self._met:
                 self._met.add(key)
                 self._take(url, level, why)
 
     def _take(self, url: str, level: int, why: str | None) -> None:
-        alike = sections.shape(url)
-        if why is None and self._alike[alike] >= MOST_ALIKE:
+        alike = sections.address_shape(url)
+        if why is None and self._alike[alike] >= MAX_PAGES_OF_A_SHAPE:
             why = "more of the same kind"
         if why is not None:
             self.left[why] += 1
@@ -90,7 +90,7 @@ class Frontier:
         self.looked += 1
         return self._waiting.popleft()
 
-    def told(self) -> tuple[str, ...]:
+    def describe(self) -> tuple[str, ...]:
         """What the visit looked at and left out, in words."""
         left = Counter(self.left)
         left["beyond the budget"] = len(self._waiting)

@@ -17,15 +17,15 @@ from storage import identity
 from storage.folding import printable
 from storage.model import Lead, Page
 
-VIA = "archive"
-PER_PART = 5_000  # captures of one answer of the index
-LONGEST_URL = 2_048
-ENOUGH = 1.0  # of the weights in data/sections.toml: a name of three words is worth a request
-_STAMP = re.compile(r"[12][0-9]{13}")
-_CAPTURE = re.compile(r"/web/([12][0-9]{13})id_/(https?:/.{3,2100})$")
+VIA_ARCHIVE = "archive"
+CAPTURES_PER_PART = 5_000  # captures of one answer of the index
+MAX_URL_CHARS = 2_048
+MIN_ADDRESS_SCORE = 1.0  # of the weights in data/section_links.toml: a name of three words is worth a request
+_TIMESTAMP = re.compile(r"[12][0-9]{13}")
+_CAPTURE_PATH = re.compile(r"/web/([12][0-9]{13})id_/(https?:/.{3,2100})$")
 
 
-def index_address(base: str, host: str, since: datetime, until: datetime, resume: str = "") -> str:
+def cdx_query_url(base: str, host: str, since: datetime, until: datetime, resume: str = "") -> str:
     """What to ask the index: good HTML pages of a host, one capture each. `resume` is the last answer's `next_page`."""
     asked = [
         ("url", f"{host}/*"),
@@ -36,16 +36,16 @@ def index_address(base: str, host: str, since: datetime, until: datetime, resume
         ("filter", "statuscode:200"),
         ("filter", "mimetype:text/html"),
         ("collapse", "urlkey"),
-        ("limit", str(PER_PART)),
+        ("limit", str(CAPTURES_PER_PART)),
         ("showResumeKey", "true"),
         *([("resumeKey", resume)] if resume else []),
     ]
     return f"{base.rstrip('/')}/cdx/search/cdx?{urlencode(asked)}"
 
 
-def read(
+def parse_cdx_index(
     body: bytes, *, url: str, headers: Mapping[str, str], source: Source, now: datetime,
-    max_bytes: int = 5_000_000, max_entries: int = PER_PART,
+    max_bytes: int = 5_000_000, max_entries: int = CAPTURES_PER_PART,
 ) -> Feed:  # fmt: skip
     """What an answer of the index lists: articles by their addresses. `next_page` is the key of its next part.
 
@@ -58,15 +58,15 @@ def read(
         return Feed(kind="cdx", error="not_an_index: no JSON")
     if not isinstance(rows, list):
         return Feed(kind="cdx", error="not_an_index: no list")
-    captures = [pair for row in rows[1 : max_entries + 1] if (pair := _capture(row))]
+    captures = [pair for row in rows[1 : max_entries + 1] if (pair := _parse_capture(row))]
     wanted = [(stamp, page) for stamp, page in captures if _is_article(page, source.link_pattern)]
     leads = tuple(
-        Lead(url=page, source=source.id, guid=stamp, via=VIA, backfill=True, language=source.language, found_at=now)
+        Lead(url=page, source=source.id, guid=stamp, via=VIA_ARCHIVE, backfill=True, language=source.language, found_at=now)
         for stamp, page in wanted
     )
     left = len(captures) - len(wanted)
     warnings = (f"{left} captures that are no article's left out",) if left else ()
-    return Feed(kind="cdx", leads=leads, entries=len(captures), next_page=_resume_key(rows), warnings=warnings)
+    return Feed(kind="cdx", leads=leads, entries=len(captures), next_page=_find_resume_key(rows), warnings=warnings)
 
 
 def _is_article(page: str, pattern: str | None) -> bool:
@@ -75,19 +75,19 @@ def _is_article(page: str, pattern: str | None) -> bool:
 
     if pattern:
         return re.search(pattern, page) is not None
-    return (sections.by_address(page, identity.host(page)) or 0.0) >= ENOUGH
+    return (sections.score_address(page, identity.url_host(page)) or 0.0) >= MIN_ADDRESS_SCORE
 
 
-def _capture(row: object) -> tuple[str, str] | None:
+def _parse_capture(row: object) -> tuple[str, str] | None:
     if not (isinstance(row, list) and len(row) == 2 and all(isinstance(cell, str) for cell in row)):
         return None
     stamp, page = row
-    if not _STAMP.fullmatch(stamp) or len(page) > LONGEST_URL or not page.startswith(("http://", "https://")):
+    if not _TIMESTAMP.fullmatch(stamp) or len(page) > MAX_URL_CHARS or not page.startswith(("http://", "https://")):
         return None
     return stamp, printable(page)
 
 
-def _resume_key(rows: list[object]) -> str | None:
+def _find_resume_key(rows: list[object]) -> str | None:
     """The last row, where an empty one stands before it."""
     if len(rows) < 2 or rows[-2] != []:
         return None
@@ -95,19 +95,19 @@ def _resume_key(rows: list[object]) -> str | None:
     return last[0] if isinstance(last, list) and len(last) == 1 and isinstance(last[0], str) else None
 
 
-def address(lead: Lead, base: str) -> str:
+def fetch_url(lead: Lead, base: str) -> str:
     """Where a lead's page is asked for: at its own address, or at the capture that the index named."""
-    if lead.via == VIA and lead.guid and _STAMP.fullmatch(lead.guid) and base:
-        return f"{base.rstrip('/')}/web/{lead.guid}id_/{quote(lead.url, safe=_AS_IT_IS)}"
+    if lead.via == VIA_ARCHIVE and lead.guid and _TIMESTAMP.fullmatch(lead.guid) and base:
+        return f"{base.rstrip('/')}/web/{lead.guid}id_/{quote(lead.url, safe=_UNESCAPED_CHARS)}"
     return lead.url
 
 
-_AS_IT_IS = "!#$%&'()*+,/:;=?@[]~"
+_UNESCAPED_CHARS = "!#$%&'()*+,/:;=?@[]~"
 
 
-def as_it_was(page: Page, lead: Lead) -> Page:
+def restore_original_page(page: Page, lead: Lead) -> Page:
     """A capture as the page that it is of: its own address, the time at which it was so. Any other page as it is."""
-    match = _CAPTURE.search(page.final_url) if lead.via == VIA and lead.guid else None
+    match = _CAPTURE_PATH.search(page.final_url) if lead.via == VIA_ARCHIVE and lead.guid else None
     if match is None:
         return page
     try:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-MOST_LINES = 400  # of a text that is compared; what follows is shown as it is now
-MOST_WORDS = 600  # of a passage that is compared word by word: the comparison is quadratic
-_PIECES = re.compile(r"\s+|\S+")
+MAX_LINES = 400  # of a text that is compared; what follows is shown as it is now
+MAX_WORDS = 600  # of a passage that is compared word by word: the comparison is quadratic
+_WORDS_AND_SPACES = re.compile(r"\s+|\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +18,19 @@ class Piece:
     text: str
 
 
-def compare(old: str, new: str) -> list[list[Piece]]:
+def compare_texts(old: str, new: str) -> list[list[Piece]]:
     """Paragraphs in order, each as its pieces."""
-    before, after = old.split("\n")[:MOST_LINES], new.split("\n")[:MOST_LINES]
+    before, after = old.split("\n")[:MAX_LINES], new.split("\n")[:MAX_LINES]
     made: list[list[Piece]] = []
     for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if what == "equal":
             made += [[Piece("same", line)] for line in after[c:d]]
         else:
-            made += _changed(before[a:b], after[c:d])
+            made += _compare_paragraphs(before[a:b], after[c:d])
     return made
 
 
-def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[list[Piece]]:
+def _compare_paragraphs(old: Sequence[str], new: Sequence[str]) -> Iterator[list[Piece]]:
     """Paragraphs that were replaced, the n-th by the n-th."""
     for at in range(max(len(old), len(new))):
         if at >= len(old):
@@ -38,26 +38,26 @@ def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[list[Piece]]:
         elif at >= len(new):
             yield [Piece("gone", old[at])]
         else:
-            yield _words(old[at], new[at])
+            yield _compare_words(old[at], new[at])
 
 
-def _words(old: str, new: str) -> list[Piece]:
-    before, after = _PIECES.findall(old), _PIECES.findall(new)
-    if max(len(before), len(after)) > 2 * MOST_WORDS:
+def _compare_words(old: str, new: str) -> list[Piece]:
+    before, after = _WORDS_AND_SPACES.findall(old), _WORDS_AND_SPACES.findall(new)
+    if max(len(before), len(after)) > 2 * MAX_WORDS:
         return [Piece("gone", old), Piece("new", new)]
     pieces: list[Piece] = []
     gone = fresh = ""
     for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         here, there = "".join(before[a:b]), "".join(after[c:d])
         if what == "equal" and there.strip():
-            pieces += [*_replaced(gone, fresh), Piece("same", there)]
+            pieces += [*_replacement(gone, fresh), Piece("same", there)]
             gone = fresh = ""
         else:  # a blank between two words that changed belongs to the change
             gone, fresh = gone + here, fresh + there
-    return [*pieces, *_replaced(gone, fresh)]
+    return [*pieces, *_replacement(gone, fresh)]
 
 
-def _replaced(gone: str, fresh: str) -> list[Piece]:
+def _replacement(gone: str, fresh: str) -> list[Piece]:
     if gone == fresh:
         return [Piece("same", gone)] if gone else []
     return [Piece(kind, text) for kind, text in (("gone", gone), ("new", fresh)) if text]

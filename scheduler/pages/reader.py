@@ -11,11 +11,11 @@ from storage.store import Store
 
 Answer = TypeVar("Answer")
 
-THREADS = 3
-LONGEST = 5.0  # seconds; the worst search of a million articles takes less than one
+READER_THREADS = 3
+ANSWER_SECONDS = 5.0  # seconds; the worst search of a million articles takes less than one
 
 
-class Reader:
+class StoreReader:
     """Answers questions to the store off the event loop."""
 
     def __init__(self, path: Path, captures: Path | None) -> None:
@@ -24,7 +24,7 @@ class Reader:
         self._captures = captures
         self._own = threading.local()
         self._opened: list[Store] = []
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="pages")
+        self._threads = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="pages")
         with Store.read(path, captures=captures):
             pass
 
@@ -40,7 +40,7 @@ class Reader:
 
     def _answer(self, work: Callable[[Store], Answer]) -> Answer:
         store = self._store()
-        with store.deadline(LONGEST):
+        with store.deadline(ANSWER_SECONDS):
             return work(store)
 
     def _store(self) -> Store:

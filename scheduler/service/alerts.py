@@ -20,28 +20,28 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crawler.fetching import webhook
-from crawler.fetching.guard import Guard, endpoint
+from crawler.fetching.guard import Guard, parse_proxy
 from crawler.sources import CrawlSettings
 from scheduler.settings import Alert
-from storage.finding import changes, search
 from storage.model import Refusal, utc_now
+from storage.query import changes, search
 from storage.store import Store
-from storage.tables import standings
-from storage.tables.standings import Standing
+from storage.tables import alert_cursors
+from storage.tables.alert_cursors import AlertCursor
 
 log = logging.getLogger("khabar")
 
-LOOK_EVERY = 5  # seconds
-A_LOOK = 500  # changes; rows of the log that one look goes through
-A_TURN = 100  # messages of one alert before the others have theirs
+CHECK_SECONDS = 5  # seconds
+MAX_CHANGES_PER_CHECK = 500  # changes; rows of the log that one look goes through
+MAX_MESSAGES_PER_DELIVERY = 100  # messages of one alert before the others have theirs
 FIRST_PAUSE = timedelta(seconds=30)  # after a failure; doubled with each that follows
-LONGEST_PAUSE = timedelta(hours=1)
-_TAIL = 1_000_000  # bytes at a file's end that are compared, beside the length of what is to be appended
-_KEY = re.compile(rb'"key": "(khabar-[0-9a-f]{32})"')
+MAX_PAUSE = timedelta(hours=1)
+_TAIL_BYTES = 1_000_000  # bytes at a file's end that are compared, beside the length of what is to be appended
+_KEY_PATTERN = re.compile(rb'"key": "(khabar-[0-9a-f]{32})"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class AlertMessage:
     """One change that a saved search found. The key is the same in every try."""
 
     cursor: int
@@ -50,13 +50,13 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Delivery:
     """What is to be told for one alert now; `upto` is the cursor that it has come to after that."""
 
     alert: Alert
-    standing: Standing
-    messages: tuple[Message, ...]
-    upto: int
+    standing: AlertCursor
+    messages: tuple[AlertMessage, ...]
+    next_cursor: int
 
 
 class Alerts:
@@ -68,13 +68,13 @@ class Alerts:
         alerts: Sequence[Alert],
         settings: CrawlSettings,
         *,
-        keep: Callable[[list[Standing]], Awaitable[None]],
+        keep: Callable[[list[AlertCursor]], Awaitable[None]],
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self.path = path
         self.alerts = tuple(alerts)
         self._agent = settings.agent
-        self._guard = Guard(settings.allow_addresses, endpoint(settings.proxy))
+        self._guard = Guard(settings.allow_addresses, parse_proxy(settings.proxy))
         self._keep = keep
         self._environment = environment
 
@@ -86,17 +86,17 @@ class Alerts:
         """One look, and one turn of each alert that has something to tell."""
         await asyncio.gather(*(self._take(turn) for turn in await self._look()))
 
-    async def _look(self) -> list[Turn]:
+    async def _look(self) -> list[Delivery]:
         """The turns with something in them; the others are done with."""
         if not self.alerts:
             return []
-        turns = await asyncio.to_thread(look, self.path, self.alerts, utc_now())
-        passed = [moved(turn.standing, turn.upto) for turn in turns if not turn.messages]
+        turns = await asyncio.to_thread(find_deliveries, self.path, self.alerts, utc_now())
+        passed = [advanced(turn.standing, turn.next_cursor) for turn in turns if not turn.messages]
         if passed:
             await self._keep(passed)
         return [turn for turn in turns if turn.messages]
 
-    async def _take(self, turn: Turn) -> None:
+    async def _take(self, turn: Delivery) -> None:
         """Tell everything of a turn in its order, or as far as it goes."""
         standing = turn.standing
         batches = [turn.messages] if turn.alert.file else [(message,) for message in turn.messages]
@@ -105,30 +105,30 @@ class Alerts:
             now = utc_now()
             if error:
                 log.warning("alert %s: %s", turn.alert.id, error, extra={"facts": {"action": "alert", "error": error}})
-                await self._keep([failed(standing, error, now)])
+                await self._keep([after_failure(standing, error, now)])
                 return
-            standing = told(standing, batch, now)
+            standing = after_success(standing, batch, now)
             await self._keep([standing])
         log.info("alert %s: %d told", turn.alert.id, len(turn.messages), extra={"facts": {"action": "alert"}})
-        await self._keep([moved(standing, turn.upto)])
+        await self._keep([advanced(standing, turn.next_cursor)])
 
-    async def _tell(self, alert: Alert, batch: Sequence[Message]) -> str:
+    async def _tell(self, alert: Alert, batch: Sequence[AlertMessage]) -> str:
         """Why it could not be told; empty when it was."""
         if alert.file is not None:
-            return await asyncio.to_thread(append, alert.file, batch)
+            return await asyncio.to_thread(append_to_file, alert.file, batch)
         if alert.webhook:
             return await self._post(alert, batch[0])
-        return await run(alert.command, batch[0].body, within=alert.timeout)
+        return await run_command(alert.command, batch[0].body, within=alert.timeout)
 
-    async def _post(self, alert: Alert, message: Message) -> str:
+    async def _post(self, alert: Alert, message: AlertMessage) -> str:
         given = self._environment.get(alert.secret_env, "")
         if not given:
             return f"the environment variable {alert.secret_env} has no secret in it"
         try:
-            secret = webhook.secret(given)
+            secret = webhook.parse_secret(given)
         except ValueError as error:
             return f"{alert.secret_env}: {error}"
-        signed = webhook.Message(id=message.key, body=message.body, at=utc_now(), secret=secret, agent=self._agent)
+        signed = webhook.WebhookMessage(id=message.key, body=message.body, at=utc_now(), secret=secret, agent=self._agent)
         refused = await webhook.post(alert.webhook, signed, guard=self._guard, within=alert.timeout)
         if refused is None:
             return ""
@@ -138,39 +138,39 @@ class Alerts:
 # What is due
 
 
-def look(path: Path, alerts: Sequence[Alert], now: datetime) -> list[Turn]:
+def find_deliveries(path: Path, alerts: Sequence[Alert], now: datetime) -> list[Delivery]:
     """A turn for each alert that may be told now and has not seen the whole log; a new alert begins at its end."""
     with Store.read(path) as store:
-        known, last = standings.read(store.db), store.last_cursor()
+        known, last = alert_cursors.load_cursors(store.db), store.last_cursor()
         turns = []
         for alert in alerts:
             standing = known.get(alert.id)
             if standing is None:
-                turns.append(Turn(alert=alert, standing=Standing(id=alert.id, cursor=last), messages=(), upto=last))
+                turns.append(Delivery(alert=alert, standing=AlertCursor(id=alert.id, cursor=last), messages=(), next_cursor=last))
             elif standing.cursor < last and (standing.next_try_at is None or standing.next_try_at <= now):
-                turns.append(_turn(store, alert, standing))
+                turns.append(_delivery(store, alert, standing))
         return turns
 
 
-def _turn(store: Store, alert: Alert, standing: Standing) -> Turn:
-    entries = changes.read(store.db, standing.cursor, A_LOOK)
+def _delivery(store: Store, alert: Alert, standing: AlertCursor) -> Delivery:
+    entries = changes.list_entries(store.db, standing.cursor, MAX_CHANGES_PER_CHECK)
     wanted = [entry for entry in entries if entry.what in alert.changes]
-    found = search.matching(store.db, alert.criteria, [entry.article_id for entry in wanted])
+    found = search.filter_matching(store.db, alert.criteria, [entry.article_id for entry in wanted])
     chosen = [entry for entry in wanted if entry.article_id in found]
-    messages = tuple(_message(store, alert, entry) for entry in chosen[:A_TURN])
-    upto = messages[-1].cursor if len(chosen) > A_TURN else entries[-1].cursor
-    return Turn(alert=alert, standing=standing, messages=messages, upto=upto)
+    messages = tuple(_message(store, alert, entry) for entry in chosen[:MAX_MESSAGES_PER_DELIVERY])
+    upto = messages[-1].cursor if len(chosen) > MAX_MESSAGES_PER_DELIVERY else entries[-1].cursor
+    return Delivery(alert=alert, standing=standing, messages=messages, next_cursor=upto)
 
 
-def _message(store: Store, alert: Alert, entry: changes.Entry) -> Message:
+def _message(store: Store, alert: Alert, entry: changes.ChangeEntry) -> AlertMessage:
     told = {
-        "key": key(alert, entry), "alert": alert.id, "cursor": entry.cursor, "at": entry.at, "what": entry.what,
-        "detail": entry.detail, "article": search.record(store.db, entry.article_id),
+        "key": delivery_key(alert, entry), "alert": alert.id, "cursor": entry.cursor, "at": entry.at, "what": entry.what,
+        "detail": entry.detail, "article": search.load_record(store.db, entry.article_id),
     }  # fmt: skip
-    return Message(cursor=entry.cursor, key=str(told["key"]), body=json.dumps(told, ensure_ascii=True).encode("ascii"))
+    return AlertMessage(cursor=entry.cursor, key=str(told["key"]), body=json.dumps(told, ensure_ascii=True).encode("ascii"))
 
 
-def key(alert: Alert, entry: changes.Entry) -> str:
+def delivery_key(alert: Alert, entry: changes.ChangeEntry) -> str:
     """What makes two deliveries the same."""
     told = f"{alert.id} {entry.cursor} {entry.at} {entry.article_id}"
     return "khabar-" + hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
@@ -179,29 +179,29 @@ def key(alert: Alert, entry: changes.Entry) -> str:
 # What becomes of a standing; pure
 
 
-def moved(standing: Standing, cursor: int) -> Standing:
+def advanced(standing: AlertCursor, cursor: int) -> AlertCursor:
     """Up to this cursor there is nothing more to tell."""
     return replace(standing, cursor=cursor, failures=0, next_try_at=None, last_error=None)
 
 
-def told(standing: Standing, batch: Sequence[Message], now: datetime) -> Standing:
+def after_success(standing: AlertCursor, batch: Sequence[AlertMessage], now: datetime) -> AlertCursor:
     """After a success."""
-    return Standing(
+    return AlertCursor(
         id=standing.id, cursor=batch[-1].cursor, delivered=standing.delivered + len(batch), last_delivered_at=now
     )
 
 
-def failed(standing: Standing, error: str, now: datetime) -> Standing:
+def after_failure(standing: AlertCursor, error: str, now: datetime) -> AlertCursor:
     """After a failure: the same change is tried again, after 30 s, 1 min, 2 min, up to an hour."""
     failures = standing.failures + 1
-    pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+    pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), MAX_PAUSE)
     return replace(standing, failures=failures, next_try_at=now + pause, last_error=error)
 
 
 # How it is told
 
 
-def append(file: Path, batch: Sequence[Message]) -> str:
+def append_to_file(file: Path, batch: Sequence[AlertMessage]) -> str:
     """Add lines to a file, on the disk when this returns. Lines that are at its end already are not added again.
 
     A line that a crash tore is taken off first. Returns why it failed, or nothing.
@@ -209,7 +209,7 @@ def append(file: Path, batch: Sequence[Message]) -> str:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as out:
-            there = _end(out, _TAIL + sum(len(message.body) for message in batch))
+            there = _keys_at_end(out, _TAIL_BYTES + sum(len(message.body) for message in batch))
             out.writelines(message.body + b"\n" for message in batch if message.key.encode() not in there)
             out.flush()
             os.fsync(out.fileno())
@@ -218,7 +218,7 @@ def append(file: Path, batch: Sequence[Message]) -> str:
     return ""
 
 
-def _end(out: BinaryIO, length: int) -> frozenset[bytes]:
+def _keys_at_end(out: BinaryIO, length: int) -> frozenset[bytes]:
     """The keys in the last bytes of a file, which is left at its end, after its last whole line."""
     start = max(out.seek(0, os.SEEK_END) - length, 0)
     out.seek(start)
@@ -227,10 +227,10 @@ def _end(out: BinaryIO, length: int) -> frozenset[bytes]:
         tail = tail[: tail.rfind(b"\n") + 1]
         out.truncate(start + len(tail))
     out.seek(0, os.SEEK_END)
-    return frozenset(_KEY.findall(tail))
+    return frozenset(_KEY_PATTERN.findall(tail))
 
 
-async def run(command: Sequence[str], body: bytes, *, within: float) -> str:
+async def run_command(command: Sequence[str], body: bytes, *, within: float) -> str:
     """Run a program with JSON on its standard input. Returns why it failed, or nothing when it ended with 0."""
     try:
         process = await asyncio.create_subprocess_exec(

@@ -19,48 +19,48 @@ from typing import Any
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from crawler.engine import LEASE, Engine, declared
-from crawler.report import Event
+from crawler.engine.engine import VISIT_LEASE, Engine, source_states
+from crawler.report import CrawlEvent
 from crawler.sources import Source
-from crawler.visits import Plan, Visited
-from crawler.writer import FILE_FAULTS
-from scheduler import spool
+from crawler.visits.source_visit import PollPlanner, VisitResult
+from crawler.writer import STORE_FAULTS
+from scheduler import stdin_file
 from scheduler.config import Config
-from scheduler.service import alerts, handover, notify, rhythm
-from scheduler.service.metrics import Figures, Listener
-from scheduler.service.weather import Weather
+from scheduler.service import alerts, job_runner, notify, poll_schedule
+from scheduler.service.connectivity import OfflineDetector
+from scheduler.service.metrics import Metrics, MetricsServer
 from storage import identity
 from storage.errors import ConfigError, StoreBusy, StoreError, StoreUnusable
 from storage.model import Poll, SourceState, to_text, utc_now
 from storage.store import Store
-from storage.tables.standings import Standing
+from storage.tables.alert_cursors import AlertCursor
 
 log = logging.getLogger("khabar")
 
-VISITS = 100  # sources visited at once; with 200, the loop stood still for 139 ms at p99 under 42,000 polls a minute
-BREATH = 5  # visits begun before the loop turns: each takes about a millisecond to its request
-STOP_WITHIN = 10.0  # seconds from SIGTERM to the end
-GRACE = 3.0  # of these, for downloads in flight
-WORKERS_REST = timedelta(minutes=2)  # without a page to read, the workers end: 60 MB each that an idle service spares
-LOOK_EVERY = 60  # seconds; second looks at kept pages
-DRAIN_EVERY = 10  # seconds; leads that wait for another try
-AFTER_FAULT = 10.0  # seconds without new work after the file could not be written
+MAX_VISITS = 100  # sources visited at once; with 200, the loop stood still for 139 ms at p99 under 42,000 polls a minute
+VISITS_PER_LOOP_TURN = 5  # visits begun before the loop turns: each takes about a millisecond to its request
+STOP_SECONDS = 10.0  # seconds from SIGTERM to the end
+DOWNLOAD_GRACE_SECONDS = 3.0  # of these, for downloads in flight
+IDLE_WORKERS_END_AFTER = timedelta(minutes=2)  # without a page to read, the workers end: 60 MB each that an idle service spares
+RECHECK_SECONDS = 60  # seconds; second looks at kept pages
+DRAIN_SECONDS = 10  # seconds; leads that wait for another try
+FAULT_PAUSE_SECONDS = 10.0  # seconds without new work after the file could not be written
 
 
 class Service:
     """One process that visits what is due until it is told to stop."""
 
     def __init__(
-        self, store: Store, config: Config, *, read_config: Callable[[], Config], plan: Plan = rhythm.plan
+        self, store: Store, config: Config, *, read_config: Callable[[], Config], plan: PollPlanner = poll_schedule.plan_next_check
     ) -> None:
         self.store = store
         self.config = config
         self.read_config = read_config
         self.engine = Engine(store, config.crawl, config.sources, plan=self._plan)
         self.plan = plan
-        self.weather = Weather()
-        self.figures = Figures()
-        self.requests = handover.Desk(self.engine, self._visit_of)
+        self.offline_detector = OfflineDetector()
+        self.metrics = Metrics()
+        self.requests = job_runner.JobRunner(self.engine, self._visit_of)
         self.alerts = alerts.Alerts(config.store.path, config.alerts, config.crawl, keep=self._keep)
         self._jobs = AsyncIOScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None})
         self._visits: dict[str, asyncio.Task[None]] = {}
@@ -77,18 +77,18 @@ class Service:
 
     async def run(self) -> None:
         """Live from start to stop. Raises StoreError where the file cannot be used at all."""
-        listener = Listener(self.config.service.metrics, self.engine, self.figures)
+        listener = MetricsServer(self.config.service.metrics, self.engine, self.metrics)
         listener.start()
         with self._signals():
-            await self.engine.writer.run(self.store.sync_sources, declared(self.config.sources))
-            await asyncio.to_thread(spool.sweep, self.store.path, utc_now())
+            await self.engine.writer.run(self.store.sync_sources, source_states(self.config.sources))
+            await asyncio.to_thread(stdin_file.remove_leftovers, self.store.path, utc_now())
             await self.alerts.begin()
             await self.engine.start()
-            self.engine.listeners += [self._log_visit, self.figures.note]
+            self.engine.listeners += [self._log_visit, self.metrics.note]
             self._plan_jobs()
             self._say_ready()
             await self._stop.wait()
-            notify.stopping()
+            notify.notify_stopping()
             log.info("stopping")
             listener.stop()
             await self._end()
@@ -99,9 +99,9 @@ class Service:
 
     def _plan_jobs(self) -> None:
         self._every(1, self._tick)
-        self._every(DRAIN_EVERY, self._drain)
-        self._every(alerts.LOOK_EVERY, self._alert)
-        self._every(LOOK_EVERY, self._look_again)
+        self._every(DRAIN_SECONDS, self._drain)
+        self._every(alerts.CHECK_SECONDS, self._alert)
+        self._every(RECHECK_SECONDS, self._look_again)
         self._every(30, self._beat)
         self._every(60, self._rest)
         self._every(600, partial(self._write, self.store.checkpoint))
@@ -122,7 +122,7 @@ class Service:
 
     async def _tick(self) -> None:
         """The heartbeat. What it begins may wait long for the file; the heart does not."""
-        self.figures.ticked(time.monotonic())
+        self.metrics.record_heartbeat(time.monotonic())
         if self._working is None or self._working.done():
             self._working = asyncio.ensure_future(self._work())
 
@@ -133,20 +133,20 @@ class Service:
         with self._forgiving():
             await self._release()
             await self._claim()
-            await self.requests.take_up()
+            await self.requests.start_waiting()
 
     async def _claim(self) -> None:
         """Begin to visit what is due, a few at a time so that the loop breathes in between."""
-        room = VISITS - len(self._visits)
+        room = MAX_VISITS - len(self._visits)
         if room <= 0 or self._claiming:
             return
         self._claiming = True
         try:
-            states = await self.engine.writer.run(self.store.claim_due, utc_now(), limit=room, lease=LEASE)
+            states = await self.engine.writer.run(self.store.claim_due, utc_now(), limit=room, lease=VISIT_LEASE)
             self._more_is_due = len(states) == room
             for number, state in enumerate(states, 1):
                 self._begin(state)
-                if number % BREATH == 0:
+                if number % VISITS_PER_LOOP_TURN == 0:
                     await asyncio.sleep(0)
         finally:
             self._claiming = False
@@ -154,7 +154,7 @@ class Service:
     async def _drain(self) -> None:
         if not self._is_resting():
             with self._forgiving():
-                await self.engine.drain()
+                await self.engine.start_pending()
 
     async def _alert(self) -> None:
         """Tell what saved searches have found since the last look."""
@@ -165,19 +165,19 @@ class Service:
         with self._forgiving():
             await self.alerts.deliver()
 
-    async def _keep(self, rows: list[Standing]) -> None:
+    async def _keep(self, rows: list[AlertCursor]) -> None:
         await self.engine.writer.run(self.store.keep_standings, rows)
 
     async def _look_again(self) -> None:
         """Second looks at kept pages, as many as the budget of the hour allows by now."""
         plan = self.config.crawl.recheck
-        share = plan.budget * LOOK_EVERY / 3600
+        share = plan.budget * RECHECK_SECONDS / 3600
         self._looks_due = min(self._looks_due + share, max(share, 1.0))
         if not plan.enabled or self._is_resting() or self._looks_due < 1:
             return
-        looks = await self._write(self.store.claim_looks, utc_now(), limit=int(self._looks_due), lease=LEASE)
+        looks = await self._write(self.store.claim_looks, utc_now(), limit=int(self._looks_due), lease=VISIT_LEASE)
         self._looks_due -= len(looks or ())
-        self.engine.look_again(looks or ())
+        self.engine.start_rechecks(looks or ())
 
     async def _beat(self) -> None:
         await self._write(self.store.beat, utc_now())
@@ -191,14 +191,14 @@ class Service:
         self._lost = StoreUnusable(f"{path} was removed or replaced while the service ran; its content is in {rescued}")
         try:
             await self.engine.writer.run(self.store.backup, rescued)
-        except FILE_FAULTS as error:
+        except STORE_FAULTS as error:
             self._lost = StoreUnusable(f"{path} was removed or replaced while the service ran ({error})")
         log.error("%s", self._lost)
         self._stop.set()
 
     async def _rest(self) -> None:
         """End workers that have nothing to do; the next page starts them again."""
-        await self.engine.pool.rest(WORKERS_REST.total_seconds())
+        await self.engine.pool.end_if_idle(IDLE_WORKERS_END_AFTER.total_seconds())
 
     async def _expire(self) -> None:
         keep = self.config.store
@@ -215,14 +215,14 @@ class Service:
     async def _back_up(self) -> None:
         target = self.config.service.backup
         assert target is not None
-        await asyncio.to_thread(_copy, self.config, target)
+        await asyncio.to_thread(_copy_database, self.config, target)
         log.info("backed up to %s", target, extra={"facts": {"action": "backup", "file": str(target)}})
 
     async def _show_life(self) -> None:
         """Feed the watchdog once the loop, the writer and the pool were found alive."""
         await asyncio.wait_for(self.engine.writer.run(utc_now), 30)
-        await asyncio.wait_for(self.engine.pool.alive(), 30)
-        notify.alive()
+        await asyncio.wait_for(self.engine.pool.check_alive(), 30)
+        notify.feed_watchdog()
 
     # Visits
 
@@ -237,7 +237,7 @@ class Service:
     def _ended(self, source: str) -> None:
         """A visit is over; where many wait, the next ones do not wait for the heartbeat."""
         del self._visits[source]
-        if self._more_is_due and not self._claiming and len(self._visits) <= VISITS // 2 and not self._stop.is_set():
+        if self._more_is_due and not self._claiming and len(self._visits) <= MAX_VISITS // 2 and not self._stop.is_set():
             self._more_is_due = False
             self._hasty = asyncio.ensure_future(self._hasten())
 
@@ -258,14 +258,14 @@ class Service:
     def _visit_of(self, source: str) -> asyncio.Task[None] | None:
         return self._visits.get(source)
 
-    def _plan(self, source: Source, state: SourceState, visited: Visited, *, found: int, fresh: int) -> Poll:
+    def _plan(self, source: Source, state: SourceState, visited: VisitResult, *, found: int, fresh: int) -> Poll:
         """When to look again; while no host answers, the machine is to blame and not the source."""
-        self.weather.note(identity.host(source.url), visited)
-        if visited.trouble is not None and self.weather.offline:
-            visited = replace(visited, trouble=rhythm.Trouble.OFFLINE)
+        self.offline_detector.note(identity.url_host(source.url), visited)
+        if visited.trouble is not None and self.offline_detector.is_offline:
+            visited = replace(visited, trouble=poll_schedule.FailureKind.OFFLINE)
         return self.plan(source, state, visited, found=found, fresh=fresh)
 
-    def _log_visit(self, event: Event) -> None:
+    def _log_visit(self, event: CrawlEvent) -> None:
         """One canonical line for each visit."""
         if event.visited is None or event.polled is None:
             return
@@ -290,7 +290,7 @@ class Service:
         """The service outlives every fault of the file: it says so, rests, and tries again."""
         try:
             yield
-        except FILE_FAULTS as error:
+        except STORE_FAULTS as error:
             self._note_fault(error)
 
     def _is_resting(self) -> bool:
@@ -303,8 +303,8 @@ class Service:
     def _note_fault(self, error: StoreError | StoreBusy) -> None:
         if time.monotonic() >= self._resting_until:
             log.error("the file cannot be used: %s", error, extra={"facts": {"action": "storage", "error": str(error)}})
-        self._resting_until = time.monotonic() + AFTER_FAULT
-        self.figures.storage_faults += 1
+        self._resting_until = time.monotonic() + FAULT_PAUSE_SECONDS
+        self.metrics.storage_faults += 1
 
     async def _release(self) -> None:
         """Give back what was claimed and could not be landed, now that the file can be written."""
@@ -334,14 +334,14 @@ class Service:
 
     async def reload(self) -> None:
         """Take over a new configuration whole, or none of it. What is in flight goes on."""
-        notify.reloading()
+        notify.notify_reloading()
         try:
             config = await asyncio.to_thread(self.read_config)
         except ConfigError as error:
             log.error("configuration not taken over, the old one stays: %s", error)  # noqa: TRY400 - no defect of ours
         else:
             self._take_over(config)
-            await self._write(self.store.sync_sources, declared(config.sources))
+            await self._write(self.store.sync_sources, source_states(config.sources))
             await self._alert()
             log.info("configuration taken over: %d sources", len(config.enabled))
         self._say_ready()
@@ -358,7 +358,7 @@ class Service:
 
     def _say_ready(self) -> None:
         status = f"{len(self.config.enabled)} sources"
-        notify.ready(status)
+        notify.notify_ready(status)
         log.info("ready: %s, %s", status, self.config.store.path, extra={"facts": {"action": "ready"}})
 
     async def _end(self) -> None:
@@ -369,17 +369,17 @@ class Service:
         for task in tasks:
             task.cancel()
         try:
-            async with asyncio.timeout(STOP_WITHIN - 1):
+            async with asyncio.timeout(STOP_SECONDS - 1):
                 await asyncio.gather(*tasks, return_exceptions=True)
-                with contextlib.suppress(*FILE_FAULTS):
+                with contextlib.suppress(*STORE_FAULTS):
                     await self.engine.writer.run(self.store.beat, utc_now())
-                await self.engine.stop(GRACE)
+                await self.engine.stop(DOWNLOAD_GRACE_SECONDS)
         except TimeoutError:
             log.warning("not everything could be ended in time")
         self._jobs.shutdown(wait=False)
         log.info("stopped at %s", to_text(utc_now()), extra={"facts": {"action": "stopped"}})
 
 
-def _copy(config: Config, target: Any) -> None:
+def _copy_database(config: Config, target: Any) -> None:
     with Store.read(config.store.path) as store:
         store.backup(target)

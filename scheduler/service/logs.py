@@ -12,10 +12,10 @@ from typing import TextIO
 from storage.folding import printable
 
 # Libraries that say more than an operator wants; their warnings still come through.
-CHATTY = ("scrapy", "twisted", "apscheduler", "trafilatura", "htmldate", "readability", "asyncio", "filelock")
+QUIETED_LIBRARIES = ("scrapy", "twisted", "apscheduler", "trafilatura", "htmldate", "readability", "asyncio", "filelock")
 
 
-def escape(value: object) -> str:
+def to_one_line(value: object) -> str:
     """A value on one line: line breaks become visible, control characters go."""
     return printable(str(value).replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n"))
 
@@ -26,7 +26,7 @@ class HumanFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line; a traceback follows on its own lines where there is one."""
         mark = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        line = f"{datetime.fromtimestamp(record.created, UTC):%H:%M:%S} {mark}{escape(record.getMessage())}"
+        line = f"{datetime.fromtimestamp(record.created, UTC):%H:%M:%S} {mark}{to_one_line(record.getMessage())}"
         return line if record.exc_info is None else f"{line}\n{printable(self.formatException(record.exc_info))}"
 
 
@@ -55,5 +55,5 @@ def set_up(*, verbose: int = 0, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
-    for name in CHATTY:
+    for name in QUIETED_LIBRARIES:
         logging.getLogger(name).setLevel(logging.DEBUG if verbose > 1 else logging.WARNING)

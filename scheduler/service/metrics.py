@@ -9,15 +9,15 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from crawler.engine import Engine
-from crawler.report import Event, column_of
+from crawler.engine.engine import Engine
+from crawler.report import CrawlEvent, report_column
 from storage.errors import UsageError
 
-HEALTHY_WITHIN = 30.0  # seconds since the last heartbeat
+MAX_HEARTBEAT_AGE_SECONDS = 30.0  # seconds since the last heartbeat
 
 
 @dataclass(slots=True)
-class Figures:
+class Metrics:
     """What happened since the start."""
 
     polls: Counter[str] = field(default_factory=Counter)  # by status
@@ -25,24 +25,24 @@ class Figures:
     bytes: int = 0
     storage_faults: int = 0
     started: float = field(default_factory=time.time)
-    ticks: deque[float] = field(default_factory=lambda: deque(maxlen=600))  # seconds that the heartbeat came late
-    last_tick: float = field(default_factory=time.monotonic)
+    heartbeat_lags: deque[float] = field(default_factory=lambda: deque(maxlen=600))  # seconds that the heartbeat came late
+    last_heartbeat: float = field(default_factory=time.monotonic)
 
-    def note(self, event: Event) -> None:
+    def note(self, event: CrawlEvent) -> None:
         """Count an event."""
         if event.visited is not None:
             self.polls[event.visited.poll.status] += 1
             self.bytes += event.visited.poll.bytes
         if event.landed is not None:
-            self.landed[column_of(event.landed)] += 1
+            self.landed[report_column(event.landed)] += 1
 
-    def ticked(self, now: float) -> None:
+    def record_heartbeat(self, now: float) -> None:
         """The heartbeat came, at `now`, monotonic."""
-        self.ticks.append(max(0.0, now - self.last_tick - 1.0))
-        self.last_tick = now
+        self.heartbeat_lags.append(max(0.0, now - self.last_heartbeat - 1.0))
+        self.last_heartbeat = now
 
 
-def text(figures: Figures, engine: Engine) -> str:
+def render_metrics(figures: Metrics, engine: Engine) -> str:
     """The figures as Prometheus reads them."""
     lines = ["# TYPE khabar_polls_total counter"]
     lines += [f'khabar_polls_total{{status="{status}"}} {n}' for status, n in sorted(figures.polls.items())]
@@ -53,8 +53,8 @@ def text(figures: Figures, engine: Engine) -> str:
         "khabar_requests_total": ("counter", engine.fetcher.requests),
         "khabar_workers_lost_total": ("counter", engine.pool.lost),
         "khabar_storage_faults_total": ("counter", figures.storage_faults),
-        "khabar_pages_in_flight": ("gauge", engine.in_flight),
-        "khabar_heartbeat_lag_seconds": ("gauge", round(max(figures.ticks, default=0.0), 4)),
+        "khabar_pages_in_flight": ("gauge", engine.pages_under_way),
+        "khabar_heartbeat_lag_seconds": ("gauge", round(max(figures.heartbeat_lags, default=0.0), 4)),
         "khabar_start_time_seconds": ("gauge", round(figures.started, 3)),
     }
     for name, (kind, value) in plain.items():
@@ -62,14 +62,14 @@ def text(figures: Figures, engine: Engine) -> str:
     return "\n".join(lines) + "\n"
 
 
-class Listener:
+class MetricsServer:
     """Serves the two pages from a thread of its own, so that a loop that stands still can be told from outside."""
 
-    def __init__(self, address: str, engine: Engine, figures: Figures) -> None:
+    def __init__(self, address: str, engine: Engine, figures: Metrics) -> None:
         self.address = address
         self.pages: dict[str, Callable[[], tuple[int, str]]] = {
-            "/metrics": lambda: (200, text(figures, engine)),
-            "/healthz": lambda: health(figures, time.monotonic()),
+            "/metrics": lambda: (200, render_metrics(figures, engine)),
+            "/healthz": lambda: render_health(figures, time.monotonic()),
         }
         self._server: ThreadingHTTPServer | None = None
 
@@ -96,10 +96,10 @@ class Listener:
             self._server.server_close()
 
 
-def health(figures: Figures, now: float) -> tuple[int, str]:
+def render_health(figures: Metrics, now: float) -> tuple[int, str]:
     """Status and body of /healthz; `now` is monotonic."""
-    late = now - figures.last_tick
-    return (200, "ok\n") if late < HEALTHY_WITHIN else (503, f"no heartbeat for {late:.0f} s\n")
+    late = now - figures.last_heartbeat
+    return (200, "ok\n") if late < MAX_HEARTBEAT_AGE_SECONDS else (503, f"no heartbeat for {late:.0f} s\n")
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -18,22 +18,22 @@ def send(*lines: str) -> bool:
     return True
 
 
-def ready(status: str) -> bool:
+def notify_ready(status: str) -> bool:
     """The service works."""
     return send("READY=1", f"STATUS={status}")
 
 
-def reloading() -> bool:
+def notify_reloading() -> bool:
     """The configuration is read again; `ready` follows."""
     return send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
-def stopping() -> bool:
+def notify_stopping() -> bool:
     """The service ends."""
     return send("STOPPING=1")
 
 
-def alive() -> bool:
+def feed_watchdog() -> bool:
     """Feed the watchdog."""
     return send("WATCHDOG=1")
 

@@ -12,20 +12,20 @@ from collections.abc import Iterable
 
 from sqlite_utils import Database
 
-from storage.tables.handover import set_meta
+from storage.tables.jobs import set_meta
 
 # A key that so many articles share is a template's or a region's; it proposes nothing.
-_CROWDED = 48
+_MAX_DOCUMENTS_PER_KEY = 48
 # Four thousand documents: at 200,000 a page of `bands` (230 keys) takes five keys at a time, and a hundred documents
 # write a third of the pages that they would; fewer is less of that, and more is more pages of `fresh_bands`.
-_FRESH = 220_000
-_EVERY = 128  # documents, which bring 6,000 keys
-_MOST_MOVED = 14_000
-_PLACE = "bands_merged_to"
-_FIRST, _LAST = -(2**63), 2**63 - 1
+_MAX_FRESH_KEYS = 220_000
+_MERGE_EVERY_DOCUMENTS = 128  # documents, which bring 6,000 keys
+_MAX_MOVED_KEYS = 14_000
+_MERGE_POSITION = "bands_merged_to"
+_MIN_KEY, _MAX_KEY = -(2**63), 2**63 - 1
 
 # One statement for all keys: thirty-six of them cost four times as much.
-_HITS = """
+_SHARED_KEYS_SQL = """
 SELECT (SELECT group_concat(document_id) FROM (
     SELECT document_id FROM fresh_bands WHERE band = keys.value
     UNION ALL SELECT document_id FROM bands WHERE band = keys.value LIMIT ?))
@@ -33,37 +33,37 @@ FROM json_each(?) AS keys
 """
 
 
-def hits(db: Database, *sketches: tuple[int, ...]) -> list[Counter[int]]:
+def count_shared_keys(db: Database, *sketches: tuple[int, ...]) -> list[Counter[int]]:
     """How many keys of each sketch each indexed text shares; crowded ones count for nobody."""
     keys = [key for sketch in sketches for key in sketch]
-    found = [row[0] for row in db.execute(_HITS, [_CROWDED + 1, json.dumps(keys)])]
+    found = [row[0] for row in db.execute(_SHARED_KEYS_SQL, [_MAX_DOCUMENTS_PER_KEY + 1, json.dumps(keys)])]
     counted, start = [], 0
     for sketch in sketches:
-        told = [text for text in found[start : start + len(sketch)] if text and text.count(",") < _CROWDED]
+        told = [text for text in found[start : start + len(sketch)] if text and text.count(",") < _MAX_DOCUMENTS_PER_KEY]
         counts = Counter(",".join(told).split(",")) if told else Counter[str]()
         counted.append(Counter({int(number): n for number, n in counts.items()}))
         start += len(sketch)
     return counted
 
 
-def add(db: Database, document_id: int, keys: Iterable[int]) -> None:
+def add_keys(db: Database, document_id: int, keys: Iterable[int]) -> None:
     """Put a document into the index under these keys, and carry the merging on where its turn has come."""
     db.conn.executemany(
         "INSERT INTO fresh_bands (band, document_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
         [(key, document_id) for key in sorted(keys)],
     )
-    if document_id % _EVERY == 0:
-        merge(db)
+    if document_id % _MERGE_EVERY_DOCUMENTS == 0:
+        merge_fresh_keys(db)
 
 
-def drop(db: Database, document_id: int, keys: Iterable[int]) -> None:
+def remove_keys(db: Database, document_id: int, keys: Iterable[int]) -> None:
     """Take a document out of the index, wherever its keys rest by now."""
     pairs = [(key, document_id) for key in sorted(keys)]
     for table in ("fresh_bands", "bands"):
         db.conn.executemany(f"DELETE FROM {table} WHERE band = ? AND document_id = ?", pairs)  # noqa: S608 - our names
 
 
-def merge(db: Database, *, keep: int = _FRESH) -> int:
+def merge_fresh_keys(db: Database, *, keep: int = _MAX_FRESH_KEYS) -> int:
     """Move what `fresh_bands` holds beyond `keep` keys, from where the last step ended; returns how many moved.
 
     At most 14,000 in one step, so that no admission waits for more than that.
@@ -71,33 +71,33 @@ def merge(db: Database, *, keep: int = _FRESH) -> int:
     surplus = db.execute("SELECT count(*) FROM fresh_bands").fetchone()[0] - keep
     if surplus <= 0:
         return 0
-    reached = db.execute("SELECT value FROM meta WHERE name = ?", [_PLACE]).fetchone()
-    after = int(reached[0]) if reached else _FIRST
+    reached = db.execute("SELECT value FROM meta WHERE name = ?", [_MERGE_POSITION]).fetchone()
+    after = int(reached[0]) if reached else _MIN_KEY
     last = db.execute(
         "SELECT band FROM fresh_bands WHERE band > ? ORDER BY band LIMIT 1 OFFSET ?",
-        [after, min(surplus, _MOST_MOVED) - 1],
+        [after, min(surplus, _MAX_MOVED_KEYS) - 1],
     ).fetchone()
-    upto = last[0] if last else _LAST
+    upto = last[0] if last else _MAX_KEY
     db.execute(
         "INSERT INTO bands (band, document_id) SELECT band, document_id FROM fresh_bands "
         "WHERE band > ? AND band <= ? ORDER BY band, document_id ON CONFLICT DO NOTHING",
         [after, upto],
     )
     moved = db.execute("DELETE FROM fresh_bands WHERE band > ? AND band <= ?", [after, upto]).rowcount
-    set_meta(db, _PLACE, str(upto if last else _FIRST))
+    set_meta(db, _MERGE_POSITION, str(upto if last else _MIN_KEY))
     return int(moved)
 
 
-_BOTH = "(SELECT band, document_id FROM fresh_bands UNION ALL SELECT band, document_id FROM bands)"
+_ALL_KEYS_SQL = "(SELECT band, document_id FROM fresh_bands UNION ALL SELECT band, document_id FROM bands)"
 # What must count to nothing. A text of fewer than five words has no key; of a long one the first 60,000 characters do.
 # The newest are looked at: of a file older than the index the newest 50,000 were entered.
-CHECKS = {
+INTEGRITY_CHECKS = {
     "of the newest articles are not in the index of near copies": f"""
         SELECT count(*) FROM (SELECT id, words, text FROM documents WHERE is_head ORDER BY sort_key DESC LIMIT 20000)
-        WHERE words >= 5 AND id NOT IN (SELECT document_id FROM {_BOTH}) AND length(text) <= 60000
+        WHERE words >= 5 AND id NOT IN (SELECT document_id FROM {_ALL_KEYS_SQL}) AND length(text) <= 60000
     """,  # noqa: S608 - our names
     "keys of near copies belong to no document": f"""
-        SELECT count(*) FROM {_BOTH} WHERE document_id NOT IN (SELECT id FROM documents)
+        SELECT count(*) FROM {_ALL_KEYS_SQL} WHERE document_id NOT IN (SELECT id FROM documents)
     """,  # noqa: S608 - our names
     "keys of near copies rest in both tables": """
         SELECT count(*) FROM fresh_bands AS f JOIN bands AS b ON b.band = f.band AND b.document_id = f.document_id

@@ -10,22 +10,22 @@ from storage import archive as warc
 from storage import identity
 from storage.archive import Archive
 from storage.folding import printable
-from storage.model import What, to_text
-from storage.tables.admission import remove
-from storage.tables.visits import key_of
+from storage.model import ChangeKind, to_text
+from storage.tables.admission import remove_document
+from storage.tables.visits import url_key
 
-ENTRIES_KEPT = timedelta(days=400)  # old items come back (rules: case 81 wants a year at least)
-LINES_KEPT = timedelta(days=180)  # a line that stood in one article only is soon just text
-POLLS_KEPT = timedelta(days=400)  # a source is judged by its own year
-HANDED_OVER_KEPT = timedelta(days=30)
+ENTRIES_MAX_AGE = timedelta(days=400)  # old items come back (rules: case 81 wants a year at least)
+LINES_MAX_AGE = timedelta(days=180)  # a line that stood in one article only is soon just text
+POLLS_MAX_AGE = timedelta(days=400)  # a source is judged by its own year
+JOBS_MAX_AGE = timedelta(days=30)
 
 
-def documents_of(db: Database, what: str | int) -> list[int]:
+def list_article_documents(db: Database, what: str | int) -> list[int]:
     """All documents of the article that a URL or a number belongs to: its copies carry the same text."""
     if isinstance(what, int):
         number: int | None = what
     else:
-        key = key_of(what)
+        key = url_key(what)
         found = db.execute("SELECT document_id FROM fates WHERE key = ?", [key]).fetchone()
         number = found[0] if found else None
     rows = db.execute(
@@ -38,7 +38,7 @@ def documents_of(db: Database, what: str | int) -> list[int]:
     return [row[0] for row in rows]
 
 
-def documents_from(db: Database, source: str) -> list[int]:
+def list_source_documents(db: Database, source: str) -> list[int]:
     """All documents of a source. Copies that other sources carried stay, and one of them becomes the head."""
     return [row[0] for row in db.execute("SELECT id FROM documents WHERE source = ?", [source])]
 
@@ -47,16 +47,16 @@ def forget_documents(db: Database, documents: Iterable[int], now: datetime) -> l
     """Erase texts, index, mentions and revisions; tombstones stay. Returns the captures that must go as well."""
     captures: list[int] = []
     for document in documents:
-        captures += _captures_of(db, document)
+        captures += _list_document_captures(db, document)
         db.execute(
             "UPDATE entries SET title = '' WHERE key IN (SELECT key FROM fates WHERE document_id = ?)", [document]
         )
-        forget_marks(db, document)
+        forget_annotations(db, document)
         db.execute(
             "UPDATE fates SET fate = 'forgotten', reason = '', detail = '', at = ? WHERE document_id = ?",
             [to_text(now), document],
         )
-        remove(db, document, now, What.FORGOTTEN)
+        remove_document(db, document, now, ChangeKind.FORGOTTEN)
     return captures
 
 
@@ -65,7 +65,7 @@ def forget_url(db: Database, url: str, now: datetime) -> list[int]:
 
     Returns captures of its rejection.
     """
-    key = key_of(url)
+    key = url_key(url)
     captures = [
         row[0]
         for row in db.execute("SELECT capture_id FROM rejections WHERE key = ? AND capture_id IS NOT NULL", [key])
@@ -78,14 +78,14 @@ def forget_url(db: Database, url: str, now: datetime) -> list[int]:
         INSERT INTO fates (key, url, source, fate, at) VALUES (?, ?, '', 'forgotten', ?)
         ON CONFLICT (key) DO UPDATE SET fate = 'forgotten', reason = '', detail = '', at = excluded.at
         """,
-        [key, identity.canonical(printable(url)), to_text(now)],
+        [key, identity.canonical_url(printable(url)), to_text(now)],
     )
     return captures
 
 
-def forget_marks(db: Database, what: str | int) -> None:
+def forget_annotations(db: Database, what: str | int) -> None:
     """Erase what people said of a text: its mark holds the text. By URL, or by the number that it has or had."""
-    key = key_of(what) if isinstance(what, str) else None
+    key = url_key(what) if isinstance(what, str) else None
     db.execute(
         """
         DELETE FROM marks WHERE key IN (
@@ -106,7 +106,7 @@ def forget_rejections(db: Database, source: str) -> list[int]:
     return [row[0] for row in rows if row[0] is not None]
 
 
-def _captures_of(db: Database, document: int) -> list[int]:
+def _list_document_captures(db: Database, document: int) -> list[int]:
     rows = db.execute(
         """
         SELECT capture_id FROM documents WHERE id = :id AND capture_id IS NOT NULL
@@ -135,8 +135,8 @@ def forget_captures(db: Database, archive: Archive | None, captures: Iterable[in
             "DELETE FROM captures WHERE file = ? AND offset IN (SELECT value FROM json_each(?))",
             [file, json.dumps(list(offsets))],
         )
-        if archive is not None and archive.holds(file):
-            fresh, moved = archive.cut(file, offsets)
+        if archive is not None and archive.has_file(file):
+            fresh, moved = archive.copy_without(file, offsets)
             db.conn.executemany(
                 "UPDATE captures SET file = ?, offset = ? WHERE file = ? AND offset = ?",
                 [(fresh, new, file, old) for old, new in moved.items()],
@@ -155,16 +155,16 @@ def expire_captures(
     Returns the files, which must be removed after the commit.
     """
     files = archive.files()
-    old = warc.expired(files, now, kept=kept, rejected=rejected)
+    old = warc.expired_files(files, now, kept=kept, rejected=rejected)
     rest_of_them = [rest for rest in files if rest not in old]
-    more = warc.surplus(rest_of_them, bytes_over=over - sum(rest.size for rest in old))
+    more = warc.surplus_files(rest_of_them, bytes_over=over - sum(rest.size for rest in old))
     for rest in (*old, *more):
         db.execute("DELETE FROM rejections WHERE capture_id IN (SELECT id FROM captures WHERE file = ?)", [rest.file])
         db.execute("DELETE FROM captures WHERE file = ?", [rest.file])
     return [rest.file for rest in (*old, *more)]
 
 
-def orphans(db: Database, archive: Archive) -> list[str]:
+def list_orphan_files(db: Database, archive: Archive) -> list[str]:
     """Capture files that nothing points to: what a crash before a commit, or between it and a removal, has left."""
     return [
         rest.file
@@ -173,13 +173,13 @@ def orphans(db: Database, archive: Archive) -> list[str]:
     ]
 
 
-def expire_memory(db: Database, now: datetime, *, rejected: timedelta) -> None:
+def expire_rows(db: Database, now: datetime, *, rejected: timedelta) -> None:
     """Drop what is past its age: entries, lonely lines, rejections, polls, answered requests."""
-    db.execute("DELETE FROM entries WHERE last_seen_at < ?", [to_text(now - ENTRIES_KEPT)])
+    db.execute("DELETE FROM entries WHERE last_seen_at < ?", [to_text(now - ENTRIES_MAX_AGE)])
     db.execute(
-        "DELETE FROM host_lines WHERE second_in IS NULL AND NOT spared AND seen_at < ?", [to_text(now - LINES_KEPT)]
+        "DELETE FROM host_lines WHERE second_in IS NULL AND NOT spared AND seen_at < ?", [to_text(now - LINES_MAX_AGE)]
     )
     db.execute("DELETE FROM rejections WHERE at < ?", [to_text(now - rejected)])
-    db.execute("DELETE FROM polls WHERE ended_at < ? AND pending = 0", [to_text(now - POLLS_KEPT)])
-    db.execute("DELETE FROM requests WHERE ended_at < ?", [to_text(now - HANDED_OVER_KEPT)])
+    db.execute("DELETE FROM polls WHERE ended_at < ? AND pending = 0", [to_text(now - POLLS_MAX_AGE)])
+    db.execute("DELETE FROM requests WHERE ended_at < ?", [to_text(now - JOBS_MAX_AGE)])
     db.execute("DELETE FROM host_waits WHERE until < ?", [to_text(now)])

@@ -12,16 +12,16 @@ from storage.model import to_text, utc_now
 from storage.store import Store
 
 
-def of(store: Store, work: str, key: str) -> dict[str, Any]:
+def load_progress(store: Store, work: str, key: str) -> dict[str, Any]:
     """What was noted of a work; empty where nothing was."""
-    with connection.faults(store.path):
+    with connection.translate_faults(store.path):
         row = store.db.execute("SELECT state FROM progress WHERE work = ? AND key = ?", [work, key]).fetchone()
     return {} if row is None else dict(json.loads(row[0]))
 
 
-def note(store: Store, work: str, key: str, name: str, state: Mapping[str, object]) -> None:
+def save_progress(store: Store, work: str, key: str, name: str, state: Mapping[str, object]) -> None:
     """Remember how far a work has come. Raises StoreError."""
-    with connection.faults(store.path), connection.transaction(store.db):
+    with connection.translate_faults(store.path), connection.transaction(store.db):
         store.db.execute(
             """
             INSERT INTO progress (work, key, name, state, at) VALUES (?, ?, ?, ?, ?)
@@ -31,7 +31,7 @@ def note(store: Store, work: str, key: str, name: str, state: Mapping[str, objec
         )
 
 
-def end(store: Store, work: str, key: str) -> None:
+def clear_progress(store: Store, work: str, key: str) -> None:
     """Forget a work that is done. Raises StoreError."""
-    with connection.faults(store.path), connection.transaction(store.db):
+    with connection.translate_faults(store.path), connection.transaction(store.db):
         store.db.execute("DELETE FROM progress WHERE work = ? AND key = ?", [work, key])

@@ -15,49 +15,49 @@ from sqlite_utils import Database
 
 from storage import identity
 from storage.folding import fold, printable
-from storage.model import Lead, PendingLead, Poll, Polled, Recall, SourceState, Validators, from_text, to_text
+from storage.model import Lead, PendingLead, Poll, Polled, SeenBefore, SourceState, Validators, from_text, to_text
 
 # The last sight of an old entry is written only so often: thirty rows for each poll would be most of all writing.
-_SEEN_EVERY = timedelta(days=30)
-_LONGEST_GUID = 300  # characters; a longer one is kept as its digest
-_ROLLED_UP = ("not_modified", "unchanged")
-GAP = "gap: the feed moved on faster than it was asked"
+_LAST_SEEN_INTERVAL = timedelta(days=30)
+_MAX_GUID_CHARS = 300  # characters; a longer one is kept as its digest
+_ROLLED_UP_STATUSES = ("not_modified", "unchanged")
+GAP_REASON = "gap: the feed moved on faster than it was asked"
 
-_TIMES = (
+_TIME_COLUMNS = (
     "next_check_at", "last_poll_at", "last_success_at", "last_new_at", "newest_at",
     "first_failure_at", "validators_since", "moved_since",
 )  # fmt: skip
-_PLAIN = (
+_PLAIN_COLUMNS = (
     "id", "name", "kind", "url", "owner", "interval", "failures", "last_error", "body_hash", "empty_in_a_row",
     "moved_to", "moved_times",
 )  # fmt: skip
 
 
-def moment(text: str | None) -> datetime | None:
+def column_to_time(text: str | None) -> datetime | None:
     """A stored time, or None."""
     return None if text is None else from_text(text)
 
 
-def stamp(at: datetime | None) -> str | None:
+def time_to_column(at: datetime | None) -> str | None:
     """A time as it is stored, or None."""
     return None if at is None else to_text(at)
 
 
-def clean(text: str | None) -> str | None:
+def text_to_column(text: str | None) -> str | None:
     """A stranger's text without what a file or a terminal cannot take."""
     return None if text is None else printable(text)
 
 
 @lru_cache(maxsize=4096)
-def key_of(url: str) -> str:
+def url_key(url: str) -> str:
     """The key under which a stranger's URL is known; asked for several times while one visit lands."""
-    return identity.key(printable(url))
+    return identity.url_key(printable(url))
 
 
 @lru_cache(maxsize=4096)
-def stored(url: str) -> str:
+def stored_url(url: str) -> str:
     """The canonical form in which a stranger's URL rests."""
-    return identity.canonical(printable(url))
+    return identity.canonical_url(printable(url))
 
 
 # Sources
@@ -90,22 +90,22 @@ def sync_sources(db: Database, rows: Iterable[SourceState]) -> None:
     db.execute("UPDATE sources SET enabled = 0 WHERE id NOT IN (SELECT value FROM json_each(?))", [names])
 
 
-def source(db: Database, source_id: str) -> SourceState | None:
+def find_source(db: Database, source_id: str) -> SourceState | None:
     """One source and its state."""
     row = db.execute("SELECT * FROM sources WHERE id = ?", [source_id]).fetchone()
-    return None if row is None else _state(row)
+    return None if row is None else _row_to_source(row)
 
 
-def sources(db: Database) -> list[SourceState]:
+def list_sources(db: Database) -> list[SourceState]:
     """Every source that was ever configured, by id."""
-    return [_state(row) for row in db.execute("SELECT * FROM sources ORDER BY id")]
+    return [_row_to_source(row) for row in db.execute("SELECT * FROM sources ORDER BY id")]
 
 
 # A source that is asked at all is asked once a week, or a tenth later. What lies further ahead was written by a clock
 # that has been set back since (rules, case 103).
-_FURTHEST = timedelta(days=8)
+_MAX_CHECK_AHEAD = timedelta(days=8)
 # Each half is a range of the index `sources_due`: twenty thousand sources cost no more than those that are due.
-_DUE = """
+_DUE_SQL = """
     SELECT id, next_check_at FROM sources WHERE enabled AND next_check_at IS NULL
         AND (lease_until IS NULL OR lease_until <= :now)
     UNION ALL SELECT id, next_check_at FROM sources WHERE enabled AND next_check_at <= :now
@@ -113,22 +113,22 @@ _DUE = """
     UNION ALL SELECT id, next_check_at FROM sources WHERE enabled AND next_check_at > :furthest
         AND (lease_until IS NULL OR lease_until <= :now)
 """
-ANY_DUE = f"SELECT EXISTS ({_DUE})"  # asked each second, mostly in vain: without a transaction
-DUE = f"SELECT id FROM ({_DUE}) ORDER BY next_check_at LIMIT :limit"  # noqa: S608 - fixed texts
+ANY_SOURCE_DUE_SQL = f"SELECT EXISTS ({_DUE_SQL})"  # asked each second, mostly in vain: without a transaction
+DUE_SOURCES_SQL = f"SELECT id FROM ({_DUE_SQL}) ORDER BY next_check_at LIMIT :limit"  # noqa: S608 - fixed texts
 
 
-def due_times(now: datetime) -> dict[str, str]:
+def due_parameters(now: datetime) -> dict[str, str]:
     """The times that `ANY_DUE` and `DUE` ask with."""
-    return {"now": to_text(now), "furthest": to_text(now + _FURTHEST)}
+    return {"now": to_text(now), "furthest": to_text(now + _MAX_CHECK_AHEAD)}
 
 
-def claim_due(db: Database, now: datetime, *, limit: int, lease: timedelta) -> list[SourceState]:
+def claim_due_sources(db: Database, now: datetime, *, limit: int, lease: timedelta) -> list[SourceState]:
     """Sources that are due and nobody holds, the longest due first; held until the lease ends or the poll lands."""
-    due = db.execute(DUE, {**due_times(now), "limit": limit})
-    return claim(db, [row[0] for row in due], now, lease)
+    due = db.execute(DUE_SOURCES_SQL, {**due_parameters(now), "limit": limit})
+    return claim_sources(db, [row[0] for row in due], now, lease)
 
 
-def claim(db: Database, ids: Iterable[str], now: datetime, lease: timedelta) -> list[SourceState]:
+def claim_sources(db: Database, ids: Iterable[str], now: datetime, lease: timedelta) -> list[SourceState]:
     """Those of the named sources that nobody holds, due or not, in the order given; held as by `claim_due`."""
     wanted = list(ids)
     rows = db.execute(
@@ -138,41 +138,41 @@ def claim(db: Database, ids: Iterable[str], now: datetime, lease: timedelta) -> 
         """,
         {"ids": json.dumps(wanted), "now": to_text(now), "until": to_text(now + lease)},
     )
-    held = {row["id"]: _state(row) for row in rows.fetchall()}
+    held = {row["id"]: _row_to_source(row) for row in rows.fetchall()}
     return [held[id_] for id_ in wanted if id_ in held]
 
 
-_SLEW = timedelta(minutes=2)  # clocks are corrected by seconds all the time
+_CLOCK_TOLERANCE = timedelta(minutes=2)  # clocks are corrected by seconds all the time
 
 
-def follow_clock(db: Database, now: datetime, before: datetime | None) -> None:
+def move_plans_with_clock(db: Database, now: datetime, before: datetime | None) -> None:
     """Move what is planned with a clock that was set back since `before`, the last sign of life (rules, case 103).
 
     Everything keeps its distance: no source sleeps for the day that the clock lost, and none is asked twice.
     """
-    if before is None or before - now <= _SLEW:
+    if before is None or before - now <= _CLOCK_TOLERANCE:
         return
     back = f"-{int((before - now).total_seconds())} seconds"
     for table, column in (("sources", "next_check_at"), ("leads", "next_attempt_at"), ("host_waits", "until")):
         db.execute(f"UPDATE {table} SET {column} = strftime('%Y-%m-%dT%H:%M:%SZ', {column}, ?)", [back])  # noqa: S608 - fixed names
 
 
-def release(db: Database, source_id: str) -> None:
+def release_source(db: Database, source_id: str) -> None:
     """Give a claimed source back without a poll."""
     db.execute("UPDATE sources SET lease_until = NULL WHERE id = ?", [source_id])
 
 
-def release_all(db: Database) -> None:
+def release_all_sources(db: Database) -> None:
     """A lease dies with the lock of its holder: whoever has the lock now holds none yet."""
     db.execute("UPDATE sources SET lease_until = NULL WHERE lease_until IS NOT NULL")
 
 
-def _state(row: Mapping[str, Any]) -> SourceState:
-    values: dict[str, Any] = {name: row[name] for name in _PLAIN} | {name: moment(row[name]) for name in _TIMES}
+def _row_to_source(row: Mapping[str, Any]) -> SourceState:
+    values: dict[str, Any] = {name: row[name] for name in _PLAIN_COLUMNS} | {name: column_to_time(row[name]) for name in _TIME_COLUMNS}
     return SourceState(
         **values,
         enabled=bool(row["enabled"]),
-        muted=bool(row["muted"]),
+        gone=bool(row["muted"]),
         validators=Validators(etag=row["etag"], last_modified=row["last_modified"]),
         hints=json.loads(row["hints"]),
     )
@@ -182,7 +182,7 @@ def _state(row: Mapping[str, Any]) -> SourceState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
+class _PollItem:
     """One distinct thing that a poll showed."""
 
     key: str
@@ -192,7 +192,7 @@ class _Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Met:
+class _KnownItems:
     """What the store knew of the things in a poll before it."""
 
     fates: frozenset[str]  # keys with a fate
@@ -202,61 +202,61 @@ class _Met:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sorted:
+class _SortedItems:
     """A poll's things by what is to be done with them."""
 
-    fresh: tuple[_Shown, ...]
-    renamed: tuple[tuple[_Shown, str], ...]  # an entry under another URL, and the key that it had
-    noted: tuple[_Shown, ...]  # whose entry is to be written
+    fresh: tuple[_PollItem, ...]
+    renamed: tuple[tuple[_PollItem, str], ...]  # an entry under another URL, and the key that it had
+    noted: tuple[_PollItem, ...]  # whose entry is to be written
 
 
 # What a poll becomes once it is known how much of it is new: (found, fresh) -> the poll with its next visit.
-Finish = Callable[[int, int], Poll]
+FinishPoll = Callable[[int, int], Poll]
 
 
-def land_poll(db: Database, poll: Poll, finish: Finish | None = None) -> Polled:
+def land_poll(db: Database, poll: Poll, finish: FinishPoll | None = None) -> Polled:
     """Leads, guid memory, validators, the poll's row and the source's state."""
-    shown = _distinct(poll.leads)
-    order = sort(shown, _met(db, poll.source, shown), seen_before=to_text(poll.ended_at - _SEEN_EVERY))
+    shown = _distinct_items(poll.leads)
+    order = sort_items(shown, _load_known_items(db, poll.source, shown), seen_before=to_text(poll.ended_at - _LAST_SEEN_INTERVAL))
     if finish is not None:
         poll = finish(len(shown), len(order.fresh))
-    poll_id = _write_poll(db, poll, found=len(shown), fresh=len(order.fresh))
-    _note_gap(db, poll)
-    fresh = tuple(_add_lead(db, item, poll_id, poll.ended_at) for item in order.fresh)
+    poll_id = _insert_poll(db, poll, found=len(shown), fresh=len(order.fresh))
+    _record_gap(db, poll)
+    fresh = tuple(_insert_lead(db, item, poll_id, poll.ended_at) for item in order.fresh)
     for item, old in order.renamed:
-        _add_alias(db, item, old, to_text(poll.ended_at))
-    _remember(db, poll, order.noted)
-    if not poll.aside:
-        _write_state(db, poll, any_fresh=bool(fresh))
+        _insert_alias(db, item, old, to_text(poll.ended_at))
+    _save_entries(db, poll, order.noted)
+    if not poll.backfill:
+        _update_source(db, poll, any_fresh=bool(fresh))
     return Polled(poll_id=poll_id, found=len(shown), known=len(shown) - len(fresh), fresh=fresh)
 
 
-def recall(db: Database, source: str, leads: Iterable[Lead]) -> Recall:
+def count_known_leads(db: Database, source: str, leads: Iterable[Lead]) -> SeenBefore:
     """How much of these leads was met before. Without a guid it cannot be told which source pointed to one."""
-    shown = _distinct(leads)
-    met = _met(db, source, shown)
+    shown = _distinct_items(leads)
+    met = _load_known_items(db, source, shown)
     known = met.fates | met.waiting
-    return Recall(
+    return SeenBefore(
         shown=len(shown),
         known=sum(_is_known(item, met, known) for item in shown),
         own=sum(item.guid in met.entries if item.guid else item.key in known for item in shown),
     )
 
 
-def _is_known(item: _Shown, met: _Met, known: frozenset[str]) -> bool:
+def _is_known(item: _PollItem, met: _KnownItems, known: frozenset[str]) -> bool:
     old = met.entries.get(item.guid) if item.guid else None
     return item.key in known or (old is not None and old[0] in known and old[1] == item.title != "")
 
 
-def sort(shown: Sequence[_Shown], met: _Met, *, seen_before: str) -> _Sorted:
+def sort_items(shown: Sequence[_PollItem], met: _KnownItems, *, seen_before: str) -> _SortedItems:
     """Decide what of a poll is new (rules/feed-polling: cases 71 to 76 and 81).
 
     The URL decides. A guid that is known under another URL is the same entry if its title is the same too, and a new
     one if not. A kept page whose entry was given another title is read again: that is how corrections are announced.
     """
-    fresh: list[_Shown] = []
-    renamed: list[tuple[_Shown, str]] = []
-    noted: list[_Shown] = []
+    fresh: list[_PollItem] = []
+    renamed: list[tuple[_PollItem, str]] = []
+    noted: list[_PollItem] = []
     known = met.fates | met.waiting
     for item in shown:
         old = met.entries.get(item.guid) if item.guid else None
@@ -271,46 +271,46 @@ def sort(shown: Sequence[_Shown], met: _Met, *, seen_before: str) -> _Sorted:
         else:
             fresh.append(item)
             noted.append(item)
-    return _Sorted(fresh=tuple(fresh), renamed=tuple(renamed), noted=tuple(item for item in noted if item.guid))
+    return _SortedItems(fresh=tuple(fresh), renamed=tuple(renamed), noted=tuple(item for item in noted if item.guid))
 
 
-def _is_retitled(item: _Shown, old: tuple[str, str, str]) -> bool:
+def _is_retitled(item: _PollItem, old: tuple[str, str, str]) -> bool:
     key, title, _ = old
     return key == item.key and title != "" and item.title not in {"", title}
 
 
-def _distinct(leads: Iterable[Lead]) -> list[_Shown]:
+def _distinct_items(leads: Iterable[Lead]) -> list[_PollItem]:
     """One for each URL. A guid that stands at several URLs of one document names none of them alone (case 73)."""
     by_key: dict[str, Lead] = {}
     for lead in leads:
-        by_key.setdefault(key_of(lead.url), lead)
+        by_key.setdefault(url_key(lead.url), lead)
     uses: dict[str, int] = {}
     for lead in by_key.values():
         if lead.guid:
             uses[lead.guid] = uses.get(lead.guid, 0) + 1
     return [
-        _Shown(
+        _PollItem(
             key=key,
             lead=lead,
-            guid=_guid(lead.guid, key if lead.guid and uses[lead.guid] > 1 else ""),
-            title=fold(lead.edition or lead.title or "")[:200],
+            guid=_stored_guid(lead.guid, key if lead.guid and uses[lead.guid] > 1 else ""),
+            title=fold(lead.edit_marker or lead.title or "")[:200],
         )
         for key, lead in by_key.items()
     ]
 
 
-def _guid(guid: str | None, suffix: str) -> str | None:
+def _stored_guid(guid: str | None, suffix: str) -> str | None:
     if not guid:
         return None
     whole = printable(guid) + (f" | {suffix}" if suffix else "")
     return (
         whole
-        if len(whole) <= _LONGEST_GUID
+        if len(whole) <= _MAX_GUID_CHARS
         else "blake2b:" + hashlib.blake2b(whole.encode(), digest_size=20).hexdigest()
     )
 
 
-def _met(db: Database, source: str, shown: Sequence[_Shown]) -> _Met:
+def _load_known_items(db: Database, source: str, shown: Sequence[_PollItem]) -> _KnownItems:
     guids = json.dumps([item.guid for item in shown if item.guid])
     rows = db.execute(
         "SELECT guid, entries.key, title, last_seen_at FROM json_each(?) AS j JOIN entries ON entries.source = ? "
@@ -329,7 +329,7 @@ def _met(db: Database, source: str, shown: Sequence[_Shown]) -> _Met:
         """,
         {"keys": keys},
     )
-    return _Met(
+    return _KnownItems(
         fates=frozenset(row[0] for row in fates),
         kept=frozenset(row[0] for row in fates if row[1] in ("article", "copy")),
         waiting=frozenset(row[0] for row in waiting),
@@ -337,8 +337,8 @@ def _met(db: Database, source: str, shown: Sequence[_Shown]) -> _Met:
     )
 
 
-def _write_poll(db: Database, poll: Poll, *, found: int, fresh: int) -> int:
-    if poll.status in _ROLLED_UP and not found and not poll.manual and not poll.error:
+def _insert_poll(db: Database, poll: Poll, *, found: int, fresh: int) -> int:
+    if poll.status in _ROLLED_UP_STATUSES and not found and not poll.manual and not poll.error:
         row = db.execute(
             """
             UPDATE polls SET ended_at = :ended, visits = visits + 1, bytes = bytes + :bytes
@@ -359,14 +359,14 @@ def _write_poll(db: Database, poll: Poll, *, found: int, fresh: int) -> int:
         [
             poll.source, to_text(poll.started_at), to_text(poll.ended_at), poll.status, poll.http_status, found, found
             - fresh, fresh,
-            poll.bytes, clean(poll.error), json.dumps([printable(w) for w in poll.warnings], ensure_ascii=False),
+            poll.bytes, text_to_column(poll.error), json.dumps([printable(w) for w in poll.warnings], ensure_ascii=False),
             int(poll.manual),
         ],
     )  # fmt: skip
     return int(cursor.lastrowid or 0)
 
 
-def _remember(db: Database, poll: Poll, noted: Iterable[_Shown]) -> None:
+def _save_entries(db: Database, poll: Poll, noted: Iterable[_PollItem]) -> None:
     at = to_text(poll.ended_at)
     db.conn.executemany(
         """
@@ -378,29 +378,29 @@ def _remember(db: Database, poll: Poll, noted: Iterable[_Shown]) -> None:
     )
 
 
-def _write_state(db: Database, poll: Poll, *, any_fresh: bool) -> None:
+def _update_source(db: Database, poll: Poll, *, any_fresh: bool) -> None:
     good = poll.status != "error"
     values = {
         "id": poll.source, "at": to_text(poll.ended_at), "good": int(good), "fresh": int(any_fresh),
-        "newest": stamp(poll.newest_at),
-        "next": stamp(poll.next_check_at), "interval": poll.interval, "failures": poll.failures,
-        "error": clean(poll.error),
-        "muted": int(poll.muted), "given": int(poll.validators is not None), "hash": poll.body_hash,
-        "etag": clean(poll.validators.etag) if poll.validators else None,
-        "modified": clean(poll.validators.last_modified) if poll.validators else None,
+        "newest": time_to_column(poll.newest_at),
+        "next": time_to_column(poll.next_check_at), "interval": poll.interval, "failures": poll.failures,
+        "error": text_to_column(poll.error),
+        "muted": int(poll.gone), "given": int(poll.validators is not None), "hash": poll.body_hash,
+        "etag": text_to_column(poll.validators.etag) if poll.validators else None,
+        "modified": text_to_column(poll.validators.last_modified) if poll.validators else None,
         "unmodified": int(poll.status == "not_modified"), "empty": int(poll.status == "empty"),
         "ok": int(poll.status == "ok"),
-        "moved": clean(poll.moved_to), "hints": None if poll.hints is None else json.dumps(dict(poll.hints)),
+        "moved": text_to_column(poll.moved_to), "hints": None if poll.hints is None else json.dumps(dict(poll.hints)),
     }  # fmt: skip
     db.execute(
         "INSERT INTO sources (id, name, kind, url, enabled) VALUES (?, ?, 'feed', '', 0) ON CONFLICT DO NOTHING",
         [poll.source] * 2,
     )
-    db.execute(_STATE, values)
-    _note_blindness(db, poll.source, poll.ended_at, failing=not good, reason=clean(poll.error) or "error")
+    db.execute(_UPDATE_SOURCE_SQL, values)
+    _record_outage(db, poll.source, poll.ended_at, failing=not good, reason=text_to_column(poll.error) or "error")
 
 
-_STATE = """
+_UPDATE_SOURCE_SQL = """
 UPDATE sources SET
     last_poll_at = :at, next_check_at = :next, interval = coalesce(:interval, interval), lease_until = NULL,
     failures = :failures, muted = :muted, last_error = iif(:good, NULL, :error),
@@ -425,7 +425,7 @@ WHERE id = :id
 
 # Leads
 
-_LEAD = (
+_LEAD_COLUMNS = (
     "source", "title", "published_raw", "language", "summary", "body", "guid", "origin", "via",
 )  # fmt: skip
 
@@ -434,11 +434,11 @@ def add_lead(
     db: Database, lead: Lead, now: datetime, *, next_attempt_at: datetime | None = None, attempts: int = 0
 ) -> PendingLead:
     """A lead that no poll showed."""
-    item = _Shown(key=key_of(lead.url), lead=lead, guid=None, title="")
-    return _add_lead(db, item, None, next_attempt_at or now, attempts)
+    item = _PollItem(key=url_key(lead.url), lead=lead, guid=None, title="")
+    return _insert_lead(db, item, None, next_attempt_at or now, attempts)
 
 
-def _add_lead(db: Database, item: _Shown, poll_id: int | None, due: datetime, attempts: int = 0) -> PendingLead:
+def _insert_lead(db: Database, item: _PollItem, poll_id: int | None, due: datetime, attempts: int = 0) -> PendingLead:
     lead, asked = item.lead, printable(item.lead.url)
     cursor = db.execute(
         """
@@ -448,8 +448,8 @@ def _add_lead(db: Database, item: _Shown, poll_id: int | None, due: datetime, at
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         [
-            item.key, stored(asked), asked, *(clean(getattr(lead, name)) for name in _LEAD),
-            stamp(lead.published_at), json.dumps([printable(a) for a in lead.authors], ensure_ascii=False),
+            item.key, stored_url(asked), asked, *(text_to_column(getattr(lead, name)) for name in _LEAD_COLUMNS),
+            time_to_column(lead.published_at), json.dumps([printable(a) for a in lead.authors], ensure_ascii=False),
                 int(lead.backfill),
             to_text(lead.found_at), to_text(due), attempts, poll_id,
         ],
@@ -457,9 +457,9 @@ def _add_lead(db: Database, item: _Shown, poll_id: int | None, due: datetime, at
     return PendingLead(id=int(cursor.lastrowid or 0), lead=lead, attempts=attempts, poll_id=poll_id)
 
 
-def _add_alias(db: Database, item: _Shown, old: str, at: str) -> None:
+def _insert_alias(db: Database, item: _PollItem, old: str, at: str) -> None:
     """A second URL of an entry gets the first one's fate, now or when that has one."""
-    url = stored(item.lead.url)
+    url = stored_url(item.lead.url)
     db.execute(
         """
         INSERT INTO fates (key, url, source, fate, reason, detail, document_id, at)
@@ -474,7 +474,7 @@ def _add_alias(db: Database, item: _Shown, old: str, at: str) -> None:
     )
 
 
-def pending(db: Database, now: datetime, *, source: str | None, limit: int, skip: Collection[int]) -> list[PendingLead]:
+def list_pending_leads(db: Database, now: datetime, *, source: str | None, limit: int, skip: Collection[int]) -> list[PendingLead]:
     """Leads that may be tried now, the longest waiting first; `skip` names those that are in flight."""
     rows = db.execute(
         f"""
@@ -483,14 +483,14 @@ def pending(db: Database, now: datetime, *, source: str | None, limit: int, skip
         """,  # noqa: S608 - two fixed texts
         {"now": to_text(now), "source": source, "limit": limit + len(skip)},
     )
-    return [_pending(row) for row in rows if row["id"] not in skip][:limit]
+    return [_row_to_pending_lead(row) for row in rows if row["id"] not in skip][:limit]
 
 
-def _pending(row: Mapping[str, Any]) -> PendingLead:
+def _row_to_pending_lead(row: Mapping[str, Any]) -> PendingLead:
     lead = Lead(
         url=row["asked_url"],
-        **{name: row[name] for name in _LEAD},
-        published_at=moment(row["published_at"]),
+        **{name: row[name] for name in _LEAD_COLUMNS},
+        published_at=column_to_time(row["published_at"]),
         authors=tuple(json.loads(row["authors"])),
         backfill=bool(row["backfill"]),
         found_at=from_text(row["found_at"]),
@@ -501,7 +501,7 @@ def _pending(row: Mapping[str, Any]) -> PendingLead:
 # What could not be seen
 
 
-def _note_blindness(db: Database, source: str, at: datetime, *, failing: bool, reason: str) -> None:
+def _record_outage(db: Database, source: str, at: datetime, *, failing: bool, reason: str) -> None:
     if failing:
         db.execute(
             """
@@ -515,10 +515,10 @@ def _note_blindness(db: Database, source: str, at: datetime, *, failing: bool, r
         db.execute("UPDATE blind SET to_at = ? WHERE source = ? AND to_at IS NULL", [to_text(at), source])
 
 
-_ONE_GAP = timedelta(days=1)  # a feed that outruns us again within it has one long gap, not a row for each visit
+_GAP_MERGE_WINDOW = timedelta(days=1)  # a feed that outruns us again within it has one long gap, not a row for each visit
 
 
-def _note_gap(db: Database, poll: Poll) -> None:
+def _record_gap(db: Database, poll: Poll) -> None:
     """Keep between which times a feed may have shown what nobody saw."""
     if poll.unseen is None:
         return
@@ -529,10 +529,10 @@ def _note_gap(db: Database, poll: Poll) -> None:
         UPDATE blind SET to_at = max(to_at, :to)
         WHERE id = (SELECT max(id) FROM blind WHERE source = :source) AND reason = :gap AND to_at >= :lately
         """,
-        {**times, "gap": GAP, "lately": to_text(since - _ONE_GAP)},
+        {**times, "gap": GAP_REASON, "lately": to_text(since - _GAP_MERGE_WINDOW)},
     )
     if not longer.rowcount:
         db.execute(
             "INSERT INTO blind (source, from_at, to_at, reason) VALUES (:source, :from, :to, :gap)",
-            {**times, "gap": GAP},
+            {**times, "gap": GAP_REASON},
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.replay import Replay, Site
+from crawler.replay import ReplayServer, ReplaySite
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 class Running:
     """A `khabar run` in a folder of its own, crawling the built-in web."""
 
-    def __init__(self, folder: Path, web: Replay) -> None:
+    def __init__(self, folder: Path, web: ReplayServer) -> None:
         self.folder = folder
         self.web = web
         self.config = folder / "config.toml"
@@ -86,7 +86,7 @@ class Running:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Running]:
-    with Replay(Site.load()) as web:
+    with ReplayServer(ReplaySite.load()) as web:
         running = Running(tmp_path, web)
         try:
             yield running

@@ -100,7 +100,7 @@ def test_every_block_of_configuration_on_the_page_works(root, site, folder, caps
     """A pattern that narrows a section, a channel's name, a body's selector, a date's form and zone, a header."""
     page = (root / "docs/how-to-add-a-source.md").read_text("utf-8").replace(OUTLET, site)
     written = "\n".join(blocks(page, "toml"))
-    assert not config.parse(tomllib.loads(written))[1]
+    assert not config.parse_config(tomllib.loads(written))[1]
     with (folder / "config.toml").open("a", encoding="utf-8") as file:
         file.write(written)
     section, odd = (

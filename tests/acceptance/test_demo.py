@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.replay import Replay, Site
+from crawler.replay import ReplayServer, ReplaySite
 from storage.store import Store
 
 
@@ -127,10 +127,10 @@ def test_a_search_in_latin_letters_finds_all_scripts(played) -> None:
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Iterator[Replay]:
+def web(tmp_path: Path) -> Iterator[ReplayServer]:
     """The invented web, and a configuration that points to it."""
-    site = Site.load()
-    with Replay(site) as running:
+    site = ReplaySite.load()
+    with ReplayServer(site) as running:
         sources = "".join(
             f'[[sources]]\nid = "{s.id}"\nfeed = "{s.url}"\nlanguage = "{s.language}"\n' for s in site.sources
         )
@@ -138,7 +138,7 @@ def web(tmp_path: Path) -> Iterator[Replay]:
         yield running
 
 
-def test_crawl_tells_each_article_and_each_source(web: Replay, tmp_path: Path) -> None:
+def test_crawl_tells_each_article_and_each_source(web: ReplayServer, tmp_path: Path) -> None:
     """One line for each kept article, one for each source; a second pass at once is not due and succeeds."""
     ran = khabar("crawl", folder=tmp_path)
     assert ran.returncode == 0
@@ -150,7 +150,7 @@ def test_crawl_tells_each_article_and_each_source(web: Replay, tmp_path: Path) -
     assert {json.loads(line)["status"] for line in again.stdout.splitlines()} == {"not_due"}
 
 
-def test_a_forced_second_pass_is_conditional_and_stores_nothing(web: Replay, tmp_path: Path) -> None:
+def test_a_forced_second_pass_is_conditional_and_stores_nothing(web: ReplayServer, tmp_path: Path) -> None:
     """Only feeds and robots.txt are asked for again."""
     khabar("crawl", folder=tmp_path)
     before = len(web.asked)
@@ -161,7 +161,7 @@ def test_a_forced_second_pass_is_conditional_and_stores_nothing(web: Replay, tmp
     assert sum(one.status == 304 for one in asked) == 4
 
 
-def test_a_crawl_that_reaches_nobody_is_exit_1(web: Replay, tmp_path: Path) -> None:
+def test_a_crawl_that_reaches_nobody_is_exit_1(web: ReplayServer, tmp_path: Path) -> None:
     """Only when no source at all could be visited."""
     assert khabar("crawl", "wire", "courier", folder=tmp_path).returncode == 0
     ran = khabar("crawl", "wire", "--force", folder=tmp_path)
@@ -169,7 +169,7 @@ def test_a_crawl_that_reaches_nobody_is_exit_1(web: Replay, tmp_path: Path) -> N
     assert "khabar sources check" in ran.stderr
 
 
-def test_sources_check_tells_what_each_answers(web: Replay, tmp_path: Path) -> None:
+def test_sources_check_tells_what_each_answers(web: ReplayServer, tmp_path: Path) -> None:
     """How many items, how fresh, with which validators; it leaves no database."""
     ran = khabar("sources", "check", "--json", folder=tmp_path)
     assert ran.returncode == 0
@@ -180,7 +180,7 @@ def test_sources_check_tells_what_each_answers(web: Replay, tmp_path: Path) -> N
     assert not (tmp_path / "khabar.db").exists()
 
 
-def test_raw_pages_come_back_byte_for_byte(web: Replay, tmp_path: Path) -> None:
+def test_raw_pages_come_back_byte_for_byte(web: ReplayServer, tmp_path: Path) -> None:
     """`show --raw` gives the response as it came, and `explain` reads it like the desk did."""
     khabar("crawl", "payam", folder=tmp_path)
     raw = khabar("show", "1", "--raw", folder=tmp_path).stdout

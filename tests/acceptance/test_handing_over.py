@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import config, following, jobs
+from scheduler import actions, config, follow_job
 from storage.errors import WorkFailed
 from storage.store import Store
 
@@ -66,12 +66,12 @@ def test_a_file_that_the_service_cannot_read_is_refused_with_the_reason(idle) ->
     """Before anything is taken in, with who the service is and what can be done."""
     good = articles(idle.folder / "a.jsonl", 1)
     with pytest.raises(WorkFailed, match=r"gone.jsonl cannot be read by the service, which runs as .*No such file"):
-        following.take_in(
-            config.load(idle.config), [good, idle.folder / "gone.jsonl"], warn=print, progress=lambda _: None
+        follow_job.import_by_service(
+            config.load_config(idle.config), [good, idle.folder / "gone.jsonl"], warn=print, progress=lambda _: None
         )
     os.mkfifo(idle.folder / "pipe.jsonl")
     with pytest.raises(WorkFailed, match="no plain file"):
-        following.take_in(config.load(idle.config), [idle.folder / "pipe.jsonl"], warn=print, progress=lambda _: None)
+        follow_job.import_by_service(config.load_config(idle.config), [idle.folder / "pipe.jsonl"], warn=print, progress=lambda _: None)
     assert idle.ask("SELECT count(*) FROM articles") == [(0,)]
 
 
@@ -94,8 +94,8 @@ def test_visits_go_on_during_an_import_and_a_killed_one_goes_on_where_it_stopped
     assert "goes on where it stopped" in told
     service.start()
     seen: list[tuple[int, int]] = []
-    taken = jobs.take_in(
-        config.load(service.config), [file], warn=print, progress=lambda now: seen.append((now.before, now.rows))
+    taken = actions.import_files(
+        config.load_config(service.config), [file], warn=print, progress=lambda now: seen.append((now.before, now.rows))
     )
     assert taken.before >= done > 0
     assert taken.before + taken.rows == 5_000
@@ -110,8 +110,8 @@ def test_reading_anew_is_told_on_the_way(service) -> None:
     seen: list[dict[str, int]] = []
     told = service.khabar("reprocess", "--json")
     counts = json.loads(told.stdout.splitlines()[-1])
-    again = following.reprocess(
-        config.load(service.config), {"criteria": []}, progress=lambda now: seen.append(dict(now))
+    again = follow_job.reprocess_by_service(
+        config.load_config(service.config), {"criteria": []}, progress=lambda now: seen.append(dict(now))
     )
     assert again["pages"] == counts["pages"] > 0
     assert seen

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.workers import Pool, Task
+from crawler.workers import Task, WorkerPool
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "fuzz")]
@@ -44,7 +44,7 @@ class Desk:
     """One worker, asked from outside any loop."""
 
     runner: asyncio.Runner
-    pool: Pool = field(default_factory=lambda: Pool(1))
+    pool: WorkerPool = field(default_factory=lambda: WorkerPool(1))
     weight: float = 0.0  # MB that the worker had when it was warm
 
     def run(self, task, *args, **kwargs):

@@ -9,14 +9,14 @@ import pytest
 from limits import LONG, MOST_MEGABYTES, MOST_SECONDS, slowness
 from targets import SOURCE, check_lead, is_plain
 
-from crawler.leads.further import READERS
 from crawler.sources import CrawlSettings
+from crawler.visits.further_documents import READERS
 from crawler.workers import Task
 from storage.model import Document, Landing, Lead, Page, Rejection
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-READ_FEED = Task("crawler.leads.feeds", "read")
-READ_PAGE = Task("crawler.intake", "in_worker")
+READ_FEED = Task("crawler.leads.feeds", "parse_feed")
+READ_PAGE = Task("crawler.intake", "process_page_in_worker")
 KEEP_ALL = CrawlSettings(min_relevance=0)
 CONTENT_TYPES = ["application/rss+xml", "text/xml; charset=zlib_codec", "application/feed+json", ""]
 OTHER_KINDS = sorted(kind for kind, reader in READERS.items() if LONG or reader != READERS["feed"])
@@ -64,7 +64,7 @@ def test_as_any_other_source_it_is_leads_or_an_error(watched, attack, kind):
 
 def test_as_a_list_of_feeds_it_is_addresses_or_an_error(watched, attack):
     """OPML from a stranger."""
-    assert watched(Task("crawler.leads.opml", "read"), attack).unusable >= 0
+    assert watched(Task("crawler.leads.opml", "parse_opml"), attack).unusable >= 0
 
 
 def test_as_a_page_it_is_an_article_or_a_reason(watched, attack):

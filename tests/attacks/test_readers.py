@@ -19,9 +19,9 @@ from crawler.files import articles
 from crawler.leads import feeds
 from crawler.sources import CrawlSettings
 from storage.errors import UsageError
-from storage.finding import criteria, export, search
-from storage.finding.criteria import Criteria, Sort
 from storage.model import to_text
+from storage.query import criteria, export, search
+from storage.query.criteria import Criteria, Sort
 from storage.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def strings(attacks: Path) -> list[str]:
     """Every hostile string: titles of the feeds, terminal sequences, names, dates, bylines."""
     found = json.loads((attacks / "content/terminal_escape.json").read_text())["titles"]
     for path in sorted((attacks / "content").glob("*.xml")):
-        feed = feeds.read(path.read_bytes(), url=SOURCE.url, headers={}, source=SOURCE, now=NOW)
+        feed = feeds.parse_feed(path.read_bytes(), url=SOURCE.url, headers={}, source=SOURCE, now=NOW)
         found += [lead.title for lead in feed.leads if lead.title]
         found += re.findall(r"<!\[CDATA\[(.*?)\]\]>", path.read_text("utf-8", "replace"), re.DOTALL)
     for path in [*(attacks / "content").glob("*.txt"), *(attacks / "redos").glob("*.txt")]:
@@ -55,7 +55,7 @@ def stocked(attacks: Path, tmp_path: Path) -> Path:
         for n, told in enumerate(strings(attacks))
     ]  # fmt: skip
     settings = CrawlSettings(min_relevance=0)
-    read = articles.read(
+    read = articles.parse_lines(
         [(n, json.dumps(row).encode()) for n, row in enumerate(rows)], sources={}, settings=settings, now=NOW
     )
     assert all(row.landing for row in read)
@@ -97,11 +97,11 @@ def test_no_query_is_an_error_and_none_changes_anything(stocked, attacks):
         for text in typed:
             for sort in Sort:
                 search.search(store.db, Criteria(words=text, sort=sort))
-            search.tally(store.db, Criteria(words=text))
+            search.count_coverage(store.db, Criteria(words=text))
             for name in names:
                 try:
-                    wanted = criteria.read({name: [text]}, now=NOW)
-                    search.facets(store.db, wanted)
+                    wanted = criteria.parse_criteria({name: [text]}, now=NOW)
+                    search.count_facets(store.db, wanted)
                     search.search(store.db, wanted)
                 except UsageError as fault:
                     refused.append(str(fault))
@@ -113,7 +113,7 @@ def test_no_query_is_an_error_and_none_changes_anything(stocked, attacks):
 def test_no_cell_of_a_table_is_a_formula(stocked):
     """A spreadsheet runs nothing of what the CSV holds, and every row has every column."""
     with Store.read(stocked / "khabar.db") as store:
-        body = b"".join(export.csv_rows(search.lines(store.db, Criteria(limit=1_000))))
+        body = b"".join(export.to_csv(search.iterate_json_pages(store.db, Criteria(limit=1_000))))
     head, *rows = csv.reader(io.StringIO(body.decode()))
     assert len(rows) > 100
     for row in rows:
@@ -141,7 +141,7 @@ def test_no_output_steers_a_terminal(stocked, words):
 def test_pages_show_it_as_text(stocked):
     """The front page, a search of everything and each article: no element of a stranger's, no link but to the web."""
     pytest.importorskip("datasette", reason="the extra `serve` is not installed: the pages are not tested")
-    from scheduler.pages.reader import Reader
+    from scheduler.pages.reader import StoreReader
     from scheduler.pages.routes import Pages
 
     class Request:
@@ -151,7 +151,7 @@ def test_pages_show_it_as_text(stocked):
             self.query_string, self.url_vars = query, parts
 
     async def asked() -> list[str]:
-        reader = Reader(stocked / "khabar.db", None)
+        reader = StoreReader(stocked / "khabar.db", None)
         pages = Pages(reader, now=lambda: NOW)
         try:
             answers = [
@@ -178,10 +178,10 @@ def test_pages_show_it_as_text(stocked):
 def test_atom_and_json_lines_are_well_formed(stocked):
     """Other programs can read everything that leaves."""
     with Store.read(stocked / "khabar.db") as store:
-        pages = list(search.lines(store.db, Criteria(limit=1_000)))
-    feed = ET.fromstring(b"".join(export.atom(pages, title="x\x1b", url="http://127.0.0.1/feed.atom", now=NOW)))
+        pages = list(search.iterate_json_pages(store.db, Criteria(limit=1_000)))
+    feed = ET.fromstring(b"".join(export.to_atom(pages, title="x\x1b", url="http://127.0.0.1/feed.atom", now=NOW)))
     assert len(feed) > 100
-    for chunk in export.jsonl(pages):
+    for chunk in export.to_jsonl(pages):
         for line in chunk.splitlines():
             assert to_text(datetime.fromisoformat(json.loads(line)["updated_at"]))
 

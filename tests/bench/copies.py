@@ -91,7 +91,7 @@ def grow(store: Store, texts: Iterator[str], first: int, last: int) -> Grown:
         cpu, clock, bytes_before = time.process_time(), time.perf_counter(), written()
         with store._writing():
             landed = [admission.admit(store.db, one, now=one.published_at) for one in batch]
-            admission.reindex(store.db, [one.document_id for one in landed])
+            admission.reindex_documents(store.db, [one.document_id for one in landed])
         spent = time.process_time() - cpu
         found.cpu += spent
         found.clock += time.perf_counter() - clock
@@ -122,7 +122,7 @@ def decisions(store: Store, texts: Iterator[str], size: int) -> list[float]:
     for n in range(PROBES):
         one = document(size + n, next(texts))
         began = time.process_time()
-        copies.match(store.db, one, now=one.published_at)
+        copies.match_copies(store.db, one, now=one.published_at)
         spent.append((time.process_time() - began) * 1000)
     return spent
 
@@ -180,7 +180,7 @@ def measure(path: Path, texts: list[str], most: int) -> None:
         after = grow(store, iter(lambda: same, None), at + 1001, at + 1101)
         print(f"copies 1,001 to 1,100 of one text against 1 to 100: {after.cpu / first.cpu:.2f} times the time")
     with Store.read(path) as store:
-        faults = {what: store.db.execute(statement).fetchone()[0] for what, statement in bands.CHECKS.items()}
+        faults = {what: store.db.execute(statement).fetchone()[0] for what, statement in bands.INTEGRITY_CHECKS.items()}
     print(", ".join(f"{count} {what}" for what, count in faults.items()))
 
 

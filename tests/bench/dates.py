@@ -45,14 +45,14 @@ def measure(corpus, *, verbose):
         if not label or not label.get("date"):
             continue
         started = time.process_time()
-        parsed = markup.parse(page)
+        parsed = markup.parse_page(page)
         parsing += time.process_time() - started
         if isinstance(parsed, Rejection):
-            found = dates.Found()
+            found = dates.PageDates()
         else:
             started = time.process_time()
             now = datetime.now(UTC)
-            found = dates.find(
+            found = dates.find_dates(
                 parsed.tree, url=page.final_url, text="", now=now, language=label.get("lang"), objects=parsed.objects
             )
             finding += time.process_time() - started

@@ -1,4 +1,4 @@
-"""The desk with a stopwatch: what the workers of `replay.py` run in place of `intake.in_worker`.
+"""The desk with a stopwatch: what the workers of `replay.py` run in place of `intake.process_page_in_worker`.
 
 Each page appends a line to the file that KHABAR_DESK names: CPU seconds of extraction, of the whole task. Extraction is
 what makes a document of a page or an entry: parsing, text, title, people, language, dates, cleaning. With
@@ -14,7 +14,7 @@ from typing import Any
 from crawler import intake
 from crawler.extraction import extract
 from storage import identity
-from storage.model import Document, Landing, Rejection, Why
+from storage.model import Document, Landing, Rejection, RejectionReason
 
 LOG = os.open(os.environ["KHABAR_DESK"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 SPENT: list[float] = []  # CPU seconds of each extraction of the task under way
@@ -42,24 +42,24 @@ def plain(page: Any, *, lead: Any = None, source: Any = None, **_: Any) -> Docum
     except Exception:  # noqa: BLE001 - as naive.py does
         found = None
     if not found or not found.text:
-        return Rejection(why=Why.EMPTY)
+        return Rejection(why=RejectionReason.EMPTY)
     at = datetime.fromisoformat(found.date).replace(tzinfo=UTC) if found.date else None
     return Document(
-        url=identity.canonical(page.final_url), source=source.id if source else "", title=found.title or (lead and lead.title),
+        url=identity.canonical_url(page.final_url), source=source.id if source else "", title=found.title or (lead and lead.title),
         text=found.text, authors=(found.author,) if found.author else (), language=found.language, published_at=at,
         via=lead.via if lead else "import",
     )  # fmt: skip
 
 
 extract.extract = timed(plain if os.environ.get("KHABAR_PLAIN") == "1" else extract.extract)
-extract.from_feed = timed(extract.from_feed)
+extract.extract_entry = timed(extract.extract_entry)
 
 
 def read(*args: Any, **kwargs: Any) -> Landing:
-    """As `intake.in_worker`."""
+    """As `intake.process_page_in_worker`."""
     SPENT.clear()
     began = time.process_time()
     try:
-        return intake.in_worker(*args, **kwargs)
+        return intake.process_page_in_worker(*args, **kwargs)
     finally:
         os.write(LOG, f"{sum(SPENT):.6f} {time.process_time() - began:.6f}\n".encode())

@@ -30,7 +30,7 @@ SETS = ("aeb", "fundeval", "fundus", "wcxb", "trafeval", "readability")
 def pages(shared: Path, most: int) -> list[Page]:
     """The pages of the labelled sets, at most so many of each."""
     files = [shared / "corpora" / "extraction" / name / "pages.warc.gz" for name in SETS]
-    return [one.page for file in files for one in itertools.islice(saved.pages(file, print), most)]
+    return [one.page for file in files for one in itertools.islice(saved.read_pages(file, print), most)]
 
 
 def ours(page: Page) -> None:

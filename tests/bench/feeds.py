@@ -37,7 +37,7 @@ def main():
     counts = [0, 0, 0]
     for body in bodies:
         started = time.process_time()
-        feed = feeds.read(body, url=URL, headers=headers, source=source, now=now)
+        feed = feeds.parse_feed(body, url=URL, headers=headers, source=source, now=now)
         ours += time.process_time() - started
         started = time.process_time()
         try:

@@ -21,10 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from crawler.files import desk, importing  # noqa: E402
+from crawler.files import import_context, importing  # noqa: E402
 from crawler.sources import CrawlSettings  # noqa: E402
-from crawler.workers import Pool  # noqa: E402
-from scheduler.service import handover  # noqa: E402
+from crawler.workers import WorkerPool  # noqa: E402
+from scheduler.service import job_runner  # noqa: E402
 from storage.store import Store  # noqa: E402
 
 LOOK_EVERY = 0.005  # seconds
@@ -42,7 +42,7 @@ async def watch_loop(into: list[float]) -> None:
         into.append(time.perf_counter() - began - LOOK_EVERY)
 
 
-async def watch_pool(pool: Pool, into: list[float]) -> None:
+async def watch_pool(pool: WorkerPool, into: list[float]) -> None:
     while True:
         began = time.perf_counter()
         await pool.run(os.getpid)
@@ -50,7 +50,7 @@ async def watch_pool(pool: Pool, into: list[float]) -> None:
         await asyncio.sleep(ASK_EVERY)
 
 
-async def watched(pool: Pool, work: Awaitable[object]) -> tuple[list[float], list[float], float]:
+async def watched(pool: WorkerPool, work: Awaitable[object]) -> tuple[list[float], list[float], float]:
     """Lags of the loop, waits for a worker, and the seconds that the work took."""
     lags: list[float] = []
     waits: list[float] = []
@@ -65,14 +65,14 @@ async def watched(pool: Pool, work: Awaitable[object]) -> tuple[list[float], lis
 
 async def measure(file: Path, workers: int, ahead: int, pages: int = 0) -> None:
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "a.db")) as store:
-        async with desk.opened(store, [], CrawlSettings(workers=workers, min_relevance=0)) as own:
+        async with import_context.open_context(store, [], CrawlSettings(workers=workers, min_relevance=0)) as own:
             await own.pool.run(os.getpid)  # workers are warm in a service
             if not ahead:
                 told("nothing else", *await watched(own.pool, asyncio.sleep(5)), rows=[0])
                 return
             rows: list[int] = []
             desk_of = replace(own, ahead=ahead, pages=pages)
-            going = importing.take_in(desk_of, [file], warn=print, progress=lambda taken: rows.append(taken.rows))
+            going = importing.import_files(desk_of, [file], warn=print, progress=lambda taken: rows.append(taken.rows))
             told(f"{ahead} ahead", *await watched(own.pool, going), rows=rows)
 
 
@@ -98,7 +98,7 @@ def main() -> None:
             for n in range(asked.rows):
                 text = f"{TEXT * 5}Report {n} names {n * n} things, and {n * 7919 % 10_007} more of another kind."
                 out.write(json.dumps({"url": f"https://paper.example/{n}", "text": text}) + "\n")
-        for ahead, pages in ((0, 0), (handover.AHEAD, handover.PAGES), (desk.AHEAD, desk.PAGES)):
+        for ahead, pages in ((0, 0), (job_runner.TASKS_AHEAD_PER_WORKER, job_runner.CAPTURES_PER_TASK), (import_context.TASKS_PER_WORKER, import_context.CAPTURES_PER_TASK)):
             asyncio.run(measure(asked.file or file, asked.workers, ahead, pages))
 
 

@@ -46,7 +46,7 @@ AHEAD = 1.05  # the writer is given so many times the rate, so that what a batch
 @contextmanager
 def served(path: Path) -> Iterator[int]:
     config = Config(store=StoreSettings(path=path, captures=None), crawl=CrawlSettings(), sources=())
-    with web.application(config) as app, socket.socket() as listening:
+    with web.open_application(config) as app, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

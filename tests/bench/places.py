@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from crawler.subject import scan
+from crawler.topic import scan
 
 
 def found(folder):
@@ -23,10 +23,10 @@ def found(folder):
     for path in sorted(folder.glob("*.jsonl")):
         for item in map(json.loads, path.open(encoding="utf-8")):
             text, title = item.get("text") or item.get("title") or "", item.get("title")
-            read = scan.scan(title if title and title.strip() != text.strip() else None, text)
+            read = scan.scan_text(title if title and title.strip() != text.strip() else None, text)
             for located in read.places:
-                hit, sentence = located.hit, read.sentences[located.hit.sentence].text
-                around = f"{sentence[max(0, hit.start - 45) : hit.start]}[{read.form(hit)}]{sentence[hit.end : hit.end + 35]}"
+                hit, sentence = located.match, read.sentences[located.match.sentence].text
+                around = f"{sentence[max(0, hit.start - 45) : hit.start]}[{read.matched_text(hit)}]{sentence[hit.end : hit.end + 35]}"
                 lines[item["lang"], located.place.code, located.place.name, around] = None
     return list(lines)
 

@@ -49,7 +49,7 @@ async def watch_lag(into: list[float]) -> None:
 
 async def measured(service: Any, web: Web, seconds: float) -> dict[str, Any]:
     """What the service did in so many seconds."""
-    polls, lags = service.figures.polls, []
+    polls, lags = service.metrics.polls, []
     watching = asyncio.ensure_future(watch_lag(lags))
     before, began, cpu = polls.copy(), time.perf_counter(), time.process_time()
     spent = cpu_seconds(os.getpid())
@@ -73,7 +73,7 @@ async def measured(service: Any, web: Web, seconds: float) -> dict[str, Any]:
 async def drive(service: Any, web: Web, seconds: float) -> None:
     """Both measurements, one after the other, on a service that has read everything once."""
     running = asyncio.ensure_future(service.run())
-    while sum(service.figures.polls.values()) < web.feeds and not running.done():  # noqa: ASYNC110
+    while sum(service.metrics.polls.values()) < web.feeds and not running.done():  # noqa: ASYNC110
         await asyncio.sleep(0.2)
     for name, moving in (("304", 0), ("200", 1)):
         await asyncio.to_thread(web.control, moving=moving)
@@ -90,7 +90,7 @@ def serve(folder: Path, web: Web, seconds: float) -> None:
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
     from scheduler.config import Config
-    from scheduler.service import rhythm
+    from scheduler.service import poll_schedule
     from scheduler.service.daemon import Service
     from storage.settings import StoreSettings
     from storage.store import Store
@@ -102,8 +102,8 @@ def serve(folder: Path, web: Web, seconds: float) -> None:
     crawl = CrawlSettings(delay=0, proxy=web.address)
     config = Config(store=StoreSettings(path=folder / "khabar.db"), crawl=crawl, sources=sources)
     with Store.open(config.store.path) as store:
-        service = Service(store, config, read_config=lambda: config, plan=partial(rhythm.plan, floor=timedelta(0)))
-        service.engine.take = lambda _: 0  # type: ignore[method-assign]
+        service = Service(store, config, read_config=lambda: config, plan=partial(poll_schedule.plan_next_check, floor=timedelta(0)))
+        service.engine.start_pages = lambda _: 0  # type: ignore[method-assign]
         gc.collect()
         loop.run(drive(service, web, seconds))
 

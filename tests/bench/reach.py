@@ -113,7 +113,7 @@ def in_sentences(tree, url: str) -> set[str]:
         around = len(" ".join(parent.text_content().split())) if parent is not None and parent.tag == "p" else 0
         if around > len(" ".join(anchor.text_content().split())) + 60:
             try:
-                found.add(identity.key(urljoin(url, anchor.get("href") or "")))
+                found.add(identity.url_key(urljoin(url, anchor.get("href") or "")))
             except ValueError:
                 continue
     return found
@@ -128,7 +128,7 @@ def links(shapes: Mapping[str, str], show: str | None) -> None:
 
     pages = defaultdict(list)
     for url, kind, body in records():
-        site = identity.site(url)
+        site = identity.registrable_domain(url)
         if kind in ("page", "listing") and site in shapes:
             pages[site].append((kind != "listing", -len(body), url, body))
     learned: Counter[str] = Counter()
@@ -145,12 +145,12 @@ def links(shapes: Mapping[str, str], show: str | None) -> None:
                 body=body,
                 fetched_at=datetime.now(UTC),
             )
-            parsed = markup.parse(page)
+            parsed = markup.parse_page(page)
             if isinstance(parsed, Rejection):
                 continue
-            every, _ = sections.links(parsed.tree, url)
-            likely, matched = sections.likely(every, url), sections.find(parsed.tree, url=url, pattern=shape).links
-            patterned = {identity.key(link.url) for link in matched}
+            every, _ = sections.collect_links(parsed.tree, url)
+            likely, matched = sections.choose_article_links(every, url), sections.find_listing(parsed.tree, url=url, pattern=shape).links
+            patterned = {identity.url_key(link.url) for link in matched}
             for key in every.keys() - in_sentences(parsed.tree, url):
                 bare = every[key].url.partition("?")[0]
                 is_one = bool(re.search(shape, bare)) and not NEVER.search(bare.lower())
@@ -224,7 +224,7 @@ def bare(url: str) -> str:
     """The key under which both schemes are one."""
     from storage import identity
 
-    return identity.key(url)
+    return identity.url_key(url)
 
 
 def named() -> tuple[dict[str, set[str]], set[str], dict[str, bytes], list[str]]:
@@ -239,7 +239,7 @@ def named() -> tuple[dict[str, set[str]], set[str], dict[str, bytes], list[str]]
     starts: dict[str, str] = {}
     for url, kind, body in records():
         if kind == "robots":
-            robots[identity.host(url)] = body
+            robots[identity.url_host(url)] = body
         elif kind == "listing":
             anchors = html.document_fromstring(body).iter("a")
             front |= {
@@ -251,8 +251,8 @@ def named() -> tuple[dict[str, set[str]], set[str], dict[str, bytes], list[str]]
             import gzip
 
             text = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
-            if b"<sitemapindex" in text or identity.host(url) not in starts:
-                starts[identity.host(url)] = url
+            if b"<sitemapindex" in text or identity.url_host(url) not in starts:
+                starts[identity.url_host(url)] = url
             if b"<sitemapindex" not in text:
                 by_map[url] = {
                     bare(unescape(found.decode()))
@@ -263,7 +263,8 @@ def named() -> tuple[dict[str, set[str]], set[str], dict[str, bytes], list[str]]
 
 def crawl(folder: Path, proxy: str, starts: list[str], visits: int) -> set[str]:
     """Every sitemap once, then the front page again and again; the keys of all that was found."""
-    from crawler import engine, passes
+    from crawler import passes
+    from crawler.engine import engine
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
     from storage.store import Store
@@ -273,7 +274,7 @@ def crawl(folder: Path, proxy: str, starts: list[str], visits: int) -> set[str]:
     sources.append(Source(id="front", kind="section", url=FRONT, language="fa"))
 
     async def visit(store: Store) -> None:
-        store.sync_sources(engine.declared(sources))
+        store.sync_sources(engine.source_states(sources))
         going = engine.Engine(store, settings, sources)
         await going.start()
         try:
@@ -305,7 +306,7 @@ def web(visits: int) -> None:
         seconds = time.perf_counter() - began
         log = [json.loads(line) for line in (Path(name) / "log.jsonl").open()]
     own = {
-        url: {key for key in keys if identity.site("http://" + key) == identity.site(url)}
+        url: {key for key in keys if identity.registrable_domain("http://" + key) == identity.registrable_domain(url)}
         for url, keys in by_map.items()
     }
     of_maps = set().union(*own.values())
@@ -333,7 +334,7 @@ def web(visits: int) -> None:
     broken = [
         url
         for url in asked
-        if (book := books.get(identity.host("http://" + url)))
+        if (book := books.get(identity.url_host("http://" + url)))
         and not url.endswith("/robots.txt")
         and not book.can_fetch("http://" + url, "khabar")
     ]

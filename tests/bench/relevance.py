@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from crawler.subject import gazetteer, mentions, relevance, scan, vocabulary
+from crawler.topic import gazetteer, mentions, relevance, scan, vocabulary
 
 ROOT = Path(__file__).parents[2]
 # Written for this benchmark: forty words of news, in one of three languages for each paragraph.
@@ -47,9 +47,9 @@ def cpu(work, rounds=100):
 
 def read(text):
     """Everything of relevance and mentions for one article."""
-    found = scan.scan(None, text)
+    found = scan.scan_text(None, text)
     relevance.judge(None, text, found=found)
-    mentions.find(None, text, found=found)
+    mentions.find_mentions(None, text, found=found)
 
 
 def main():
@@ -57,9 +57,9 @@ def main():
     words = len(text.split())
     read(text)
     spent = cpu(lambda: read(text)) * 600 / words
-    forms = [form for place in gazetteer.places().values() for form in place.spellings]
-    forms += [term.text for group in ("actor", "event", "negative") for term in vocabulary.terms(group)]
-    folded, keys = vocabulary.plain(text), [vocabulary.plain(form) for form in forms]
+    forms = [form for place in gazetteer.load_places().values() for form in place.spellings]
+    forms += [term.text for group in ("actor", "event", "negative") for term in vocabulary.terms_of_group(group)]
+    folded, keys = vocabulary.fold_letters(text), [vocabulary.fold_letters(form) for form in forms]
     loop = cpu(lambda: [key in folded for key in keys], rounds=5) * 600 / words
     start = subprocess.run([sys.executable, "-c", START], cwd=ROOT, capture_output=True, text=True, check=True)
     print(

@@ -27,9 +27,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from sqlite_utils import Database
 
 from storage import schema
-from storage.finding import export, query, search
-from storage.finding.criteria import Criteria, Sort
 from storage.model import Mention, to_text
+from storage.query import export, search, syntax
+from storage.query.criteria import Criteria, Sort
 
 END = datetime(2026, 11, 22, tzinfo=UTC)
 SOURCES = [f"source-{n}" for n in range(120)]
@@ -133,7 +133,7 @@ def _batch(rnd: random.Random, start: int, end: int, first: datetime, step: time
                 id_,
                 title,
                 text,
-                query.tags(source=source, language=language, mentions=mentions, provinces={p: p[:4] for p in PLACES}),
+                syntax.document_tags(source=source, language=language, mentions=mentions, provinces={p: p[:4] for p in PLACES}),
             ),
             [(id_, m.kind, m.code, m.name, 1) for m in mentions],
         )
@@ -164,12 +164,12 @@ def measure(db: Database, rows: int) -> None:
         report(name, asks, plain and functools.partial(lambda sql: db.execute(sql).fetchall(), plain))
     month = Criteria(since=END - timedelta(days=31))
     a_word = Criteria(words="taliban")
-    report("counts by day over a month", [functools.partial(search.days, db, month)] * 20)
+    report("counts by day over a month", [functools.partial(search.count_by_day, db, month)] * 20)
     report(
-        "counts by day over a month, a word", [functools.partial(search.days, db, replace(month, words="taliban"))] * 20
+        "counts by day over a month, a word", [functools.partial(search.count_by_day, db, replace(month, words="taliban"))] * 20
     )
-    report("facets of a word (newest 20,000)", [functools.partial(search.facets, db, a_word)] * 20)
-    report("tally of a word (newest 20,000)", [functools.partial(search.tally, db, a_word)] * 10)
+    report("facets of a word (newest 20,000)", [functools.partial(search.count_facets, db, a_word)] * 20)
+    report("tally of a word (newest 20,000)", [functools.partial(search.count_coverage, db, a_word)] * 10)
     taken(db, rows)
 
 
@@ -209,7 +209,7 @@ def taken(db: Database, rows: int) -> None:
     start, cpu = time.perf_counter(), time.process_time()
     with tempfile.TemporaryFile() as sink:
         count = 0
-        for chunk in export.jsonl(search.lines(db, Criteria(copies=True))):
+        for chunk in export.to_jsonl(search.iterate_json_pages(db, Criteria(copies=True))):
             sink.write(chunk)
             count += chunk.count(b"\n")
     seconds, busy = time.perf_counter() - start, time.process_time() - cpu

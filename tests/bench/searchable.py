@@ -77,9 +77,9 @@ def serve(folder: Path, web: Web, seconds: float, every: float) -> None:
     """The service as it is, but for its intervals."""
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
-    from scheduler import jobs
+    from scheduler import actions
     from scheduler.config import Config
-    from scheduler.service import rhythm
+    from scheduler.service import poll_schedule
     from scheduler.service.daemon import Service
     from storage.settings import StoreSettings
 
@@ -94,7 +94,7 @@ def serve(folder: Path, web: Web, seconds: float, every: float) -> None:
     )
 
     def plan(*seen: Any, **counted: Any) -> Any:
-        poll = rhythm.plan(*seen, **counted, floor=timedelta(0))
+        poll = poll_schedule.plan_next_check(*seen, **counted, floor=timedelta(0))
         return replace(poll, next_check_at=poll.ended_at + timedelta(seconds=every * random.uniform(0.8, 1.2)))
 
     async def live(service: Service) -> None:
@@ -103,7 +103,7 @@ def serve(folder: Path, web: Web, seconds: float, every: float) -> None:
         service._stop.set()
         await running
 
-    with jobs.writing(config) as store:
+    with actions.open_for_writing(config) as store:
         service = Service(store, config, read_config=lambda: config, plan=plan)
         service.engine.listeners.append(tell)
         loop.run(live(service))
@@ -133,8 +133,8 @@ def publish(web: Web, seconds: float, every: float) -> None:
 
 def watch(board: Board, path: Path) -> None:
     """Search for what is not found yet, until all is, or time is over."""
-    from storage.finding.criteria import Criteria
-    from storage.finding.search import search
+    from storage.query.criteria import Criteria
+    from storage.query.search import search
     from storage.store import Store
 
     while not path.exists() or not board.items:

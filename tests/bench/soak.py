@@ -52,7 +52,7 @@ async def sample(service: Any, path: Path, end: float) -> None:
             "at": time.monotonic(), "pss": await asyncio.to_thread(pss, os.getpid()), "own": _own_memory(),
             "processes": len(processes(os.getpid())), "files": descriptors(os.getpid()), "threads": threads(os.getpid()),
             "wal": wal.stat().st_size if wal.exists() else 0,
-            "polls": sum(service.figures.polls.values()), "articles": service.figures.landed["new"],
+            "polls": sum(service.metrics.polls.values()), "articles": service.metrics.landed["new"],
         }  # fmt: skip
         print(json.dumps(row), flush=True)
         await asyncio.sleep(SAMPLE_EVERY)
@@ -76,9 +76,9 @@ def serve(folder: Path, web: Web, seconds: float, every: float, seed: int | None
     """The service with shortened intervals; with a seed, disturbed."""
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
-    from scheduler import jobs
+    from scheduler import actions
     from scheduler.config import Config
-    from scheduler.service import daemon, rhythm
+    from scheduler.service import daemon, poll_schedule
     from scheduler.service.daemon import Service
     from storage.settings import StoreSettings
 
@@ -93,38 +93,38 @@ def serve(folder: Path, web: Web, seconds: float, every: float, seed: int | None
 
     def plan(*seen: Any, **counted: Any) -> Any:
         """The service's own, but that the interval stays: else news would halve it and silence double it."""
-        poll = rhythm.plan(*seen, **counted, floor=timedelta(0))
+        poll = poll_schedule.plan_next_check(*seen, **counted, floor=timedelta(0))
         wait = timedelta(seconds=every * random.uniform(0.8, 1.2))
         from dataclasses import replace
 
         return replace(poll, next_check_at=poll.ended_at + wait, interval=every)
 
-    with jobs.writing(config) as store:
+    with actions.open_for_writing(config) as store:
         service = Service(store, config, read_config=lambda: config, plan=plan)
         service._every = partial(_faster, service._every)  # type: ignore[method-assign]
         trouble = None
         if seed is not None:
-            daemon.AFTER_FAULT = 1.0
+            daemon.FAULT_PAUSE_SECONDS = 1.0
             longest = min(20.0, seconds / 12)
             trouble = Trouble(service, config.store.path, web, seed=seed, longest=longest)
         loop.run(live(service, config.store.path, seconds, trouble))
     if trouble is not None:
-        print(f"switched: {dict(trouble.switched)}; faults of the file noted: {service.figures.storage_faults}")
+        print(f"switched: {dict(trouble.switched)}; faults of the file noted: {service.metrics.storage_faults}")
         settle(config)
 
 
 def settle(config: Any) -> None:
     """All is well again: what is left is fetched, without waiting for its hour."""
-    from scheduler import jobs
+    from scheduler import actions
 
     left = 1
     for _ in range(5):
         if left:
-            with jobs.writing(config) as store:
+            with actions.open_for_writing(config) as store:
                 store.db.execute("UPDATE leads SET next_attempt_at = '2000-01-01T00:00:00Z'")
                 store.db.execute("DELETE FROM host_waits")
-            jobs.crawl(config, force=True)
-            with jobs.reading(config) as store:
+            actions.crawl(config, force=True)
+            with actions.open_for_reading(config) as store:
                 left = store.db.execute("SELECT count(*) FROM leads").fetchone()[0]
 
 

@@ -29,7 +29,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from crawler.files import desk, importing, saved  # noqa: E402
+from crawler.files import import_context, importing, saved  # noqa: E402
 from crawler.sources import CrawlSettings, Source  # noqa: E402
 from storage import archive, identity  # noqa: E402
 from storage.model import Page, utc_now  # noqa: E402
@@ -65,10 +65,10 @@ def report(number: int) -> Page:
 
 def foreign(file: Path) -> Iterator[Page]:
     """Pages of the replay that are not written in Arabic script."""
-    for one in saved.pages(file, lambda _: None):
+    for one in saved.read_pages(file, lambda _: None):
         html = "html" in (one.page.header("content-type") or "")
         arabic = sum(one.page.body.count(bytes([lead])) for lead in range(0xD8, 0xDC))
-        invented = identity.host(one.page.url).endswith(".example")  # their names are Afghan
+        invented = identity.url_host(one.page.url).endswith(".example")  # their names are Afghan
         if html and not invented and one.page.status == 200 and arabic < len(one.page.body) // 50:
             yield one.page
 
@@ -90,8 +90,8 @@ def write(target: Path, pages: Iterable[Page]) -> list[str]:
     hosts = []
     with target.open("wb") as out:
         for page in pages:
-            out.write(gzip.compress(archive._record(page), 4))
-            hosts.append(identity.host(page.url))
+            out.write(gzip.compress(archive._response_record(page), 4))
+            hosts.append(identity.url_host(page.url))
     return hosts
 
 
@@ -115,8 +115,8 @@ def child(file: Path, cores: int, watched: Path | None) -> None:
 
 async def take_in(store: Store, sources: list[Source], settings: CrawlSettings, file: Path, **told: Any) -> Any:
     """An import at a desk of its own."""
-    async with desk.opened(store, sources, settings) as own:
-        return await importing.take_in(own, [file], **told)
+    async with import_context.open_context(store, sources, settings) as own:
+        return await importing.import_files(own, [file], **told)
 
 
 def resident() -> int:

@@ -24,8 +24,8 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents
 
 from harness import Service, Web, copied, faults, lost  # noqa: E402 - its folder was named a line above
 
-from storage.finding.criteria import Criteria  # noqa: E402
-from storage.finding.search import search  # noqa: E402
+from storage.query.criteria import Criteria  # noqa: E402
+from storage.query.search import search  # noqa: E402
 from storage.store import Store  # noqa: E402
 
 MOST_LATE = 0.25  # seconds that the heartbeat may come late

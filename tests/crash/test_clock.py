@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from crawler.sources import Source
-from crawler.visits import Visited
-from scheduler.service import rhythm
+from crawler.visits.source_visit import VisitResult
+from scheduler.service import poll_schedule
 from storage.model import Poll, SourceState
 from storage.store import Store
 
@@ -45,9 +45,9 @@ class Clockwork:
     def _visit(self, state: SourceState) -> None:
         self.polled[state.id].append(self.real)
         source = Source(id=state.id, kind="feed", url=state.url, every=HOUR)
-        visited = Visited(poll=Poll(source=state.id, started_at=self.wall, ended_at=self.wall, status="not_modified"))
+        visited = VisitResult(poll=Poll(source=state.id, started_at=self.wall, ended_at=self.wall, status="not_modified"))
         self.store.land_poll(
-            visited.poll, lambda found, fresh: rhythm.plan(source, state, visited, found=found, fresh=fresh)
+            visited.poll, lambda found, fresh: poll_schedule.plan_next_check(source, state, visited, found=found, fresh=fresh)
         )
 
     def longest_sleep(self) -> timedelta:
@@ -77,7 +77,7 @@ def test_c8_a_clock_that_jumps_brings_no_burst_and_sends_no_feed_to_sleep(tmp_pa
         clock.run(6 * HOUR)
         assert clock.longest_sleep() <= 6 * HOUR
         if jump < timedelta(0):
-            assert clock.shortest_sleep() >= rhythm.FLOOR
+            assert clock.shortest_sleep() >= poll_schedule.POLL_FLOOR
         assert store.faults() == []
 
 

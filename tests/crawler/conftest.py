@@ -17,9 +17,9 @@ import pytest
 
 from crawler import passes
 from crawler.fetching import loop
-from crawler.report import Event, Report
+from crawler.report import CrawlEvent, CrawlReport
 from crawler.sources import CrawlSettings, Source
-from crawler.visits import Plan, simple_plan
+from crawler.visits.source_visit import PollPlanner, plan_fixed_interval
 from storage.store import Store
 
 HERE = "127.0.0.2"  # allowed to the crawl; 127.0.0.1 is not
@@ -120,9 +120,9 @@ def settings(**changes: object) -> CrawlSettings:
 
 
 def run(
-    store: Store, sources: list[Source], *, lookup: loop.Lookup = everywhere, force: bool = True,
-    plan: Plan = simple_plan, on_event: Callable[[Event], None] | None = None, **changes: object,
-) -> Report:  # fmt: skip
+    store: Store, sources: list[Source], *, lookup: loop.ResolveHost = everywhere, force: bool = True,
+    plan: PollPlanner = plan_fixed_interval, on_event: Callable[[CrawlEvent], None] | None = None, **changes: object,
+) -> CrawlReport:  # fmt: skip
     """One pass."""
     crawl = passes.crawl(
         store, sources, settings(**changes), force=force, lookup=lookup, plan=plan, on_event=on_event

@@ -1,4 +1,4 @@
-"""A desk whose pages may kill it: what is run in place of `intake.in_worker` and `feeds.read` by the tests of the workers.
+"""A desk whose pages may kill it: what is run in place of `intake.process_page_in_worker` and `feeds.read` by the tests of the workers.
 
 None of the real attacks ends a worker, so the end is asked for: a body with `ACT:segfault` does in the worker what
 `ACTS` says of it, any other is read as always. Production code knows nothing of it.
@@ -81,10 +81,10 @@ def act(body):
 
 
 def page(page, lead, **rest):
-    """As `intake.in_worker`."""
-    return act(page.body) or intake.in_worker(page, lead, **rest)
+    """As `intake.process_page_in_worker`."""
+    return act(page.body) or intake.process_page_in_worker(page, lead, **rest)
 
 
 def feed(body, **rest):
     """As `feeds.read`."""
-    return act(body) or feeds.read(body, **rest)
+    return act(body) or feeds.parse_feed(body, **rest)

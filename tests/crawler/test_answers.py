@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from crawler.sources import Source
-from scheduler.service import rhythm
+from scheduler.service import poll_schedule
 from storage.model import SourceState, utc_now
 from storage.store import Store
 
@@ -81,7 +81,7 @@ def seen(lasting_web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen
 
 def plan(source: Source, state: SourceState, visited: Any, **counted: int) -> Any:
     """The service's."""
-    return rhythm.plan(source, state, visited, **counted)
+    return poll_schedule.plan_next_check(source, state, visited, **counted)
 
 
 def behaviours(web: Any) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def test_case_27_redirects_without_end_are_a_soft_error(seen: Seen) -> None:
     """A circle is left at once, a long way after ten steps."""
     for host, asked in (("circle", 1), ("long", 11)):
         assert seen.state(host).last_error == "too_many_redirects"
-        assert seen.state(host).failures == 2 * rhythm.CHARGE[rhythm.Trouble.SOFT]
+        assert seen.state(host).failures == 2 * poll_schedule.FAILURE_WEIGHTS[poll_schedule.FailureKind.SOFT]
         assert len(seen.asked(host)) == 2 * asked
 
 
@@ -169,12 +169,12 @@ def test_case_30_a_challenge_is_called_by_its_name(seen: Seen) -> None:
 
 def test_case_31_a_404_is_soft(seen: Seen) -> None:
     """Active feeds do return 404 and come back."""
-    assert (seen.state("status404").failures, seen.state("status404").muted) == (1.0, False)
+    assert (seen.state("status404").failures, seen.state("status404").gone) == (1.0, False)
 
 
 def test_case_32_a_410_mutes_and_is_asked_again_in_a_week(seen: Seen) -> None:
     """The operator is told."""
-    assert seen.state("status410").muted
+    assert seen.state("status410").gone
     assert seen.state("status410").last_error == "http 410: gone for good; probed weekly"
     assert seen.wait("status410") > timedelta(days=6)
 

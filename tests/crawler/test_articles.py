@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from crawler.files import articles, importing
 from crawler.sources import CrawlSettings, Source
-from storage.model import Document, Rejection, Why
+from storage.model import Document, Rejection, RejectionReason
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 KEEP_ALL = CrawlSettings(min_relevance=0)
@@ -24,8 +24,8 @@ ANY = (
 )
 
 
-def read(row: object, *, settings: CrawlSettings = KEEP_ALL, sources: dict[str, Source] | None = None) -> articles.Row:
-    return articles.row(1, json.dumps(row).encode(), sources=sources or {}, settings=settings, now=NOW)
+def read(row: object, *, settings: CrawlSettings = KEEP_ALL, sources: dict[str, Source] | None = None) -> articles.ParsedLine:
+    return articles.parse_line(1, json.dumps(row).encode(), sources=sources or {}, settings=settings, now=NOW)
 
 
 def document(row: dict[str, object]) -> Document:
@@ -101,7 +101,7 @@ def test_the_same_desk_judges() -> None:
     landing = read(told, settings=CrawlSettings()).landing
     assert landing is not None
     assert isinstance(landing.outcome, Rejection)
-    assert landing.outcome.why is Why.IRRELEVANT
+    assert landing.outcome.why is RejectionReason.IRRELEVANT
     lenient = {"sport": Source(id="sport", kind="feed", url="https://outlet.example/feed", min_relevance=0.0)}
     kept = read(told, settings=CrawlSettings(), sources=lenient).landing
     assert kept is not None
@@ -121,14 +121,14 @@ def test_an_empty_text_has_a_fate_too() -> None:
     landing = read({"url": "https://outlet.example/a", "text": " \n "}).landing
     assert landing is not None
     assert isinstance(landing.outcome, Rejection)
-    assert landing.outcome.why is Why.EMPTY
+    assert landing.outcome.why is RejectionReason.EMPTY
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_are_a_fault(line: bytes) -> None:
     """Whatever a line holds, the next one is read."""
-    assert articles.row(1, line, sources={}, settings=KEEP_ALL, now=NOW).number == 1
+    assert articles.parse_line(1, line, sources={}, settings=KEEP_ALL, now=NOW).number == 1
 
 
 @settings(deadline=None)
@@ -151,7 +151,7 @@ def test_lines_are_counted_as_an_editor_does(tmp_path: Path) -> None:
 
 def test_a_line_without_an_end_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a line that is too long only its beginning is kept, and the next one is read."""
-    monkeypatch.setattr(importing, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(importing, "MAX_LINE_BYTES", 1_000)
     (tmp_path / "a.jsonl").write_bytes(b'"' + b"x" * 10_500 + b'"\n{"b": 2}\n')
     found: Iterator[tuple[int, bytes]] = importing.numbered_lines(tmp_path / "a.jsonl")
     assert [(number, len(line)) for number, line in found] == [(1, 100), (2, 9)]

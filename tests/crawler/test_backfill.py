@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import engine, passes
+from crawler import backfill, passes
+from crawler.engine import engine
 from crawler.fetching import loop
-from crawler.leads import backfill, wayback
-from crawler.report import Report
+from crawler.leads import wayback
+from crawler.report import CrawlReport
 from crawler.sources import Source
 from storage.model import Lead, to_text, utc_now
 from storage.store import Store
@@ -22,7 +23,7 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 def crawl(
     store: Store, sources: list[Source], web: Any, *, force: bool = True, on_event: Any = None, **changes: object
-) -> Report:  # fmt: skip
+) -> CrawlReport:  # fmt: skip
     """A pass over June 2021."""
     given = {"wayback": web.url("wayback.example/")} | changes
     return loop.run(
@@ -65,12 +66,12 @@ def test_a_capture_is_read_raw_and_kept_under_the_pages_own_address(store: Store
     def answer(query: str) -> Any:
         return index(web, *captures[2:]) if "resumeKey=next" in query else index(web, *captures[:2], resume="next")
 
-    base = wayback.index_address("", "old.example", SINCE, UNTIL)
+    base = wayback.cdx_query_url("", "old.example", SINCE, UNTIL)
     web.pages[f"wayback.example{base}"] = answer(base)
     web.pages[f"wayback.example{base}&resumeKey=next"] = answer("resumeKey=next")
     report = crawl(store, [source], web)
     assert kept(store) == dict.fromkeys(pages, ("archive", 1))
-    assert report.of("old").new == 3
+    assert report.for_source("old").new == 3
     assert "3 pages found" in report.notes[0]
     times = store.db.execute("SELECT fetched_at FROM captures ORDER BY fetched_at").fetchall()
     assert [row[0] for row in times] == [f"2021-06-0{n}T12:00:00Z" for n in (1, 2, 3)]
@@ -144,9 +145,9 @@ def test_a_second_run_goes_on_where_the_first_stopped(store: Store, web: Any) ->
     from storage.tables import progress
 
     key = store.db.execute("SELECT key FROM progress WHERE work = 'backfill'").fetchone()[0]
-    state = progress.of(store, "backfill", key)
+    state = progress.load_progress(store, "backfill", key)
     left = [["archive", web.url("old.example/archive/2021/06/03"), 1]]
-    progress.note(store, "backfill", key, "old", state | {"waiting": left, "done": False})
+    progress.save_progress(store, "backfill", key, "old", state | {"waiting": left, "done": False})
     store.db.execute("UPDATE sources SET last_poll_at = NULL")
     crawl(store, [source], web, wayback="", force=False)
     asked = [web.count(f"old.example/archive/2021/06/0{day}") for day in (1, 2, 3)]
@@ -157,9 +158,9 @@ def test_a_second_run_goes_on_where_the_first_stopped(store: Store, web: Any) ->
 
 def test_an_endless_archive_is_bounded(store: Store, web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index whose every part names another one ends, and says where."""
-    monkeypatch.setattr(backfill, "MOST_INDEX", 4)
+    monkeypatch.setattr(backfill, "MAX_INDEX_PARTS", 4)
     source = outlet(web)
-    base = wayback.index_address("", "old.example", SINCE, UNTIL)
+    base = wayback.cdx_query_url("", "old.example", SINCE, UNTIL)
     web.pages[f"wayback.example{base}"] = index(web, resume="k1")
     for n in range(1, 9):
         web.pages[f"wayback.example{base}&resumeKey=k{n}"] = index(web, resume=f"k{n + 1}")
@@ -178,21 +179,21 @@ def test_only_what_lies_further_back_than_max_age_is_looked_for() -> None:
 def test_how_a_source_dates_its_articles_is_learned() -> None:
     """From five addresses alike; with or without days, with or without leading zeros."""
     days = [f"https://x.example/fa/2021/06/0{n}/name" for n in range(1, 6)]
-    assert backfill.learned(days) == "https://x.example/fa/{year}/{month:02}/{day:02}/"
+    assert backfill.learn_archive_pattern(days) == "https://x.example/fa/{year}/{month:02}/{day:02}/"
     assert (
-        backfill.learned([f"https://x.example/2021/6/name-{n}" for n in range(5)])
+        backfill.learn_archive_pattern([f"https://x.example/2021/6/name-{n}" for n in range(5)])
         == "https://x.example/{year}/{month}/"
     )
-    assert backfill.learned(days[:4]) is None
-    assert backfill.learned(["https://x.example/news/12345"] * 9) is None
+    assert backfill.learn_archive_pattern(days[:4]) is None
+    assert backfill.learn_archive_pattern(["https://x.example/news/12345"] * 9) is None
 
 
 def test_archive_pages_of_months_and_days() -> None:
     """Each once, from the first to the last."""
-    assert list(backfill.pages_of("https://x.example/{year}/{month:02}/", SINCE, UNTIL)) == [
+    assert list(backfill.archive_urls("https://x.example/{year}/{month:02}/", SINCE, UNTIL)) == [
         "https://x.example/2021/06/"
     ]
-    assert len(list(backfill.pages_of("https://x.example/{year}/{month}/{day}", SINCE, UNTIL))) == 3
+    assert len(list(backfill.archive_urls("https://x.example/{year}/{month}/{day}", SINCE, UNTIL))) == 3
 
 
 @given(
@@ -204,15 +205,15 @@ def test_archive_pages_of_months_and_days() -> None:
 def test_no_answer_of_the_index_is_a_fault_of_ours(body: bytes) -> None:
     """Whatever comes is a list of leads or an error."""
     source = Source(id="s", kind="feed", url="https://s.example/")
-    feed = wayback.read(body, url="", headers={}, source=source, now=utc_now())
+    feed = wayback.parse_cdx_index(body, url="", headers={}, source=source, now=utc_now())
     assert all(lead.backfill and lead.url.startswith("http") for lead in feed.leads)
 
 
 def test_only_leads_of_the_index_are_asked_of_the_archive() -> None:
     """A guid of a feed never makes an address there."""
     plain = Lead(url="https://s.example/a", source="s", guid="20210601120000")
-    assert wayback.address(plain, "https://web.archive.org") == plain.url
+    assert wayback.fetch_url(plain, "https://web.archive.org") == plain.url
     odd = Lead(url="https://s.example/a b", source="s", guid="20210601120000", via="archive")
     assert (
-        wayback.address(odd, "https://w.example/") == "https://w.example/web/20210601120000id_/https://s.example/a%20b"
+        wayback.fetch_url(odd, "https://w.example/") == "https://w.example/web/20210601120000id_/https://s.example/a%20b"
     )

@@ -8,15 +8,15 @@ import json
 import pytest
 
 from crawler.fetching import browser, loop
-from crawler.fetching.guard import Guard, endpoint
-from crawler.fetching.spiders import Ask, Fetched, Fetcher
+from crawler.fetching.fetcher import Fetched, Fetcher, FetchRequest
+from crawler.fetching.guard import Guard, parse_proxy
 from crawler.sources import CrawlSettings
-from crawler.workers import Pool
+from crawler.workers import WorkerPool
 from storage.model import Failure, Page, utc_now
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 SHELL = "<html><head><title>Wire</title></head><body><noscript>Please enable JavaScript</noscript><div id=app></div>{}</body></html>"
-needs_browser = pytest.mark.skipif(browser.missing() is not None, reason=f"no browser here: {browser.missing()}")
+needs_browser = pytest.mark.skipif(browser.missing_requirement() is not None, reason=f"no browser here: {browser.missing_requirement()}")
 
 
 def shell(web, script, *, more=""):
@@ -28,16 +28,16 @@ def get(web, *paths, **changes):
     settings = web.settings(**changes)
 
     async def fetch():
-        guard = Guard(settings.allow_addresses, endpoint(settings.proxy))
-        loop.protect(guard, web.everywhere)
-        fetcher, pool = None, Pool(1)
+        guard = Guard(settings.allow_addresses, parse_proxy(settings.proxy))
+        loop.install_guard(guard, web.everywhere)
+        fetcher, pool = None, WorkerPool(1)
         fetcher = Fetcher(settings, guard, pool)
         await fetcher.start()
         came = []
         try:
             for path in paths:
-                ask = Ask(url=web.url(path), headers={}, limit=500_000, redirects=5, javascript=True)
-                async with fetcher.get(ask) as outcome:
+                ask = FetchRequest(url=web.url(path), headers={}, limit=500_000, redirects=5, javascript=True)
+                async with fetcher.fetch(ask) as outcome:
                     came.append(outcome)
         finally:
             await fetcher.stop(1)
@@ -90,10 +90,10 @@ def test_a_source_of_such_pages_is_crawled(web, store):
         web.pages[path] = shell(web, f"document.getElementById('app').innerHTML = {json.dumps(article)}")
     source = web.source("wire.example/", kind="section", javascript=True)
     report = web.run(store, [source])
-    assert (report.of("wire").error, report.of("wire").new) == (None, 3)
+    assert (report.for_source("wire").error, report.for_source("wire").new) == (None, 3)
     assert store.db.execute("SELECT count(*) FROM documents WHERE text LIKE '%Panjwai%'").fetchone()[0] == 3
     plain = web.run(store, [web.source("wire.example/", kind="section", id="plain")])
-    assert plain.of("plain").error.startswith("no_article_links")
+    assert plain.for_source("plain").error.startswith("no_article_links")
 
 
 @needs_browser
@@ -139,14 +139,14 @@ def test_a_page_may_ask_only_so_often(web):
     web.pages["flood.example/"] = shell(web, script)
     assert "flood" in text(get(web, "flood.example/"))
     asked = sum(one.url.startswith("flood.example/x") for one in web.asked)
-    assert 0 < asked <= browser.MOST_REQUESTS
+    assert 0 < asked <= browser.MAX_REQUESTS
 
 
 @needs_browser
 def test_alerts_endless_loops_and_endless_documents_end(web, monkeypatch):
     """Dialogs are waved away, a loop is given up after its time, a document is cut; the next page is read."""
-    monkeypatch.setattr(browser, "PATIENCE", 8.0)
-    monkeypatch.setattr(browser, "CLOSING", 5.0)
+    monkeypatch.setattr(browser, "PAGE_SECONDS", 8.0)
+    monkeypatch.setattr(browser, "CLOSE_SECONDS", 5.0)
     web.pages["a.example/"] = shell(
         web,
         "alert(1); confirm(2); prompt(3); document.getElementById('app').textContent = 'after them'; window.onbeforeunload = () => 'stay'",
@@ -189,12 +189,12 @@ def test_a_script_may_move_within_its_site_a_few_times(web):
     moved = get(web, "move.example/")
     assert (moved.page.final_url, "home" in text(moved)) == (web.url("move.example/home"), True)
     assert isinstance(get(web, "ring.example/"), Fetched | Failure)
-    assert sum(one.url.startswith("ring.example/?") for one in web.asked) <= browser.MOST_MOVES
+    assert sum(one.url.startswith("ring.example/?") for one in web.asked) <= browser.MAX_NAVIGATIONS
 
 
 def test_answers_that_are_no_pages_need_no_browser(web, monkeypatch):
     """An error, a feed, a picture are handed on as they came."""
-    monkeypatch.setattr(browser, "missing", lambda _="": "nothing here")
+    monkeypatch.setattr(browser, "missing_requirement", lambda _="": "nothing here")
     web.pages["a.example/feed"] = web.Answer(b"<rss/>", headers={"Content-Type": "text/xml"})
     assert [one.page.status for one in get(web, "a.example/feed", "a.example/none")] == [200, 404]
 
@@ -206,8 +206,8 @@ def test_what_is_missing_is_told_with_its_mend(web, store, monkeypatch):
     web.pages["plain.example/feed"] = web.feed()
     sources = [web.source("app.example/", kind="section", javascript=True), web.source("plain.example/feed")]
     report = web.run(store, sources)
-    assert report.of("app").error == "javascript: Playwright is not installed: pip install 'khabar[javascript]'"
-    assert report.of("plain").error is None
+    assert report.for_source("app").error == "javascript: Playwright is not installed: pip install 'khabar[javascript]'"
+    assert report.for_source("plain").error is None
 
 
 def test_the_program_is_the_named_one_or_the_first_on_the_path(tmp_path, monkeypatch):
@@ -217,10 +217,10 @@ def test_the_program_is_the_named_one_or_the_first_on_the_path(tmp_path, monkeyp
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(browser, "find_spec", lambda _: object())
-    assert (browser.found(), browser.missing()) == (str(program), None)
-    assert "is no program" in browser.missing("/nowhere/chrome")
+    assert (browser.find_browser(), browser.missing_requirement()) == (str(program), None)
+    assert "is no program" in browser.missing_requirement("/nowhere/chrome")
     program.unlink()
-    assert browser.missing().startswith("there is no Chromium")
+    assert browser.missing_requirement().startswith("there is no Chromium")
 
 
 def test_what_a_page_may_ask_for():
@@ -232,21 +232,21 @@ def test_what_a_page_may_ask_for():
     shown = Page(
         url="https://a.example/", final_url="https://a.example/", status=200, headers=(), body=b"", fetched_at=utc_now()
     )
-    visit = browser.Visit(shown, serve, browser.Scripts())
+    visit = browser.BrowserPage(shown, serve, browser.ScriptCache())
     assert visit.refused("script", "GET", "https://cdn.example/a.js", moves=False) is None
     assert visit.refused("document", "GET", "https://www.a.example/b", moves=True) is None
     assert visit.refused("document", "GET", "https://b.example/", moves=True) == "it leads elsewhere"
     assert visit.refused("document", "GET", "https://a.example/frame", moves=False) == "document is not read"
     assert visit.refused("image", "GET", "https://a.example/a.png", moves=False) == "image is not read"
     assert visit.refused("xhr", "POST", "https://a.example/vote", moves=False) == "POST would change something"
-    visit.bytes = browser.MOST_BYTES
+    visit.bytes = browser.MAX_TOTAL_BYTES
     assert visit.refused("script", "GET", "https://a.example/a.js", moves=False) == "too much was asked for"
 
 
 def test_scripts_are_kept_within_a_bound(monkeypatch):
     """The oldest go first."""
-    monkeypatch.setattr(browser, "MOST_KEPT", 250)
-    kept = browser.Scripts()
+    monkeypatch.setattr(browser, "MAX_SCRIPT_CACHE_BYTES", 250)
+    kept = browser.ScriptCache()
     for n in range(4):
         page = Page(url="u", final_url="u", status=200, headers=(), body=b"x" * 100, fetched_at=utc_now())
         kept.keep(f"https://a.example/{n}", page)

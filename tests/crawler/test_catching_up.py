@@ -12,9 +12,9 @@ import pytest
 
 from crawler.leads import feeds
 from crawler.sources import Source
-from scheduler.service import rhythm
+from scheduler.service import poll_schedule
 from storage.model import utc_now
-from storage.tables import vitals
+from storage.tables import source_stats
 
 WIRE = "wire.example/feed"
 
@@ -25,7 +25,7 @@ def outran(web, store):
 
     def run(pages, *, kind="feed", links=None, rel="next", **settings):
         source = web.source(WIRE, kind=kind)
-        crawl = partial(web.run, store, [source], plan=rhythm.plan, **settings)
+        crawl = partial(web.run, store, [source], plan=poll_schedule.plan_next_check, **settings)
         web.pages |= {f"wire.example/{n}": web.page(n) for n in range(200)}
         web.pages[WIRE] = rss(web, range(5))
         crawl()
@@ -70,9 +70,9 @@ def test_case_68_older_pages_are_read_until_an_entry_from_before_is_met(web, sto
     ]
     row = dict(next(store.db.query("SELECT * FROM polls ORDER BY id DESC LIMIT 1")))
     assert (row["found"], row["known"], row["pending"]) == (22, 2, 0)
-    assert report.of("wire").new == 20
+    assert report.for_source("wire").new == 20
     assert store.unbalanced_polls() == []
-    assert vitals.blind(store.db, utc_now() - timedelta(days=1)) == []
+    assert source_stats.list_blind_periods(store.db, utc_now() - timedelta(days=1)) == []
 
 
 def test_case_68_a_feed_that_kept_its_pace_is_read_alone(web, store, outran):
@@ -94,7 +94,7 @@ def test_case_68_ten_older_pages_are_the_most_and_the_gap_is_told_as_remaining(w
     outran([range(100 - 2 * n, 102 - 2 * n) for n in range(20)])
     assert pages_asked(web)[1:] == [f"?page={n}" for n in range(2, 12)]
     assert told(store)[1] == "gap_remains: 10 older pages were read; no more pages are read at once"
-    (period,) = vitals.blind(store.db, utc_now() - timedelta(days=1))
+    (period,) = source_stats.list_blind_periods(store.db, utc_now() - timedelta(days=1))
     assert (period.source, period.reason) == ("wire", "gap: the feed moved on faster than it was asked")
     assert period.from_at < period.to_at <= utc_now()
     assert store.unbalanced_polls() == []
@@ -118,7 +118,7 @@ def test_case_68_loops_and_other_sites_end_it(web, store, outran, older, asked, 
     assert not [one.url for one in web.asked if one.url.startswith("victim")]
     remains = f"gap_remains: {asked} older pages were read; {why}"
     assert told(store)[1:] == ([] if why is None else [remains.replace("1 older", f"{0 if '404' in why else 1} older")])
-    assert len(vitals.blind(store.db, utc_now() - timedelta(days=1))) == 1
+    assert len(source_stats.list_blind_periods(store.db, utc_now() - timedelta(days=1))) == 1
 
 
 def test_case_68_pages_without_end_end_with_the_limit_of_entries(web, store, outran):
@@ -156,8 +156,8 @@ def test_case_105_a_feed_that_outruns_us_again_and_again_is_one_long_gap(web, st
     """Not a row for each visit."""
     outran([range(20, 25)])
     web.pages[WIRE] = rss(web, range(40, 45))
-    web.run(store, [web.source(WIRE)], plan=rhythm.plan)
-    assert [period.source for period in vitals.blind(store.db, utc_now() - timedelta(days=1))] == ["wire"]
+    web.run(store, [web.source(WIRE)], plan=poll_schedule.plan_next_check)
+    assert [period.source for period in source_stats.list_blind_periods(store.db, utc_now() - timedelta(days=1))] == ["wire"]
     assert store.db.execute("SELECT count(*) FROM blind").fetchone()[0] == 1
 
 
@@ -165,17 +165,17 @@ def test_case_105_another_address_is_no_gap(web, store):
     """Everything is new at an address that was just written into the configuration."""
     web.pages[WIRE] = rss(web, range(5))
     web.pages["wire.example/other"] = rss(web, range(50, 55), web.url(f"{WIRE}?page=2"))
-    web.run(store, [web.source(WIRE)], plan=rhythm.plan)
-    web.run(store, [web.source("wire.example/other", id="wire")], plan=rhythm.plan)
+    web.run(store, [web.source(WIRE)], plan=poll_schedule.plan_next_check)
+    web.run(store, [web.source("wire.example/other", id="wire")], plan=poll_schedule.plan_next_check)
     assert web.count(f"{WIRE}?page=2") == 0
-    assert vitals.blind(store.db, utc_now() - timedelta(days=1)) == []
+    assert source_stats.list_blind_periods(store.db, utc_now() - timedelta(days=1)) == []
 
 
 def test_older_pages_are_named_by_both_relations_and_by_json_feeds():
     """RFC 5005's prev-archive before next; next_url; relative addresses are resolved."""
     head = "<feed xmlns='http://www.w3.org/2005/Atom'><title>W</title><link rel='{0}' href='?p=2'/>{1}</feed>"
     archive = "<link rel='prev-archive' href='/2026/10'/>"
-    read = partial(feeds.read, url="https://wire.example/feed", headers={}, now=utc_now())
+    read = partial(feeds.parse_feed, url="https://wire.example/feed", headers={}, now=utc_now())
     source = Source(id="wire", kind="feed", url="https://wire.example/feed")
     assert read(head.format("next", "").encode(), source=source).next_page == "https://wire.example/feed?p=2"
     assert read(head.format("next", archive).encode(), source=source).next_page == "https://wire.example/2026/10"

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.subject import claims, scan
+from crawler.topic import claims, scan
 
 
 def claimed(text):
-    return [(claim.kind, claim.number, claim.qualifier) for claim in claims.find(scan.scan(None, text))]
+    return [(claim.kind, claim.number, claim.qualifier) for claim in claims.find_claims(scan.scan_text(None, text))]
 
 
 @pytest.mark.parametrize(
@@ -56,21 +56,21 @@ def test_dates_durations_and_counts_of_things_are_no_casualties(text):
 def test_a_claim_says_who_says_so_and_quotes_its_sentence():
     """The speaker stands as the text names them, and the sentence whole, so that nobody takes a claim for a fact."""
     text = "Fighting raged in Takhar. At least 20 soldiers were killed, governor Abdullah Qarluq said on Monday."
-    (claim,) = claims.find(scan.scan(None, text))
+    (claim,) = claims.find_claims(scan.scan_text(None, text))
     assert claim.said_by == "governor Abdullah Qarluq"
     assert claim.sentence == "At least 20 soldiers were killed, governor Abdullah Qarluq said on Monday."
 
 
 def test_a_pronoun_says_nothing_of_who_says_so():
     """ "He said" points to a sentence that is not quoted: nobody is named rather than a word without a meaning."""
-    (claim,) = claims.find(scan.scan(None, "Two Taliban fighters were killed in Baghlan, he said."))
+    (claim,) = claims.find_claims(scan.scan_text(None, "Two Taliban fighters were killed in Baghlan, he said."))
     assert claim.said_by == ""
 
 
 def test_a_claim_is_told_once():
     """A number that a text repeats is one claim, with its first sentence."""
     text = "A bomb killed 9 people in Kabul. Officials said the bomb killed 9 people."
-    (claim,) = claims.find(scan.scan(None, text))
+    (claim,) = claims.find_claims(scan.scan_text(None, text))
     assert claim.sentence == "A bomb killed 9 people in Kabul."
 
 
@@ -101,6 +101,6 @@ def test_a_claim_is_told_once():
 )
 def test_claims_are_bounded_whatever_is_written(words):
     """No text yields more than `MAX_CLAIMS` or a number out of range."""
-    found = claims.find(scan.scan(None, " ".join(["Taliban attack", *words])))
+    found = claims.find_claims(scan.scan_text(None, " ".join(["Taliban attack", *words])))
     assert len(found) <= claims.MAX_CLAIMS
-    assert all(0 < claim.number <= claims.MAX_NUMBER for claim in found)
+    assert all(0 < claim.number <= claims.MAX_CLAIMED_NUMBER for claim in found)

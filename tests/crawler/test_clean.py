@@ -123,7 +123,7 @@ def test_what_a_host_taught_is_cut():
 def test_a_host_is_taught_by_short_lines_only():
     """Background paragraphs recur in many articles and are never learned."""
     long = "The government fell in August 2021, and since then the border has been closed and opened again many times over."
-    assert clean.lines(f"Our standards\n{long}\nOur standards") == (clean.line_hash("Our standards"),)
+    assert clean.line_hashes(f"Our standards\n{long}\nOur standards") == (clean.line_hash("Our standards"),)
 
 
 LINES = st.lists(st.one_of(st.sampled_from([*FURNITURE, *BODY]), st.text(max_size=120)), max_size=12)

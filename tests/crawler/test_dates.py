@@ -14,7 +14,7 @@ DAY = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def at(text, **options):
-    found = dates.parse(text, now=NOW, **options)
+    found = dates.parse_date(text, now=NOW, **options)
     return found and found.at
 
 
@@ -44,13 +44,13 @@ def test_new_year_falls_where_printed_calendars_have_it(year, day):
 @pytest.mark.parametrize(("year", "length"), [(1399, 30), (1400, 29), (1403, 30), (1404, 29), (1375, 30), (1374, 29)])
 def test_leap_years_have_a_thirtieth_of_hut(year, length):
     """Esfand or Hut has 30 days in leap years only."""
-    assert length == calendars.days_of_jalali(year, 12)
+    assert length == calendars.days_in_jalali_month(year, 12)
 
 
 @given(st.integers(1200, 1500), st.integers(1, 12), st.integers(1, 31))
 def test_solar_hijri_days_survive_the_way_there_and_back(year, month, day):
     """Every day from 1200 to 1500 converts and comes back."""
-    assume(day <= calendars.days_of_jalali(year, month))
+    assume(day <= calendars.days_in_jalali_month(year, month))
     assert (year, month, day) == calendars.to_jalali(calendars.from_jalali(year, month, day))
 
 
@@ -113,8 +113,8 @@ def test_days_that_there_are_not_are_refused(parts):
 )
 def test_one_day_in_many_hands(text):
     """The same day in the calendars, languages and digits of the region and beyond."""
-    assert dates.parse(text, now=NOW).at == DAY
-    assert not dates.parse(text, now=NOW).exact
+    assert dates.parse_date(text, now=NOW).at == DAY
+    assert not dates.parse_date(text, now=NOW).exact
 
 
 DARI = ("حمل", "ثور", "جوزا", "سرطان", "اسد", "سنبله", "میزان", "عقرب", "قوس", "جدی", "دلو", "حوت")
@@ -133,7 +133,7 @@ PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 def test_solar_hijri_dates_in_words_are_read_exactly(calendar, year, month, day, persian):
     """Month names in Dari, Pashto and Iranian Persian, in either digits, name their day."""
     names, language = calendar
-    assume(day <= calendars.days_of_jalali(year, month))
+    assume(day <= calendars.days_in_jalali_month(year, month))
     text = f"{day} {names[month - 1]} {year}"
     expected = calendars.from_jalali(year, month, day)
     assert expected == at(text.translate(PERSIAN_DIGITS) if persian else text, language=language).date()
@@ -192,14 +192,14 @@ def test_a_source_s_zone_is_for_dates_without_one():
 )
 def test_day_or_month_first(language, day_first, month):
     """03/04/2021 is read by language unless the caller knows better; nobody is sure of it."""
-    found = dates.parse("03/04/2021", now=NOW, language=language, day_first=day_first)
+    found = dates.parse_date("03/04/2021", now=NOW, language=language, day_first=day_first)
     assert month == found.at.month
     assert found.confidence < 0.7
 
 
 def test_a_date_without_a_year_is_the_latest_past_one():
     """It is believed little."""
-    found = dates.parse("25 December", now=NOW)
+    found = dates.parse_date("25 December", now=NOW)
     assert found.at.timetuple()[:3] == (2025, 12, 25)
     assert found.confidence < 0.5
     assert datetime(2026, 3, 21, tzinfo=UTC) == at("۱ حمل")
@@ -256,10 +256,10 @@ def test_three_letters_of_one_foreign_language_are_no_month():
 @example("2026-11-22T10:00:00." + "9" * 300, None, None)
 def test_no_text_raises(text, language, zone):
     """Any text gives a plausible date or none; what is kept of it is short and printable."""
-    found = dates.parse(text, now=NOW, language=language, zone=zone)
+    found = dates.parse_date(text, now=NOW, language=language, zone=zone)
     if found:
-        assert dates.EARLIEST <= found.at <= NOW + timedelta(hours=24)
-        assert len(found.raw) <= dates.LONGEST
+        assert dates.EARLIEST_DATE <= found.at <= NOW + timedelta(hours=24)
+        assert len(found.raw) <= dates.MAX_DATE_CHARS
         assert 0 < found.confidence <= 1
 
 
@@ -282,7 +282,7 @@ PAGE = """<html lang="{lang}"><head><title>Canal opens</title>{head}</head>
 
 def find(head="", body="", url="https://outlet.example/a", lang="en", **options):
     tree = html.document_fromstring(PAGE.format(head=head, body=body, lang=lang))
-    return dates.find(tree, url=url, text=options.pop("text", ""), now=NOW, **options)
+    return dates.find_dates(tree, url=url, text=options.pop("text", ""), now=NOW, **options)
 
 
 def day(found):
@@ -373,7 +373,7 @@ def test_a_date_inside_a_sentence_is_not_the_page_s():
     """What an article tells of is not when it was published."""
     tree = html.document_fromstring("<html><body><h1>Flood</h1><p>The dam, which engineers from three provinces and two "
                                     "countries had been building since 3 March 2019, broke.</p></body></html>")  # fmt: skip
-    assert dates.find(tree, url="https://outlet.example/a", text="", now=NOW).published is None
+    assert dates.find_dates(tree, url="https://outlet.example/a", text="", now=NOW).published is None
 
 
 @pytest.mark.parametrize(
@@ -388,7 +388,7 @@ def test_a_date_inside_a_sentence_is_not_the_page_s():
 def test_the_address_tells_a_day(url):
     """Permanent addresses carry their day, Solar Hijri ones included."""
     tree = html.document_fromstring("<html><body><h1>Canal</h1></body></html>")
-    found = dates.find(tree, url=url, text="", now=NOW).published
+    found = dates.find_dates(tree, url=url, text="", now=NOW).published
     assert (day(found), found.how) == ("2026-11-20", "url")
 
 
@@ -456,5 +456,5 @@ def test_no_page_raises(value, words, path):
     tree.find(".//time").set("datetime", "".join(c for c in value if c.isprintable()))
     tree.find(".//p").text = "".join(c for c in words if c.isprintable())
     objects = [{"@type": value, "datePublished": words}, {"@type": ["NewsArticle", 3], "datePublished": [value]}]
-    found = dates.find(tree, url=f"https://outlet.example/{path}", text=words, now=NOW, objects=objects)
+    found = dates.find_dates(tree, url=f"https://outlet.example/{path}", text=words, now=NOW, objects=objects)
     assert found.published is None or 1995 <= found.published.at.year <= 2026

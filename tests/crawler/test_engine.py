@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from crawler import engine, pages
+from crawler import page_status
+from crawler.engine import engine
 from crawler.fetching import loop
 from crawler.workers import Task
 from storage.errors import StoreBusy
@@ -36,7 +37,7 @@ def test_a_pass_keeps_what_a_feed_shows_and_a_second_one_asks_only_whether_it_ch
     assert [one.url for one in web.asked][:2] == ["wire.example/robots.txt", "wire.example/feed"]
     web.asked.clear()
     second = web.run(store, [web.source("wire.example/feed")])
-    assert second.of("wire").status == "not_modified"
+    assert second.for_source("wire").status == "not_modified"
     assert [one.url for one in web.asked] == ["wire.example/robots.txt", "wire.example/feed"]
     assert web.asked[1].headers["If-None-Match"] == 'W/"a b"'
     assert second.total("new") == 0
@@ -67,7 +68,7 @@ def test_robots_txt_is_asked_first_on_every_host_and_obeyed_for_pages_and_feeds(
     report = web.run(store, [*sources, web.source("own.example/feed", obey_robots=False)])
     assert fate(store, web.url("pages.example/shut/2")) == ("refused", "robots")
     assert fate(store, web.url("own.example/3")) == ("refused", "robots")
-    assert report.of("denied").error.startswith("robots")
+    assert report.for_source("denied").error.startswith("robots")
     assert web.count("pages.example/shut/2") == web.count("denied.example/feed") == 0
     for host in ("wire.example", "pages.example", "denied.example"):
         assert next(one.url for one in web.asked if one.url.startswith(host)) == f"{host}/robots.txt"
@@ -80,7 +81,7 @@ def test_a_robots_txt_that_cannot_be_had_is_no_permission(web, store):
     report = web.run(store, [web.source("wire.example/feed")])
     assert web.count("pages.example/1") == 0
     assert fate(store, web.url("pages.example/1")) is None
-    assert report.of("wire").postponed == 1
+    assert report.for_source("wire").postponed == 1
     assert store.pending(now=utc_now() + timedelta(days=2))[0].lead.url == web.url("pages.example/1")
 
 
@@ -147,7 +148,7 @@ def test_full_text_in_the_feed_becomes_the_article_when_the_page_is_gone(web, st
 
 def test_a_page_that_fails_once_is_tried_again_in_the_pass(web, store, monkeypatch):
     """A dropped connection, a truncated body and a 503 are tried once more; a Retry-After is waited for."""
-    monkeypatch.setattr(pages, "PAUSE", 0.05)
+    monkeypatch.setattr(page_status, "RETRY_PAUSE_SECONDS", 0.05)
     paths = ("drop", "cut", "busy", "wait")
     web.pages["wire.example/feed"] = web.feed(*(web.item(web.url(f"{path}.example/1"), path) for path in paths))
     faults = {
@@ -167,11 +168,11 @@ def test_a_page_that_fails_once_is_tried_again_in_the_pass(web, store, monkeypat
 
 def test_a_page_that_keeps_failing_stays_a_lead_for_another_pass(web, store, monkeypatch):
     """No fate is made up; the report counts it as postponed, and the poll as pending."""
-    monkeypatch.setattr(pages, "PAUSE", 0.05)
+    monkeypatch.setattr(page_status, "RETRY_PAUSE_SECONDS", 0.05)
     web.pages["wire.example/feed"] = web.feed(web.item(web.url("wire.example/1")))
     web.pages["wire.example/1"] = web.Answer(b"", 500)
     report = web.run(store, [web.source("wire.example/feed")])
-    assert report.of("wire").postponed == 1
+    assert report.for_source("wire").postponed == 1
     assert store.unbalanced_polls() == []
     assert len(store.pending(now=utc_now() + timedelta(days=2))) == 1
 
@@ -182,7 +183,7 @@ def test_old_items_are_noted_and_not_fetched(web, store):
         web.item(web.url("wire.example/1"), date=format_datetime(datetime(2019, 1, 2, tzinfo=UTC)))
     )
     report = web.run(store, [web.source("wire.example/feed")])
-    assert report.of("wire").too_old == 1
+    assert report.for_source("wire").too_old == 1
     assert web.count("wire.example/1") == 0
 
 
@@ -195,7 +196,7 @@ def test_what_is_not_about_the_topic_is_rejected_with_its_reasons(web, store):
     )
     web.pages["wire.example/1"] = web.page(1, text, title="Bowls")
     report = web.run(store, [web.source("wire.example/feed")], min_relevance=0.4)
-    assert report.of("wire").irrelevant == 1
+    assert report.for_source("wire").irrelevant == 1
     assert fate(store, web.url("wire.example/1")) == ("rejected", "irrelevant")
 
 
@@ -204,10 +205,10 @@ def test_a_source_that_was_just_visited_is_not_due(web, store):
     web.pages["wire.example/feed"] = web.feed()
     web.run(store, [web.source("wire.example/feed")])
     again = web.run(store, [web.source("wire.example/feed")], force=False)
-    assert again.of("wire").status == "not_due"
+    assert again.for_source("wire").status == "not_due"
     assert again.any_visited
     assert web.count("wire.example/feed") == 1
-    assert web.run(store, [web.source("wire.example/feed")]).of("wire").status in {"unchanged", "empty"}
+    assert web.run(store, [web.source("wire.example/feed")]).for_source("wire").status in {"unchanged", "empty"}
 
 
 def test_a_host_that_asked_to_wait_is_left_alone_by_the_next_process_too(web, store):
@@ -215,7 +216,7 @@ def test_a_host_that_asked_to_wait_is_left_alone_by_the_next_process_too(web, st
     web.pages["wire.example/feed"] = web.Answer(b"", 429, {"Retry-After": "7200"})
     web.run(store, [web.source("wire.example/feed")])
     store.db.execute("UPDATE sources SET last_poll_at = NULL")
-    assert web.run(store, [web.source("wire.example/feed")], force=False).of("wire").status == "not_due"
+    assert web.run(store, [web.source("wire.example/feed")], force=False).for_source("wire").status == "not_due"
     assert web.count("wire.example/feed") == 1
     web.run(store, [web.source("wire.example/feed")])
     assert web.count("wire.example/feed") == 2
@@ -241,8 +242,8 @@ def test_leads_that_an_earlier_run_left_are_taken_up_first(web, store):
 
     async def visited_only():
         await task.start()
-        task.take = lambda leads: 0
-        store.sync_sources(engine.declared(task.sources.values()))
+        task.start_pages = lambda leads: 0
+        store.sync_sources(engine.source_states(task.sources.values()))
         [state] = store.claim(["wire"], utc_now(), timedelta(minutes=1))
         await task.visit(state)
         await task.stop()
@@ -259,7 +260,7 @@ def test_stopping_leaves_what_is_under_way_for_the_next_start(web, store):
     web.pages["wire.example/feed"] = web.feed(*(item(web, url) for url in urls))
     web.pages["slow.example/1"] = lambda count: time.sleep(4) or web.page(1)
     crawl = engine.Engine(store, web.settings(concurrency=1), [web.source("wire.example/feed")], lookup=web.everywhere)
-    store.sync_sources(engine.declared(crawl.sources.values()))
+    store.sync_sources(engine.source_states(crawl.sources.values()))
 
     async def started_and_stopped():
         await crawl.start()
@@ -282,8 +283,8 @@ def item(web, url):
 
 def test_a_worker_that_dies_costs_its_own_page_only(web, store, monkeypatch):
     """The page is unreadable, its neighbour is an article, and the pass ends well."""
-    monkeypatch.setattr(engine, "READ_PAGE", Task("tests_crawler_deadly", "read"))
-    module = "import os\nfrom crawler import intake\ndef read(page, lead, **rest):\n    if b'KILL' in page.body:\n        os.kill(os.getpid(), 9)\n    return intake.in_worker(page, lead, **rest)\n"
+    monkeypatch.setattr(engine, "PROCESS_PAGE", Task("tests_crawler_deadly", "read"))
+    module = "import os\nfrom crawler import intake\ndef read(page, lead, **rest):\n    if b'KILL' in page.body:\n        os.kill(os.getpid(), 9)\n    return intake.process_page_in_worker(page, lead, **rest)\n"
     folder = store.path.parent / "lib"
     folder.mkdir()
     (folder / "tests_crawler_deadly.py").write_text(module)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crawler.extraction import blocks, extract, markup
 from crawler.sources import Source
-from storage.model import Document, Lead, Page, Rejection, Why
+from storage.model import Document, Lead, Page, Rejection, RejectionReason
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 HTML = (("Content-Type", "text/html; charset=utf-8"),)
@@ -45,7 +45,7 @@ def test_the_seed_feed_gives_its_article_line_for_line(shared):
     """The same text from a feed's body loses the same tail."""
     entry = feedparser.parse(io.BytesIO((shared / "seed" / "feed.xml").read_bytes())).entries[0]
     lead = Lead(url=entry.link, source="seed", title=entry.title, body=entry.content[0].value)
-    found = extract.from_feed(lead, now=NOW)
+    found = extract.extract_entry(lead, now=NOW)
     assert found.text.splitlines() == lines_of(shared / "seed" / "article.txt")
     assert {cut.rule for cut in found.cuts} == {"syndication"}
     assert found.from_feed
@@ -93,10 +93,10 @@ def test_how_a_text_was_found_is_told(read):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("paywall", Why.PAYWALLED),
-        ("listing", Why.LISTING),
-        ("script-only", Why.SCRIPT_ONLY),
-        ("lesson", Why.NOT_AN_ARTICLE),
+        ("paywall", RejectionReason.PAYWALLED),
+        ("listing", RejectionReason.LISTING),
+        ("script-only", RejectionReason.SCRIPT_ONLY),
+        ("lesson", RejectionReason.NOT_AN_ARTICLE),
     ],
 )
 def test_what_is_no_article_is_turned_away_with_its_reason(read, name, why):
@@ -112,13 +112,13 @@ def test_what_is_no_article_is_turned_away_with_its_reason(read, name, why):
 )
 def test_an_empty_page_is_empty(body):
     """No text is no article."""
-    assert extract.extract(page(body), now=NOW).why is Why.EMPTY
+    assert extract.extract(page(body), now=NOW).why is RejectionReason.EMPTY
 
 
 def test_json_is_not_an_article():
     """A page that says it is no HTML is not read as such."""
     found = extract.extract(page(b'{"a": "<b>"}', headers=(("content-type", "application/json"),)), now=NOW)
-    assert found.why is Why.NOT_AN_ARTICLE
+    assert found.why is RejectionReason.NOT_AN_ARTICLE
 
 
 MANY = b" ".join(b"a%d=1" % n for n in range(20_100))
@@ -141,7 +141,7 @@ MANY = b" ".join(b"a%d=1" % n for n in range(20_100))
 )
 def test_what_would_take_minutes_is_not_parsed(body):
     """Size, number of tags and attributes are counted before anything parses them."""
-    assert extract.extract(page(b"<html><body>" + body), now=NOW).why is Why.SIZE
+    assert extract.extract(page(b"<html><body>" + body), now=NOW).why is RejectionReason.SIZE
 
 
 def test_the_words_of_an_attribute_are_not_attributes():
@@ -162,8 +162,8 @@ def test_a_page_that_was_encoded_twice_reads_as_it_was_written(kind, text):
         twice = text.encode().decode(kind).encode()
     except UnicodeDecodeError:
         pytest.skip("Windows-1252 lacks a byte of it")
-    assert markup.decode(text.encode()) == text
-    assert markup.decode(twice * 3) == (text * 3)
+    assert markup.decode_page(text.encode()) == text
+    assert markup.decode_page(twice * 3) == (text * 3)
 
 
 @pytest.mark.parametrize("tag", ["div", "font"])
@@ -252,7 +252,7 @@ def test_a_feed_text_tells_its_language():
     """The letters of a feed's text count for more than its tag."""
     body = "<p>" + "د کلي اوسېدونکي وايي چې سړک بېرته خلاص شوی دی. " * 20 + "</p>"
     lead = Lead(url="https://paper.example/x", source="paper", body=body, language="fa")
-    assert extract.from_feed(lead, now=NOW).language == "ps"
+    assert extract.extract_entry(lead, now=NOW).language == "ps"
 
 
 def test_the_lead_fills_what_the_page_does_not_say():
@@ -271,7 +271,7 @@ def test_the_lead_fills_what_the_page_does_not_say():
 def test_a_short_feed_entry_is_no_article():
     """Fewer than a hundred words are a teaser."""
     lead = Lead(url="https://paper.example/x", source="paper", body="<p>" + "word " * 99 + "</p>")
-    assert extract.from_feed(lead, now=NOW) is None
+    assert extract.extract_entry(lead, now=NOW) is None
 
 
 def test_a_feed_date_in_the_future_is_not_believed():
@@ -279,7 +279,7 @@ def test_a_feed_date_in_the_future_is_not_believed():
     lead = Lead(
         url="https://paper.example/x", source="paper", body="word " * 120, published_at=NOW + timedelta(days=3)
     )  # fmt: skip
-    assert extract.from_feed(lead, now=NOW).published_at is None
+    assert extract.extract_entry(lead, now=NOW).published_at is None
 
 
 @given(st.binary(max_size=400) | st.text(max_size=400).map(lambda text: f"<html><body><p>{text}<p hidden>".encode()))
@@ -292,17 +292,17 @@ def test_no_bytes_are_a_fault(body):
 @given(st.text(max_size=300))
 def test_plain_text_of_a_fragment_has_no_markup(text):
     """A fragment's text is one line a block, single-spaced, for any input."""
-    lines = markup.plain(f"<p>{text}</p><p>end</p>").splitlines()
+    lines = markup.fragment_text(f"<p>{text}</p><p>end</p>").splitlines()
     assert all(line == " ".join(line.split()) for line in lines)
 
 
 def test_a_line_is_found_in_its_block():
     """A text's lines are matched to the page's blocks in their order, also where paragraphs repeat."""
-    parsed = markup.parse(
+    parsed = markup.parse_page(
         page(b"<html><body><p>Once upon a time.</p><p>Then.</p><p>Once upon a time.</p></body></html>")
     )
-    read = blocks.read(parsed.tree)
-    pairs = list(blocks.align(["Once upon a time.", "Then.", "Once upon a time.", "Never."], read))
+    read = blocks.find_blocks(parsed.tree)
+    pairs = list(blocks.align_lines(["Once upon a time.", "Then.", "Once upon a time.", "Never."], read))
     assert [block.index if block else None for _, block in pairs] == [0, 1, 2, None]
 
 
@@ -335,15 +335,15 @@ def test_a_short_post_that_was_read_as_one_line_has_its_paragraphs_again():
 
 def test_a_line_is_parted_only_where_blocks_make_all_of_it():
     """A line that holds a word which no block has is left as it was read."""
-    read = blocks.read(markup.parse(page(b"<html><body><p>Once upon a time.</p><p>Then.</p></body></html>")).tree)
-    assert blocks.part("Once upon a time. Then.", read) == ["Once upon a time.", "Then."]
-    assert blocks.part("Once upon a time. And then.", read) == ["Once upon a time. And then."]
+    read = blocks.find_blocks(markup.parse_page(page(b"<html><body><p>Once upon a time.</p><p>Then.</p></body></html>")).tree)
+    assert blocks.split_line("Once upon a time. Then.", read) == ["Once upon a time.", "Then."]
+    assert blocks.split_line("Once upon a time. And then.", read) == ["Once upon a time. And then."]
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("Kabul", Why.SHORT), ("Watch this video now", Why.SHORT), ("", Why.EMPTY), ("Two were hurt in Khost.", None),
+        ("Kabul", RejectionReason.SHORT), ("Watch this video now", RejectionReason.SHORT), ("", RejectionReason.EMPTY), ("Two were hurt in Khost.", None),
         ("阿富汗首都喀布尔周五发生爆炸，两人受伤。", None), ("در کابل دو نفر زخمی شدند", None),
     ],
 )  # fmt: skip

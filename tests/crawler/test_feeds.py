@@ -27,7 +27,7 @@ def rss(items=ITEM, head="", version="2.0"):
 
 def read(document, source=SOURCE, headers=None, **limits):
     body = document if isinstance(document, bytes) else document.encode()
-    return feeds.read(body, url=URL, headers=headers or {}, source=source, now=NOW, **limits)
+    return feeds.parse_feed(body, url=URL, headers=headers or {}, source=source, now=NOW, **limits)
 
 
 @pytest.mark.parametrize("content_type", ["image/png", "text/html", "application/octet-stream", "", "nonsense;;;"])
@@ -55,7 +55,7 @@ def test_case_51_autodiscovery_offers_what_a_page_names():
         <link rel=alternate type=application/atom+xml href=javascript:alert(1)>
         <link rel="alternate" hreflang="ps" href="/ps/"></head></html>"""
     expected = ("https://outlet.example/section/feed.xml?a=1&b=2", "https://other.example/feed.json")
-    assert expected == feeds.alternates(page, url="https://outlet.example/page")
+    assert expected == feeds.find_feed_links(page, url="https://outlet.example/page")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ URL = "https://outlet.example/news/feed.xml"
 def read(items, channel_link="", source=None, root='<rss version="2.0">', url=URL):
     document = f"{root}<channel><title>Outlet</title>{channel_link}{items}</channel></rss>"
     source = source or Source(id="s", kind="feed", url=URL)
-    return feeds.read(document.encode(), url=url, headers={}, source=source, now=NOW)
+    return feeds.parse_feed(document.encode(), url=url, headers={}, source=source, now=NOW)
 
 
 def one(inside, **options):
@@ -269,8 +269,8 @@ def test_case_100_language_is_kept_per_item():
     items = """<entry xml:lang="ps"><title>a</title><link href="/1"/></entry><entry><title>b</title><link href="/2"/></entry>"""
     atom = '<feed xmlns="http://www.w3.org/2005/Atom" {}><title>t</title>' + items + "</feed>"
     source = Source(id="s", kind="feed", url=URL, language="en")
-    declared = feeds.read(atom.format('xml:lang="fa_AF"').encode(), url=URL, headers={}, source=source, now=NOW)
-    silent = feeds.read(atom.format("").encode(), url=URL, headers={}, source=source, now=NOW)
+    declared = feeds.parse_feed(atom.format('xml:lang="fa_AF"').encode(), url=URL, headers={}, source=source, now=NOW)
+    silent = feeds.parse_feed(atom.format("").encode(), url=URL, headers={}, source=source, now=NOW)
     assert [lead.language for lead in declared.leads] == ["ps", "fa-AF"]
     assert [lead.language for lead in silent.leads] == ["ps", "en"]
 
@@ -278,13 +278,13 @@ def test_case_100_language_is_kept_per_item():
 @given(st.text(max_size=300), st.sampled_from(["", URL, "http://[", "mailto:x"]))
 def test_no_link_raises(link, base):
     """A link gives a web address or nothing."""
-    url = entries.address(link, base)
+    url = entries.absolute_url(link, base)
     assert url is None or url.startswith(("http://", "https://"))
 
 
 @given(st.lists(st.text(max_size=300), max_size=30))
 def test_no_author_raises(authors):
     """Names are at most twenty, of at most 200 characters, on one line."""
-    names = entries.names(authors)
+    names = entries.author_names(authors)
     assert len(names) <= 20
     assert all(len(name) <= 200 and "\n" not in name for name in names)

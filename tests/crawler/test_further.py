@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from crawler.leads import feeds, further
+from crawler.leads import feeds
 from crawler.leads.polls import Feed
 from crawler.sources import CrawlSettings, Source
+from crawler.visits import further_documents
 from storage.model import Lead, SourceState, utc_now
 
 NOW = utc_now()
@@ -29,7 +30,7 @@ def urlset(*urls, at=""):
 
 def read(body, url="https://wire.example/sitemap.xml", **given):
     source = Source(**({"id": "wire", "kind": "sitemap", "url": "https://wire.example/sitemap.xml"} | given))
-    return feeds.read(body, url=url, headers={}, source=source, now=NOW)
+    return feeds.parse_feed(body, url=url, headers={}, source=source, now=NOW)
 
 
 def test_an_index_is_followed_three_deep_each_sitemap_once_and_gz_is_unpacked(web, store):
@@ -48,7 +49,7 @@ def test_an_index_is_followed_three_deep_each_sitemap_once_and_gz_is_unpacked(we
     web.pages["map.example/deep.xml"] = web.Answer(index(url("map.example/deeper.xml")))
     web.pages |= {f"map.example/a{n}": web.page(n) for n in (1, 2)}
     report = web.run(store, [web.source("map.example/index.xml", kind="sitemap")])
-    assert report.of("map").new == 2
+    assert report.for_source("map").new == 2
     assert [web.count(f"map.example/{name}") for name in ("index.xml", "more.xml", "deep.xml", "deeper.xml")] == [
         1,
         1,
@@ -65,16 +66,17 @@ def test_an_index_of_two_hundred_sitemaps_is_read_as_far_as_the_bound(web, store
     source = web.source("map.example/index.xml", kind="sitemap")
     web.run(store, [source])
     asked = sum(one.url.endswith(".xml") for one in web.asked) - 1
-    assert asked == further.MOST
+    assert asked == further_documents.MAX_SITEMAPS_FIRST
     web.run(store, [source])
-    assert sum(one.url.endswith(".xml") for one in web.asked) - 2 - asked == further.MOST_AGAIN
+    assert sum(one.url.endswith(".xml") for one in web.asked) - 2 - asked == further_documents.MAX_SITEMAPS_LATER
     (warnings,) = store.db.execute("SELECT warnings FROM polls ORDER BY id LIMIT 1").fetchone()
     assert "150 older sitemaps left out" in warnings
 
 
 def test_a_sitemap_that_is_gone_is_not_asked_for_again(web, store):
     """Within one process for a week; the others go on."""
-    from crawler import engine, passes
+    from crawler import passes
+    from crawler.engine import engine
     from crawler.fetching import loop
 
     web.pages["map.example/index.xml"] = web.Answer(
@@ -85,7 +87,7 @@ def test_a_sitemap_that_is_gone_is_not_asked_for_again(web, store):
     source = web.source("map.example/index.xml", kind="sitemap")
 
     async def twice():
-        store.sync_sources(engine.declared([source]))
+        store.sync_sources(engine.source_states([source]))
         going = engine.Engine(store, web.settings(), [source], lookup=web.everywhere)
         await going.start()
         for _ in range(2):
@@ -137,7 +139,7 @@ def test_a_sitemap_of_fifty_megabytes_is_read_as_far_as_the_bound(web, store, pa
     body = gzip.compress(body, 1) if packed else body
     web.pages["map.example/big.xml"] = web.Answer(body)
     report = web.run(store, [web.source("map.example/big.xml", kind="sitemap")])
-    assert report.of("map").found == 2_000
+    assert report.for_source("map").found == 2_000
     (row,) = store.db.query("SELECT bytes, warnings FROM polls")
     assert row["bytes"] <= 5_300_000
     assert "older pages left out" in row["warnings"]
@@ -147,9 +149,9 @@ def test_a_first_visit_goes_further_than_later_ones():
     """Fifty sitemaps and three pages at first; then what changed since the last good visit."""
     source = Source(id="wire", kind="sitemap", url="https://wire.example/sitemap.xml", max_age=timedelta(days=9))
     state = SourceState(id="wire", name="Wire", kind="sitemap", url=source.url)
-    first = further.bounds(source, state, CrawlSettings(), NOW)
+    first = further_documents.visit_limits(source, state, CrawlSettings(), NOW)
     assert (first.sitemaps, first.pages, first.since) == (50, 3, NOW - timedelta(days=9))
-    later = further.bounds(source, replace(state, last_success_at=NOW - timedelta(hours=3)), CrawlSettings(), NOW)
+    later = further_documents.visit_limits(source, replace(state, last_success_at=NOW - timedelta(hours=3)), CrawlSettings(), NOW)
     assert (later.sitemaps, later.pages, later.since) == (10, 1, NOW - timedelta(days=2, hours=3))
 
 
@@ -180,7 +182,7 @@ def test_a_section_is_paged_on_the_first_visit_only_and_an_endless_one_ends(web,
     web.pages["loop.example/news?page=2"] = page(range(3), "/news?page=3")
     sources = [web.source(f"{host}.example/news", kind="section") for host in ("wire", "loop")]
     report = web.run(store, sources)
-    assert (report.of("wire").found, report.of("loop").found) == (9, 3)
+    assert (report.for_source("wire").found, report.for_source("loop").found) == (9, 3)
     web.run(store, sources)
     assert [web.count(f"wire.example/news{end}") for end in ("", "?page=2", "?page=3", "?page=4")] == [2, 1, 1, 0]
     assert web.count("loop.example/news?page=3") == 0
@@ -191,6 +193,6 @@ def test_leads_of_further_documents_join_the_first_ones_up_to_the_limit():
     leads = [
         Lead(url=f"https://wire.example/{n}", source="wire", published_at=NOW - timedelta(days=n)) for n in (3, 1, 2)
     ]
-    whole = further.joined(Feed(leads=(leads[0],)), [Feed(leads=tuple(leads[1:]))], 2)
+    whole = further_documents.merge_feeds(Feed(leads=(leads[0],)), [Feed(leads=tuple(leads[1:]))], 2)
     assert [lead.url[-1] for lead in whole.leads] == ["1", "2"]
     assert whole.warnings == ("1 older pages left out",)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.fetching.guard import AddressRefused, Endpoint, Guard, endpoint, is_public, literal
-from storage.model import Why
+from crawler.fetching.guard import AddressRefused, Endpoint, Guard, is_public, parse_address, parse_proxy
+from storage.model import RejectionReason
 
 LOOPBACK_SPELLINGS = [
     "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001", "127.0.0.1.",
@@ -21,7 +21,7 @@ def test_every_spelling_of_loopback_is_refused(host):
     """Decimal, hexadecimal, octal, short, IPv6, mapped, 6to4, NAT64 and full-width forms are all one address."""
     refusal = Guard().check(f"http://{host}/")
     assert refusal is not None
-    assert refusal.why is Why.ADDRESS
+    assert refusal.why is RejectionReason.ADDRESS
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_public_addresses_are_public(address):
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("file:///etc/passwd", Why.SCHEME), ("ftp://news.example/a", Why.SCHEME), ("javascript:alert(1)", Why.SCHEME),
-        ("data:text/html,x", Why.SCHEME), ("gopher://news.example/", Why.SCHEME), ("http:///path", Why.SCHEME),
-        ("http://[::1/", Why.SCHEME), ("http://news.example:99999/", Why.SCHEME), ("//news.example/a", Why.SCHEME),
-        ("http://user:pw@news.example/", Why.ADDRESS), ("http://news.example:25/", Why.ADDRESS),
-        ("http://localhost/", Why.ADDRESS), ("http://a.localhost:8080/", Why.ADDRESS), ("http://printer.local/", Why.ADDRESS),
-        ("http://1.2.3.999/", Why.ADDRESS), ("http://news.example/" + "a" * 3000, Why.SIZE),
+        ("file:///etc/passwd", RejectionReason.SCHEME), ("ftp://news.example/a", RejectionReason.SCHEME), ("javascript:alert(1)", RejectionReason.SCHEME),
+        ("data:text/html,x", RejectionReason.SCHEME), ("gopher://news.example/", RejectionReason.SCHEME), ("http:///path", RejectionReason.SCHEME),
+        ("http://[::1/", RejectionReason.SCHEME), ("http://news.example:99999/", RejectionReason.SCHEME), ("//news.example/a", RejectionReason.SCHEME),
+        ("http://user:pw@news.example/", RejectionReason.ADDRESS), ("http://news.example:25/", RejectionReason.ADDRESS),
+        ("http://localhost/", RejectionReason.ADDRESS), ("http://a.localhost:8080/", RejectionReason.ADDRESS), ("http://printer.local/", RejectionReason.ADDRESS),
+        ("http://1.2.3.999/", RejectionReason.ADDRESS), ("http://news.example/" + "a" * 3000, RejectionReason.SIZE),
     ],
 )  # fmt: skip
 def test_what_is_no_web_address_is_refused_with_its_reason(url, why):
@@ -86,7 +86,7 @@ def test_a_name_is_never_dialled():
 
 def test_with_a_proxy_only_the_proxy_is_dialled():
     """Even a public address is not connected to past the proxy, and the proxy may be on this machine."""
-    guard = Guard(proxy=endpoint("http://127.0.0.1:8899"))
+    guard = Guard(proxy=parse_proxy("http://127.0.0.1:8899"))
     guard.check_dial("127.0.0.1", 8899)
     for host, port in [("8.8.8.8", 80), ("127.0.0.1", 8898), ("127.0.0.2", 8899)]:
         with pytest.raises(AddressRefused):
@@ -105,7 +105,7 @@ def test_a_named_proxy_is_dialled_at_the_addresses_it_resolved_to():
 
 def test_with_a_proxy_literal_addresses_are_still_checked():
     """The proxy would fetch its own neighbours for us."""
-    guard = Guard(proxy=endpoint("127.0.0.1:8899"))
+    guard = Guard(proxy=parse_proxy("127.0.0.1:8899"))
     assert guard.check("http://169.254.169.254/latest/") is not None
     assert guard.check("http://news.example/") is None
 
@@ -115,7 +115,7 @@ def test_decimal_hexadecimal_and_octal_spellings_are_the_same_address(number):
     """Whatever the number, all spellings are one address and get one verdict."""
     address = ipaddress.IPv4Address(number)
     spellings = {str(address), str(number) if number > 255 else str(address), hex(number), f"0{number:o}"}
-    assert {literal(spelling) for spelling in spellings} == {address}
+    assert {parse_address(spelling) for spelling in spellings} == {address}
     assert {Guard().check(f"http://{spelling}/") is None for spelling in spellings} == {is_public(address)}
 
 
@@ -124,4 +124,4 @@ def test_no_text_makes_the_check_fail(text):
     """Any text is a URL that passes or a refusal, never an exception."""
     Guard().check(text)
     Guard().check("http://" + text)
-    literal(text)
+    parse_address(text)

@@ -93,6 +93,6 @@ def test_a_capture_that_unpacks_without_end_is_no_page(tmp_path):
     good = record(b"<html><body><p>A mill.</p></body></html>")
     file = tmp_path / "bomb.warc.gz"
     file.write_bytes(b"".join(map(gzip.compress, (record(bomb, "Content-Encoding: gzip, gzip\r\n"), good))))
-    pages = list(saved.pages(file, print))
+    pages = list(saved.read_pages(file, print))
     assert any(b"A mill." in one.page.body for one in pages)
     assert max(len(one.page.body) for one in pages) < 20_000_000

@@ -75,7 +75,7 @@ def test_every_behaviour_ends_as_what_it_is(server, store):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
     wrong = {}
     for source in sources:
-        error, expected = report.of(source.id).error or "", EXPECTED[source.name]
+        error, expected = report.for_source(source.id).error or "", EXPECTED[source.name]
         # A large body may meet the clock before the limit where the machine is busy.
         accepted = (expected, "timeout") if expected == "size" else (expected,)
         if bool(error) != bool(expected) or not error.startswith(accepted):

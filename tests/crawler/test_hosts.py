@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.fetching.hosts import LONGEST, Hosts, wait_of
+from crawler.fetching.hosts import MAX_WAIT, Hosts, parse_retry_after
 from storage.model import utc_now
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -20,20 +20,20 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 )  # fmt: skip
 def test_case_36_retry_after_is_read_as_seconds_or_date_between_nothing_and_a_day(text, seconds):
     """Numbers and dates count, huge ones are cut to 24 h, past ones are nothing."""
-    assert wait_of(text, NOW) == timedelta(seconds=seconds)
+    assert parse_retry_after(text, NOW) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "1.5", "٣", "Mon, 99 Foo 2026", "5 minutes"])
 def test_case_36_junk_is_no_retry_after(text):
     """What is neither a number nor a date says nothing."""
-    assert wait_of(text, NOW) is None
+    assert parse_retry_after(text, NOW) is None
 
 
 @given(st.text(max_size=100))
 def test_any_retry_after_is_within_bounds(text):
     """Never an exception, never longer than a day, never before now."""
-    wait = wait_of(text, NOW)
-    assert wait is None or timedelta(0) <= wait <= LONGEST
+    wait = parse_retry_after(text, NOW)
+    assert wait is None or timedelta(0) <= wait <= MAX_WAIT
 
 
 def test_case_33_a_host_that_asked_to_wait_is_left_alone_and_others_are_not():

@@ -2,10 +2,10 @@
 
 import pytest
 
-from crawler import intake, pages
+from crawler import intake, page_status
 from crawler.extraction import clean
 from crawler.sources import CrawlSettings, Source
-from storage.model import Document, Failure, Lead, Page, PendingLead, Rejection, Why, utc_now
+from storage.model import Document, Failure, Lead, Page, PendingLead, Rejection, RejectionReason, utc_now
 
 NOW = utc_now()
 URL = "https://wire.example/2026/blast"
@@ -28,7 +28,7 @@ def page(paragraphs, status=200, title="Blast in Panjwai"):
 
 
 def read(one, pointer, settings=EVERYTHING, **rest):
-    return intake.read(one, pointer, settings=settings, now=NOW, **rest)
+    return intake.process_page(one, pointer, settings=settings, now=NOW, **rest)
 
 
 ENTRY = "".join(f"<p>{sentence}</p>" for sentence in REPORT)
@@ -42,13 +42,13 @@ def test_a_page_becomes_a_document_with_everything_that_was_read_of_it():
     assert not landing.outcome.from_feed
     assert landing.outcome.verdict.score > 0
     assert any(mention.kind == "place" for mention in landing.outcome.mentions)
-    assert landing.lines == clean.lines(landing.outcome.text)
+    assert landing.lines == clean.line_hashes(landing.outcome.text)
     assert landing.page.url == URL
 
 
 def test_in_a_worker_the_body_does_not_travel_back():
     """The process that sent the page has it."""
-    assert intake.in_worker(page(REPORT), lead(), settings=EVERYTHING, now=NOW).page is None
+    assert intake.process_page_in_worker(page(REPORT), lead(), settings=EVERYTHING, now=NOW).page is None
 
 
 def test_a_stored_lead_is_ended_by_its_landing():
@@ -74,7 +74,7 @@ def test_a_teaser_stands_in_for_nothing(status):
     assert landing.outcome == Failure(detail=f"http {status}", final=True, status=status)
 
 
-@pytest.mark.parametrize("status", sorted(pages.COMES_BACK))
+@pytest.mark.parametrize("status", sorted(page_status.TEMPORARY_STATUSES))
 def test_a_server_in_trouble_is_asked_again_before_the_feed_stands_in(status):
     """5xx and 429 come back: no fate yet, whatever the feed carries."""
     outcome = read(page([], status), lead(ENTRY)).outcome
@@ -84,7 +84,7 @@ def test_a_server_in_trouble_is_asked_again_before_the_feed_stands_in(status):
 
 def test_a_page_that_no_worker_could_read_yields_to_the_feed():
     """The worker's end is a rejection, unless there is another text."""
-    gave_up = Rejection(why=Why.UNREADABLE, detail="timeout")
+    gave_up = Rejection(why=RejectionReason.UNREADABLE, detail="timeout")
     assert read(None, lead(ENTRY), why=gave_up).outcome.from_feed
     assert read(None, lead(), why=gave_up).outcome == gave_up
 
@@ -110,7 +110,7 @@ def test_what_is_not_relevant_enough_is_rejected_with_its_verdict():
     )
     outcome = read(bowls, bare, CrawlSettings(min_relevance=0.5)).outcome
     assert isinstance(outcome, Rejection)
-    assert outcome.why is Why.IRRELEVANT
+    assert outcome.why is RejectionReason.IRRELEVANT
     assert outcome.verdict is not None
     assert isinstance(read(bowls, bare, EVERYTHING).outcome, Document)
     lenient = Source(id="wire", kind="feed", url=URL, min_relevance=0)
@@ -121,9 +121,9 @@ def test_what_a_person_wants_is_kept_whatever_its_score():
     """A lead that `khabar mark` made, and every later look at what it led to."""
     one = page(["The bakers of the town met to agree on the price of bread for the winter, and did not. " * 4])
     assert isinstance(read(one, lead(), CrawlSettings(min_relevance=0.9)).outcome, Rejection)
-    kept = read(one, lead(via=intake.WANTED), CrawlSettings(min_relevance=0.9)).outcome
+    kept = read(one, lead(via=intake.MARKED), CrawlSettings(min_relevance=0.9)).outcome
     assert isinstance(kept, Document)
-    assert kept.via == intake.WANTED
+    assert kept.via == intake.MARKED
 
 
 def test_addresses_that_differ_only_in_spelling_are_no_aliases():
@@ -137,7 +137,7 @@ def test_addresses_that_differ_only_in_spelling_are_no_aliases():
         fetched_at=NOW,
     )
     assert "https://wire.example/en/blast" in read(other, lead()).aliases
-    assert pages.distinct(["http://www.wire.example/2026/blast/", URL], but=URL) == ()
+    assert page_status.distinct_urls(["http://www.wire.example/2026/blast/", URL], but=URL) == ()
 
 
 def test_a_page_without_lead_or_source_is_read_as_well():

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import engine
+from crawler.engine import engine
 from crawler.fetching import loop
-from crawler.sources import Recheck
-from storage.model import What, utc_now
-from storage.tables import looks
+from crawler.sources import RecheckSettings
+from storage.model import ChangeKind, utc_now
+from storage.tables import rechecks
 
 HOUR = timedelta(hours=1)
 AFTER = (HOUR, timedelta(hours=24), timedelta(days=7))
@@ -35,7 +35,7 @@ def look(web, store, *, hours=1.1, **changes):
         going = engine.Engine(store, web.settings(**changes), [web.source("wire.example/feed")], lookup=web.everywhere)
         await going.start()
         try:
-            going.look_again(claimed := store.claim_looks(now, limit=10, lease=HOUR))
+            going.start_rechecks(claimed := store.claim_looks(now, limit=10, lease=HOUR))
             while going._looks:
                 await engine.asyncio.sleep(0.05)
         finally:
@@ -80,7 +80,7 @@ def test_a_risen_toll_is_a_revision_and_distorts_no_counts(kept, web):
     look(web, kept)
     assert "killed 11 people" in kept.article(1).text
     assert "killed 3 people" in kept.history(1)[0].text
-    assert [change.what for change in kept.changes()] == [What.NEW, What.REVISED]
+    assert [change.what for change in kept.changes()] == [ChangeKind.NEW, ChangeKind.REVISED]
     assert polls(kept) == before
     assert kept.unbalanced_polls() == []
 
@@ -90,7 +90,7 @@ def test_a_trivial_change_makes_no_revision(kept, web):
     web.pages["wire.example/1?utm_source=rss"] = web.page(1, web.story(1) + " Updated at 14:05. 1,204 views")
     look(web, kept)
     assert kept.history(1) == []
-    assert [change.what for change in kept.changes()] == [What.NEW]
+    assert [change.what for change in kept.changes()] == [ChangeKind.NEW]
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -102,7 +102,7 @@ def test_a_page_that_is_gone_is_withdrawn_and_its_text_stays(kept, web, status):
     look(web, kept, hours=25)
     assert kept.article(1).text == text
     assert kept.article(1).extra["withdrawn_at"]
-    assert [change.what for change in kept.changes()] == [What.NEW, What.WITHDRAWN]
+    assert [change.what for change in kept.changes()] == [ChangeKind.NEW, ChangeKind.WITHDRAWN]
     assert kept.fate(web.url("wire.example/1"))["fate"] == "withdrawn"
 
 
@@ -114,14 +114,14 @@ def test_an_answer_that_is_no_article_takes_nothing_away(kept, web, answer):
     look(web, kept, min_relevance=0.5)
     assert kept.article(1).text == before.text
     assert kept.pending(now=utc_now() + timedelta(days=9)) == []
-    assert [change.what for change in kept.changes()] == [What.NEW]
+    assert [change.what for change in kept.changes()] == [ChangeKind.NEW]
 
 
 def test_switched_off_nothing_is_planned(web, store):
     """`[recheck] enabled = false`: the file has no looks to come."""
     web.pages["wire.example/feed"] = web.feed(web.item(web.url("wire.example/1"), "Blast"))
     web.pages["wire.example/1"] = web.page(1)
-    web.run(store, [web.source("wire.example/feed")], recheck=Recheck(enabled=False))
+    web.run(store, [web.source("wire.example/feed")], recheck=RecheckSettings(enabled=False))
     assert store.article(1) is not None
     assert due(store) == []
 
@@ -136,6 +136,6 @@ def test_what_is_forgotten_is_not_asked_for_again(kept):
 def test_the_next_look_is_the_first_age_that_is_still_to_come(age, after):
     """However late a look was made, the missed ones are not made up for; it ends after the last."""
     seen = datetime(2026, 11, 22, tzinfo=UTC)
-    at = looks.next_at(seen, seen + age, after)
+    at = rechecks.next_recheck_at(seen, seen + age, after)
     assert at is None if all(one <= age for one in after) else at - seen in after
     assert at is None or at > seen + age

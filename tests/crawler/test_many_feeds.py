@@ -11,7 +11,7 @@ def test_case_101_feeds_of_one_host_that_are_due_together_are_asked_one_after_an
             web.pages[f"h{host}.example/{n}"] = web.feed()
     sources = [web.source(f"h{host}.example/{n}", id=f"h{host}-{n}") for host in range(3) for n in range(4)]
     report = web.run(store, sources, delay=0.2)
-    assert all(report.of(source.id).status == "empty" for source in sources)
+    assert all(report.for_source(source.id).status == "empty" for source in sources)
     first, last = [], []
     for host in range(3):
         times = [one.at for one in web.asked if one.url.startswith(f"h{host}.example")]
@@ -31,6 +31,6 @@ def test_case_106_a_feed_that_hangs_delays_no_other(web, store):
         web.pages[f"h{n}.example/a"] = web.page(n)
     sources = [web.source(f"{host}.example/feed") for host in ("hang", *(f"h{n}" for n in range(9)))]
     report = web.run(store, sources, timeout=3.0, on_event=lambda event: told.append(event.source))
-    assert report.of("hang").error == "timeout"
+    assert report.for_source("hang").error == "timeout"
     assert told[-1] == "hang"
     assert len(told) == 19

@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.subject import gazetteer, mentions, scan
+from crawler.topic import gazetteer, mentions, scan
 
 
 def named(text, kind="place", **rest):
-    return [mention.name for mention in mentions.find(None, text, **rest).mentions if mention.kind == kind]
+    return [mention.name for mention in mentions.find_mentions(None, text, **rest).mentions if mention.kind == kind]
 
 
 def codes(text, kind="place", **rest):
-    return [mention.code for mention in mentions.find(None, text, **rest).mentions if mention.kind == kind]
+    return [mention.code for mention in mentions.find_mentions(None, text, **rest).mentions if mention.kind == kind]
 
 
 def test_the_seed_article_names_its_places_and_parties_and_no_person_as_a_place(shared):
     """The text that started the project: eight places, both sides, and neither Imam, Rahman nor Want."""
-    found = mentions.find(None, (shared / "seed" / "article.txt").read_text(encoding="utf-8")).mentions
+    found = mentions.find_mentions(None, (shared / "seed" / "article.txt").read_text(encoding="utf-8")).mentions
     places = {mention.name for mention in found if mention.kind == "place"}
     assert {"Badakhshan", "Kandahar", "Kunduz", "Panjwai", "Imam Sahib", "Faizabad", "Kabul"} <= places
     assert any("Bagram" in name for name in places)
@@ -95,7 +95,7 @@ def test_a_list_of_places_is_a_cue_for_its_next_name():
 )
 def test_a_name_of_several_places_is_the_one_whose_province_stands_by(text, province):
     """Homonyms are told apart by the province that the sentence names."""
-    found = [gazetteer.places()[code] for code in codes(text)]
+    found = [gazetteer.load_places()[code] for code in codes(text)]
     assert {place.province_code for place in found if place.kind != "province"} <= {province}
     assert any(place.kind != "province" for place in found) or province == "AF01"
 
@@ -143,26 +143,26 @@ def test_events_are_of_the_six_kinds(text, event):
 def test_a_mention_has_its_count_and_first_sentence():
     """What is named three times counts three, and quotes the sentence that named it first."""
     text = "Nothing happened. Kunduz was quiet. Later Kunduz fell, and Kunduz burned."
-    (place,) = (mention for mention in mentions.find(None, text).mentions if mention.kind == "place")
+    (place,) = (mention for mention in mentions.find_mentions(None, text).mentions if mention.kind == "place")
     assert (place.name, place.count, place.sentence) == ("Kunduz", 3, "Kunduz was quiet.")
 
 
 def test_a_title_repeated_as_the_first_line_counts_once():
     """The headline that opens the text again is not a second mention."""
     title = "Blast in Zaranj"
-    (place,) = (m for m in mentions.find(title, f"{title}\nNobody was hurt.").mentions if m.kind == "place")
+    (place,) = (m for m in mentions.find_mentions(title, f"{title}\nNobody was hurt.").mentions if m.kind == "place")
     assert place.count == 1
 
 
 def test_a_text_on_another_war_names_no_parties_and_no_events():
     """Insurgents and airstrikes elsewhere are not entered under Afghanistan."""
-    assert mentions.find(None, "Insurgents fled airstrikes in Aleppo, killing 30").mentions == ()
-    assert mentions.find(None, "Insurgents fled airstrikes in Aleppo, killing 30").claims == ()
+    assert mentions.find_mentions(None, "Insurgents fled airstrikes in Aleppo, killing 30").mentions == ()
+    assert mentions.find_mentions(None, "Insurgents fled airstrikes in Aleppo, killing 30").claims == ()
 
 
 def test_every_place_has_one_code_and_a_province_that_exists():
     """The gazetteer's rows are keyed by code and point to provinces of the gazetteer."""
-    rows = list(gazetteer.rows())
+    rows = list(gazetteer.place_rows())
     provinces = {row["code"] for row in rows if row["kind"] == "province"}
     assert len(provinces) == 34
     assert len({row["code"] for row in rows}) == len(rows) >= 830
@@ -173,7 +173,7 @@ def test_every_place_has_one_code_and_a_province_that_exists():
 def test_sentences_end_at_full_stops_and_not_at_abbreviations():
     """U.S., Gen. and p.m. go on; a full stop in any of the scripts ends."""
     text = "U.S. troops met Gen. Khan at 6:30 p.m. Saturday in Kabul. آنان رفتند؟ بلی رفتند."
-    assert [s.text for s in scan.scan(None, text).sentences] == [
+    assert [s.text for s in scan.scan_text(None, text).sentences] == [
         "U.S. troops met Gen. Khan at 6:30 p.m. Saturday in Kabul.",
         "آنان رفتند؟",
         "بلی رفتند.",
@@ -184,17 +184,17 @@ def test_sentences_end_at_full_stops_and_not_at_abbreviations():
 @given(st.text(alphabet="Kabul Farah, Want.\n\u200c\u0640آکابل۱۲ \u202eé’", max_size=300))
 def test_what_is_quoted_stands_in_the_text(text):
     """A hit's place in a sentence is its place in the sentence as written, whatever marks surround it."""
-    read = scan.scan(None, text)
+    read = scan.scan_text(None, text)
     for located in read.places:
-        assert 0 <= located.hit.start < located.hit.end <= len(read.sentences[located.hit.sentence].text)
-        assert read.form(located.hit).strip()
-    assert all(len(sentence.plain) == len(sentence.text) <= scan.MAX_SENTENCE for sentence in read.sentences)
+        assert 0 <= located.match.start < located.match.end <= len(read.sentences[located.match.sentence].text)
+        assert read.matched_text(located.match).strip()
+    assert all(len(sentence.folded) == len(sentence.text) <= scan.MAX_SENTENCE_CHARS for sentence in read.sentences)
 
 
 def test_a_hostile_text_is_read_to_a_limit():
     """A million characters without a full stop cost what sixty thousand do."""
-    read = scan.scan("x" * 1_000_000, "Kabul " * 200_000)
-    assert sum(len(sentence.text) for sentence in read.sentences) <= 2 * scan.MAX_CHARACTERS + scan.MAX_SENTENCE
+    read = scan.scan_text("x" * 1_000_000, "Kabul " * 200_000)
+    assert sum(len(sentence.text) for sentence in read.sentences) <= 2 * scan.MAX_TEXT_CHARS + scan.MAX_SENTENCE_CHARS
 
 
 @pytest.mark.parametrize(

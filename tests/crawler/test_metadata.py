@@ -19,7 +19,7 @@ def about(head="", body="", objects=None):
     script = f'<script type="application/ld+json">{json.dumps(objects)}</script>' if objects else ""
     html = f"<!doctype html><html lang='en'><head>{head}{script}</head><body>{body}<p>Text.</p></body></html>".encode()
     page = Page(url=URL, final_url=URL, status=200, headers=(), body=html, fetched_at=datetime.now(UTC))
-    return metadata.read(markup.parse(page), URL)
+    return metadata.read_metadata(markup.parse_page(page), URL)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_dashes_inside_a_headline_stay():
 )
 def test_bylines_become_people(byline, names):
     """Prefixes, roles, agencies and addresses go; each person stands alone."""
-    assert list(bylines.names([byline])) == names
+    assert list(bylines.find_people([byline])) == names
 
 
 def test_where_no_person_signs_the_house_does():
@@ -152,7 +152,7 @@ ENGLISH = "The road to the valley has been open since the morning, and lorries a
 )
 def test_the_text_tells_its_language(text, declared, source, told):
     """Letters decide where they can; Dari and Iranian Persian are as the source, then the page, says."""
-    assert language.tell(text, declared=declared, source=source) == told
+    assert language.detect_language(text, declared=declared, source=source) == told
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_the_text_tells_its_language(text, declared, source, told):
 )
 def test_a_credit_is_told_from_a_mention(text, credit):
     """Who is credited for a text stands where credits stand; who was spoken to does not count."""
-    assert attribution.find(text) == credit
+    assert attribution.find_credit(text) == credit
 
 
 @given(
@@ -181,14 +181,14 @@ def test_a_credit_is_told_from_a_mention(text, credit):
 )
 def test_any_headlines_can_be_chosen_from(said, heads, site):
     """Whatever a page says, the choice is one of its words or nothing."""
-    chosen = headlines.choose(said=said, heads=heads, site=site, host="orbit.example")
+    chosen = headlines.choose_headline(said=said, heads=heads, site=site, host="orbit.example")
     assert chosen is None or isinstance(chosen, str)
 
 
 @given(st.text(max_size=300))
 def test_names_are_short_and_single_spaced(byline):
     """Whatever stands in a byline, a name is a short text of letters."""
-    for name in bylines.names([byline]):
+    for name in bylines.find_people([byline]):
         assert 2 <= len(name) <= 60
         assert any(letter.isalpha() for letter in name)
 
@@ -196,7 +196,7 @@ def test_names_are_short_and_single_spaced(byline):
 @given(st.text(max_size=300))
 def test_any_text_has_a_language_or_none(text):
     """Telling the language never fails, and believes the page where the text says nothing."""
-    assert language.tell(text, declared="fa-AF") in {
+    assert language.detect_language(text, declared="fa-AF") in {
         "fa-AF",
         None,
         "ar",
@@ -233,4 +233,4 @@ OWN = "https://spun.example/2021/07/06/advance/"
 def test_a_link_called_source_link_names_the_original(credit, origin):
     """Where a reposting blog links to the report, that is its declared origin: a page of another site, never a front page."""
     tree = html.fromstring(f"<html><body><article><p>Two districts fell on Monday.</p>{credit}</article></body></html>")
-    assert attribution.original(tree, OWN) == origin
+    assert attribution.find_original_url(tree, OWN) == origin

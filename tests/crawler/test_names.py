@@ -2,23 +2,23 @@
 
 import pytest
 
-from crawler.subject import names
+from crawler.topic import names
 from storage import folding
-from storage.finding import query
-from storage.finding.search import codes, spellings
 from storage.model import Document
+from storage.query import syntax
+from storage.query.search import list_spellings, resolve_codes
 from storage.store import Store
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     with Store.open(tmp_path_factory.mktemp("names") / "khabar.db") as opened:
-        opened.sync_spellings(names.rows())
+        opened.sync_spellings(names.name_rows())
         yield opened
 
 
 def widened(store: Store, typed: str) -> str:
-    return query.match(query.widen(query.parse(typed), lambda keys: spellings(store.db, keys)))
+    return syntax.match_expression(syntax.widen_names(syntax.parse_query(typed), lambda keys: list_spellings(store.db, keys)))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_spellings_find_one_another(store, forms):
     for typed in forms:
         asked = widened(store, typed)
         for form in forms:  # "qaeda" stands for "al qaeda", too
-            words = query.tokens(form)
+            words = syntax.tokenize(form)
             parts = [words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
             assert any(f'"{" ".join(part)}"' in asked for part in parts), (typed, form)
 
@@ -50,15 +50,15 @@ def test_an_ordinary_word_is_left_alone(store):
 
 def test_filters_know_names_and_codes(store):
     """A filter takes a code, a name, or a name in another script."""
-    assert codes(store.db, "place", "پنجوایی")[1:] == codes(store.db, "place", "Panjwai")[1:] != ()
-    assert "taliban" in codes(store.db, "actor", "Mullah Omar")
+    assert resolve_codes(store.db, "place", "پنجوایی")[1:] == resolve_codes(store.db, "place", "Panjwai")[1:] != ()
+    assert "taliban" in resolve_codes(store.db, "actor", "Mullah Omar")
 
 
 def test_no_row_is_empty(store):
     """Every form has a key to be found by."""
     assert all(
         kind in {"name", "place", "actor", "event"} and code and folding.fold_spelling(form)
-        for kind, code, form in names.rows()
+        for kind, code, form in names.name_rows()
     )
 
 
@@ -75,5 +75,5 @@ def test_a_search_finds_all_of_them(store):
             )
         )
     for form in forms:
-        asked = [query.match(query.widen(query.parse(form), lambda keys: spellings(store.db, keys)))]
+        asked = [syntax.match_expression(syntax.widen_names(syntax.parse_query(form), lambda keys: list_spellings(store.db, keys)))]
         assert store.db.execute("SELECT count(*) FROM fts WHERE fts MATCH ?", asked).fetchone()[0] == 3

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.leads import polls
-from crawler.leads.polls import Said
+from crawler.leads.polls import PollingElements
 from crawler.sources import Source
 from storage.model import SourceState, Validators
 
@@ -24,7 +24,7 @@ def state(url=SOURCE.url, since=None, **validators):
 
 
 def asked(**known):
-    return polls.request_headers(state(**known), SOURCE, now=NOW)
+    return polls.poll_headers(state(**known), SOURCE, now=NOW)
 
 
 def test_case_1_first_poll_is_unconditional():
@@ -35,7 +35,7 @@ def test_case_1_first_poll_is_unconditional():
 @pytest.mark.parametrize("etag", ['"abc"', 'W/"abc"', "unquoted", '"with ; and , "', '""'])
 def test_case_2_etag_goes_back_byte_for_byte(etag):
     """If-None-Match is what came, with its quotes and its W/."""
-    kept = polls.validators({"ETag": etag})
+    kept = polls.parse_validators({"ETag": etag})
     assert etag == asked(etag=kept.etag)["If-None-Match"]
 
 
@@ -44,7 +44,7 @@ def test_case_2_etag_goes_back_byte_for_byte(etag):
 )
 def test_case_3_last_modified_is_never_re_formatted(text):
     """If-Modified-Since is the string that was received."""
-    kept = polls.validators({"last-modified": text})
+    kept = polls.parse_validators({"last-modified": text})
     assert text == asked(last_modified=kept.last_modified)["If-Modified-Since"]
 
 
@@ -64,14 +64,14 @@ def test_case_5_an_invalid_or_coming_date_is_not_sent(text):
 
 def test_case_6_expires_0_keeps_the_validators():
     """`Expires: 0` says nothing about validators."""
-    kept = polls.validators({"Expires": "0", "ETag": '"e"'})
+    kept = polls.parse_validators({"Expires": "0", "ETag": '"e"'})
     assert asked(etag=kept.etag)["If-None-Match"] == '"e"'
 
 
 @pytest.mark.parametrize(("size", "kept"), [(1_024, True), (1_025, False), (60_000, False)])
 def test_case_7_an_etag_over_1_kb_is_not_kept(size, kept):
     """A long ETag is not worth a column."""
-    assert kept is (polls.validators({"ETag": '"' + "e" * (size - 2) + '"'}).etag is not None)
+    assert kept is (polls.parse_validators({"ETag": '"' + "e" * (size - 2) + '"'}).etag is not None)
 
 
 @pytest.mark.parametrize(("days", "conditional"), [(0, True), (7, True), (8, True), (9, False)])
@@ -96,14 +96,14 @@ def test_case_10_feeds_are_asked_for_as_feeds():
 
 def test_case_13_no_cookies_and_no_referer():
     """Nothing but Accept and the validators is sent, whatever the server sent before."""
-    kept = polls.validators({"Set-Cookie": "a=b", "ETag": '"e"'})
+    kept = polls.parse_validators({"Set-Cookie": "a=b", "ETag": '"e"'})
     assert {"Accept", "If-None-Match"} == set(asked(etag=kept.etag))
 
 
 @given(st.text(max_size=2_000), st.text(max_size=200))
 def test_validators_of_any_headers_can_be_sent(etag, modified):
     """No header value becomes one that breaks a request."""
-    kept = polls.validators({"etag": etag, "last-modified": modified})
+    kept = polls.parse_validators({"etag": etag, "last-modified": modified})
     headers = asked(etag=kept.etag, last_modified=kept.last_modified)
     assert not any(control in value for value in headers.values() for control in "\r\n\0")
 
@@ -114,15 +114,15 @@ def test_validators_of_any_headers_can_be_sent(etag, modified):
 )
 def test_case_61_ttl_is_minutes_within_5_minutes_and_6_hours(ttl, floor):
     """The publisher's ttl sets the floor of the interval."""
-    assert floor == polls.hints({}, Said(ttl=ttl)).floor
+    assert floor == polls.parse_hints({}, PollingElements(ttl=ttl)).floor
 
 
 def test_case_62_skipped_hours_defer_at_most_a_day():
     """A poll in a skipped hour moves to the next one that is not; skipping everything skips nothing."""
-    night = polls.hints({}, Said(skip_hours=("12", "13", "x", "99")))
+    night = polls.parse_hints({}, PollingElements(skip_hours=("12", "13", "x", "99")))
     assert datetime(2026, 11, 22, 14, 0, tzinfo=UTC) == night.not_before(NOW)
-    assert polls.hints({}, Said(skip_hours=tuple(map(str, range(24))))).not_before(NOW) == NOW
-    weekend = polls.hints({}, Said(skip_days=("Sunday", "monday", "Noday")))
+    assert polls.parse_hints({}, PollingElements(skip_hours=tuple(map(str, range(24))))).not_before(NOW) == NOW
+    weekend = polls.parse_hints({}, PollingElements(skip_days=("Sunday", "monday", "Noday")))
     assert NOW + timedelta(hours=24) == weekend.not_before(NOW)
 
 
@@ -142,16 +142,16 @@ def test_case_62_skipped_hours_defer_at_most_a_day():
 )
 def test_case_63_syndication_period(period, frequency, seconds):
     """updatePeriod and updateFrequency as publishers write them, misspellings included."""
-    assert seconds == polls.hints({}, Said(period=period, frequency=frequency)).period
+    assert seconds == polls.parse_hints({}, PollingElements(period=period, frequency=frequency)).period
 
 
 def test_case_64_cache_headers_set_the_floor():
     """max-age less Age, not with no-cache; Expires counts from the server's own Date."""
-    assert polls.hints({"Cache-Control": "public, max-age=3600", "Age": "600"}).floor == 3_000
-    assert polls.hints({"Cache-Control": "no-cache, max-age=3600"}).floor is None
+    assert polls.parse_hints({"Cache-Control": "public, max-age=3600", "Age": "600"}).floor == 3_000
+    assert polls.parse_hints({"Cache-Control": "no-cache, max-age=3600"}).floor is None
     dated = {"Date": "Sat, 01 Jan 2000 00:00:00 GMT", "Expires": "Sat, 01 Jan 2000 01:00:00 GMT"}
-    assert polls.hints(dated).floor == 3_600
-    assert polls.hints({"Expires": "0", "Date": "junk"}).floor is None
+    assert polls.parse_hints(dated).floor == 3_600
+    assert polls.parse_hints({"Expires": "0", "Date": "junk"}).floor is None
 
 
 @given(
@@ -162,32 +162,32 @@ def test_case_64_cache_headers_set_the_floor():
 )
 def test_whatever_was_kept_of_a_document_can_be_obeyed(kept):
     """A file that somebody edited by hand silences no source."""
-    hints = polls.recalled(replace(state(), hints=kept), {})
+    hints = polls.recall_hints(replace(state(), hints=kept), {})
     assert hints.floor is None or 300 <= hints.floor <= 21_600
     assert NOW <= hints.not_before(NOW) <= NOW + timedelta(hours=24)
 
 
-@given(st.builds(Said, ttl=st.sampled_from(["", "60", "1e400", "-1"]), period=st.sampled_from([None, "hourly", ""]),
+@given(st.builds(PollingElements, ttl=st.sampled_from(["", "60", "1e400", "-1"]), period=st.sampled_from([None, "hourly", ""]),
                  skip_hours=st.tuples(st.sampled_from(["3", "24", "x"])), skip_days=st.tuples(st.sampled_from(["Friday", ""]))))  # fmt: skip
 def test_what_a_document_asked_for_survives_the_file(said):
     """Kept as JSON and read back, it is the same."""
-    hints = polls.hints({}, said)
-    kept = json.loads(json.dumps(hints.lasting))
-    assert polls.recalled(replace(state(), hints=kept), {}) == hints
+    hints = polls.parse_hints({}, said)
+    kept = json.loads(json.dumps(hints.document_hints))
+    assert polls.recall_hints(replace(state(), hints=kept), {}) == hints
 
 
 def test_case_65_stale_directives_have_no_effect():
     """RFC 5861 is about caches."""
-    assert polls.hints({"Cache-Control": "stale-while-revalidate=9999, stale-if-error=9999"}).floor is None
+    assert polls.parse_hints({"Cache-Control": "stale-while-revalidate=9999, stale-if-error=9999"}).floor is None
 
 
 def test_case_66_a_year_is_six_hours():
     """Publishers copy max-age from their images."""
-    assert polls.hints({"Cache-Control": "max-age=31536000"}).floor == 21_600
+    assert polls.parse_hints({"Cache-Control": "max-age=31536000"}).floor == 21_600
 
 
 @given(st.dictionaries(st.sampled_from(["cache-control", "expires", "date", "age"]), st.text(max_size=60)))
 def test_hints_of_any_headers_stay_within_bounds(headers):
     """Whatever a server says, the floor is none or between 5 minutes and 6 hours."""
-    floor = polls.hints(headers).floor
+    floor = polls.parse_hints(headers).floor
     assert floor is None or 300 <= floor <= 21_600

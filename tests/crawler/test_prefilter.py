@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crawler.files import captures
 from crawler.sources import CrawlSettings
-from crawler.subject import prefilter, relevance, vocabulary
+from crawler.topic import prefilter, relevance, vocabulary
 from storage.model import Page, Rejection, utc_now
 
 # Written for the tests: no such events.
@@ -27,7 +27,7 @@ def html(text: str, title: str = "News") -> str:
 
 def names_afghan(told: Page, extra_terms: tuple[tuple[str, str, float], ...] = ()) -> bool:
     """Whether an Afghan name is seen; where so little is asked for, a name in passing is enough."""
-    return prefilter.off_topic(told, extra_terms=extra_terms, least=0.1) is None
+    return prefilter.off_topic_reason(told, extra_terms=extra_terms, least=0.1) is None
 
 
 def test_a_page_without_any_afghan_word_is_turned_away() -> None:
@@ -83,7 +83,7 @@ def test_what_the_user_added_counts() -> None:
 
 def _names() -> list[str]:
     return sorted(
-        {t.text for t in vocabulary.everything() if t.group in ("anchor", "place") and t.weight >= 0.3 and not t.flags}
+        {t.text for t in vocabulary.all_terms() if t.group in ("anchor", "place") and t.weight >= 0.3 and not t.flags}
     )
 
 
@@ -92,12 +92,12 @@ def test_a_name_in_passing_is_not_enough() -> None:
     countries = page(
         b"<title>Shop</title><p>Country: <select><option>Afghanistan<option>Albania</select>" + b"<p>More buses." * 50
     )
-    assert prefilter.off_topic(countries) == prefilter.IN_PASSING
-    assert prefilter.off_topic(countries, least=0.4) is None
-    assert prefilter.off_topic(page(html("A bomb killed nine soldiers in Afghanistan.").encode())) is None
-    assert prefilter.off_topic(page(html("Kabul, Herat, Kandahar and Balkh.").encode())) is None
+    assert prefilter.off_topic_reason(countries) == prefilter.IN_PASSING
+    assert prefilter.off_topic_reason(countries, least=0.4) is None
+    assert prefilter.off_topic_reason(page(html("A bomb killed nine soldiers in Afghanistan.").encode())) is None
+    assert prefilter.off_topic_reason(page(html("Kabul, Herat, Kandahar and Balkh.").encode())) is None
     assert (
-        prefilter.off_topic(page(html("Afghanistan's lark feud.").encode()), extra_terms=(("lark feud", "event", 0.9),))
+        prefilter.off_topic_reason(page(html("Afghanistan's lark feud.").encode()), extra_terms=(("lark feud", "event", 0.9),))
         is None
     )
 
@@ -127,7 +127,7 @@ def test_no_labelled_report_is_missed(shared: Path) -> None:
             if text and relevance.judge(title, text).score >= 0.5:
                 kept += 1
                 missed += (
-                    prefilter.off_topic(page(f"<title>{escape(title)}</title><p>{escape(text)}".encode())) is not None
+                    prefilter.off_topic_reason(page(f"<title>{escape(title)}</title><p>{escape(text)}".encode())) is not None
                 )
     assert kept > 400
     assert missed == 0
@@ -136,8 +136,8 @@ def test_no_labelled_report_is_missed(shared: Path) -> None:
 def test_what_is_watched_or_kept_anyway_is_read() -> None:
     """Hosts of configured sources pass, and so does everything where relevance is not asked for."""
     told = [page(html("nothing here").encode())]
-    said, read = captures.read(told, settings=CrawlSettings(), furniture={})[0]
+    said, read = captures.process_captures(told, settings=CrawlSettings(), furniture={})[0]
     assert isinstance(said.outcome, Rejection)
     assert (said.outcome.why, said.outcome.detail, read) == ("irrelevant", "no Afghan word in the page", False)
-    assert captures.read(told, settings=CrawlSettings(), furniture={}, watched={"a.example"})[0][1]
-    assert captures.read(told, settings=CrawlSettings(min_relevance=0.0), furniture={})[0][1]
+    assert captures.process_captures(told, settings=CrawlSettings(), furniture={}, watched={"a.example"})[0][1]
+    assert captures.process_captures(told, settings=CrawlSettings(min_relevance=0.0), furniture={})[0][1]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.subject import relevance, scan
+from crawler.topic import relevance, scan
 
 ITEMS = [
     json.loads(line)
@@ -104,7 +104,7 @@ def test_a_term_of_the_user_counts_as_one_of_ours():
 def test_a_scan_made_before_gives_the_same_verdict():
     """One pass over the text serves relevance and mentions alike."""
     title, text = "Blast hits Jalalabad", "Two people were wounded, Taliban officials said."
-    assert relevance.judge(title, text, found=scan.scan(title, text)) == relevance.judge(title, text)
+    assert relevance.judge(title, text, found=scan.scan_text(title, text)) == relevance.judge(title, text)
 
 
 def test_the_seed_article_is_near_certain(shared):

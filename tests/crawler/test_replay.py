@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from crawler.replay import Replay, Resource, Site
+from crawler.replay import ReplayServer, ReplaySite, Resource
 
 FEED = "http://hindukush-courier.example/feed/"
 
 
-def site(tmp_path: Path, **changes: object) -> Site:
+def site(tmp_path: Path, **changes: object) -> ReplaySite:
     (tmp_path / "a.html").write_bytes(b"first")
     (tmp_path / "b.html").write_bytes(b"second, {{-2h iso}}")
     resource = Resource(url="http://outlet.example/", files=("a.html", "b.html"), **changes)
-    return Site(folder=tmp_path, resources={resource.url: resource})
+    return ReplaySite(folder=tmp_path, resources={resource.url: resource})
 
 
-def ask(web: Replay, url: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+def ask(web: ReplayServer, url: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(web.address.removeprefix("http://"), timeout=5)
     try:
         connection.request("GET", url, headers=headers or {})
@@ -30,7 +30,7 @@ def ask(web: Replay, url: str, headers: Mapping[str, str] | None = None) -> tupl
 
 def test_every_address_of_the_demo_answers() -> None:
     """No file is missing, no moment is left unwritten, in any round."""
-    demo = Site.load()
+    demo = ReplaySite.load()
     for turn in range(3):
         for url in demo.resources:
             body = demo.answer(url, {}, turn).body
@@ -40,7 +40,7 @@ def test_every_address_of_the_demo_answers() -> None:
 
 def test_every_source_of_the_demo_is_played() -> None:
     """What the catalogue names is there."""
-    demo = Site.load()
+    demo = ReplaySite.load()
     assert {source.url for source in demo.sources} <= demo.resources.keys()
 
 
@@ -73,7 +73,7 @@ def test_a_query_makes_no_other_address(tmp_path: Path) -> None:
 
 def test_it_is_a_proxy_and_an_origin(tmp_path: Path) -> None:
     """Asked by whole address, or by path and Host."""
-    with Replay(site(tmp_path)) as web:
+    with ReplayServer(site(tmp_path)) as web:
         assert ask(web, "http://outlet.example/") == (200, b"first")
         assert ask(web, "/", {"Host": "outlet.example"}) == (200, b"first")
         web.next_round()
@@ -84,7 +84,7 @@ def test_it_is_a_proxy_and_an_origin(tmp_path: Path) -> None:
 
 def test_a_cut_body_breaks_off(tmp_path: Path) -> None:
     """It promises more than it sends, as servers do that fall over."""
-    with Replay(site(tmp_path, cut=2)) as web, pytest.raises(http.client.IncompleteRead):
+    with ReplayServer(site(tmp_path, cut=2)) as web, pytest.raises(http.client.IncompleteRead):
         ask(web, "http://outlet.example/")
 
 

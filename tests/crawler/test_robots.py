@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.fetching import robots
-from crawler.fetching.robots import Robots, Rules
-from crawler.workers import Pool
-from storage.model import Failure, Page, Refusal, Why, utc_now
+from crawler.fetching.robots import RobotsCache, RobotsRules
+from crawler.workers import WorkerPool
+from storage.model import Failure, Page, Refusal, RejectionReason, utc_now
 
 URL = "http://news.example/robots.txt"
 
@@ -29,7 +29,7 @@ def ask_all(answer, urls):
         return answer
 
     async def together():
-        known = Robots(ask, agent="khabar/0.1", pool=Pool(1))
+        known = RobotsCache(ask, agent="khabar/0.1", pool=WorkerPool(1))
         got = await asyncio.gather(*(known.rules(url) for url in urls))
         return [*got, await known.rules(urls[0])]
 
@@ -48,12 +48,12 @@ def test_a_host_is_asked_once_however_many_wait_and_its_answer_is_kept():
 @pytest.mark.parametrize(
     "answer",
     [page(b"x", 404), page(b"x", 403), page(b"x", 401), page(b"x", 410), page(b"", 200), page(b"x", 204),
-     page(b"<html>not found</html>"), Failure(detail="too_many_redirects"), Refusal(why=Why.ADDRESS)],
+     page(b"<html>not found</html>"), Failure(detail="too_many_redirects"), Refusal(why=RejectionReason.ADDRESS)],
 )  # fmt: skip
 def test_answers_without_rules_allow_everything(answer):
     """4xx, an empty file, a web page in its place, endless redirects (RFC 9309, 2.3.1)."""
     [rules, _], _ = ask_all(answer, ["http://news.example/a"])
-    assert isinstance(rules, Rules)
+    assert isinstance(rules, RobotsRules)
     assert rules.allow("http://news.example/a")
 
 
@@ -73,22 +73,22 @@ def test_answers_that_are_no_answer_mean_asking_again_later(answer):
 def test_the_group_of_our_name_counts_before_that_of_everybody():
     """The product token is matched, whatever version it has."""
     body = b"User-agent: *\nDisallow: /\n\nUser-agent: Khabar\nDisallow: /private/\nCrawl-delay: 3\n"
-    rules = robots.read(body, "khabar/0.1")
+    rules = robots.parse_robots(body, "khabar/0.1")
     assert rules.allow("http://news.example/a")
     assert not rules.allow("http://news.example/private/b")
     assert rules.delay == 3
-    assert not robots.read(body, "other/2").allow("http://news.example/a")
+    assert not robots.parse_robots(body, "other/2").allow("http://news.example/a")
 
 
 def test_a_crawl_delay_is_obeyed_up_to_half_a_minute():
     """An hour between two requests would be a refusal in other words."""
-    assert robots.read(b"User-agent: *\nCrawl-delay: 3600\n", "khabar").delay == 30
+    assert robots.parse_robots(b"User-agent: *\nCrawl-delay: 3600\n", "khabar").delay == 30
 
 
 def test_only_the_first_500_kilobytes_count():
     """What follows them is not read (RFC 9309, 2.5)."""
     body = b"User-agent: *\nDisallow: /early\n" + b"# filler\n" * 60_000 + b"Disallow: /late\n"
-    rules = robots.read(body, "khabar")
+    rules = robots.parse_robots(body, "khabar")
     assert not rules.allow("http://news.example/early")
     assert rules.allow("http://news.example/late")
 
@@ -96,10 +96,10 @@ def test_only_the_first_500_kilobytes_count():
 def test_wildcards_take_linear_time():
     """A pattern of many stars against a long address is answered at once, not in exponential time."""
     body = b"User-agent: *\nDisallow: /" + b"*a" * 500 + b"$\n"
-    assert robots.read(body, "khabar").allow("http://news.example/" + "a" * 2000 + "b")
+    assert robots.parse_robots(body, "khabar").allow("http://news.example/" + "a" * 2000 + "b")
 
 
 @given(st.binary(max_size=2000))
 def test_no_bytes_make_reading_fail(body):
     """Any file is rules of some kind."""
-    robots.read(body, "khabar/0.1").allow("http://news.example/x?y=z")
+    robots.parse_robots(body, "khabar/0.1").allow("http://news.example/x?y=z")

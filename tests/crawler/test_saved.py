@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.files import faults, saved
+from crawler.files import file_faults, saved
 
 HEAD = "WARC/1.0\r\nWARC-Type: {}\r\nWARC-Record-ID: <urn:uuid:{}>\r\nWARC-Target-URI: {}\r\nWARC-Date: {}\r\nContent-Type: application/http\r\nContent-Length: {}\r\n\r\n"
 
@@ -25,10 +25,10 @@ def record(
     return HEAD.format(kind, 1, url, date, len(http)).encode() + http + b"\r\n\r\n"
 
 
-def pages(file: Path, content: bytes, **limits: int) -> tuple[list[saved.Saved], list[faults.Fault]]:
-    warnings: list[faults.Fault] = []
+def pages(file: Path, content: bytes, **limits: int) -> tuple[list[saved.SavedPage], list[file_faults.FileFault]]:
+    warnings: list[file_faults.FileFault] = []
     file.write_bytes(content)
-    return list(saved.pages(file, warnings.append, **limits)), warnings
+    return list(saved.read_pages(file, warnings.append, **limits)), warnings
 
 
 def test_a_response_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_what_is_no_warc_says_so(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "a.warc"
     file.write_bytes(content)
     with pytest.raises(OSError, match="not a WARC file"):
-        list(saved.pages(file, lambda _: None))
+        list(saved.read_pages(file, lambda _: None))
 
 
 @given(st.binary(max_size=300))
@@ -96,7 +96,7 @@ def test_no_bytes_are_a_fault_of_ours(tmp_path_factory: pytest.TempPathFactory, 
     file = tmp_path_factory.mktemp("any") / "a.warc.gz"
     file.write_bytes(content)
     try:
-        list(saved.pages(file, lambda _: None))
+        list(saved.read_pages(file, lambda _: None))
     except OSError as fault:
         assert "a.warc.gz" in str(fault)  # noqa: PT017 - both ways out are good
 
@@ -104,7 +104,7 @@ def test_no_bytes_are_a_fault_of_ours(tmp_path_factory: pytest.TempPathFactory, 
 @given(st.binary(max_size=300))
 def test_bytes_without_chunks_stay_as_they_are(raw: bytes) -> None:
     """Taking chunk sizes out never raises and never adds."""
-    assert len(saved.unchunked(raw)) <= len(raw)
+    assert len(saved.decode_chunks(raw)) <= len(raw)
 
 
 def test_a_saved_page_has_no_address_of_its_own(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_saved_page_has_no_address_of_its_own(tmp_path: Path) -> None:
     assert pages(tmp_path / "a.html.gz", gzip.compress(b"<p>x"))[0][0].page.body == b"<p>x"
     (tmp_path / "b.html.gz").write_bytes(gzip.compress(b"<p>x" * 100)[:-12])
     with pytest.raises(OSError, match="not a whole gzip file"):
-        list(saved.pages(tmp_path / "b.html.gz", lambda _: None))
+        list(saved.read_pages(tmp_path / "b.html.gz", lambda _: None))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_headers_without_an_end_are_no_warc(tmp_path, content):
     tracemalloc.start()
     try:
         with pytest.raises(OSError, match="not a WARC"):
-            list(saved.pages(file, [].append))
+            list(saved.read_pages(file, [].append))
         assert tracemalloc.get_traced_memory()[1] < 30_000_000
     finally:
         tracemalloc.stop()

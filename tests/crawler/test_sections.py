@@ -49,7 +49,7 @@ def source(**given):
 
 
 def read(body, url=HOME, **given):
-    return sections.read(
+    return sections.parse_section_page(
         body, url=url, headers={"Content-Type": "text/html; charset=utf-8"}, source=source(**given), now=NOW
     )
 

@@ -42,7 +42,7 @@ def test_sections_below_the_first_page_are_looked_over(web, store):
     web.pages["wire.example/kabul/west/"] = listing(web, *articles(web, "west"), ("/deeper/", "Deeper"))
     web.pages["wire.example/deeper/"] = listing(web, *articles(web, "deeper"))
     report = web.run(store, [source(web)])
-    assert report.of("wire").new == 6
+    assert report.for_source("wire").new == 6
     assert [web.count(f"wire.example/{path}") for path in ("kabul/", "herat/", "kabul/west/", "deeper/")] == [
         1,
         1,
@@ -51,13 +51,13 @@ def test_sections_below_the_first_page_are_looked_over(web, store):
     ]
     assert web.count("other.example/x") == 0
     web.pages["wire.example/herat/"] = listing(web, *articles(web, "herat", 3))
-    assert web.run(store, [source(web)]).of("wire").new == 1
+    assert web.run(store, [source(web)]).for_source("wire").new == 1
 
 
 def test_without_a_depth_only_the_page_itself_counts(web, store):
     """The default: what a section shows, and nothing below it."""
     web.pages["wire.example/"] = listing(web, *articles(web, "front"), ("/kabul/", "Kabul"))
-    assert web.run(store, [source(web, depth=0)]).of("wire").new == 2
+    assert web.run(store, [source(web, depth=0)]).for_source("wire").new == 2
     assert web.count("wire.example/kabul/") == 0
 
 
@@ -77,9 +77,9 @@ def test_a_calendar_without_end_is_not_walked(web, store):
         web.pages[f"wire.example/{path}"] = trap
     web.pages["wire.example/kabul/"] = listing(web, *articles(web, "kabul"))
     report = web.run(store, [source(web, depth=10, budget=40)])
-    assert report.of("wire").new == 2
+    assert report.for_source("wire").new == 2
     asked = [one.url for one in web.asked if "/robots.txt" not in one.url and "several-people" not in one.url]
-    assert sum("endless" in url for url in asked) == site.MOST_ALIKE
+    assert sum("endless" in url for url in asked) == site.MAX_PAGES_OF_A_SHAPE
     assert not any(
         word in url
         for url in asked
@@ -115,7 +115,7 @@ def test_a_page_that_leads_to_another_site_is_not_read(web, store):
         ("/2026/11/02/one-more-of-another-site", "One more article of another site"),
     )
     web.pages["wire.example/kabul/"] = listing(web, *articles(web, "kabul"))
-    assert web.run(store, [source(web)]).of("wire").found == 2
+    assert web.run(store, [source(web)]).for_source("wire").found == 2
     assert web.count("wire.example/secret/") == 0
     told = store.db.execute("SELECT warnings FROM polls").fetchone()[0]
     assert "1 led to other sites" in told
@@ -135,7 +135,7 @@ def test_a_page_that_leads_to_another_site_is_not_read(web, store):
 )  # fmt: skip
 def test_what_an_address_says(address, why):
     """Sections pass, traps do not."""
-    assert site.trap(address) == why
+    assert site.trap_reason(address) == why
 
 
 @settings(deadline=None)  # the first address loads the list of suffixes
@@ -144,12 +144,12 @@ def test_no_addresses_break_its_bounds(paths, depth, budget):
     """Whatever a page names: no page twice, none of another site, no deeper and no more than allowed."""
     frontier = site.Frontier(["https://wire.example/"], depth=depth, budget=budget)
     urls = [f"https://wire.example/{path}" for path in paths]
-    frontier.offer(urls, 1)
+    frontier.add_pages(urls, 1)
     seen = []
     while (step := frontier.next()) is not None:
         seen.append(step[0])
-        frontier.offer(urls, step[1] + 1)
+        frontier.add_pages(urls, step[1] + 1)
         assert step[1] <= depth
     assert len(seen) == len(set(seen)) <= budget
     assert all(frontier.is_own(url) for url in seen)
-    assert frontier.told()
+    assert frontier.describe()

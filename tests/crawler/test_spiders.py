@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError
 from scrapy.http import Response
 
-from crawler.fetching import loop, spiders
-from crawler.fetching.guard import AddressRefused, Guard, endpoint
-from crawler.fetching.spiders import Ask, Fetched, Fetcher, Room
-from crawler.workers import Pool
-from storage.model import Failure, Refusal, Why
+from crawler.fetching import fetcher, loop
+from crawler.fetching.fetcher import Fetched, Fetcher, FetchRequest, Slot
+from crawler.fetching.guard import AddressRefused, Guard, parse_proxy
+from crawler.workers import WorkerPool
+from storage.model import Failure, Refusal, RejectionReason
 
 
 def get(web, url, *, lookup=None, headers=None, verify_tls=True, **changes):
@@ -22,12 +22,12 @@ def get(web, url, *, lookup=None, headers=None, verify_tls=True, **changes):
     settings = web.settings(**changes)
 
     async def fetch():
-        guard = Guard(settings.allow_addresses, endpoint(settings.proxy))
-        loop.protect(guard, lookup or web.everywhere)
-        fetcher = Fetcher(settings, guard, Pool(1))
+        guard = Guard(settings.allow_addresses, parse_proxy(settings.proxy))
+        loop.install_guard(guard, lookup or web.everywhere)
+        fetcher = Fetcher(settings, guard, WorkerPool(1))
         await fetcher.start()
-        ask = Ask(url=url, headers=headers or {}, limit=50_000, redirects=5, verify_tls=verify_tls)
-        async with fetcher.get(ask) as outcome:
+        ask = FetchRequest(url=url, headers=headers or {}, limit=50_000, redirects=5, verify_tls=verify_tls)
+        async with fetcher.fetch(ask) as outcome:
             await fetcher.stop(1)
             return outcome
 
@@ -57,14 +57,14 @@ def test_an_error_page_is_a_page_too(web):
 def test_case_28_a_location_is_resolved_and_its_fragment_dropped(location, target):
     """Relative, protocol-relative and absolute; an empty one is no target."""
     response = Response("http://a.example/x/y", headers={"Location": location})
-    assert spiders.redirect_target(response, "http://a.example/x/y") == target
+    assert fetcher.redirect_target(response, "http://a.example/x/y") == target
 
 
 @given(st.binary(max_size=300))
 def test_no_location_makes_it_fail(location):
     """Any bytes are a target or none."""
     response = Response("http://a.example/", headers={"Location": location})
-    target = spiders.redirect_target(response, "http://a.example/")
+    target = fetcher.redirect_target(response, "http://a.example/")
     assert target is None or isinstance(target, str)
 
 
@@ -72,9 +72,9 @@ def test_a_fault_is_told_by_what_lies_under_it():
     """An address that was refused at the connection is a refusal; TLS is called TLS."""
     wrapped = DownloadFailedError("no")
     wrapped.__cause__ = AddressRefused("127.0.0.1:80 is not a public address")
-    assert spiders.fault(wrapped) == Refusal(why=Why.ADDRESS, detail="127.0.0.1:80 is not a public address")
-    assert spiders.fault(DownloadTimeoutError("slow")) == Failure(detail="timeout")
-    assert spiders.fault(ssl.SSLError("certificate has expired")).detail.startswith("tls")
+    assert fetcher.describe_fault(wrapped) == Refusal(why=RejectionReason.ADDRESS, detail="127.0.0.1:80 is not a public address")
+    assert fetcher.describe_fault(DownloadTimeoutError("slow")) == Failure(detail="timeout")
+    assert fetcher.describe_fault(ssl.SSLError("certificate has expired")).detail.startswith("tls")
 
 
 def test_a_name_that_nobody_knows_is_a_dns_fault(web):
@@ -140,14 +140,14 @@ def test_a_place_that_nobody_waits_for_is_handed_on():
 
     async def places():
         free = asyncio.Semaphore(1)
-        first, second, third = (Room(free) for _ in range(3))
-        await first.take()
-        waiting = asyncio.ensure_future(second.take())
+        first, second, third = (Slot(free) for _ in range(3))
+        await first.acquire()
+        waiting = asyncio.ensure_future(second.acquire())
         await asyncio.sleep(0)
-        second.leave()
-        first.leave()
+        second.abandon()
+        first.abandon()
         await asyncio.wait({waiting})
-        await asyncio.wait_for(third.take(), 1)
+        await asyncio.wait_for(third.acquire(), 1)
         return waiting.exception()
 
     assert asyncio.run(places()) is not None

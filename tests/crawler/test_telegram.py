@@ -28,7 +28,7 @@ def channel(*posts):
 
 
 def read(body):
-    return telegram.read(
+    return telegram.parse_telegram_page(
         body,
         url=URL,
         headers={"Content-Type": "text/html"},
@@ -73,8 +73,8 @@ def test_an_edited_post_is_read_again_and_kept_as_a_revision(web, store):
         channel(post(7, next(texts))), headers={"Content-Type": "text/html"}
     )
     source = web.source("t.example/s/wire_example", kind="telegram", id="wire")
-    assert web.run(store, [source]).of("wire").new == 1
-    assert web.run(store, [source]).of("wire").revised == 1
+    assert web.run(store, [source]).for_source("wire").new == 1
+    assert web.run(store, [source]).for_source("wire").revised == 1
     (row,) = store.db.query("SELECT text, revision, url FROM articles")
     assert (row["revision"], row["url"], row["text"][:12]) == (2, "https://t.me/wire_example/7", "Three people")
     assert {one.url for one in web.asked} == {"t.example/robots.txt", "t.example/s/wire_example"}

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from crawler import visits
-from crawler.fetching.spiders import Fetched, Hop
-from crawler.leads import further, polls
+from crawler.fetching.fetcher import Fetched, Redirect
+from crawler.leads import polls
 from crawler.leads.polls import Feed
 from crawler.sources import Source
-from storage.model import Failure, Lead, Page, Poll, Refusal, SourceState, Validators, Why, utc_now
+from crawler.visits import further_documents, source_visit
+from storage.model import Failure, Lead, Page, Poll, Refusal, RejectionReason, SourceState, Validators, utc_now
 
 NOW = utc_now()
 URL = "https://wire.example/feed"
@@ -30,12 +30,12 @@ def page(status=200, body=b"<rss/>", **headers):
 
 
 def answered(got, state=STATE, *, conditional=False):
-    return visits.answered(got, replace(BLANK, http_status=got.status), state, conditional=conditional)
+    return source_visit.visit_without_reading(got, replace(BLANK, http_status=got.status), state, conditional=conditional)
 
 
 def fetched(final, *hops):
     return Fetched(
-        page=replace(page(), url=hops[0][1], final_url=final), hops=tuple(Hop(status=s, url=u) for s, u in hops)
+        page=replace(page(), url=hops[0][1], final_url=final), redirects=tuple(Redirect(status=s, url=u) for s, u in hops)
     )
 
 
@@ -54,7 +54,7 @@ def test_case_19_a_200_that_repeats_the_etag_is_unchanged():
 
 def test_case_20_a_200_with_the_body_of_last_time_is_unchanged_and_its_validators_are_kept():
     """Nothing is parsed; new validators replace the old ones."""
-    state = replace(READ_BEFORE, body_hash=visits.body_hash(b"<rss/>"))
+    state = replace(READ_BEFORE, body_hash=source_visit.hash_body(b"<rss/>"))
     seen = answered(page(ETag='"9"'), state)
     assert (seen.poll.status, seen.poll.validators.etag, seen.trouble) == ("unchanged", '"9"', None)
 
@@ -89,20 +89,20 @@ def test_case_22_a_304_that_nobody_asked_for_is_an_error():
 )
 def test_cases_23_to_26_only_the_unbroken_permanent_run_moves_a_source(hops, final, moved):
     """Never a temporary redirect, a log-in, a front page, or a step down to http."""
-    assert visits.lasting_move(fetched(final, *hops)) == moved
+    assert source_visit.permanent_move(fetched(final, *hops)) == moved
 
 
 def test_case_23_a_move_is_believed_after_three_times_over_a_day():
     """Until then the configured address is asked."""
     moved = replace(STATE, moved_to="https://new.example/feed", moved_times=3, moved_since=NOW - timedelta(hours=25))
-    assert visits.address(SOURCE, moved, NOW) == "https://new.example/feed"
-    assert visits.address(SOURCE, replace(moved, moved_times=2), NOW) == URL
-    assert visits.address(SOURCE, replace(moved, moved_since=NOW - timedelta(hours=20)), NOW) == URL
+    assert source_visit.poll_url(SOURCE, moved, NOW) == "https://new.example/feed"
+    assert source_visit.poll_url(SOURCE, replace(moved, moved_times=2), NOW) == URL
+    assert source_visit.poll_url(SOURCE, replace(moved, moved_since=NOW - timedelta(hours=20)), NOW) == URL
 
 
 def test_case_26_a_step_down_to_http_is_followed_with_a_warning():
     """It is told with the poll."""
-    assert visits.warnings(fetched("http://wire.example/feed", (302, URL))) == ("redirected from https to http",)
+    assert source_visit.redirect_warnings(fetched("http://wire.example/feed", (302, URL))) == ("redirected from https to http",)
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 405, 406, 451])
@@ -127,15 +127,15 @@ def test_case_32_a_410_mutes_the_source():
     """It is probed weekly, and says so."""
     seen = answered(page(410))
     assert seen.trouble == "gone"
-    assert visits.simple_plan(SOURCE, STATE, seen, found=0, fresh=0).muted
+    assert source_visit.plan_fixed_interval(SOURCE, STATE, seen, found=0, fresh=0).gone
 
 
 def test_cases_33_and_35_a_retry_after_moves_the_next_look():
     """Not before the host said."""
     until = NOW + timedelta(hours=7)
-    seen = visits.unanswered(Failure(detail="http 429", retry_at=until), BLANK)
+    seen = source_visit.visit_without_answer(Failure(detail="http 429", retry_at=until), BLANK)
     assert (seen.poll.http_status, seen.retry_after) == (429, until)
-    assert visits.simple_plan(SOURCE, STATE, seen, found=0, fresh=0).next_check_at >= until
+    assert source_visit.plan_fixed_interval(SOURCE, STATE, seen, found=0, fresh=0).next_check_at >= until
 
 
 @pytest.mark.parametrize("status", [201, 204, 205, 206, 299, 999])
@@ -156,13 +156,13 @@ def test_case_39_an_empty_body_is_an_error_and_its_validators_are_not_kept():
     [
         (Failure(detail="dns"), "dns"), (Failure(detail="timeout"), "soft"), (Failure(detail="connection refused"), "soft"),
         (Failure(detail="truncated"), "soft"), (Failure(detail="bad_encoding: truncated gzip"), "soft"), (Failure(detail="too_many_redirects"), "soft"),
-        (Failure(detail="tls: certificate has expired"), "hard"), (Refusal(why=Why.ROBOTS, detail="robots.txt"), "hard"),
-        (Refusal(why=Why.ADDRESS, detail="127.0.0.1"), "hard"), (Refusal(why=Why.SIZE, detail="larger than allowed"), "hard"),
+        (Failure(detail="tls: certificate has expired"), "hard"), (Refusal(why=RejectionReason.ROBOTS, detail="robots.txt"), "hard"),
+        (Refusal(why=RejectionReason.ADDRESS, detail="127.0.0.1"), "hard"), (Refusal(why=RejectionReason.SIZE, detail="larger than allowed"), "hard"),
     ],
 )  # fmt: skip
 def test_cases_27_and_40_to_48_faults_are_told_apart(outcome, trouble):
     """Each is an error with its class, keeps the validators, and weighs what it says about the source."""
-    seen = visits.unanswered(outcome, BLANK)
+    seen = source_visit.visit_without_answer(outcome, BLANK)
     assert (seen.poll.status, seen.trouble, seen.poll.validators) == ("error", trouble, None)
     assert seen.poll.error
 
@@ -170,21 +170,21 @@ def test_cases_27_and_40_to_48_faults_are_told_apart(outcome, trouble):
 def test_cases_50_and_55_what_cannot_be_read_never_advances_the_validators():
     """HTML in the feed's place, and broken XML without entries."""
     for error in ("html_instead_of_feed: a web page", "ill_formed: no entries"):
-        seen = visits.told(Feed(error=error), page(ETag='"2"'), BLANK, STATE)
+        seen = source_visit.visit_with_document(Feed(error=error), page(ETag='"2"'), BLANK, STATE)
         assert (seen.poll.status, seen.poll.validators, seen.poll.body_hash) == ("error", None, None)
 
 
 def test_case_56_a_feed_without_items_is_empty_not_broken():
     """Its validators are kept."""
-    seen = visits.told(Feed(), page(ETag='"2"'), BLANK, STATE)
+    seen = source_visit.visit_with_document(Feed(), page(ETag='"2"'), BLANK, STATE)
     assert (seen.poll.status, seen.poll.validators.etag, seen.trouble) == ("empty", '"2"', None)
 
 
 def test_what_was_read_carries_leads_validators_and_hints():
     """Everything that one transaction needs is in the poll; the server's floor is beside it."""
     lead = Lead(url="https://wire.example/1", source="wire")
-    hints = polls.Hints(ttl=7200.0)
-    seen = visits.told(Feed(leads=(lead,), hints=hints, warnings=("odd",)), page(ETag='"2"'), BLANK, STATE)
+    hints = polls.PollHints(ttl=7200.0)
+    seen = source_visit.visit_with_document(Feed(leads=(lead,), hints=hints, warnings=("odd",)), page(ETag='"2"'), BLANK, STATE)
     assert (seen.poll.status, seen.poll.leads, seen.poll.warnings, seen.floor) == ("ok", (lead,), ("odd",), 7200.0)
 
 
@@ -199,7 +199,7 @@ WISHES = {"ttl": 7200.0, "skip_hours": [3, 4], "skip_days": [6]}
 def test_cases_61_and_62_what_the_document_asked_for_holds_until_it_is_read_again(got):
     """A 304, an unchanged 200 and an error bring headers and no document: ttl and skipped hours stay."""
     seen = answered(got, replace(READ_BEFORE, hints=WISHES), conditional=True)
-    assert seen.hints == polls.Hints(ttl=7200.0, skip_hours=frozenset({3, 4}), skip_days=frozenset({6}))
+    assert seen.hints == polls.PollHints(ttl=7200.0, skip_hours=frozenset({3, 4}), skip_days=frozenset({6}))
     assert seen.floor == 7200.0
     assert seen.poll.hints is None
 
@@ -214,8 +214,8 @@ def test_case_64_the_headers_of_a_304_join_what_the_document_said():
 def test_case_62_a_visit_without_an_answer_keeps_to_the_hours(web, store):
     """Nobody answers: the skipped hours hold for the next try as well."""
     web.pages["wire.example/feed"] = web.Answer(drop=True)
-    seen = visits.unanswered(Failure(detail="timeout"), BLANK)
-    assert seen.hints == polls.Hints()
+    seen = source_visit.visit_without_answer(Failure(detail="timeout"), BLANK)
+    assert seen.hints == polls.PollHints()
     store.sync_sources([replace(STATE, url=web.url("wire.example/feed"))])
     store.db.execute("UPDATE sources SET hints = ?", ['{"skip_hours": [1, 2]}'])
     web.run(store, [web.source("wire.example/feed")], plan=lambda *seen, **_: noted(seen))
@@ -230,7 +230,7 @@ def noted(seen):
 
 def test_a_document_that_says_nothing_any_more_ends_what_it_asked_for():
     """What is kept is what was read last."""
-    seen = visits.told(Feed(), page(), BLANK, replace(STATE, hints=WISHES))
+    seen = source_visit.visit_with_document(Feed(), page(), BLANK, replace(STATE, hints=WISHES))
     assert (seen.poll.hints, seen.floor) == ({}, None)
 
 
@@ -238,7 +238,7 @@ def test_the_leads_of_an_index_are_those_of_its_sitemaps_up_to_the_limit():
     """The order stays; the newest date is that of all."""
     leads = [Lead(url=f"https://wire.example/{n}", source="wire") for n in range(4)]
     children = [Feed(leads=tuple(leads[:2]), newest_at=NOW), Feed(leads=tuple(leads[2:]))]
-    joined = further.joined(Feed(children=("a", "b")), children, 3)
+    joined = further_documents.merge_feeds(Feed(children=("a", "b")), children, 3)
     assert joined.leads == tuple(leads[:3])
     assert joined.newest_at == NOW
 
@@ -256,5 +256,5 @@ def test_a_sitemap_index_is_followed_and_a_section_says_what_it_cannot(web, stor
     report = web.run(
         store, [web.source("map.example/index.xml", kind="sitemap"), web.source("other.example/x", kind="hologram")]
     )
-    assert report.of("map").new == 2
-    assert report.of("other").error.startswith("unsupported")
+    assert report.for_source("map").new == 2
+    assert report.for_source("other").error.startswith("unsupported")

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.fetching import webhook
-from crawler.fetching.guard import Guard, endpoint
+from crawler.fetching.guard import Guard, parse_proxy
 from storage.model import Failure, Refusal
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 LOOPBACK = Guard(allow=(ip_network("127.0.0.0/8"),))
-MESSAGE = webhook.Message(
+MESSAGE = webhook.WebhookMessage(
     id="khabar-1", body=b'{"title": "\xd8\xa8"}', at=NOW, secret=b"of the tests", agent="khabar/0"
 )
 
@@ -130,7 +130,7 @@ def test_with_a_proxy_the_proxy_is_asked() -> None:
     async def going():
         async with await asyncio.start_server(receiver, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            guard = Guard(proxy=endpoint(f"http://127.0.0.1:{port}"))
+            guard = Guard(proxy=parse_proxy(f"http://127.0.0.1:{port}"))
             return await webhook.post("http://hook.example/in", MESSAGE, guard=guard, within=5)
 
     assert asyncio.run(going()) is None
@@ -161,7 +161,7 @@ def test_an_address_cannot_add_a_header(path: str) -> None:
 
 def test_secrets_are_read_as_they_are_given() -> None:
     """`whsec_` and base64, or any text."""
-    assert webhook.secret("plain") == b"plain"
-    assert webhook.secret("whsec_" + base64.b64encode(b"key").decode()) == b"key"
+    assert webhook.parse_secret("plain") == b"plain"
+    assert webhook.parse_secret("whsec_" + base64.b64encode(b"key").decode()) == b"key"
     with pytest.raises(ValueError, match="base64"):
-        webhook.secret("whsec_%%%")
+        webhook.parse_secret("whsec_%%%")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from crawler.workers import Lost, Pool, Task
+from crawler.workers import Task, WorkerLost, WorkerPool
 
 # The tasks are builtins and library functions, for a test's own module is not importable in a worker.
 SLEEP = Task("time", "sleep")
@@ -22,7 +22,7 @@ def in_pool(*calls, **limits):
     """The outcomes of calls made at once, and then of one more."""
 
     async def together():
-        pool = Pool(1, **limits)
+        pool = WorkerPool(1, **limits)
         try:
             got = await asyncio.gather(*(pool.run(task, *args) for task, *args in calls), return_exceptions=True)
             return got, await pool.run(ADD, 20, 22), pool.lost
@@ -54,7 +54,7 @@ def test_c10_a_task_that_hangs_crashes_or_eats_memory_is_lost_and_no_other(call,
     """A sleep, an exit, a segmentation fault, three gigabytes, a regular expression without end."""
     got, after, lost = in_pool((ADD, 1, 1), call, (ADD, 2, 2), (ADD, 3, 3), timeout=1.0)
     assert [one for one in got if not isinstance(one, Exception)] == [2, 4, 6]
-    assert isinstance(got[1], Lost)
+    assert isinstance(got[1], WorkerLost)
     assert how in str(got[1])
     assert (after, lost) == (42, 1)
 
@@ -63,7 +63,7 @@ def test_a_worker_that_dies_between_tasks_is_replaced():
     """The pool is made anew, and the next task is answered."""
 
     async def killed():
-        pool = Pool(1)
+        pool = WorkerPool(1)
         try:
             os.kill(await pool.run(PID), 9)
             await asyncio.sleep(0.5)
@@ -89,7 +89,7 @@ def test_the_loop_is_not_kept_waiting_while_workers_start():
     """Other work goes on while the workers import what they need."""
 
     async def ticks():
-        pool = Pool(1)
+        pool = WorkerPool(1)
         pool.start()
         waiting = asyncio.ensure_future(pool.run(ADD, 1, 1))
         longest, last = 0.0, time.monotonic()
@@ -106,11 +106,11 @@ def test_a_task_that_meets_the_workers_going_to_rest_is_answered():
     """Workers that end and workers that start never meet: a task of that moment waits for new ones."""
 
     async def meet():
-        pool = Pool(1)
+        pool = WorkerPool(1)
         try:
             for late in (0, 0, 0.05):
                 await pool.run(ADD, 1, 1)
-                resting = asyncio.ensure_future(pool.rest(0))
+                resting = asyncio.ensure_future(pool.end_if_idle(0))
                 await asyncio.sleep(late)
                 answers = asyncio.gather(*(pool.run(ADD, number, 1) for number in range(3)))
                 assert await asyncio.wait_for(answers, 60) == [1, 2, 3]
@@ -125,11 +125,11 @@ def test_workers_that_are_told_to_rest_while_they_start_answer_first():
     """A task that waits for its workers to start counts as work."""
 
     async def hurried():
-        pool = Pool(1)
+        pool = WorkerPool(1)
         try:
             answer = asyncio.ensure_future(pool.run(ADD, 20, 22))
             await asyncio.sleep(0)
-            await asyncio.wait_for(pool.rest(0), 60)
+            await asyncio.wait_for(pool.end_if_idle(0), 60)
             return await asyncio.wait_for(answer, 60)
         finally:
             await pool.close()

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from pebble.common import CONSTS
 
-from crawler import engine, workers
-from crawler.leads import further
+from crawler import workers
+from crawler.engine import engine
+from crawler.visits import further_documents
 from crawler.workers import Task
 
 GOOD = 24
@@ -37,10 +38,10 @@ ENDS = {
 def deadly(monkeypatch):
     """Workers that do what a body asks for, with seconds and 300 MB for it."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    monkeypatch.setattr(engine, "Pool", partial(workers.Pool, timeout=2.5, memory=300 << 20))
+    monkeypatch.setattr(engine, "WorkerPool", partial(workers.WorkerPool, timeout=2.5, memory=300 << 20))
     monkeypatch.setattr(CONSTS, "term_timeout", 0.5)  # seconds that pebble leaves a worker between SIGTERM and SIGKILL
-    monkeypatch.setattr(engine, "READ_PAGE", Task("deadly", "page"))
-    monkeypatch.setitem(further.READERS, "feed", Task("deadly", "feed"))
+    monkeypatch.setattr(engine, "PROCESS_PAGE", Task("deadly", "page"))
+    monkeypatch.setitem(further_documents.READERS, "feed", Task("deadly", "feed"))
 
 
 def deadly_page(web, act):
@@ -79,7 +80,7 @@ def test_a_feed_that_kills_its_reader_is_that_source_s_error(web, store):
         web.pages[f"good{n}.example/a"] = web.page(n + 1)
     sources = [web.source(f"{kind}{n}.example/feed") for n in range(len(acts)) for kind in ("bad", "good")]
     report = web.run(store, sources, workers=2)
-    told = {act: report.of(f"bad{n}").error for n, act in enumerate(acts)}
+    told = {act: report.for_source(f"bad{n}").error for n, act in enumerate(acts)}
     assert {act: error for act, error in told.items() if not error or ENDS[act] not in error} == {}
-    assert [report.of(f"good{n}").new for n in range(len(acts))] == [1] * len(acts)
+    assert [report.for_source(f"good{n}").new for n in range(len(acts))] == [1] * len(acts)
     assert store.unbalanced_polls() == []

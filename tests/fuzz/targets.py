@@ -29,7 +29,7 @@ HEADERS = (
 def read_feed(data: bytes) -> None:
     """Any bytes are a feed or an error; leads are few, and have web addresses and printable titles."""
     headers, body = HEADERS[data[0] % len(HEADERS)] if data else {}, data[1:]
-    feed = feeds.read(body, url=SOURCE.url, headers=headers, source=SOURCE, now=NOW)
+    feed = feeds.parse_feed(body, url=SOURCE.url, headers=headers, source=SOURCE, now=NOW)
     assert len(feed.leads) <= feeds.MAX_ENTRIES
     for lead in feed.leads:
         check_lead(lead)
@@ -42,7 +42,7 @@ def check_lead(lead: Lead) -> None:
     assert urlsplit(lead.url).scheme in {"http", "https"}, lead.url
     assert lead.title is None or is_plain(lead.title), lead.title
     assert lead.published_at is None or lead.published_at.tzinfo is not None
-    assert identity.canonical(identity.canonical(lead.url)) == identity.canonical(lead.url)
+    assert identity.canonical_url(identity.canonical_url(lead.url)) == identity.canonical_url(lead.url)
 
 
 def extract_page(data: bytes) -> None:
@@ -71,19 +71,19 @@ def clean_text(data: bytes) -> None:
     assert bool(cleaned.text) == any(whole)
     assert len(cleaned.text) <= len("\n".join(whole))
     assert is_plain(cleaned.text, keep="\n")
-    clean.lines(cleaned.text)
+    clean.line_hashes(cleaned.text)
 
 
 def read_row(data: bytes) -> None:
     """Any line of JSON is an article, a rejection or a warning."""
-    row = articles.row(1, data, sources={}, settings=CrawlSettings(min_relevance=0), now=NOW)
+    row = articles.parse_line(1, data, sources={}, settings=CrawlSettings(min_relevance=0), now=NOW)
     assert row.landing or row.warnings
 
 
 def read_robots(data: bytes) -> None:
     """Any robots.txt gives an answer for any path."""
     path, _, body = data.partition(b"\n")
-    robots.read(body, "khabar/0.1").allow(f"http://outlet.example/{path.decode('latin-1')}")
+    robots.parse_robots(body, "khabar/0.1").allow(f"http://outlet.example/{path.decode('latin-1')}")
 
 
 def is_plain(text: str, keep: str = "") -> bool:

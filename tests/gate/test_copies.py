@@ -33,7 +33,7 @@ def admit_all(path, lines):
         for row in map(json.loads, lines):
             at = datetime.fromisoformat(row["published_at"]) if row.get("published_at") else None
             document = Document(
-                url=identity.canonical(row["url"]), source=row["source"], title=row.get("title"), text=row["text"],
+                url=identity.canonical_url(row["url"]), source=row["source"], title=row.get("title"), text=row["text"],
                 published_at=at, via="import",
             )  # fmt: skip
             admission.admit(store.db, document, now=datetime(2026, 11, 22, tzinfo=UTC))

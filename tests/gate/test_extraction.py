@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.files import records, saved
+from crawler.files import page_records, saved
 
 PINNED = tomllib.loads((Path(__file__).parent / "extraction.toml").read_text(encoding="utf-8"))
 BETTER_LOW = {"leaking"}
@@ -29,7 +29,7 @@ def scorer(shared):
 
 def told(file):
     """What `khabar extract` tells of each page, by its record."""
-    return {one.record_id: records.read(one) for one in saved.pages(file, print)}
+    return {one.record_id: page_records.page_record(one) for one in saved.read_pages(file, print)}
 
 
 @pytest.mark.parametrize("name", PINNED["sets"])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.subject import mentions, relevance
+from crawler.topic import mentions, relevance
 
 PINNED = tomllib.loads((Path(__file__).parent / "relevance.toml").read_text(encoding="utf-8"))
 
@@ -77,7 +77,7 @@ def test_places_that_a_headline_names_are_found(items):
         stem = re.sub(r" (district|province)$", "", extra.get("adm_2") or extra.get("adm_1") or "").casefold()
         if stem and stem in (item.get("title") or "").casefold():
             named += 1
-            places = [m.name.casefold() for m in mentions.find(*read(item)).mentions if m.kind == "place"]
+            places = [m.name.casefold() for m in mentions.find_mentions(*read(item)).mentions if m.kind == "place"]
             found += any(stem in place for place in places)
     assert named >= PINNED["places"]["named"]
     assert found >= PINNED["places"]["found"] * named, f"{found} of {named}"

@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from scheduler import cli
-from storage.model import Cut, Document, Landing, Lead, Poll, Reason, Rejection, SourceState, Verdict, Why, utc_now
+from storage.model import (
+    Cut,
+    Document,
+    Landing,
+    Lead,
+    Poll,
+    Reason,
+    Rejection,
+    RejectionReason,
+    SourceState,
+    Verdict,
+    utc_now,
+)
 from storage.store import Store
 
 TITLE = "Two officers killed near Kunduz"
@@ -66,7 +78,7 @@ def stocked(config: Path) -> Path:
         store.sync_sources([SourceState(id="outlet", name="Outlet", kind="feed", url="https://outlet.example/feed")])
         poll = Poll(source="outlet", started_at=now, ended_at=now, status="ok", leads=(lead,), newest_at=now)
         pending = store.land_poll(poll).fresh[0]
-        rejection = Rejection(why=Why.IRRELEVANT, title="Spinners win", verdict=Verdict(score=0.1, reasons=(REASON,)))
+        rejection = Rejection(why=RejectionReason.IRRELEVANT, title="Spinners win", verdict=Verdict(score=0.1, reasons=(REASON,)))
         copy = document(1, url="https://mirror.example/copied", source="mirror")
         store.land([
             Landing(outcome=document(1), url="https://outlet.example/1", source="outlet"),

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from crawler.sources import CrawlSettings
 from scheduler import config
 from scheduler.service import alerts
-from scheduler.service.alerts import Alerts, Message
+from scheduler.service.alerts import AlertMessage, Alerts
 from scheduler.settings import Alert
-from storage.finding.criteria import Criteria
 from storage.model import Document, Mention
+from storage.query.criteria import Criteria
 from storage.store import Store
-from storage.tables import standings
-from storage.tables.standings import Standing
+from storage.tables import alert_cursors
+from storage.tables.alert_cursors import AlertCursor
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 SETTINGS = CrawlSettings(allow_addresses=(ip_network("127.0.0.0/8"),))
@@ -55,7 +55,7 @@ class Service:
     def again(self) -> None:
         self.alerts = Alerts(self.path, self.found, SETTINGS, keep=self._keep, environment=self.environment)
 
-    async def _keep(self, rows: list[Standing]) -> None:
+    async def _keep(self, rows: list[AlertCursor]) -> None:
         if self.fail_keeping:
             raise KeyboardInterrupt
         self.store.keep_standings(rows)
@@ -67,12 +67,12 @@ class Service:
         for number, text in enumerate(texts, start):
             self.store.admit(document(number, text), now=NOW)
 
-    def standing(self, alert: str = "kunduz") -> Standing:
-        return standings.read(self.store.db)[alert]
+    def standing(self, alert: str = "kunduz") -> AlertCursor:
+        return alert_cursors.load_cursors(self.store.db)[alert]
 
     def wait(self) -> None:
         """Let the pause after a failure pass."""
-        self.store.keep_standings([replace(one, next_try_at=None) for one in standings.read(self.store.db).values()])
+        self.store.keep_standings([replace(one, next_try_at=None) for one in alert_cursors.load_cursors(self.store.db).values()])
 
 
 @pytest.fixture
@@ -169,8 +169,8 @@ def test_a_file_that_cannot_be_written_is_tried_again(service, tmp_path: Path) -
 
 def test_a_long_log_is_gone_through_in_turns(service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So much at a time, nothing left out between two."""
-    monkeypatch.setattr(alerts, "A_LOOK", 4)
-    monkeypatch.setattr(alerts, "A_TURN", 2)
+    monkeypatch.setattr(alerts, "MAX_CHANGES_PER_CHECK", 4)
+    monkeypatch.setattr(alerts, "MAX_MESSAGES_PER_DELIVERY", 2)
     running = service(kunduz(file=tmp_path / "out"))
     running.land(*(f"{TEXTS[n % 3]} Number {n}, which stands for report {n} of the day {n}." for n in range(12)))
     for _ in range(12):
@@ -306,7 +306,7 @@ def test_one_that_fails_holds_up_no_other(service, tmp_path: Path) -> None:
 @given(st.integers(0, 500))
 def test_pauses_grow_to_an_hour_and_stay_there(failures: int) -> None:
     """However long a receiver is away."""
-    after = alerts.failed(Standing(id="a", cursor=1, failures=failures), "away", NOW)
+    after = alerts.after_failure(AlertCursor(id="a", cursor=1, failures=failures), "away", NOW)
     assert timedelta(seconds=30) <= after.next_try_at - NOW <= timedelta(hours=1)
     assert (after.failures, after.cursor) == (failures + 1, 1)
 
@@ -320,13 +320,13 @@ def test_lines_are_added_after_whatever_stands_in_a_file(before: list[bytes], to
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "out"
         file.write_bytes(b"".join(line + b"\n" for line in before) + torn)
-        message = Message(cursor=1, key="khabar-" + "0" * 32, body=b'{"key": "khabar-' + b"0" * 32 + b'"}')
-        assert alerts.append(file, [message]) == alerts.append(file, [message]) == ""
+        message = AlertMessage(cursor=1, key="khabar-" + "0" * 32, body=b'{"key": "khabar-' + b"0" * 32 + b'"}')
+        assert alerts.append_to_file(file, [message]) == alerts.append_to_file(file, [message]) == ""
         assert file.read_bytes() == b"".join(line + b"\n" for line in before) + message.body + b"\n"
 
 
 def parsed(**keys: object) -> tuple[config.Config, list[str]]:
-    return config.parse({"alerts": [{"id": "a"} | keys]}, base=Path("/etc/khabar"))
+    return config.parse_config({"alerts": [{"id": "a"} | keys]}, base=Path("/etc/khabar"))
 
 
 def test_an_alert_is_read_from_the_configuration() -> None:
@@ -364,7 +364,7 @@ def test_faults_of_an_alert_are_told_with_their_path(keys: dict, fault: str) -> 
 
 def test_two_alerts_of_one_name_are_a_fault() -> None:
     """They would share a place in the log."""
-    assert config.parse({"alerts": [{"id": "a", "file": "x"}, {"id": "a", "file": "y"}]})[1]
+    assert config.parse_config({"alerts": [{"id": "a", "file": "x"}, {"id": "a", "file": "y"}]})[1]
 
 
 def test_every_key_of_an_alert_is_documented(root: Path) -> None:

@@ -19,7 +19,7 @@ from crawler.leads import opml
 from crawler.sources import Source
 from scheduler import catalogue, config
 from storage.errors import ConfigError
-from storage.model import Document, Landing, Page, Rejection, SourceState, Why, utc_now
+from storage.model import Document, Landing, Page, Rejection, RejectionReason, SourceState, utc_now
 from storage.store import Store
 
 HERE = "127.0.0.3"
@@ -212,7 +212,7 @@ def drifting_store(folder, now):
         good = [text(number, authors=("Laila Qaderi",), published_at=now) for number in range(30)]
         store.land(good, now=now - timedelta(days=10))
         barren = [
-            Landing(outcome=Rejection(why=Why.SCRIPT_ONLY), url=page(n).url, source="wire", page=page(n))
+            Landing(outcome=Rejection(why=RejectionReason.SCRIPT_ONLY), url=page(n).url, source="wire", page=page(n))
             for n in range(40, 60)
         ]
         store.land([*barren, *(text(number, published_at=now) for number in range(60, 66))], now=now)
@@ -266,9 +266,9 @@ def test_opml_goes_in_once_and_out_again(file, run, tmp_path):
     first = json.loads(run("sources", "import", tmp_path / "in.opml", "--json", "--config", file).out)
     assert first == {"added": ["a", "c"], "known": 0, "unusable": 1, "written": True}
     assert json.loads(run("sources", "import", tmp_path / "in.opml", "--json", "--config", file).out)["added"] == []
-    assert [(s.id, s.name, s.language) for s in config.load(file).sources] == [("a", "A & B", None), ("c", "C", "fa")]
+    assert [(s.id, s.name, s.language) for s in config.load_config(file).sources] == [("a", "A & B", None), ("c", "C", "fa")]
     assert run("sources", "export", tmp_path / "out.opml", "--config", file).code == 0
-    back = opml.read((tmp_path / "out.opml").read_bytes())
+    back = opml.parse_opml((tmp_path / "out.opml").read_bytes())
     assert [(one.url, one.title) for one in back.feeds] == [
         ("https://a.example/feed", "A & B"),
         ("https://c.example/rss", "C"),
@@ -280,10 +280,10 @@ def test_hostile_opml_opens_nothing(file, run, tmp_path):
     (tmp_path / "secret").write_text("secret-words", "utf-8")
     bomb = f"""<?xml version="1.0"?><!DOCTYPE opml [<!ENTITY x SYSTEM "file://{tmp_path}/secret"><!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>
     <opml><body><outline text="&x;&b;" xmlUrl="https://a.example/&x;feed"/></body></opml>"""
-    found = opml.read(bomb.encode())
+    found = opml.parse_opml(bomb.encode())
     assert "secret-words" not in str(found)
-    assert opml.read(b"<html></html>").error
-    assert opml.read(b"\x00\xff" * 500).error
+    assert opml.parse_opml(b"<html></html>").error
+    assert opml.parse_opml(b"\x00\xff" * 500).error
     (tmp_path / "x.opml").write_text("<rss/>", "utf-8")
     assert run("sources", "import", tmp_path / "x.opml", "--config", file).code == 2
 
@@ -295,7 +295,7 @@ def test_nothing_is_appended_that_would_spoil_the_file(tmp_path):
         path = tmp_path / "config.toml"
         path.write_text(text, "utf-8")
         with pytest.raises(ConfigError):
-            catalogue.append(path, [new])
+            catalogue.append_sources(path, [new])
         assert path.read_text("utf-8") == text
         assert [p.name for p in tmp_path.iterdir()] == ["config.toml"]
 
@@ -305,5 +305,5 @@ def test_any_name_survives_being_written(name):
     """What people call a source is read back as it was, whatever signs it holds."""
     clean = "".join(c for c in name if c.isprintable()).strip()
     source = Source(id="wire", kind="telegram", url="https://t.me/s/wire_example", name=clean)
-    (entry,) = tomllib.loads(catalogue.entry(source))["sources"]
+    (entry,) = tomllib.loads(catalogue.format_entry(source))["sources"]
     assert (entry.get("name", ""), entry["telegram"]) == (clean, "wire_example")

@@ -37,7 +37,7 @@ def khabar(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
 
 def test_a_search_that_takes_too_long_is_told_in_one_line(run, stocked, monkeypatch) -> None:
     """Exit 1 after the time that was given, with what to do; no traceback."""
-    from storage.finding import search
+    from storage.query import search
 
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     monkeypatch.setattr(search, "search", lambda db, wanted: db.execute(endless).fetchone())
@@ -175,7 +175,7 @@ def test_an_unknown_source_says_where_the_ids_are(run, config: Path) -> None:
 
 def test_a_traceback_needs_v(run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even a defect of khabar is one line, unless one asks for more."""
-    monkeypatch.setattr("scheduler.config.load", lambda _: 1 / 0)
+    monkeypatch.setattr("scheduler.config.load_config", lambda _: 1 / 0)
     plain, verbose = run("search"), run("search", "-v")
     assert (plain.code, verbose.code) == (1, 1)
     assert "Traceback" not in plain.err

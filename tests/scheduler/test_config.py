@@ -40,19 +40,19 @@ def source(**keys: object) -> dict[str, object]:
 
 def test_the_shipped_configuration_has_no_fault(root: Path) -> None:
     """A fresh clone starts without editing."""
-    assert config.faults(root / "config.toml") == ()
+    assert config.list_faults(root / "config.toml") == ()
 
 
 def test_the_shipped_values_are_the_defaults(root: Path) -> None:
     """The shipped file says what would hold if it said nothing."""
-    shipped = config.load(root / "config.toml")
+    shipped = config.load_config(root / "config.toml")
     assert CrawlSettings() == shipped.crawl
     assert StoreSettings(path=root / "khabar.db", captures=root / "captures") == shipped.store
 
 
 def test_the_catalogue_speaks_three_languages_and_starts_with_a_handful(root: Path) -> None:
     """Forty sources or more, some in each language, and a first run that is polite and short."""
-    shipped = config.load(root / "config.toml")
+    shipped = config.load_config(root / "config.toml")
     assert len(shipped.sources) >= 40
     assert {"en", "fa", "ps"} == {found.language for found in shipped.sources} == {s.language for s in shipped.enabled}
     assert 5 <= len(shipped.enabled) <= 10
@@ -60,7 +60,7 @@ def test_the_catalogue_speaks_three_languages_and_starts_with_a_handful(root: Pa
 
 def test_every_source_of_the_catalogue_names_itself_once(root: Path) -> None:
     """Two entries for one address would be two polls of it."""
-    shipped = config.load(root / "config.toml")
+    shipped = config.load_config(root / "config.toml")
     assert len({found.url for found in shipped.sources}) == len(shipped.sources)
     assert all(found.name for found in shipped.sources)
 
@@ -82,7 +82,7 @@ def test_every_fault_is_listed_at_once_with_its_path() -> None:
         "crwl": {},
         "sources": [source(), source(id="b", every="10x"), source(id="B!"), {"id": "d"}, "e"],
     }
-    assert config.parse(tree)[1] == [
+    assert config.parse_config(tree)[1] == [
         'crawl.delay: 5 is not a duration such as "15m"',
         "crawl.workers: true is not a whole number from 0 to 256",
         "crawl.colour: is not a known key",
@@ -108,7 +108,7 @@ def test_every_fault_is_listed_at_once_with_its_path() -> None:
 )  # fmt: skip
 def test_an_impossible_value_of_a_source_is_refused(key: str, value: object) -> None:
     """Nothing starts with a value that cannot work."""
-    found = config.parse({"sources": [source(**{key: value})]})[1]
+    found = config.parse_config({"sources": [source(**{key: value})]})[1]
     assert [fault for fault in found if fault.startswith(f"sources[0].{key}: ")]
 
 
@@ -123,7 +123,7 @@ def test_an_impossible_value_of_a_source_is_refused(key: str, value: object) -> 
 )  # fmt: skip
 def test_an_impossible_value_of_a_section_is_refused(section: str, key: str, value: object) -> None:
     """Nothing starts with a value that cannot work."""
-    found = config.parse({section: {key: value}})[1]
+    found = config.parse_config({section: {key: value}})[1]
     assert len(found) == 1
     assert found[0].startswith(f"{section}.{key}: ")
 
@@ -136,7 +136,7 @@ def test_values_arrive_in_the_types_their_room_declared() -> None:
         "topic": {"min_relevance": 0},
         "sources": [source(every="15m", zone="Asia/Kabul", headers={"Accept-Language": "fa"})],
     }
-    read, found = config.parse(tree)
+    read, found = config.parse_config(tree)
     assert found == []
     assert (read.store.max_size, read.store.keep_rejected, read.store.captures) == (
         1_500_000_000,
@@ -151,27 +151,27 @@ def test_values_arrive_in_the_types_their_room_declared() -> None:
 @pytest.mark.parametrize("written", ["outlet_channel", "https://t.me/outlet_channel", "https://t.me/s/outlet_channel"])
 def test_a_telegram_channel_becomes_its_preview_page(written: str) -> None:
     """However the channel is named, one address is asked."""
-    read, found = config.parse({"sources": [{"id": "t", "telegram": written}]})
+    read, found = config.parse_config({"sources": [{"id": "t", "telegram": written}]})
     assert found == []
     assert (read.sources[0].kind, read.sources[0].url) == ("telegram", "https://t.me/s/outlet_channel")
 
 
 def test_two_addresses_for_one_source_are_a_fault() -> None:
     """A source has exactly one address."""
-    found = config.parse({"sources": [source(sitemap="https://outlet.example/sitemap.xml")]})[1]
+    found = config.parse_config({"sources": [source(sitemap="https://outlet.example/sitemap.xml")]})[1]
     assert found == ["sources[0]: needs exactly one of feed, sitemap, section, telegram; feed and sitemap given"]
 
 
 def test_one_id_twice_is_a_fault() -> None:
     """The file keeps what happened to a source under its id."""
-    assert config.parse({"sources": [source(), source()]})[1] == [
+    assert config.parse_config({"sources": [source(), source()]})[1] == [
         'sources[1].id: "outlet" is also the id of sources[0]'
     ]
 
 
 def test_a_misspelt_key_is_told_what_was_meant() -> None:
     """The nearest known key is named."""
-    assert config.parse({"crawl": {"usr_agent": "x"}})[1] == [
+    assert config.parse_config({"crawl": {"usr_agent": "x"}})[1] == [
         "crawl.usr_agent: is not a known key; did you mean 'user_agent'?"
     ]
 
@@ -180,25 +180,25 @@ def test_a_misspelt_key_is_told_what_was_meant() -> None:
 def test_any_tree_gives_a_configuration_or_faults(tree: object) -> None:
     """Nothing that TOML can say raises."""
     if isinstance(tree, dict):
-        config.parse(tree)
+        config.parse_config(tree)
 
 
 @given(KEYS, TREES)
 def test_any_value_of_any_key_is_read_or_refused(key: str, value: object) -> None:
     """Nothing that TOML can say raises, whichever key says it."""
     tree = {name: {key: value} for name in config._SECTIONS} | {"sources": [source(**{key: value})]}
-    config.parse(tree)
+    config.parse_config(tree)
 
 
 def test_paths_are_relative_to_their_file(tmp_path: Path, write) -> None:
     """The file may be used from any folder."""
-    read = config.load(write('[store]\npath = "data/news.db"\n'))
+    read = config.load_config(write('[store]\npath = "data/news.db"\n'))
     assert (read.store.path, read.store.captures) == (tmp_path / "data/news.db", tmp_path / "captures")
 
 
 def test_another_database_keeps_its_raw_pages_beside_it(tmp_path: Path, write) -> None:
     """Two databases never expire each other's captures."""
-    read = config.load(write(""))
+    read = config.load_config(write(""))
     assert read.with_database(tmp_path / "khabar.db") == read
     assert read.with_database(tmp_path / "x.db").store.captures == tmp_path / "x.db.captures"
 
@@ -209,14 +209,14 @@ def test_a_file_that_is_no_toml_is_one_clear_line(tmp_path: Path, content: bytes
     file = tmp_path / "config.toml"
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=re.escape(f"{file} is not a TOML file: ")) as caught:
-        config.load(file)
+        config.load_config(file)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     """A wrong --config is told apart from a faulty one."""
     with pytest.raises(ConfigError, match="there is no configuration"):
-        config.load(tmp_path / "none.toml")
+        config.load_config(tmp_path / "none.toml")
 
 
 def test_the_nearest_file_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,13 +225,13 @@ def test_the_nearest_file_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     user = tmp_path / "home/.config/khabar/config.toml"
     nothing = {"HOME": str(tmp_path / "home")}
     named = nothing | {"KHABAR_CONFIG": str(tmp_path / "named.toml")}
-    assert config.find(nothing) in (config.shipped(), Path("/etc/khabar/config.toml"))
+    assert config.find_config_file(nothing) in (config.shipped_config_file(), Path("/etc/khabar/config.toml"))
     user.parent.mkdir(parents=True)
     user.touch()
-    assert config.find(nothing) == user
-    assert config.find(named) == tmp_path / "named.toml"
+    assert config.find_config_file(nothing) == user
+    assert config.find_config_file(named) == tmp_path / "named.toml"
     (tmp_path / "config.toml").touch()
-    assert config.find(named) == Path("config.toml")
+    assert config.find_config_file(named) == Path("config.toml")
 
 
 def test_the_shipped_file_keeps_its_data_with_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +240,7 @@ def test_the_shipped_file_keeps_its_data_with_the_user(tmp_path: Path, monkeypat
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    assert config.load().store.path in (tmp_path / "data/khabar/khabar.db", Path("/etc/khabar/khabar.db"))
+    assert config.load_config().store.path in (tmp_path / "data/khabar/khabar.db", Path("/etc/khabar/khabar.db"))
 
 
 def test_every_key_is_documented(root: Path) -> None:
@@ -263,14 +263,14 @@ def test_every_setting_of_the_shipped_file_is_explained_beside_it(root: Path) ->
 
 def test_named_sources_need_not_be_switched_on() -> None:
     """`khabar crawl ID` tries a source before it is enabled; an unknown id is an error that says where the ids are."""
-    read, _ = config.parse({"sources": [source(), source(id="off", enabled=False)]})
-    assert [found.id for found in read.named(())] == ["outlet"]
-    assert [found.id for found in read.named(("off", "off"))] == ["off"]
+    read, _ = config.parse_config({"sources": [source(), source(id="off", enabled=False)]})
+    assert [found.id for found in read.select_sources(())] == ["outlet"]
+    assert [found.id for found in read.select_sources(("off", "off"))] == ["off"]
     with pytest.raises(ConfigError, match="khabar sources list"):
-        read.named(("nobody",))
+        read.select_sources(("nobody",))
 
 
 def test_the_environment_has_no_say_in_a_named_file(write, monkeypatch: pytest.MonkeyPatch) -> None:
     """What --config names is what is read."""
     monkeypatch.setitem(os.environ, "KHABAR_CONFIG", "/nowhere.toml")
-    assert config.load(write("[crawl]\nconcurrency = 7\n")).crawl.concurrency == 7
+    assert config.load_config(write("[crawl]\nconcurrency = 7\n")).crawl.concurrency == 7

@@ -32,24 +32,24 @@ def broken(config: Config, check: Callable[[Config], object]) -> list[str]:
 
 def test_everything_that_is_broken_or_wise_says_what_to_do(config: Config) -> None:
     """No complaint without a remedy."""
-    assert all(one.mend for one in doctor.examine(config) if not one.good or one.advice)
-    assert {one.check for one in doctor.examine(config)} == set(doctor.CHECKS) - {"scripts"}
+    assert all(one.mend for one in doctor.run_checks(config) if not one.good or one.advice)
+    assert {one.check for one in doctor.run_checks(config)} == set(doctor.CHECKS) - {"scripts"}
 
 
 def test_a_browser_is_asked_for_only_where_a_source_needs_one(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     """What is lacking is named with its mend; a sandbox that is off is told."""
-    assert list(doctor.scripts(config)) == []
+    assert list(doctor.check_scripts(config)) == []
     scripted = replace(config, sources=(replace(config.sources[0], javascript=True),))
     monkeypatch.setattr("crawler.fetching.browser.find_spec", lambda _: None)
-    (found,) = doctor.scripts(scripted)
+    (found,) = doctor.check_scripts(scripted)
     assert (found.good, found.says) == (False, "a cannot be read: Playwright is not installed")
     assert found.mend == "pip install 'khabar[javascript]'"
     monkeypatch.setattr("crawler.fetching.browser.find_spec", lambda _: object())
-    monkeypatch.setattr("crawler.fetching.browser.found", lambda _="": "/usr/bin/chromium")
+    monkeypatch.setattr("crawler.fetching.browser.find_browser", lambda _="": "/usr/bin/chromium")
     monkeypatch.setattr("crawler.fetching.browser.is_sandboxed", lambda: False)
-    assert [one.advice for one in doctor.scripts(scripted)] == [False, True]
+    assert [one.advice for one in doctor.check_scripts(scripted)] == [False, True]
 
 
 def test_a_file_of_another_version_is_not_called_damaged(config: Config) -> None:
@@ -59,11 +59,11 @@ def test_a_file_of_another_version_is_not_called_damaged(config: Config) -> None
         (last,) = db.execute("SELECT max(name) FROM _sqlite_migrations").fetchone()
         db.execute("UPDATE _sqlite_migrations SET name = 'm999_to_come' WHERE name = ?", [last])
     db.close()
-    (newer,) = [one for one in doctor.database(config) if not one.good]
+    (newer,) = [one for one in doctor.check_database(config) if not one.good]
     with sqlite3.connect(config.store.path) as db:
         db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm999_to_come'")
     db.close()
-    (older,) = [one for one in doctor.database(config) if not one.good]
+    (older,) = [one for one in doctor.check_database(config) if not one.good]
     assert "newer khabar" in newer.mend
     assert "brings it up to date" in older.mend
     assert "backup" not in newer.mend + older.mend
@@ -71,16 +71,16 @@ def test_a_file_of_another_version_is_not_called_damaged(config: Config) -> None
 
 def test_libraries_are_there_or_named(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing library is told by its name."""
-    assert not broken(config, doctor.installation)
-    monkeypatch.setattr(doctor, "NEEDED", ("json", "no_such_library"))
-    assert broken(config, doctor.installation) == ["cannot be imported: no_such_library"]
+    assert not broken(config, doctor.check_installation)
+    monkeypatch.setattr(doctor, "REQUIRED_LIBRARIES", ("json", "no_such_library"))
+    assert broken(config, doctor.check_installation) == ["cannot be imported: no_such_library"]
 
 
 def test_a_contact_is_asked_for_and_a_source_is_needed(config: Config) -> None:
     """One is advice, the other a fault."""
     nobody = replace(config, crawl=replace(config.crawl, contact=""), sources=())
-    assert [one for one in doctor.configuration(nobody) if one.advice and "contact" in one.mend]
-    assert broken(nobody, doctor.configuration) == ["no source is switched on"]
+    assert [one for one in doctor.check_configuration(nobody) if one.advice and "contact" in one.mend]
+    assert broken(nobody, doctor.check_configuration) == ["no source is switched on"]
 
 
 def test_a_sound_file_is_sound_and_an_index_that_lacks_a_text_is_told(config: Config) -> None:
@@ -90,16 +90,16 @@ def test_a_sound_file_is_sound_and_an_index_that_lacks_a_text_is_told(config: Co
         from storage.model import Document
 
         store.admit(Document(url="http://a.example/1", source="a", title="One", text="Some words that were invented."))
-    assert not broken(config, doctor.database)
+    assert not broken(config, doctor.check_database)
     with Store.open(path) as store:
         store.db.execute("DELETE FROM folded")
-    assert "1 documents are not in the full text" in broken(config, doctor.database)
+    assert "1 documents are not in the full text" in broken(config, doctor.check_database)
 
 
 def test_a_damaged_file_is_told_with_the_way_back(config: Config) -> None:
     """The remedy names the file to move and where the backup goes."""
     config.store.path.write_bytes(b"no database" * 1000)
-    (found,) = doctor.database(config)
+    (found,) = doctor.check_database(config)
     assert not found.good
     assert "service.backup" in found.mend
     assert config.store.path.read_bytes() == b"no database" * 1000
@@ -108,20 +108,20 @@ def test_a_damaged_file_is_told_with_the_way_back(config: Config) -> None:
 def test_a_folder_that_is_not_there_is_told(config: Config, tmp_path: Path) -> None:
     """And how to make it."""
     lost = replace(config, store=replace(config.store, path=tmp_path / "nowhere" / "khabar.db"))
-    assert [one.mend for one in doctor.disk(lost)] == [f"make it: mkdir -p {tmp_path / 'nowhere'}"]
-    assert not broken(config, doctor.disk)
+    assert [one.mend for one in doctor.check_disk(lost)] == [f"make it: mkdir -p {tmp_path / 'nowhere'}"]
+    assert not broken(config, doctor.check_disk)
 
 
 def test_a_clock_that_was_set_back_is_told(config: Config) -> None:
     """The service wrote in what is now the future."""
     with Store.open(config.store.path) as store:
         store.beat(utc_now() + timedelta(hours=2))
-    assert "still to come" in broken(config, doctor.clock)[0]
+    assert "still to come" in broken(config, doctor.check_clock)[0]
 
 
 def test_a_proxy_that_does_not_answer_is_told(config: Config) -> None:
     """With what to do about it."""
-    assert "127.0.0.1:9 cannot be reached" in broken(config, doctor.network)[0]
+    assert "127.0.0.1:9 cannot be reached" in broken(config, doctor.check_network)[0]
 
 
 def test_a_check_that_breaks_is_a_finding(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +131,6 @@ def test_a_check_that_breaks_is_a_finding(config: Config, monkeypatch: pytest.Mo
         raise RuntimeError("out of order")
 
     monkeypatch.setitem(doctor.CHECKS, "disk", fails)
-    found = [one.check for one in doctor.examine(config)]
+    found = [one.check for one in doctor.run_checks(config)]
     assert "disk" in found
     assert "network" in found

@@ -2,14 +2,14 @@
 
 import pytest
 
-from crawler.subject import relevance
+from crawler.topic import relevance
 from scheduler import config
 
 
 def test_words_of_the_user_reach_the_verdict() -> None:
     """A term of `extra_terms` makes the difference that its weight says."""
     tree = {"topic": {"extra_terms": [["poppy standoff", "event:battles", 0.9]]}}
-    read, faults = config.parse(tree)
+    read, faults = config.parse_config(tree)
     assert faults == []
     text = "Poppy standoff in Badakhshan"
     assert relevance.judge(None, text).score < 0.5
@@ -30,5 +30,5 @@ def test_words_of_the_user_reach_the_verdict() -> None:
 )
 def test_a_term_that_is_none_is_refused_with_its_path(entry: object) -> None:
     """Wrong shape, unknown category and impossible weight are faults of topic.extra_terms."""
-    (fault,) = config.parse({"topic": {"extra_terms": [entry]}})[1]
+    (fault,) = config.parse_config({"topic": {"extra_terms": [entry]}})[1]
     assert fault.startswith("topic.extra_terms: ")

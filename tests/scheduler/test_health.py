@@ -7,9 +7,9 @@ import pytest
 
 from scheduler import health
 from scheduler.health import Status
-from scheduler.showing import bulletin, terminal
+from scheduler.views import status_view, terminal
 from storage.model import SourceState, utc_now
-from storage.tables.vitals import Blind, Traffic, Yield
+from storage.tables.source_stats import BlindPeriod, PageYield, SourceTraffic
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 GOOD = SourceState(
@@ -19,7 +19,7 @@ WELL = Status(counts={"oldest_pending_at": None, "pending": 0}, last_article_at=
 
 
 def problems(found: Status, *, visited: int = 2) -> tuple[str, ...]:
-    return health.judged(found, visited=visited, limit=100, now=NOW).problems
+    return health.with_problems(found, visited=visited, limit=100, now=NOW).problems
 
 
 def test_a_store_with_news_is_well() -> None:
@@ -37,7 +37,7 @@ def test_a_store_with_news_is_well() -> None:
         (replace(WELL, counts={"oldest_pending_at": "2026-11-22T02:00:00Z", "pending": 3}), 2, "3 pages wait"),
         (replace(WELL, unbalanced=({"id": 1},)), 2, "do not add up"),
         (replace(WELL, bytes=91), 2, "max_size"),
-        (replace(WELL, room=health.Room(bytes=91, free=4096)), 2, "disk is full"),
+        (replace(WELL, disk_space=health.DiskSpace(bytes=91, free=4096)), 2, "disk is full"),
     ],
 )
 def test_what_is_not_well_is_named(found: Status, visited: int, word: str) -> None:
@@ -56,7 +56,7 @@ def test_quiet_is_the_age_of_the_newest_item_not_the_status() -> None:
     assert not health.is_quiet(GOOD, NOW)
     assert health.is_quiet(replace(GOOD, newest_at=old, last_new_at=old), NOW)
     assert health.is_quiet(replace(GOOD, newest_at=None, last_new_at=None), NOW)
-    assert not health.is_quiet(replace(GOOD, newest_at=old, last_new_at=old, failures=health.FAILING), NOW)
+    assert not health.is_quiet(replace(GOOD, newest_at=old, last_new_at=old, failures=health.FAILING_FAILURES), NOW)
     assert not health.is_quiet(replace(GOOD, last_success_at=None), NOW)
 
 
@@ -81,13 +81,13 @@ def test_a_source_that_rests_on_fridays_is_not_quiet_on_friday() -> None:
 
 def test_drift_is_a_fall_against_the_own_past() -> None:
     """Pages that never had authors do not drift; pages whose text is gone do; a handful proves nothing."""
-    month = Yield(pages=100, texts=98, dated=95, signed=0)
-    assert health.drift("a", month, Yield(pages=10, texts=10, dated=10)) == []
-    (found,) = health.drift("a", month, Yield(pages=10, texts=1, dated=1))
+    month = PageYield(pages=100, texts=98, dated=95, signed=0)
+    assert health.find_drift("a", month, PageYield(pages=10, texts=10, dated=10)) == []
+    (found,) = health.find_drift("a", month, PageYield(pages=10, texts=1, dated=1))
     assert (found.what, round(found.before, 2), found.lately) == ("text", 0.98, 0.1)
-    assert [one.what for one in health.drift("a", month, Yield(pages=10, texts=10, dated=2))] == ["dates"]
-    assert health.drift("a", month, Yield(pages=3, texts=0)) == []
-    assert health.drift("a", Yield(pages=5, texts=5, dated=5), Yield(pages=10)) == []
+    assert [one.what for one in health.find_drift("a", month, PageYield(pages=10, texts=10, dated=2))] == ["dates"]
+    assert health.find_drift("a", month, PageYield(pages=3, texts=0)) == []
+    assert health.find_drift("a", PageYield(pages=5, texts=5, dated=5), PageYield(pages=10)) == []
 
 
 def test_the_status_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,13 +98,13 @@ def test_the_status_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None
     counts = {
         "articles": 7, "copies": 1, "pending": 0, "sources": 1, "oldest_pending_at": None, "fates": {"too_old": 2},
     }  # fmt: skip
-    blind = Blind(source="a", from_at=NOW, to_at=None, reason="html_instead_of_feed: a login")
+    blind = BlindPeriod(source="a", from_at=NOW, to_at=None, reason="html_instead_of_feed: a login")
     found = replace(
         WELL, counts=counts, failing=(failing,), blind=(blind, replace(blind, source=None, reason="service down")),
-        traffic={"a": Traffic(requests=1, bytes=40_000)}, room=health.Room(bytes=10, a_day=1.0, free=10**9),
+        traffic={"a": SourceTraffic(requests=1, bytes=40_000)}, disk_space=health.DiskSpace(bytes=10, bytes_a_day=1.0, free=10**9),
         next_checks=(("a", utc_now() + timedelta(minutes=9, seconds=30)),),
     )  # fmt: skip
-    bulletin.status(terminal.screen(), found, json=False)
+    status_view.show_status(terminal.open_screen(), found, json=False)
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "fates too old 2" in lines
     assert "next a in 9 min" in lines

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.showing import kinship
-from scheduler.showing.terminal import Screen
+from scheduler.views import duplicates_view
+from scheduler.views.terminal import Screen
 from storage.model import Document, Landing, SourceState
-from storage.revisions import diff
+from storage.revisions import diff_texts
 from storage.store import Store
 
 
@@ -54,8 +54,8 @@ def test_history_shows_what_was_changed_by_words_and_leaves_out_the_rest(run, ki
 def test_colours_take_the_place_of_signs_on_a_terminal(tmp_path: Path) -> None:
     """What was taken out is red, what was put in green, and a stranger's text steers nothing."""
     with (tmp_path / "out").open("w") as out:
-        line = kinship.shown(
-            Screen(out=out, err=out, colour=True, live=False, width=80), diff("two killed", "six\x1b[2J killed")
+        line = duplicates_view.highlight_changes(
+            Screen(out=out, err=out, colour=True, live=False, width=80), diff_texts("two killed", "six\x1b[2J killed")
         )
     assert line == "\x1b[31mtwo\x1b[0m \x1b[32msix [2J\x1b[0m killed"
 

@@ -20,8 +20,8 @@ from mcp import Client, StdioServerParameters
 from scheduler import mcp as serving
 from storage.model import Claim, Document, Landing
 from storage.store import Store
+from storage.tables.annotations import Label
 from storage.tables.corrections import Correction
-from storage.tables.marks import Label
 
 ROOT = Path(__file__).parents[2]
 # Written for the tests.
@@ -89,9 +89,9 @@ def test_tags_narrow_and_a_wide_question_is_refused(hostile: Path, monkeypatch: 
     assert [(row["id"], row["tags"]) for row in json.loads(server.search(tag=["to check"]))["results"]] == [
         (number, ["to check"])
     ]
-    monkeypatch.setattr(serving, "LONGEST", 0.1)
+    monkeypatch.setattr(serving, "ANSWER_SECONDS", 0.1)
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    monkeypatch.setattr(serving, "_found", lambda store, wanted: store.db.execute(endless).fetchone())
+    monkeypatch.setattr(serving, "_search_articles", lambda store, wanted: store.db.execute(endless).fetchone())
     with pytest.raises(ToolError, match="narrow it down"):
         server.search("bridge")
 
@@ -123,16 +123,16 @@ def test_strangers_words_are_marked_wherever_they_stand(hostile: Path) -> None:
 def _settings(config: Path) -> Any:
     from scheduler import config as configuration
 
-    return configuration.load(config).store
+    return configuration.load_config(config).store
 
 
 @given(st.text(max_size=60))
 def test_no_text_closes_its_marks(words: str) -> None:
     """The mark is new in each answer; what a person sees of the words is all there."""
-    marked = serving.untrusted({"text": words + "."})["text"]
+    marked = serving.wrap_untrusted({"text": words + "."})["text"]
     match = re.fullmatch(r"<untrusted-(\w{12})>(.*)</untrusted-\1>", marked, re.DOTALL)
     assert match
-    assert match[2] == serving._UNSEEN.sub("", words + ".")
+    assert match[2] == serving._INVISIBLE_CHARS.sub("", words + ".")
 
 
 def test_a_long_text_is_given_in_parts(hostile: Path) -> None:

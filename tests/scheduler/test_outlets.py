@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import outlets
+from scheduler import exports
 from storage.errors import UsageError
-from storage.finding.criteria import Criteria
 from storage.model import Document
+from storage.query.criteria import Criteria
 from storage.store import Store
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -82,12 +82,12 @@ def test_a_file_appears_whole_or_not_at_all(path, tmp_path):
         _half(target)
     assert target.read_bytes() == whole
     assert [file.name for file in tmp_path.iterdir() if file.suffix == ".part"] == []
-    with pytest.raises(UsageError), outlets.target(tmp_path / "no" / "where", io.BytesIO(), form="csv"):
+    with pytest.raises(UsageError), exports.open_target(tmp_path / "no" / "where", io.BytesIO(), form="csv"):
         pass
 
 
 def _half(target: Path) -> None:
-    with outlets.target(target, io.BytesIO(), form="jsonl") as sink:
+    with exports.open_target(target, io.BytesIO(), form="jsonl") as sink:
         sink.write(b"half")
         raise RuntimeError
 
@@ -97,7 +97,7 @@ def test_a_limit_cuts_a_page(path):
     with Store.read(path) as store:
         for most in (1, 6, 7, 8):
             sink = io.BytesIO()
-            outlets.write(store, Criteria(), form="jsonl", sink=sink, most=most)
+            exports.write_export(store, Criteria(), form="jsonl", sink=sink, most=most)
             assert sink.getvalue().count(b"\n") == min(most, 7)
 
 

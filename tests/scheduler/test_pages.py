@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.pages import diffs, drawing, rendering
-from storage.finding.criteria import Criteria
-from storage.finding.overview import PlaceCount
+from scheduler.pages import charts, diffs, rendering
+from storage.query.criteria import Criteria
+from storage.query.overview import PlaceCount
 
 LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=20), max_size=8).map("\n".join)
 
@@ -21,7 +21,7 @@ def place(name: str = "Kunduz", lat: float = 36.7, lon: float = 68.9, articles: 
 
 def test_a_changed_number_is_one_word_of_difference():
     """Of a corrected toll only the number is shown as gone and new."""
-    pieces = diffs.compare("Twelve people died.\nIt rained.", "Fourteen people died.\nIt rained.")[0]
+    pieces = diffs.compare_texts("Twelve people died.\nIt rained.", "Fourteen people died.\nIt rained.")[0]
     assert [(piece.kind, piece.text) for piece in pieces] == [
         ("gone", "Twelve"),
         ("new", "Fourteen"),
@@ -31,7 +31,7 @@ def test_a_changed_number_is_one_word_of_difference():
 
 def test_words_that_changed_in_a_row_are_one_difference():
     """The old words stand together, then the new ones; what people read is not cut into single words."""
-    pieces = diffs.compare("All six were taken home.", "Two of them died at home.")[0]
+    pieces = diffs.compare_texts("All six were taken home.", "Two of them died at home.")[0]
     assert [(piece.kind, piece.text) for piece in pieces] == [
         ("gone", "All six were taken"),
         ("new", "Two of them died at"),
@@ -42,7 +42,7 @@ def test_words_that_changed_in_a_row_are_one_difference():
 @given(LINES, LINES)
 def test_a_difference_loses_nothing(old, new):
     """What is the same or new makes the new text, what is the same or gone the old one."""
-    paragraphs = diffs.compare(old, new)
+    paragraphs = diffs.compare_texts(old, new)
     after = [
         "".join(piece.text for piece in pieces if piece.kind != "gone")
         for pieces in paragraphs
@@ -59,7 +59,7 @@ def test_a_difference_loses_nothing(old, new):
 
 def test_a_huge_passage_is_not_compared_word_by_word():
     """Two passages of a hundred thousand words are shown as gone and new."""
-    pieces = diffs.compare("a " * 100_000, "b " * 100_000)[0]
+    pieces = diffs.compare_texts("a " * 100_000, "b " * 100_000)[0]
     assert [piece.kind for piece in pieces] == ["gone", "new"]
 
 
@@ -73,7 +73,7 @@ def test_a_huge_passage_is_not_compared_word_by_word():
 )
 def test_bars_stay_in_their_drawing(counts):
     """A bar a day in order, none higher than the drawing, each as tall as its share."""
-    made = drawing.bars(counts, last=date(2026, 11, 22), days=31)
+    made = charts.draw_bars(counts, last=date(2026, 11, 22), days=31)
     assert [bar.day for bar in made] == sorted(bar.day for bar in made)
     assert len(made) == 31
     assert all(0 <= bar.y <= 90 and 0 < bar.height <= 90 and 0 <= bar.x <= 620 for bar in made)
@@ -82,7 +82,7 @@ def test_bars_stay_in_their_drawing(counts):
 
 def test_the_map_puts_places_where_they_are():
     """East is right, north is up, Kabul lies within the outline; the more articles, the larger."""
-    drawn = drawing.chart([place("Kabul", 34.5, 69.2, 100), place("Herat", 34.3, 62.2, 4)])
+    drawn = charts.draw_map([place("Kabul", 34.5, 69.2, 100), place("Herat", 34.3, 62.2, 4)])
     kabul, herat = drawn.dots
     assert herat.x < kabul.x
     assert kabul.radius > herat.radius
@@ -103,7 +103,7 @@ def test_the_map_puts_places_where_they_are():
 )
 def test_no_place_leaves_the_map(places):
     """Whatever coordinates a gazetteer gives, nothing is drawn far outside, and a name stands once."""
-    drawn = drawing.chart(places)
+    drawn = charts.draw_map(places)
     assert all(-40 <= dot.x <= drawn.width + 40 and -40 <= dot.y <= drawn.height + 40 for dot in drawn.dots)
     names = [dot.place.name for dot in drawn.dots if dot.label]
     assert len(names) == len(set(names))
@@ -115,12 +115,12 @@ def test_no_place_leaves_the_map(places):
 @given(st.text())
 def test_only_web_addresses_are_links(text):
     """javascript:, data: and everything else that is no http address is no link."""
-    link = rendering.outward(text)
+    link = rendering.safe_link(text)
     assert not link or link.startswith(("http://", "https://", "HTTP", "Http", "hTTP"))
     assert (
-        rendering.outward("javascript:alert(1)//http://x")
-        == rendering.outward("http:///x")
-        == rendering.outward("http://[")
+        rendering.safe_link("javascript:alert(1)//http://x")
+        == rendering.safe_link("http:///x")
+        == rendering.safe_link("http://[")
         == ""
     )
 
@@ -128,8 +128,8 @@ def test_only_web_addresses_are_links(text):
 @given(st.text(st.characters(codec="utf-8"), max_size=200))
 def test_whatever_a_page_says_is_text(text):
     """No text opens an element or ends an attribute in a page that shows it."""
-    shown = rendering.page("error.html", {"status": 404, "said": text}, now=datetime(2026, 11, 22, tzinfo=UTC))
-    frame = rendering.page("error.html", {"status": 404, "said": ""}, now=datetime(2026, 11, 22, tzinfo=UTC))
+    shown = rendering.render_page("error.html", {"status": 404, "said": text}, now=datetime(2026, 11, 22, tzinfo=UTC))
+    frame = rendering.render_page("error.html", {"status": 404, "said": ""}, now=datetime(2026, 11, 22, tzinfo=UTC))
     assert shown.count("<") == frame.count("<")
     assert shown.count('"') == frame.count('"')
     assert not set(shown) & set("\x00\x1b\u202e\u2066")
@@ -137,10 +137,10 @@ def test_whatever_a_page_says_is_text(text):
 
 def test_marks_become_parts():
     """A passage is cut at its marks, in order."""
-    assert rendering.parts("a ⟦b⟧ c⟦d⟧") == [(False, "a "), (True, "b"), (False, " c"), (True, "d")]
+    assert rendering.split_highlights("a ⟦b⟧ c⟦d⟧") == [(False, "a "), (True, "b"), (False, " c"), (True, "d")]
 
 
 def test_addresses_carry_the_search():
     """A link keeps the search and changes what it is told to."""
     wanted = Criteria(words='"a b"', sources=("x",), after="5")
-    assert rendering.address("/search", wanted, source="y", after=None) == "/search?q=%22a+b%22&source=y"
+    assert rendering.build_address("/search", wanted, source="y", after=None) == "/search?q=%22a+b%22&source=y"

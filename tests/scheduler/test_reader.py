@@ -20,8 +20,8 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_question_without_end_is_cut_off(path, monkeypatch):
     """After its time a statement is interrupted, and the same reader answers the next one."""
-    monkeypatch.setattr(readers, "LONGEST", 0.2)
-    reader = readers.Reader(path, None)
+    monkeypatch.setattr(readers, "ANSWER_SECONDS", 0.2)
+    reader = readers.StoreReader(path, None)
 
     async def both() -> int:
         with pytest.raises(TookTooLong):
@@ -34,7 +34,7 @@ def test_a_question_without_end_is_cut_off(path, monkeypatch):
 
 def test_a_reader_cannot_write(path):
     """What is handed to a page cannot change the store."""
-    reader = readers.Reader(path, None)
+    reader = readers.StoreReader(path, None)
     with pytest.raises(Exception, match="read-only"):
         asyncio.run(reader.ask(lambda store: store.db.execute("DELETE FROM documents")))
     reader.close()
@@ -43,4 +43,4 @@ def test_a_reader_cannot_write(path):
 def test_no_store_is_told_at_once(tmp_path):
     """A missing file is an error at the start, not at the first page."""
     with pytest.raises(StoreMissing):
-        readers.Reader(tmp_path / "none.db", None)
+        readers.StoreReader(tmp_path / "none.db", None)

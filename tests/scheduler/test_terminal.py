@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from scheduler.showing import terminal
-from scheduler.showing.terminal import Screen
+from scheduler.views import terminal
+from scheduler.views.terminal import Screen
 
 ANY = st.text(alphabet=st.characters(), max_size=200)
 
@@ -26,7 +26,7 @@ def screen(*, colour: bool = False) -> Screen:
 @given(ANY)
 def test_no_text_steers_a_terminal(text: str) -> None:
     """No control, no escape, no override, no lone surrogate, and no second line comes through."""
-    plain = terminal.safe(text)
+    plain = terminal.strip_controls(text)
     assert not {unicodedata.category(char) for char in plain} & {"Cc", "Cs", "Zl", "Zp"}
     assert not set(plain) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
 
@@ -42,14 +42,14 @@ def test_json_is_lossless_and_steers_nothing(record: dict[str, object]) -> None:
 @given(ANY, st.integers(2, 60))
 def test_a_cut_text_fits(text: str, width: int) -> None:
     """A long title never wraps the table."""
-    assert terminal._cells(terminal.cut(terminal.safe(text), width)) <= width
+    assert terminal._cell_width(terminal.truncate(terminal.strip_controls(text), width)) <= width
 
 
 def test_right_to_left_text_is_isolated_on_a_terminal_only() -> None:
     """A Dari title does not pull the columns beside it apart; a pipe gets the bare text."""
-    assert screen(colour=True).web("بغلان 7") == "\u2068بغلان 7\u2069"
-    assert screen().web("بغلان 7") == "بغلان 7"
-    assert screen(colour=True).web("Baghlan") == "Baghlan"
+    assert screen(colour=True).safe_text("بغلان 7") == "\u2068بغلان 7\u2069"
+    assert screen().safe_text("بغلان 7") == "بغلان 7"
+    assert screen(colour=True).safe_text("Baghlan") == "Baghlan"
 
 
 def test_columns_stand_under_their_headings() -> None:
@@ -73,11 +73,11 @@ def test_a_bar_is_drawn_where_it_is_known_how_far() -> None:
     drawn = {}
     for share in (0.75, 7.0, None):
         console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
-        console.print(terminal._moving("looking back, about 3 min left", share))
+        console.print(terminal._progress_line("looking back, about 3 min left", share))
         drawn[share] = console.file.getvalue()
-    assert drawn[0.75].count("━") == 0.75 * terminal.BAR
+    assert drawn[0.75].count("━") == 0.75 * terminal.PROGRESS_BAR_CELLS
     assert "75% looking back, about 3 min left" in drawn[0.75]
-    assert drawn[7.0].count("━") == terminal.BAR
+    assert drawn[7.0].count("━") == terminal.PROGRESS_BAR_CELLS
     assert drawn[None] == "looking back, about 3 min left\n"
 
 
@@ -93,7 +93,7 @@ def test_colours_follow_the_terminal(monkeypatch) -> None:
     """A pipe, NO_COLOR and a dumb terminal get none."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert terminal.screen(Tty(), Tty()).colour
-    assert not terminal.screen(io.StringIO(), Tty()).colour
+    assert terminal.open_screen(Tty(), Tty()).colour
+    assert not terminal.open_screen(io.StringIO(), Tty()).colour
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not terminal.screen(Tty(), Tty()).colour
+    assert not terminal.open_screen(Tty(), Tty()).colour

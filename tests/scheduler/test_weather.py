@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from crawler.visits import Visited
-from scheduler.service.weather import HOSTS, Weather
+from crawler.visits.source_visit import VisitResult
+from scheduler.service.connectivity import SILENT_HOSTS, OfflineDetector
 from storage.model import Poll, utc_now
 
 SILENT = Poll(source="a", started_at=utc_now(), ended_at=utc_now(), status="error", error="timeout")
@@ -13,17 +13,17 @@ SILENT = Poll(source="a", started_at=utc_now(), ended_at=utc_now(), status="erro
 
 def seen(*told: tuple[str, Poll]) -> bool:
     """Whether the machine is taken to be offline after these visits."""
-    weather = Weather()
+    weather = OfflineDetector()
     for host, poll in told:
-        weather.note(host, Visited(poll=poll))
-    return weather.offline
+        weather.note(host, VisitResult(poll=poll))
+    return weather.is_offline
 
 
 @pytest.mark.parametrize("error", ["dns", "timeout", "connection refused", "connection: ConnectionLost: gone"])
 def test_case_41_several_hosts_that_are_silent_in_a_row_mean_that_the_machine_is_offline(error: str) -> None:
     """Three different ones; one host that is asked for thrice says nothing of the others."""
     silent = replace(SILENT, error=error)
-    assert seen(*((f"{n}.example", silent) for n in range(HOSTS)))
+    assert seen(*((f"{n}.example", silent) for n in range(SILENT_HOSTS)))
     assert not seen(*(("one.example", silent) for _ in range(9)))
 
 

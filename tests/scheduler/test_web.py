@@ -24,8 +24,8 @@ from storage.errors import UsageError
 from storage.model import Claim, Cut, Document, Landing, Mention, Page, Poll, Reason, SourceState, Verdict, utc_now
 from storage.settings import StoreSettings
 from storage.store import Store
+from storage.tables.annotations import Label
 from storage.tables.corrections import Correction
-from storage.tables.marks import Label
 
 uvicorn = pytest.importorskip("uvicorn", reason="the extra `serve` is not installed: the pages are not tested")
 pytest.importorskip("datasette", reason="the extra `serve` is not installed: the pages are not tested")
@@ -146,7 +146,7 @@ def config(tmp_path_factory, canary) -> Config:
 
 @contextmanager
 def served(config: Config, token: str = "") -> Iterator[int]:
-    with web.application(config, token=token) as app, socket.socket() as listening:
+    with web.open_application(config, token=token) as app, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -351,12 +351,12 @@ def test_another_host_is_not_served_without_a_token():
     """Serving a network without a token, or with one that can be guessed, is an error of use."""
     for host in ("0.0.0.0", "::", "192.0.2.1", "news.example"):
         with pytest.raises(UsageError):
-            web.refuse_open(host, "")
+            web.check_exposure(host, "")
     with pytest.raises(UsageError):
-        web.refuse_open("0.0.0.0", "short")
-    web.refuse_open("0.0.0.0", TOKEN)
+        web.check_exposure("0.0.0.0", "short")
+    web.check_exposure("0.0.0.0", TOKEN)
     for host in ("127.0.0.1", "::1", "localhost"):
-        web.refuse_open(host, "")
+        web.check_exposure(host, "")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "192.0.2.1"])

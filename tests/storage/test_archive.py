@@ -135,7 +135,7 @@ def test_a_record_that_is_cut_out_leaves_no_byte(tmp_path: Path) -> None:
     store = Archive(tmp_path)
     places = [store.write(page(f"text number {n}".encode()), "kept") for n in range(3)]
     file = places[0][0]
-    fresh, moved = store.cut(file, {places[1][1]})
+    fresh, moved = store.copy_without(file, {places[1][1]})
     store.remove(file)
     bodies = [found.body for old in (places[0][1], places[2][1]) if (found := store.read(fresh, moved[old]))]
     assert bodies == [b"text number 0", b"text number 2"]
@@ -153,20 +153,20 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
 def test_age_and_room_take_what_may_go_and_nothing_else() -> None:
     """Kept pages go by age only; rejected ones also for room, the oldest first."""
     files = [
-        warc.Rest(file=f"{kind}/{day}", kind=kind, day=day, size=10)
+        warc.ArchiveFile(file=f"{kind}/{day}", kind=kind, day=day, size=10)
         for kind in warc.KINDS
         for day in ("2026-10-01", "2026-11-20", "2026-11-22")
     ]
-    old = warc.expired(files, NOON, kept=timedelta(days=3650), rejected=timedelta(days=30))
+    old = warc.expired_files(files, NOON, kept=timedelta(days=3650), rejected=timedelta(days=30))
     assert [rest.file for rest in old] == ["rejected/2026-10-01"]
-    assert [rest.file for rest in warc.surplus(files, bytes_over=15)] == ["rejected/2026-10-01", "rejected/2026-11-20"]
-    assert warc.surplus(files, bytes_over=0) == []
-    assert len(warc.surplus(files, bytes_over=1000)) == 3
+    assert [rest.file for rest in warc.surplus_files(files, bytes_over=15)] == ["rejected/2026-10-01", "rejected/2026-11-20"]
+    assert warc.surplus_files(files, bytes_over=0) == []
+    assert len(warc.surplus_files(files, bytes_over=1000)) == 3
 
 
 def test_a_page_expires_on_the_day_it_should() -> None:
     """A file of a day is kept for the whole age after that day's end."""
-    files = [warc.Rest(file="rejected/a", kind="rejected", day="2026-11-21", size=1)]
+    files = [warc.ArchiveFile(file="rejected/a", kind="rejected", day="2026-11-21", size=1)]
     age = timedelta(days=1)
-    assert warc.expired(files, datetime(2026, 11, 23, tzinfo=UTC), kept=age, rejected=age) == []
-    assert files == warc.expired(files, datetime(2026, 11, 23, 0, 0, 1, tzinfo=UTC), kept=age, rejected=age)
+    assert warc.expired_files(files, datetime(2026, 11, 23, tzinfo=UTC), kept=age, rejected=age) == []
+    assert files == warc.expired_files(files, datetime(2026, 11, 23, 0, 0, 1, tzinfo=UTC), kept=age, rejected=age)

@@ -67,18 +67,18 @@ def test_what_was_added_and_not_dropped_is_found_wherever_it_rests(empty, steps)
     try:
         for what, number, keys in steps:
             if what == "merge":
-                bands.merge(empty, keep=number)
+                bands.merge_fresh_keys(empty, keep=number)
                 continue
             pairs = {(key, number) for key in keys}
             # A document is entered anew only after it was taken out.
-            bands.drop(empty, number, keys)
+            bands.remove_keys(empty, number, keys)
             expected -= pairs
             if what == "add":
-                bands.add(empty, number, keys)
+                bands.add_keys(empty, number, keys)
                 expected |= pairs
         assert sorted([*rows(empty, "bands"), *rows(empty, "fresh_bands")]) == sorted(expected)
         every = tuple(sorted({key for key, _ in expected}))
-        (found,) = bands.hits(empty, every)
+        (found,) = bands.count_shared_keys(empty, every)
         assert dict(found) == {n: sum(other == n for _, other in expected) for n in {n for _, n in expected}}
     finally:
         empty.execute("ROLLBACK")
@@ -88,11 +88,11 @@ def test_a_key_that_many_share_proposes_nobody_in_whichever_table_they_are(store
     """Forty-eight documents of one key are candidates, forty-nine are a template, counted over both tables."""
     with store._writing():
         for number in range(1, 49):
-            bands.add(store.db, number, [7])
-        bands.merge(store.db, keep=20)
-        assert len(bands.hits(store.db, (7,))[0]) == 48
-        bands.add(store.db, 49, [7])
-        assert bands.hits(store.db, (7,)) == [{}]
+            bands.add_keys(store.db, number, [7])
+        bands.merge_fresh_keys(store.db, keep=20)
+        assert len(bands.count_shared_keys(store.db, (7,))[0]) == 48
+        bands.add_keys(store.db, 49, [7])
+        assert bands.count_shared_keys(store.db, (7,)) == [{}]
 
 
 def test_every_128_documents_the_surplus_moves_on_in_the_order_of_the_keys(store):
@@ -102,21 +102,21 @@ def test_every_128_documents_the_surplus_moves_on_in_the_order_of_the_keys(store
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 250000) "
             "INSERT INTO fresh_bands SELECT n, 1 FROM n"
         )
-        bands.add(store.db, 127, [300_000])
+        bands.add_keys(store.db, 127, [300_000])
         assert rows(store.db, "bands") == []
-        bands.add(store.db, 128, [300_001])
+        bands.add_keys(store.db, 128, [300_001])
         moved = [band for band, _ in rows(store.db, "bands")]
         assert moved == list(range(1, 14_001))
-        bands.merge(store.db)
-        bands.merge(store.db)
+        bands.merge_fresh_keys(store.db)
+        bands.merge_fresh_keys(store.db)
         left = store.db.execute("SELECT min(band), count(*) FROM fresh_bands").fetchone()
         assert tuple(left) == (30_003, 220_000)
-        assert bands.merge(store.db) == 0
-        while bands.merge(store.db, keep=0):
+        assert bands.merge_fresh_keys(store.db) == 0
+        while bands.merge_fresh_keys(store.db, keep=0):
             pass
         assert rows(store.db, "fresh_bands") == []
-        bands.add(store.db, 129, [5])
-        assert [bands.merge(store.db, keep=0) for _ in range(2)] == [0, 1]  # it went round for it
+        bands.add_keys(store.db, 129, [5])
+        assert [bands.merge_fresh_keys(store.db, keep=0) for _ in range(2)] == [0, 1]  # it went round for it
 
 
 def test_a_step_whose_transaction_fails_never_was(store):
@@ -124,7 +124,7 @@ def test_a_step_whose_transaction_fails_never_was(store):
     store.admit(document(1), now=NOW)
     before = rows(store.db, "fresh_bands")
     store.db.execute("BEGIN IMMEDIATE")
-    assert bands.merge(store.db, keep=0) == len(before)
+    assert bands.merge_fresh_keys(store.db, keep=0) == len(before)
     store.db.execute("ROLLBACK")
     assert rows(store.db, "fresh_bands") == before
     assert rows(store.db, "bands") == []
@@ -135,7 +135,7 @@ def test_copies_are_found_before_and_after_their_keys_moved(store):
     """Where a key rests decides nothing."""
     first, second = (store.admit(document(number), now=NOW) for number in (1, 2))
     with store._writing():
-        bands.merge(store.db, keep=30)
+        bands.merge_fresh_keys(store.db, keep=30)
     assert rows(store.db, "bands")
     assert rows(store.db, "fresh_bands")
     for number, head in ((1, first), (2, second)):
@@ -149,7 +149,7 @@ def test_what_is_forgotten_leaves_no_key_in_either_table_nor_in_the_file(store, 
     """A key is a hash of the words: who guesses them must not find them confirmed in a page that was freed."""
     landed = [store.admit(document(number), now=NOW) for number in range(1, 30)]
     with store._writing():
-        bands.merge(store.db, keep=600)
+        bands.merge_fresh_keys(store.db, keep=600)
     gone = landed[3].document_id
     keys = [key for table in ("bands", "fresh_bands") for key, number in rows(store.db, table) if number == gone]
     assert len(keys) > 40
@@ -165,10 +165,10 @@ def test_an_older_file_keeps_its_keys_and_loses_all_of_them_when_a_text_goes(sto
     """Older versions kept an eleventh pair of names, and all keys in the large table."""
     landed = store.admit(document(1), now=NOW)
     with store._writing():
-        keys = copies._bands(store.db, landed.document_id, ever=True)
+        keys = copies._index_keys(store.db, landed.document_id, ever=True)
         store.db.execute("DELETE FROM fresh_bands")
         store.db.conn.executemany("INSERT INTO bands VALUES (?, 1)", [(key,) for key in keys])
-    assert len(keys) == len(copies._bands(store.db, landed.document_id)) + 1
+    assert len(keys) == len(copies._index_keys(store.db, landed.document_id)) + 1
     again = Document(url="https://late.example/1", source="late", title="Late", text=f"Late news {report(1)}")
     assert store.admit(again, now=NOW).article_id == landed.article_id
     store.forget(landed.document_id, now=NOW)
@@ -180,7 +180,7 @@ def test_a_torn_index_is_told(store):
     store.admit(document(1), now=NOW)
     assert store.faults() == []
     with store._writing():
-        bands.add(store.db, 99, [1])
+        bands.add_keys(store.db, 99, [1])
         store.db.execute("INSERT INTO bands VALUES (1, 99)")
     assert sum("near copies" in fault for fault in store.faults()) == 2
     with store._writing():

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.finding import brief
 from storage.model import Claim, Document, Failure, Landing, Mention, Poll, SourceState
+from storage.query import brief
 from storage.store import Store
+from storage.tables.annotations import Label
 from storage.tables.corrections import Correction
-from storage.tables.marks import Label
 
 DAY = datetime(2026, 11, 21, tzinfo=UTC)
 SEEN = DAY.replace(hour=9)
@@ -72,7 +72,7 @@ def test_an_article_stands_once_under_the_province_that_it_names_most(store: Sto
         document("market", "gamma", place("AF17")),
         document("snow", "gamma"),
     )
-    told = brief.of(store.db, DAY, NEXT)
+    told = brief.build_brief(store.db, DAY, NEXT)
     assert [(one.name, [article.title for article in one.articles]) for one in told.provinces] == [
         ("Kandahar", ["Mine"]), ("Kunduz", ["Market"]), ("", ["Snow"]),
     ]  # fmt: skip
@@ -87,7 +87,7 @@ def test_reports_articles_and_independent_voices_are_three_numbers(store: Store)
         document("mine", "gamma", place("AF2704")),
         document("mine again", "beta", place("AF2704")),
     )
-    told = brief.of(store.db, DAY, NEXT)
+    told = brief.build_brief(store.db, DAY, NEXT)
     assert (told.reports, told.articles, told.independent) == (3, 2, 1)
     assert [article.reports for article in told.provinces[0].articles] == [2, 1]
 
@@ -95,7 +95,7 @@ def test_reports_articles_and_independent_voices_are_three_numbers(store: Store)
 def test_claims_come_with_who_says_so_and_are_not_added_up(store: Store) -> None:
     """Each stands with its article as it was found."""
     land(store, document("mine", "alpha", place("AF27"), claims=(CLAIM,)))
-    claim = brief.of(store.db, DAY, NEXT).provinces[0].articles[0].claims[0]
+    claim = brief.build_brief(store.db, DAY, NEXT).provinces[0].articles[0].claims[0]
     assert claim == {
         "kind": "killed", "number": 8, "qualifier": "", "said_by": "the governor's office", "sentence": "Eight guards died.",
     }  # fmt: skip
@@ -106,7 +106,7 @@ def test_a_place_narrows_the_day_in_any_spelling(store: Store) -> None:
     first, second = land(store, document("mine", "alpha", place("AF2704")), document("market", "gamma", place("AF17")))
     for landed in (first, second):
         store.correct(Correction(label=Label.TAG, what=landed.article_id, tag="seen"), now=DAY.replace(hour=10))
-    told = brief.of(store.db, DAY, NEXT, ["قندهار"])
+    told = brief.build_brief(store.db, DAY, NEXT, ["قندهار"])
     assert [one.title for province in told.provinces for one in province.articles] == ["Mine"]
     assert [one.article_id for one in told.corrected] == [first.article_id]
 
@@ -118,8 +118,8 @@ def test_a_corrected_passage_stands_before_and_now(store: Store) -> None:
     land(
         store, replace(first, title="Toll rises", text=first.text.replace("Eight", "Eleven")), now=NEXT.replace(hour=7)
     )
-    assert brief.of(store.db, DAY, NEXT).corrected == ()
-    told = brief.of(store.db, NEXT, AFTER)
+    assert brief.build_brief(store.db, DAY, NEXT).corrected == ()
+    told = brief.build_brief(store.db, NEXT, AFTER)
     assert (told.articles, told.corrected[0].what, told.corrected[0].former_title, told.corrected[0].title) == (
         0,
         "revised",
@@ -134,8 +134,8 @@ def test_what_was_withdrawn_is_told(store: Store) -> None:
     landed = land(store, document("mine", "alpha"))[0]
     gone = Landing(outcome=Failure(detail="http 404", final=True, status=404), url=landed.url, source="alpha")
     store.land([gone], now=NEXT.replace(hour=3))
-    assert [(one.what, one.title) for one in brief.of(store.db, NEXT, AFTER).corrected] == [("withdrawn", "Mine")]
-    assert brief.of(store.db, DAY, NEXT).provinces[0].articles[0].withdrawn_at == "2026-11-22T03:00:00Z"
+    assert [(one.what, one.title) for one in brief.build_brief(store.db, NEXT, AFTER).corrected] == [("withdrawn", "Mine")]
+    assert brief.build_brief(store.db, DAY, NEXT).provinces[0].articles[0].withdrawn_at == "2026-11-22T03:00:00Z"
 
 
 def test_what_was_not_seen_is_told(store: Store) -> None:
@@ -144,9 +144,9 @@ def test_what_was_not_seen_is_told(store: Store) -> None:
     store.land_poll(Poll(source="alpha", started_at=at, ended_at=at, status="error", error="http 503"))
     store.beat(DAY.replace(hour=1))
     store.beat(DAY.replace(hour=5))
-    told = brief.of(store.db, DAY, NEXT)
+    told = brief.build_brief(store.db, DAY, NEXT)
     assert [(one.source, one.from_at, one.to_at) for one in told.blind] == [
         (None, "2026-11-21T01:00:00Z", "2026-11-21T05:00:00Z"), ("alpha", "2026-11-21T04:00:00Z", None),
     ]  # fmt: skip
-    assert [one.source for one in brief.of(store.db, NEXT, AFTER).blind] == ["alpha"]
-    assert brief.of(store.db, datetime(2026, 11, 20, tzinfo=UTC), DAY).blind == ()
+    assert [one.source for one in brief.build_brief(store.db, NEXT, AFTER).blind] == ["alpha"]
+    assert brief.build_brief(store.db, datetime(2026, 11, 20, tzinfo=UTC), DAY).blind == ()

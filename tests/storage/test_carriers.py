@@ -8,7 +8,7 @@ import pytest
 
 from storage.model import SourceState
 from storage.store import Store
-from storage.tables import carriers
+from storage.tables import syndication
 
 _spec = importlib.util.spec_from_file_location("reports", Path(__file__).with_name("test_copies.py"))
 reports = importlib.util.module_from_spec(_spec)
@@ -40,18 +40,18 @@ def store(tmp_path):
 
 def test_the_first_one_stands_first_and_the_wire_is_named(store):
     """Carriers come in the order of their publication, each with how it belongs there."""
-    found = carriers.of(store.db, 1)
-    assert [(c.source, c.kind) for c in found.carriers] == [
+    found = syndication.list_syndication(store.db, 1)
+    assert [(c.source, c.kind) for c in found.reports] == [
         ("agency", "head"), ("paper", "near"), ("radio", "near"), ("blog", "probable"),
     ]  # fmt: skip
     assert found.wire == "Agency"
     assert found.publishers == 2
-    assert carriers.of(store.db, 999).carriers == ()
+    assert syndication.list_syndication(store.db, 999).reports == ()
 
 
 def test_versions_and_owners_do_not_count_twice(store):
     """Of an article, its version and another report, two are independent."""
     ids = [row[0] for row in store.db.execute("SELECT id FROM articles")]
     assert len(ids) == 3
-    assert carriers.independent(store.db, ids) == 2
-    assert carriers.independent(store.db, []) == 0
+    assert syndication.count_independent(store.db, ids) == 2
+    assert syndication.count_independent(store.db, []) == 0

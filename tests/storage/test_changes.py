@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from storage.errors import UsageError
-from storage.finding import changes
 from storage.model import Document
+from storage.query import changes
 from storage.store import Store
 
 
@@ -20,7 +20,7 @@ def add(store: Store, name: str) -> None:
 
 def test_from_the_start_each_change_comes_once_in_order(stocked):
     """Without a cursor the log begins at its first row."""
-    entries = list(changes.follow(stocked.db, wait=lambda: False))
+    entries = list(changes.follow_changes(stocked.db, wait=lambda: False))
     assert [entry.what for entry in entries] == ["new"] * 5
     assert [entry.cursor for entry in entries] == sorted({entry.cursor for entry in entries})
     assert entries[0].as_json()["url"] == "https://alpha.example/1"
@@ -28,10 +28,10 @@ def test_from_the_start_each_change_comes_once_in_order(stocked):
 
 def test_a_reader_that_comes_back_misses_nothing(stocked):
     """Two followers in turn, the second from the first's cursor, see what one would have seen."""
-    first = [next(changes.follow(stocked.db, wait=lambda: False)) for _ in range(1)]
+    first = [next(changes.follow_changes(stocked.db, wait=lambda: False)) for _ in range(1)]
     add(stocked, "later")
-    rest = list(changes.follow(stocked.db, first[-1].cursor, wait=lambda: False))
-    assert [entry.cursor for entry in first + rest] == [entry.cursor for entry in changes.read(stocked.db, 0)]
+    rest = list(changes.follow_changes(stocked.db, first[-1].cursor, wait=lambda: False))
+    assert [entry.cursor for entry in first + rest] == [entry.cursor for entry in changes.list_entries(stocked.db, 0)]
 
 
 def test_what_comes_while_waiting_follows(stocked):
@@ -45,11 +45,11 @@ def test_what_comes_while_waiting_follows(stocked):
         return name is not None
 
     with Store.read(stocked.path) as reader:
-        seen = [entry.title for entry in changes.follow(reader.db, changes.last(reader.db), wait=wait)]
+        seen = [entry.title for entry in changes.follow_changes(reader.db, changes.last_cursor(reader.db), wait=wait)]
     assert seen == ["one", "two"]
 
 
 def test_a_cursor_of_another_log_is_refused(stocked):
     """A cursor ahead of the log would wait for ever in silence; it is an error of use."""
     with pytest.raises(UsageError):
-        next(changes.follow(stocked.db, 10_000, wait=lambda: False))
+        next(changes.follow_changes(stocked.db, 10_000, wait=lambda: False))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage import identity
-from storage.model import Document, FateKind, Landing, What
+from storage.model import ChangeKind, Document, FateKind, Landing
 from storage.store import Store
 from storage.tables import copies
 
@@ -229,7 +229,7 @@ def test_the_declared_original_takes_the_lead_when_it_arrives_later(store):
     assert kinds(store, article.id) == [("paper", "declared")]
     assert store.fate(agency.url)["fate"] == "article"
     assert store.fate(paper.url)["fate"] == "copy"
-    assert [(c.what, c.detail) for c in store.changes(0, 10)][-1] == (What.PROMOTED, "declared origin")
+    assert [(c.what, c.detail) for c in store.changes(0, 10)][-1] == (ChangeKind.PROMOTED, "declared origin")
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -253,7 +253,7 @@ def test_the_earlier_publication_leads(store):
     )
     assert store.article(first.article_id).source == "agency"
     assert second.fate is FateKind.ARTICLE
-    assert whats(store) == [What.NEW, What.COPIED, What.PROMOTED]
+    assert whats(store) == [ChangeKind.NEW, ChangeKind.COPIED, ChangeKind.PROMOTED]
 
 
 def test_a_date_without_an_hour_is_not_earlier_on_its_day(store):
@@ -272,7 +272,7 @@ def test_a_spun_blog_never_outranks_the_agency(store):
         document("echo", shortened(report(13)), hours=-70, origin_url="https://agency.example/story"),
     )
     assert store.article(first.article_id).source == "agency"
-    assert What.PROMOTED not in whats(store)
+    assert ChangeKind.PROMOTED not in whats(store)
 
 
 def test_of_two_of_one_hour_the_fuller_text_leads(store):
@@ -289,7 +289,7 @@ def test_a_copy_that_goes_its_own_way_is_split_off(store):
     assert third.fate is FateKind.ARTICLE
     assert store.article(third.article_id).text == report(16)
     assert not store.copies(first.article_id)
-    assert whats(store)[-1] is What.SPLIT
+    assert whats(store)[-1] is ChangeKind.SPLIT
 
 
 def test_when_the_head_is_forgotten_a_copy_is_found_as_the_head_was(store):
@@ -335,8 +335,8 @@ def test_texts_without_content_match_nothing(store, text):
 @given(st.text(), st.text())
 def test_likeness_is_symmetric_and_bounded(one, other):
     """Any two texts can be compared, in either order, to the same answer."""
-    here = identity.likeness(identity.profile(one), identity.profile(other))
-    assert here == identity.likeness(identity.profile(other), identity.profile(one))
+    here = identity.measure_likeness(identity.profile_text(one), identity.profile_text(other))
+    assert here == identity.measure_likeness(identity.profile_text(other), identity.profile_text(one))
     assert 0 <= here.shingles <= 1
     assert 0 <= here.names <= 1
 
@@ -344,15 +344,15 @@ def test_likeness_is_symmetric_and_bounded(one, other):
 @given(st.text())
 def test_a_sketch_is_small_and_fits_the_file(text):
     """An index entry is bounded whatever was written."""
-    profile = identity.profile(text)
-    keys = [*identity.sketch(profile), *identity.opening_sketch(profile), *identity.name_sketch(profile, 20_000)]
+    profile = identity.profile_text(text)
+    keys = [*identity.shingle_sketch(profile), *identity.opening_sketch(profile), *identity.name_sketch(profile, 20_000)]
     assert len(keys) <= 53
     assert all(-(2**63) <= key < 2**63 for key in keys)
 
 
 def test_a_name_sketch_meets_itself_within_four_days():
     """The bucket of a day is among those that are asked for on the days around it."""
-    profile = identity.profile(report(20))
+    profile = identity.profile_text(report(20))
     for day in range(20_000, 20_008):
         for other in range(day - 4, day + 5):
             assert set(identity.name_sketch(profile, day)) <= set(identity.name_sketch(profile, other, around=True))
@@ -374,18 +374,18 @@ def test_a_thousand_copies_leave_the_index_as_it_was(store):
 def test_copies_probable_copies_and_one_owner_are_one_voice():
     """Independent is who neither carries the same text nor belongs to the same house."""
     articles = {1: "a", 2: "b", 3: "c", 4: "d", 5: "a"}
-    assert copies.independent(articles, [], {}) == 4
-    assert copies.independent(articles, [(2, 3), (2, 99)], {}) == 3
-    assert copies.independent(articles, [(2, 3)], {"a": "Group", "c": "Group"}) == 2
-    assert copies.independent({}, [], {}) == 0
+    assert copies.count_independent_groups(articles, [], {}) == 4
+    assert copies.count_independent_groups(articles, [(2, 3), (2, 99)], {}) == 3
+    assert copies.count_independent_groups(articles, [(2, 3)], {"a": "Group", "c": "Group"}) == 2
+    assert copies.count_independent_groups({}, [], {}) == 0
 
 
 def test_a_comparison_names_the_passages_that_decided(store):
     """An explanation shows the words that both have, and the numbers that speak against a copy."""
     day = "The ministry said {} fighters were killed near Tora Ghundi on Monday. " + report(22, 4)
     one, other = admit(store, document("a", day.format(12)), document("b", day.format(14)))
-    found = copies.compare(store.db, one.document_id, other.document_id)
+    found = copies.compare_documents(store.db, one.document_id, other.document_id)
     assert (found.verdict, found.reason) == ("probable", "the numbers differ")
     assert found.conflicts == (("ministry said 12 fighters were", "ministry said 14 fighters were"),)
     assert len(found.passages[0].split()) > 40
-    assert copies.compare(store.db, one.document_id, 999) is None
+    assert copies.compare_documents(store.db, one.document_id, 999) is None

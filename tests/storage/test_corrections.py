@@ -12,11 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.errors import UsageError, WorkFailed
-from storage.model import Document, FateKind, Landing, Mention, Page, Reason, Rejection, Verdict, What, Why
+from storage.model import (
+    ChangeKind,
+    Document,
+    FateKind,
+    Landing,
+    Mention,
+    Page,
+    Reason,
+    Rejection,
+    RejectionReason,
+    Verdict,
+)
 from storage.store import Store
-from storage.tables import marks
+from storage.tables import annotations
+from storage.tables.annotations import Label
 from storage.tables.corrections import Correction
-from storage.tables.marks import Label
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -76,8 +87,8 @@ def test_what_a_person_calls_irrelevant_goes_with_its_copies_and_stays_away(stor
     assert copy.fate is FateKind.COPY
     assert [one.fate for one in again] == [FateKind.REJECTED] * 2
     assert store.counts()["articles"] == 0
-    assert store.explain("https://a.example/1")["fate"]["detail"] == marks.BY_PERSON
-    assert log(store, first.article_id)[-1] == What.RECLASSIFIED
+    assert store.explain("https://a.example/1")["fate"]["detail"] == annotations.BY_PERSON
+    assert log(store, first.article_id)[-1] == ChangeKind.RECLASSIFIED
     assert store.faults() == []
 
 
@@ -106,17 +117,17 @@ def test_what_a_person_calls_relevant_outlives_better_rules(store: Store) -> Non
     )[0]
     say(store, Label.RELEVANT, first.article_id)
     capture = store.article(first.article_id).capture_id
-    land(store, Rejection(why=Why.IRRELEVANT), url="https://a.example/1", capture=capture)
+    land(store, Rejection(why=RejectionReason.IRRELEVANT), url="https://a.example/1", capture=capture)
     land(store, document("https://a.example/1", extractor="2", verdict=Verdict(score=0.2)), capture=capture)
     kept = store.article(first.article_id)
     assert (kept.relevance, kept.extra["extractor"], kept.extra["via"]) == (1.0, "2", "mark")
-    assert kept.extra["reasons"][0]["term"] == marks.BY_PERSON
+    assert kept.extra["reasons"][0]["term"] == annotations.BY_PERSON
 
 
 def test_a_page_that_was_not_kept_is_asked_for_once_more(store: Store) -> None:
     """Nothing of its text is here: it becomes a lead that is kept whatever its score."""
     url = "https://a.example/rejected"
-    land(store, Rejection(why=Why.IRRELEVANT, title="Off topic"), url=url)
+    land(store, Rejection(why=RejectionReason.IRRELEVANT, title="Off topic"), url=url)
     done = say(store, Label.RELEVANT, url)
     lead = store.pending(now=LATER)[0].lead
     assert (done.outcome, lead.url, lead.via, lead.source) == ("queued", url, "mark", "a")
@@ -129,7 +140,7 @@ def test_the_last_word_counts(store: Store) -> None:
     first = land(store, document("https://a.example/1"))[0]
     for label in (Label.RELEVANT, Label.IRRELEVANT, Label.RELEVANT):
         say(store, label, "https://a.example/1")
-    assert [row["label"] for row in marks.listed(store.db)] == ["relevant"]
+    assert [row["label"] for row in annotations.list_annotations(store.db)] == ["relevant"]
     assert store.article(first.article_id) is None
     assert store.counts()["articles"] == 1
 
@@ -143,7 +154,7 @@ def test_a_copy_that_is_none_becomes_an_article_of_its_own_for_good(store: Store
     done = say(store, Label.NOT_A_COPY, copy.document_id, other=first.article_id)
     assert done.outcome == "parted"
     assert store.article(first.article_id).copies == 0
-    assert log(store, done.article_id) == [What.SPLIT]
+    assert log(store, done.article_id) == [ChangeKind.SPLIT]
     land(store, document("https://b.example/1", extractor="2"))
     say(store, Label.IRRELEVANT, copy.document_id)
     back = say(store, Label.RELEVANT, copy.document_id)
@@ -178,7 +189,7 @@ def test_two_articles_that_are_one_are_joined_with_their_copies(store: Store) ->
         store, document("https://a.example/2", OTHER + "\nA line was added below, about the pupils of the second day.")
     )
     assert store.article(first.article_id).copies == 2
-    assert log(store, second.article_id)[-1] == What.RECLASSIFIED
+    assert log(store, second.article_id)[-1] == ChangeKind.RECLASSIFIED
     assert store.fate("https://a.example/2")["fate"] == "copy"
     assert store.explain(copy.document_id)["article"]["id"] == first.article_id
     assert store.faults() == []
@@ -199,7 +210,7 @@ def test_a_pair_has_one_mark(store: Store) -> None:
     first, second = land(store, document("https://a.example/1"), document("https://a.example/2", OTHER))
     say(store, Label.NOT_A_COPY, first.article_id, other=second.article_id)
     say(store, Label.COPY, second.article_id, other=first.article_id)
-    assert [row["label"] for row in marks.listed(store.db)] == ["copy"]
+    assert [row["label"] for row in annotations.list_annotations(store.db)] == ["copy"]
     with pytest.raises(WorkFailed, match="one and the same"):
         say(store, Label.COPY, first.article_id, other="https://a.example/1")
 
@@ -215,7 +226,7 @@ def test_two_that_were_parted_do_not_come_together_through_a_third(store: Store)
     say(store, Label.NOT_A_COPY, first.article_id, other="https://b.example/2")
     with pytest.raises(WorkFailed, match=r"b\.example/2"):
         say(store, Label.COPY, first.article_id, other="https://a.example/2")
-    assert [row["label"] for row in marks.listed(store.db)] == ["not_a_copy"]
+    assert [row["label"] for row in annotations.list_annotations(store.db)] == ["not_a_copy"]
     assert store.article(second.article_id).copies == 1
 
 
@@ -236,8 +247,8 @@ def test_tags_are_put_on_and_taken_off(store: Store) -> None:
     say(store, Label.TAG, first.article_id, tag="case \x1b[31m12")
     say(store, Label.TAG, first.article_id, tag="second")
     say(store, Label.TAG, first.article_id, tag="second", is_off=True)
-    assert [row["value"] for row in marks.listed(store.db)] == ["case [31m12"]
-    assert [change.detail for change in store.changes() if change.what is What.RECLASSIFIED][-1].startswith("no longer")
+    assert [row["value"] for row in annotations.list_annotations(store.db)] == ["case [31m12"]
+    assert [change.detail for change in store.changes() if change.what is ChangeKind.RECLASSIFIED][-1].startswith("no longer")
     with pytest.raises(UsageError):
         say(store, Label.TAG, first.article_id, tag=" ")
 
@@ -247,7 +258,7 @@ def test_labelled_data_has_the_text_that_was_judged(store: Store) -> None:
     first = land(store, document("https://a.example/1"))[0]
     say(store, Label.RELEVANT, first.article_id)
     land(store, document("https://a.example/1", OTHER, extractor="2"))
-    row = next(marks.listed(store.db))
+    row = next(annotations.list_annotations(store.db))
     assert (row["text"], row["score"], row["language"], row["label"]) == (ONE, 0.6, "en", "relevant")
 
 
@@ -299,7 +310,7 @@ def test_whatever_is_said_in_whatever_order_the_file_stays_sound(said: list) -> 
                     say(store, label, pages[one].url, other=None if other is None else pages[other].url)
         assert store.faults() == []
         home = {row["url"]: row["article_id"] for row in store.db.execute("SELECT url, article_id FROM documents")}
-        marked = {(row["label"], row["url"], row["of_url"]) for row in marks.listed(store.db)}
+        marked = {(row["label"], row["url"], row["of_url"]) for row in annotations.list_annotations(store.db)}
         for label, one, other in marked:
             if one in home and other in home and label == "not_a_copy":
                 assert home[one] != home[other]

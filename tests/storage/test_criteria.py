@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.errors import UsageError
-from storage.finding import criteria
-from storage.finding.criteria import Criteria, Sort
+from storage.query import criteria
+from storage.query.criteria import Criteria, Sort
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
@@ -25,14 +25,14 @@ NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 )  # fmt: skip
 def test_times_are_read(text, end, at):
     """Spans before now, days and ISO 8601; `until` takes its day in."""
-    assert criteria.moment(text, now=NOW, end=end) == at
+    assert criteria.parse_time(text, now=NOW, end=end) == at
 
 
 @given(st.text(max_size=60))
 def test_a_time_is_read_or_refused(text):
     """No text makes the reader of times fail in another way."""
     with contextlib.suppress(UsageError):
-        assert criteria.moment(text, now=NOW).tzinfo is UTC
+        assert criteria.parse_time(text, now=NOW).tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_time_is_read_or_refused(text):
 def test_values_that_cannot_be_used_are_named(values):
     """A wrong number, order or time is an error of use that repeats it."""
     with pytest.raises(UsageError) as fault:
-        criteria.read(values, now=NOW)
+        criteria.parse_criteria(values, now=NOW)
     assert next(iter(values.values()))[0][:40] in str(fault.value)
 
 
@@ -75,6 +75,6 @@ NAMES = st.lists(
 def test_criteria_survive_an_address(wanted):
     """What `written` writes, `read` takes back."""
     values: dict[str, list[str]] = {}
-    for name, value in criteria.written(wanted):
+    for name, value in criteria.criteria_to_pairs(wanted):
         values.setdefault(name, []).append(value)
-    assert criteria.read(values, now=NOW) == wanted
+    assert criteria.parse_criteria(values, now=NOW) == wanted

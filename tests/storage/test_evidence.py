@@ -11,8 +11,8 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from storage.errors import UsageError, WorkFailed
-from storage.finding import evidence
 from storage.model import Document, Landing, Page
+from storage.query import evidence
 from storage.store import Store
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -40,19 +40,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def written(store: Store, folder: Path) -> evidence.Case:
+def written(store: Store, folder: Path) -> evidence.CaseFolder:
     number = store.changes()[0].article_id
-    return evidence.write(store, number, folder, now=LATER, version="0")
+    return evidence.write_case_folder(store, number, folder, now=LATER, version="0")
 
 
 def test_every_file_is_what_its_sum_says_by_another_program(store: Store, tmp_path: Path) -> None:
     """`sha256sum -c` knows every file but its own list, and finds a changed one."""
     written(store, tmp_path / "case")
-    check = ["sha256sum", "--strict", "-c", evidence.SUMS]
+    check = ["sha256sum", "--strict", "-c", evidence.SUMS_FILE]
     assert subprocess.run(check, cwd=tmp_path / "case", capture_output=True, check=False).returncode == 0
-    listed = {line[66:] for line in (tmp_path / "case" / evidence.SUMS).read_text("ascii").splitlines()}
+    listed = {line[66:] for line in (tmp_path / "case" / evidence.SUMS_FILE).read_text("ascii").splitlines()}
     files = {str(file.relative_to(tmp_path / "case")) for file in (tmp_path / "case").rglob("*") if file.is_file()}
-    assert files - listed == {evidence.SUMS}
+    assert files - listed == {evidence.SUMS_FILE}
     next((tmp_path / "case").glob("captures/*.body")).write_bytes(b"changed")
     assert subprocess.run(check, cwd=tmp_path / "case", capture_output=True, check=False).returncode == 1
 
@@ -116,6 +116,6 @@ def test_a_folder_in_use_is_not_touched(store: Store, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         written(store, tmp_path / "file" / "below")
     with pytest.raises(WorkFailed):
-        evidence.write(store, 99, tmp_path / "none", now=NOW, version="0")
+        evidence.write_case_folder(store, 99, tmp_path / "none", now=NOW, version="0")
     assert not (tmp_path / "none").exists()
     assert not list(tmp_path.glob(".case*"))

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.finding import export, search
-from storage.finding.criteria import Criteria
 from storage.model import Document
+from storage.query import export, search
+from storage.query.criteria import Criteria
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -31,25 +31,25 @@ HOSTILE = [
 
 
 def lines(store, **fields):
-    return search.lines(store.db, Criteria(**fields), size=2)
+    return search.iterate_json_pages(store.db, Criteria(**fields), size=2)
 
 
 def test_jsonl_is_what_search_says(stocked):
     """One object a line, the same form and order as the search itself."""
-    rows = [json.loads(line) for line in b"".join(export.jsonl(lines(stocked))).splitlines()]
+    rows = [json.loads(line) for line in b"".join(export.to_jsonl(lines(stocked))).splitlines()]
     assert rows == [dict(hit.record) for hit in search.search(stocked.db, Criteria()).hits]
 
 
 def test_filters_hold_for_an_export(stocked):
     """An export takes what the same search would find."""
-    assert [json.loads(line)["id"] for line in b"".join(export.jsonl(lines(stocked, words="wheat"))).splitlines()] == [
+    assert [json.loads(line)["id"] for line in b"".join(export.to_jsonl(lines(stocked, words="wheat"))).splitlines()] == [
         4
     ]
 
 
 def test_csv_reads_back(stocked):
     """A header row, every field, lines within a text kept."""
-    rows = list(csv.DictReader(io.StringIO(b"".join(export.csv_rows(lines(stocked))).decode())))
+    rows = list(csv.DictReader(io.StringIO(b"".join(export.to_csv(lines(stocked))).decode())))
     assert tuple(rows[0]) == search.FIELDS
     assert {row["url"] for row in rows} == {
         f"https://{name}.example/{n}" for n, name in enumerate(["alpha", "beta", "gamma", "alpha", "delta"], 1)
@@ -69,7 +69,7 @@ def test_no_cell_is_a_formula(stocked, title):
         ),
         now=NOW,
     )
-    for row in csv.DictReader(io.StringIO(b"".join(export.csv_rows(lines(stocked))).decode(), newline="")):
+    for row in csv.DictReader(io.StringIO(b"".join(export.to_csv(lines(stocked))).decode(), newline="")):
         assert not any(
             cell.lstrip()[:1] in set("=+-@＝＋－＠")
             for cell in row.values()
@@ -95,7 +95,7 @@ def test_atom_is_well_formed_and_plain(stocked):
         now=NOW,
     )
     made = b"".join(
-        export.atom(
+        export.to_atom(
             lines(stocked), title="All <b>", url="http://127.0.0.1/feed.atom?q=1&x=2", now=NOW, home="http://127.0.0.1/"
         )
     )
@@ -116,7 +116,7 @@ def test_parquet_reads_back(stocked, tmp_path: Path):
     """Rows, lists and mentions survive; without the extra the error says what to install."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
     with (tmp_path / "x.parquet").open("wb") as sink:
-        assert export.parquet(lines(stocked), sink) == 5
+        assert export.write_parquet(lines(stocked), sink) == 5
     rows = parquet.read_table(tmp_path / "x.parquet").to_pylist()
     assert rows == [dict(hit.record) for hit in search.search(stocked.db, Criteria()).hits]
 
@@ -132,6 +132,6 @@ def test_the_shared_formulas_are_defused(stocked, shared: Path):
 
 def test_nothing_found_is_an_empty_but_whole_file(stocked):
     """A header in CSV, a feed without entries, no line of JSON."""
-    assert b"".join(export.jsonl(lines(stocked, words="nowhere"))) == b""
-    assert b"".join(export.csv_rows(lines(stocked, words="nowhere"))).count(b"\r\n") == 1
-    ET.fromstring(b"".join(export.atom(lines(stocked, words="nowhere"), title="t", url="u", now=NOW)))
+    assert b"".join(export.to_jsonl(lines(stocked, words="nowhere"))) == b""
+    assert b"".join(export.to_csv(lines(stocked, words="nowhere"))).count(b"\r\n") == 1
+    ET.fromstring(b"".join(export.to_atom(lines(stocked, words="nowhere"), title="t", url="u", now=NOW)))

@@ -20,16 +20,16 @@ URLS = st.builds(
 @given(URLS | st.text())
 def test_canonical_twice_is_canonical_once(url):
     """A stored URL read back and made canonical again is the same string."""
-    once = identity.canonical(url)
-    assert identity.canonical(once) == once
+    once = identity.canonical_url(url)
+    assert identity.canonical_url(once) == once
 
 
 @settings(deadline=None)  # the first look at the list of suffixes takes .4 s
 @given(URLS | st.text())
 def test_any_string_has_a_key_and_a_host(url):
     """Junk raises nothing, and a URL and its canonical form are one page."""
-    assert identity.key(identity.canonical(url)) == identity.key(url)
-    assert identity.host(identity.canonical(url)) == identity.host(url)
+    assert identity.url_key(identity.canonical_url(url)) == identity.url_key(url)
+    assert identity.url_host(identity.canonical_url(url)) == identity.url_host(url)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_any_string_has_a_key_and_a_host(url):
 )
 def test_the_stored_form(given_url, stored):
     """The stored form drops what only tracks and keeps what a server may need."""
-    assert identity.canonical(given_url) == stored
+    assert identity.canonical_url(given_url) == stored
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_stored_form(given_url, stored):
 )
 def test_twins_have_one_key(one, other):
     """Scheme, www, mobile and AMP forms and spelling of escapes do not make two pages."""
-    assert identity.key(one) == identity.key(other)
+    assert identity.url_key(one) == identity.url_key(other)
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_twins_have_one_key(one, other):
 )
 def test_different_pages_have_different_keys(one, other):
     """Folding stops where two pages could differ."""
-    assert identity.key(one) != identity.key(other)
+    assert identity.url_key(one) != identity.url_key(other)
 
 
 def test_a_site_is_a_registrable_domain():
     """Hosts of one publisher share a site; two blogs of one platform and two bare addresses do not."""
-    assert identity.site("https://www.fa.example.co.uk/x") == identity.site("http://example.co.uk/") == "example.co.uk"
-    assert identity.site("https://one.blogspot.com/") != identity.site("https://two.blogspot.com/")
-    assert identity.site("http://192.0.2.7/x") == "192.0.2.7"
-    assert identity.site("not a url") == ""
+    assert identity.registrable_domain("https://www.fa.example.co.uk/x") == identity.registrable_domain("http://example.co.uk/") == "example.co.uk"
+    assert identity.registrable_domain("https://one.blogspot.com/") != identity.registrable_domain("https://two.blogspot.com/")
+    assert identity.registrable_domain("http://192.0.2.7/x") == "192.0.2.7"
+    assert identity.registrable_domain("not a url") == ""
 
 
 PAGE = "https://news.example.com/world/2021/08/kabul-falls"
@@ -147,14 +147,14 @@ def test_a_script_without_its_number_is_no_canonical():
 def test_resolving_never_raises_and_stays_canonical(page, declared):
     """Whatever a page declares, both answers are canonical URLs."""
     own, other = identity.resolve_canonical(page, declared)
-    assert identity.canonical(own) == own
-    assert other is None or identity.canonical(other) == other
+    assert identity.canonical_url(own) == own
+    assert other is None or identity.canonical_url(other) == other
 
 
 def test_words_fold_spelling_and_punctuation():
     """Case, marks, keyboards and quotation marks do not change the words of a text."""
-    assert identity.words("KÁBUL\u2019S “governor”") == ["kabul", "s", "governor"]
-    assert identity.words("كابل") == identity.words("کابل")
+    assert identity.fold_words("KÁBUL\u2019S “governor”") == ["kabul", "s", "governor"]
+    assert identity.fold_words("كابل") == identity.fold_words("کابل")
     assert identity.text_hash("Kabul, 12 killed.") == identity.text_hash("  KABUL — 12 killed")
     assert identity.text_hash("Kabul, 12 killed.") != identity.text_hash("Kabul, 14 killed.")
 
@@ -168,17 +168,17 @@ def test_a_text_hash_fits_the_file(text):
 @given(st.text())
 def test_words_are_the_same_in_a_short_text_and_in_a_long_one_of_another_script(text):
     """A text that is English but for some signs is folded by a faster way, to the same words."""
-    own = [word for part in ("stone", text, "bridge") for word in identity.words(part)]
+    own = [word for part in ("stone", text, "bridge") for word in identity.fold_words(part)]
     filler = "plain stone bridge " * (10 + 2 * len(text))
-    assert identity.words(f"{filler}\n stone \n{text}\n bridge")[len(filler.split()) :] == own
+    assert identity.fold_words(f"{filler}\n stone \n{text}\n bridge")[len(filler.split()) :] == own
 
 
 def test_a_sketch_is_the_same_in_every_process_and_release():
     """Keys rest in the file: those of the text below were written down when the index was new."""
-    profile = identity.profile(" ".join(f"word{n} Name{n}" for n in range(200)))
-    assert identity.sketch(profile)[:3] == (-9163271417530878667, -9136813774952366909, -9131577563441311122)
+    profile = identity.profile_text(" ".join(f"word{n} Name{n}" for n in range(200)))
+    assert identity.shingle_sketch(profile)[:3] == (-9163271417530878667, -9136813774952366909, -9131577563441311122)
     assert identity.opening_sketch(profile)[:2] == (-2636331888309229927, -2854566614076306500)
     assert identity.name_sketch(profile, 20_000)[:2] == (1582704669269156828, -4745894294658917282)
-    assert identity.sketch(identity.profile("four words are few")) == ()
-    assert len(identity.sketch(identity.profile("here are five words only"))) == 1
-    assert len(identity.sketch(identity.profile("round and " * 500))) == 2
+    assert identity.shingle_sketch(identity.profile_text("four words are few")) == ()
+    assert len(identity.shingle_sketch(identity.profile_text("here are five words only"))) == 1
+    assert len(identity.shingle_sketch(identity.profile_text("round and " * 500))) == 2

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.finding import query
 from storage.model import Mention
+from storage.query import syntax
 
 LETTERS = st.characters(codec="utf-8")
 SYNTAX = st.lists(
@@ -59,11 +59,11 @@ def index() -> Iterator[sqlite3.Connection]:
 
 
 def found(index: sqlite3.Connection, typed: str) -> list[int]:
-    tree = query.parse(typed)
+    tree = syntax.parse_query(typed)
     return (
         []
         if tree is None
-        else [row[0] for row in index.execute("SELECT rowid FROM fts WHERE fts MATCH ?", [query.match(tree)])]
+        else [row[0] for row in index.execute("SELECT rowid FROM fts WHERE fts MATCH ?", [syntax.match_expression(tree)])]
     )
 
 
@@ -84,16 +84,16 @@ def test_the_language_means_what_it_says(index, typed, rows):
 @given(SYNTAX)
 def test_nothing_typed_is_an_error_of_the_index(index, typed):
     """Whatever is typed, FTS5 takes it without complaint, and more than the allowed words are never asked for."""
-    tree = query.parse(typed)
+    tree = syntax.parse_query(typed)
     found(index, typed)
-    assert tree is None or sum(len(term.words) for term in query.sought(tree)) <= query.MOST_WORDS
+    assert tree is None or sum(len(term.words) for term in syntax.positive_terms(tree)) <= syntax.MAX_QUERY_WORDS
 
 
 @given(st.text(max_size=50))
 def test_a_phrase_reaches_the_index_only_quoted(typed):
     """Outside its quotation marks an expression consists of khabar's own words."""
-    tree = query.parse(f'"{typed}"')
-    outside = "".join((query.match(tree) if tree else "").split('"')[::2])
+    tree = syntax.parse_query(f'"{typed}"')
+    outside = "".join((syntax.match_expression(tree) if tree else "").split('"')[::2])
     assert set(outside.replace("NOT", "").replace("AND", "").replace("OR", "")) <= set("{title text} : () * - tags")
 
 
@@ -106,43 +106,43 @@ def test_deep_brackets_end(index):
 @pytest.mark.parametrize("typed", ["", " ", '"', "*", "%", "_", "\\", "((((", "-", "''"])
 def test_a_query_without_a_word_is_none(typed):
     """What holds nothing to look for is no query; it does not turn into everything."""
-    assert query.parse(typed) is None
+    assert syntax.parse_query(typed) is None
 
 
 @pytest.mark.parametrize("typed", ["AND", "NOT", "OR OR"])
 def test_operators_alone_are_words(typed):
     """Somebody who types only AND looks for the word."""
-    assert query.parse(typed) is not None
+    assert syntax.parse_query(typed) is not None
 
 
 def test_names_are_widened_to_their_spellings(index):
     """A name, also one of several words, is looked for in every spelling; in quotation marks as it stands."""
     known = {"kondoz": ["kunduz", "kondoz", "kunduz province"], "mazaresharif": ["mazar e sharif", "مزار شریف"]}
-    widened = query.widen(query.parse("Kondoz army"), lambda keys: {key: known[key] for key in keys if key in known})
-    assert [row[0] for row in index.execute("SELECT rowid FROM fts WHERE fts MATCH ?", [query.match(widened)])] == [2]
-    assert "province" not in query.match(widened)
-    several = query.widen(query.parse("Mazar-e Sharif"), lambda keys: {key: known[key] for key in keys if key in known})
-    assert '"مزار شریف"' in query.match(several)
-    quoted = query.parse('"kondoz"')
-    assert query.widen(quoted, lambda keys: {key: known[key] for key in keys if key in known}) == quoted
+    widened = syntax.widen_names(syntax.parse_query("Kondoz army"), lambda keys: {key: known[key] for key in keys if key in known})
+    assert [row[0] for row in index.execute("SELECT rowid FROM fts WHERE fts MATCH ?", [syntax.match_expression(widened)])] == [2]
+    assert "province" not in syntax.match_expression(widened)
+    several = syntax.widen_names(syntax.parse_query("Mazar-e Sharif"), lambda keys: {key: known[key] for key in keys if key in known})
+    assert '"مزار شریف"' in syntax.match_expression(several)
+    quoted = syntax.parse_query('"kondoz"')
+    assert syntax.widen_names(quoted, lambda keys: {key: known[key] for key in keys if key in known}) == quoted
 
 
 @given(st.text(max_size=40), st.sampled_from(["source", "language", "place"]))
 def test_a_tag_is_one_word_of_ascii(value, kind):
     """No source id, language or code can be split by the tokenizer or be taken for another."""
-    assert query.tag(kind, value).isascii()
-    assert query.tag(kind, value).isalnum()
+    assert syntax.index_tag(kind, value).isascii()
+    assert syntax.index_tag(kind, value).isalnum()
 
 
 def test_a_district_counts_for_its_province():
     """What happened in Panjwayi is found when Kandahar is asked for."""
     mentions = [Mention(kind="place", code="AF2704", name="Panjwayi", count=1)]
-    made = query.tags(source="s", language="fa-AF", mentions=mentions, provinces={"AF2704": "AF27"}).split()
+    made = syntax.document_tags(source="s", language="fa-AF", mentions=mentions, provinces={"AF2704": "AF27"}).split()
     assert {
-        query.tag("place", "AF27"),
-        query.tag("place", "AF2704"),
-        query.tag("language", "fa"),
-        query.tag("language", "fa-AF"),
+        syntax.index_tag("place", "AF27"),
+        syntax.index_tag("place", "AF2704"),
+        syntax.index_tag("language", "fa"),
+        syntax.index_tag("language", "fa-AF"),
     } <= set(made)
 
 

@@ -13,7 +13,7 @@ TEXTS = st.lists(st.sampled_from(["a", "b", "c", "9", "11", "killed\n", "said.",
 
 
 def changed(old, new):
-    return [(edit.old, edit.new) for edit in revisions.diff(old, new) if edit.is_change]
+    return [(edit.old, edit.new) for edit in revisions.diff_texts(old, new) if edit.is_change]
 
 
 def test_a_risen_toll_is_one_changed_word():
@@ -32,7 +32,7 @@ def test_added_and_removed_lines_are_insertions_and_deletions():
 @given(TEXTS, TEXTS)
 def test_a_diff_holds_both_texts_whole(old, new):
     """All old sides together are the old text, all new sides the new one, and the same text has no change."""
-    edits = revisions.diff(old, new)
+    edits = revisions.diff_texts(old, new)
     assert " ".join(edit.old for edit in edits).split() == old.split()
     assert " ".join(edit.new for edit in edits).split() == new.split()
     assert changed(old, old) == []
@@ -53,8 +53,8 @@ def test_two_long_unlike_passages_are_shown_whole():
 )  # fmt: skip
 def test_what_turns_over_by_itself_makes_no_revision(line):
     """Hours of update, counters and pointers come and go without a word of the report changing."""
-    assert revisions.trivial(BODY, f"{line}\n{BODY}")
-    assert revisions.trivial(f"{BODY}\n{line}", BODY.upper())
+    assert revisions.is_trivial(BODY, f"{line}\n{BODY}")
+    assert revisions.is_trivial(f"{BODY}\n{line}", BODY.upper())
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_what_turns_over_by_itself_makes_no_revision(line):
 )  # fmt: skip
 def test_a_changed_sentence_is_a_revision(new):
     """A number, a day or a correction inside the text is what an analyst looks for."""
-    assert not revisions.trivial(BODY, new)
+    assert not revisions.is_trivial(BODY, new)
 
 
 @given(TEXTS, TEXTS)
 def test_trivial_is_symmetric(old, new):
     """Whether a change counts does not depend on its direction."""
-    assert revisions.trivial(old, new) == revisions.trivial(new, old)
+    assert revisions.is_trivial(old, new) == revisions.is_trivial(new, old)

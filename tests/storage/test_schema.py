@@ -28,7 +28,7 @@ def form(db: Database) -> dict[str, str]:
 
 @pytest.fixture
 def db(tmp_path: Path):
-    db = connection.connect(tmp_path / "khabar.db")
+    db = connection.connect_writer(tmp_path / "khabar.db")
     schema.migrate(db)
     yield db
     db.close()
@@ -36,11 +36,11 @@ def db(tmp_path: Path):
 
 def test_a_fresh_file_and_one_that_took_every_step_by_itself_have_one_form(db: Database, tmp_path: Path) -> None:
     """An upgrade over years ends where a new installation starts."""
-    old = connection.connect(tmp_path / "old.db")
+    old = connection.connect_writer(tmp_path / "old.db")
     for following in STEPS[1:]:
         schema.migrations.apply(old, stop_before=following)
         old.close()
-        old = connection.connect(tmp_path / "old.db")
+        old = connection.connect_writer(tmp_path / "old.db")
     schema.migrate(old)
     assert form(db) == form(old)
     old.close()
@@ -55,9 +55,9 @@ def test_migrating_again_changes_nothing(db: Database) -> None:
 
 def test_a_migration_that_fails_leaves_the_old_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill in a migration leaves the old form or the new one, and the next start goes on."""
-    db = connection.connect(tmp_path / "khabar.db")
-    broken = partial(schema.run, script="CREATE TABLE broken (x NONSENSE) STRICT;\n")
-    monkeypatch.setitem(schema.AFTERWARDS, "m001_the_spine", broken)
+    db = connection.connect_writer(tmp_path / "khabar.db")
+    broken = partial(schema.run_script, script="CREATE TABLE broken (x NONSENSE) STRICT;\n")
+    monkeypatch.setitem(schema.PYTHON_STEPS, "m001_the_spine", broken)
     with pytest.raises(sqlite3.OperationalError):
         schema.migrate(db)
     assert form(db) == {k: v for k, v in form(db).items() if "migrations" in k}
@@ -84,7 +84,7 @@ def test_a_file_of_a_newer_khabar_is_refused_and_not_touched(tmp_path: Path) -> 
     """An old program never writes into a form that it does not know."""
     path = tmp_path / "khabar.db"
     Store.open(path).close()
-    db = connection.connect(path)
+    db = connection.connect_writer(path)
     db.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('khabar', 'm999_later', '2030-01-01')"
     )
@@ -98,7 +98,7 @@ def test_a_file_of_a_newer_khabar_is_refused_and_not_touched(tmp_path: Path) -> 
 def test_a_reader_of_an_older_form_is_told_what_to_do(tmp_path: Path) -> None:
     """Only a writer migrates; a reader says so instead of failing in a query."""
     path = tmp_path / "khabar.db"
-    db = connection.connect(path)
+    db = connection.connect_writer(path)
     schema.migrations.ensure_migrations_table(db)
     db.close()
     with pytest.raises(StoreError, match="brings it up to date"):
@@ -135,8 +135,8 @@ def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
             store.db.execute(statement)
         store.db.execute("DELETE FROM _sqlite_migrations WHERE name IN ('m002_near_copies', 'm010_fresh_bands')")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "_LONG", 0.0)
-        patch.setattr(schema.copies, "enter_all", slowly(schema.copies.enter_all))
+        patch.setattr(schema, "_SLOW_STEP_SECONDS", 0.0)
+        patch.setattr(schema.copies, "add_all_to_index", slowly(schema.copies.add_all_to_index))
         with Store.open(path, tell=told.append) as store:
             assert {tuple(row) for row in store.db.execute("SELECT band, document_id FROM bands").fetchall()} == keys
     assert "m002_near_copies" in told[0]

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from storage.errors import TookTooLong, UsageError
-from storage.finding import criteria, search
-from storage.finding.criteria import Criteria, Sort
 from storage.model import Document, Mention
+from storage.query import criteria, search
+from storage.query.criteria import Criteria, Sort
 from storage.store import Store
+from storage.tables.annotations import Label
 from storage.tables.corrections import Correction
-from storage.tables.marks import Label
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
@@ -94,7 +94,7 @@ def test_pages_join_without_gap_or_repetition(stocked, sort):
     while after is not None:
         page = search.search(stocked.db, replace(wanted, after=after))
         pieces += [hit.id for hit in page.hits]
-        after = page.next
+        after = page.next_cursor
     assert len(whole) == 5
     assert pieces == whole
 
@@ -118,7 +118,7 @@ def test_copies_are_hits_only_when_asked_for(stocked):
     assert [(hit.record["url"], hit.record["copies"]) for hit in alone] == [("https://alpha.example/1", 1)]
     both = search.search(stocked.db, Criteria(words="bazaar", copies=True)).hits
     assert {(hit.id, hit.record["copy_kind"]) for hit in both} == {(1, None), (1, "exact")}
-    assert search.tally(stocked.db, Criteria(words="bazaar")) == search.Tally(
+    assert search.count_coverage(stocked.db, Criteria(words="bazaar")) == search.CoverageCounts(
         reports=2, articles=1, independent=1, publishers=1
     )
 
@@ -132,12 +132,12 @@ def test_the_record_is_the_documented_form(stocked):
     assert hit.record["published_at"] == "2026-11-21T06:00:00Z"
     assert hit.marked_title == "Taliban close the ⟦market⟧"
     assert "⟦market⟧ until Monday" in hit.snippet
-    assert search.record(stocked.db, hit.id) == hit.record
+    assert search.load_record(stocked.db, hit.id) == hit.record
 
 
 def test_facets_count_what_matches(stocked):
     """By source, place and day; the total says whether that is all."""
-    counts = search.facets(stocked.db, Criteria(places=("Kunduz", "AF27")))
+    counts = search.count_facets(stocked.db, Criteria(places=("Kunduz", "AF27")))
     assert (counts.total, counts.complete) == (4, True)
     assert {row.value: row.count for row in counts.sources} == {"alpha": 1, "beta": 1, "gamma": 1, "delta": 1}
     assert {row.name: row.count for row in counts.places} == {"Kunduz": 2, "Panjwayi": 2}
@@ -146,11 +146,11 @@ def test_facets_count_what_matches(stocked):
 
 def test_counts_by_day_are_exact(stocked):
     """Days of UTC, newest first, without and with words."""
-    assert [(row.value, row.count) for row in search.days(stocked.db, Criteria())][:2] == [
+    assert [(row.value, row.count) for row in search.count_by_day(stocked.db, Criteria())][:2] == [
         ("2026-11-21", 2),
         ("2026-11-20", 1),
     ]
-    assert [(row.value, row.count) for row in search.days(stocked.db, Criteria(words="wheat"))] == [("2026-11-19", 1)]
+    assert [(row.value, row.count) for row in search.count_by_day(stocked.db, Criteria(words="wheat"))] == [("2026-11-19", 1)]
 
 
 def test_a_forgotten_or_revised_text_is_searched_as_it_is_now(stocked):
@@ -180,7 +180,7 @@ def test_hostile_queries_and_filters_are_only_values(stocked, shared: Path):
         )
         for name in ("since", "until", "sort", "limit", "after", "min_relevance"):
             try:
-                search.search(stocked.db, criteria.read({name: [line]}, now=datetime(2026, 11, 22, tzinfo=UTC)))
+                search.search(stocked.db, criteria.parse_criteria({name: [line]}, now=datetime(2026, 11, 22, tzinfo=UTC)))
             except UsageError:
                 continue
     assert len(found(stocked)) == 5
@@ -189,7 +189,7 @@ def test_hostile_queries_and_filters_are_only_values(stocked, shared: Path):
 
 def test_a_long_read_leaves_no_transaction_open(stocked):
     """Between two pages of an export the WAL can be checkpointed and written."""
-    for page in search.lines(stocked.db, Criteria(), size=2):
+    for page in search.iterate_json_pages(stocked.db, Criteria(), size=2):
         busy, _, _ = stocked.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         assert busy == 0
         assert len(page) <= 2
@@ -219,17 +219,17 @@ def test_a_tag_is_a_filter_like_any_other(stocked):
 
 def test_tags_stand_in_the_json_form_and_in_the_counts(stocked):
     """The last field of a record is a list of them, empty without any; facets count them."""
-    assert search.record(stocked.db, 1)["tags"] == []
+    assert search.load_record(stocked.db, 1)["tags"] == []
     tag(stocked, 1, 'a "quoted" <b>tag</b>')
     tag(stocked, 1, "b")
     tag(stocked, 2, "b")
-    assert list(search.record(stocked.db, 1))[-1] == "tags"
-    assert search.record(stocked.db, 1)["tags"] == ['a "quoted" <b>tag</b>', "b"]
-    counts = [(count.value, count.count) for count in search.facets(stocked.db, Criteria()).tags]
+    assert list(search.load_record(stocked.db, 1))[-1] == "tags"
+    assert search.load_record(stocked.db, 1)["tags"] == ['a "quoted" <b>tag</b>', "b"]
+    counts = [(count.value, count.count) for count in search.count_facets(stocked.db, Criteria()).tags]
     assert counts == [("b", 2), ('a "quoted" <b>tag</b>', 1)]
-    assert [count.count for count in search.days(stocked.db, Criteria(tags=("b",)))] == [1, 1]
-    assert search.tally(stocked.db, Criteria(tags=("b",))).articles == 2
-    assert search.matching(stocked.db, Criteria(words="bomb OR بمب", tags=("b",)), [1, 2, 3]) == {1, 2}
+    assert [count.count for count in search.count_by_day(stocked.db, Criteria(tags=("b",)))] == [1, 1]
+    assert search.count_coverage(stocked.db, Criteria(tags=("b",))).articles == 2
+    assert search.filter_matching(stocked.db, Criteria(words="bomb OR بمب", tags=("b",)), [1, 2, 3]) == {1, 2}
 
 
 def test_a_tag_stays_with_the_article_whoever_leads_it(stocked):
@@ -247,7 +247,7 @@ def test_a_tag_stays_with_the_article_whoever_leads_it(stocked):
     assert stocked.admit(earlier, now=NOW).what == "promoted"
     assert found(stocked, tags=("to check",)) == ["0"]
     assert sorted(found(stocked, tags=("to check",), copies=True)) == ["0", "1"]
-    assert search.record(stocked.db, 1)["tags"] == ["to check"]
+    assert search.load_record(stocked.db, 1)["tags"] == ["to check"]
 
 
 def test_what_changed_since_is_told_of_what_matches(stocked):
@@ -264,16 +264,16 @@ def test_what_changed_since_is_told_of_what_matches(stocked):
     assert stocked.admit(told, now=NOW).what == "revised"
     stocked.correct(Correction(label=Label.RELEVANT, what=5), now=NOW)
     stocked.correct(Correction(label=Label.RELEVANT, what=1), now=NOW)
-    rows = search.changed(stocked.db, Criteria(places=("Kunduz",)))
+    rows = search.list_matching_corrections(stocked.db, Criteria(places=("Kunduz",)))
     assert [(row["what"], row["article_id"]) for row in rows] == [("reclassified", 5), ("revised", 3)]
     assert rows[1]["title"] == "Taliban open the market"
-    assert search.changed(stocked.db, Criteria(words="wheat")) == []
+    assert search.list_matching_corrections(stocked.db, Criteria(words="wheat")) == []
 
 
 def test_places_of_one_name_are_told_apart(stocked):
     """With what they are, as far as the gazetteer knows; one that stands alone keeps its name."""
     names = {"AF17": "Kunduz", "AF1701": "Kunduz", "AF27": "Kandahar"}
-    assert search.told_apart(stocked.db, names) == {"AF17": "Kunduz (province)", "AF1701": "Kunduz", "AF27": "Kandahar"}
+    assert search.disambiguate_places(stocked.db, names) == {"AF17": "Kunduz (province)", "AF1701": "Kunduz", "AF27": "Kandahar"}
 
 
 def test_words_wanted_and_unwanted_find_nothing(stocked):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from storage import connection
 from storage.errors import StoreBusy, StoreError, StoreFull, StoreMissing, StoreUnusable
 from storage.model import (
+    ChangeKind,
     Claim,
     Cut,
     Document,
@@ -28,15 +29,14 @@ from storage.model import (
     Page,
     Poll,
     Reason,
-    Recall,
     Refusal,
     Rejection,
+    RejectionReason,
+    SeenBefore,
     SourceState,
     TooOld,
     Validators,
     Verdict,
-    What,
-    Why,
 )  # fmt: skip
 from storage.store import Store, submit
 from storage.tables import landing
@@ -103,7 +103,7 @@ def test_the_second_writer_is_told_who_holds_the_file(store: Store) -> None:
     """One service for one file; the refusal names a pid that can be asked."""
     with pytest.raises(StoreBusy, match=str(os.getpid())):
         Store.open(store.path)
-    assert connection.holder(store.path) == os.getpid()
+    assert connection.holder_pid(store.path) == os.getpid()
 
 
 def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
     path = tmp_path / "khabar.db"
     program = "import os, sys\nfrom storage.store import Store\nStore.open(sys.argv[1])\nos.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", program, str(path)], check=False, cwd=Path(__file__).parents[2])
-    assert connection.holder(path) is None
+    assert connection.holder_pid(path) is None
     Store.open(path).close()
 
 
@@ -244,7 +244,7 @@ def test_a_backup_is_whole_while_the_store_is_written_to(store: Store, tmp_path:
     writing = threading.Event()
 
     def write() -> None:
-        with connection.connect(store.path).conn as other:
+        with connection.connect_writer(store.path).conn as other:
             other.execute("BEGIN IMMEDIATE")
             writing.set()
             other.execute("INSERT INTO meta VALUES ('from another program', '')")
@@ -368,9 +368,9 @@ def test_what_was_met_before_is_counted_by_anybody_and_by_the_source(store: Stor
     store.land_poll(poll(lead(1, guid="a"), lead(2, guid="b")))
     store.land_poll(poll(lead(3, source="sister", guid="x"), source="sister"))
     shown = [lead(1, guid="a"), lead(1, guid="a"), lead(3, guid="c"), lead(9, guid="d")]
-    assert store.recall("outlet", shown) == Recall(shown=3, known=2, own=1)
-    assert store.recall("outlet", [lead(3, guid=None)]) == Recall(shown=1, known=1, own=1)
-    assert store.recall("outlet", []) == Recall(shown=0, known=0, own=0)
+    assert store.recall("outlet", shown) == SeenBefore(shown=3, known=2, own=1)
+    assert store.recall("outlet", [lead(3, guid=None)]) == SeenBefore(shown=1, known=1, own=1)
+    assert store.recall("outlet", []) == SeenBefore(shown=0, known=0, own=0)
 
 
 def test_permanent_moves_are_counted_until_one_differs(store: Store) -> None:
@@ -395,7 +395,7 @@ def test_leads_and_validators_are_written_together_or_not_at_all(store: Store, m
     store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
     seen = poll(*(lead(n) for n in range(5)), validators=Validators(etag='"1"'))
     with monkeypatch.context() as patch:
-        patch.setattr("storage.tables.visits._write_state", lambda *_args, **_more: 1 / 0)
+        patch.setattr("storage.tables.visits._update_source", lambda *_args, **_more: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.land_poll(seen)
     assert (store.pending(now=NOW), polls(store), store.source("outlet").validators.etag) == ([], [], None)
@@ -493,9 +493,9 @@ OUTCOMES = {
     "new": lambda n: document(n, f"{OTHER} {n}"),
     "copies": lambda n: document(n, TEXT),
     "rejected": lambda n: Rejection(
-        why=Why.IRRELEVANT, verdict=Verdict(score=0.1, reasons=(Reason(term="t", where="title", weight=-1.0),))
+        why=RejectionReason.IRRELEVANT, verdict=Verdict(score=0.1, reasons=(Reason(term="t", where="title", weight=-1.0),))
     ),
-    "refused": lambda n: Refusal(why=Why.ROBOTS),
+    "refused": lambda n: Refusal(why=RejectionReason.ROBOTS),
     "too_old": lambda n: TooOld(published_at=NOW - 99 * DAY),
     "failed": lambda n: Failure(detail="http 500", final=True, status=500),
     "pending": lambda n: Failure(detail="timeout"),
@@ -587,12 +587,12 @@ def test_a_fault_of_the_file_stops_the_whole_batch(store: Store, monkeypatch: py
 
     store.land_poll(poll(lead(1), lead(2)))
     with monkeypatch.context() as patch:
-        patch.setattr(landing, "_rejected", full)
+        patch.setattr(landing, "_land_rejection", full)
         with pytest.raises(StoreFull):
             store.land(
                 [
                     Landing(outcome=outcome, url=url(n), source="outlet")
-                    for n, outcome in ((1, document(1)), (2, Rejection(why=Why.EMPTY)))
+                    for n, outcome in ((1, document(1)), (2, Rejection(why=RejectionReason.EMPTY)))
                 ],
                 now=NOW,
             )
@@ -612,7 +612,7 @@ def test_failures_pause_longer_each_time_and_end_at_last(store: Store) -> None:
         pauses.append((later - now) / timedelta(minutes=1))
         now = later
     assert pauses[:3] == [5, 10, 20]
-    assert len(pauses) == landing.MOST_ATTEMPTS - 1
+    assert len(pauses) == landing.MAX_ATTEMPTS - 1
     assert (store.fate(url(1))["fate"], store.fate(url(1))["reason"]) == ("failed", "timeout")
 
 
@@ -627,7 +627,7 @@ def test_a_rejection_is_kept_with_its_reasons(store: Store) -> None:
     verdict = Verdict(score=0.2, reasons=(Reason(term="cricket", where="title", weight=-2.0, kind="negative"),))
     land(
         store,
-        Rejection(why=Why.IRRELEVANT, title="Sport", verdict=verdict, cuts=(Cut(rule="r", text="Share"),)),
+        Rejection(why=RejectionReason.IRRELEVANT, title="Sport", verdict=verdict, cuts=(Cut(rule="r", text="Share"),)),
         page=page(),
     )
     told = store.explain(url(1))
@@ -644,8 +644,8 @@ def test_what_was_kept_is_not_lost_to_a_later_rejection(store: Store) -> None:
     """A paywall or an error that goes up later changes neither text nor fate."""
     land(store, document())
     for outcome in (
-        Rejection(why=Why.PAYWALLED),
-        Refusal(why=Why.ROBOTS),
+        Rejection(why=RejectionReason.PAYWALLED),
+        Refusal(why=RejectionReason.ROBOTS),
         Failure(detail="http 500", final=True, status=500),
     ):
         assert land(store, outcome).fate is FateKind.ARTICLE
@@ -656,12 +656,12 @@ def test_a_page_that_is_gone_is_withdrawn_with_its_text_kept(store: Store) -> No
     """404 and 410 are news about an article; once, until it comes back."""
     land(store, document())
     gone = [land(store, Failure(detail="http 410", final=True, status=410)) for _ in range(2)]
-    assert [one.what for one in gone] == [What.WITHDRAWN, None]
+    assert [one.what for one in gone] == [ChangeKind.WITHDRAWN, None]
     assert (store.article(1).text, store.fate(url(1))["fate"]) == (TEXT, "withdrawn")
     assert store.article(1).extra["withdrawn_at"] == "2026-11-22T12:00:00Z"
     assert land(store, document()).reason == "back"
     assert (store.fate(url(1))["fate"], store.article(1).extra["withdrawn_at"]) == ("article", None)
-    assert [change.what for change in store.changes()] == [What.NEW, What.WITHDRAWN, What.REVISED]
+    assert [change.what for change in store.changes()] == [ChangeKind.NEW, ChangeKind.WITHDRAWN, ChangeKind.REVISED]
 
 
 def test_a_page_that_never_was_here_is_a_failure_when_gone(store: Store) -> None:
@@ -698,7 +698,7 @@ def test_the_same_words_elsewhere_are_a_copy_with_its_own_text(store: Store) -> 
     copy = land(
         store, document("b", TEXT.upper().replace(". ", " -\n"), url=url("b", "blog.example"), source="blog"), "b"
     )
-    assert (FateKind.COPY, What.COPIED, first.article_id) == (copy.fate, copy.what, copy.article_id)
+    assert (FateKind.COPY, ChangeKind.COPIED, first.article_id) == (copy.fate, copy.what, copy.article_id)
     (kept,) = store.copies(first.article_id)
     assert ("exact", 1.0, "blog", url("b", "blog.example")) == (kept.kind, kept.score, kept.source, kept.url)
     assert kept.text.startswith("THE COUNCIL")
@@ -711,14 +711,14 @@ def test_a_copy_that_names_its_origin_is_declared(store: Store) -> None:
     copy = land(store, document("b", url=url("b", "blog.example"), origin_url=url(1)), "b")
     other = land(store, document("c", OTHER, url=url("c", "spam.example"), origin_url=url(1)), "c")
     assert [one.kind for one in store.copies(copy.article_id)] == ["declared"]
-    assert other.what is What.NEW
+    assert other.what is ChangeKind.NEW
 
 
 @pytest.mark.parametrize("text", ["", "Watch the video", "ویدیو را ببینید", "!!! ...", "word " * 19])
 def test_tiny_texts_are_no_copies_of_one_another_across_hosts(store: Store, text: str) -> None:
     """A placeholder on ten sites is ten placeholders."""
     land(store, document(1, text, title="One"))
-    assert land(store, document(2, text, url=url(2, "blog.example"), title="One"), 2).what is What.NEW
+    assert land(store, document(2, text, url=url(2, "blog.example"), title="One"), 2).what is ChangeKind.NEW
 
 
 def test_an_article_keeps_its_number_and_documents_never_share_one(store: Store) -> None:
@@ -738,7 +738,7 @@ def test_a_changed_text_is_a_revision_of_its_article(store: Store) -> None:
     )
     found = store.article(1)
     (former,) = store.history(1)
-    assert (changed.what, found.revision, found.title, found.updated_at) == (What.REVISED, 2, "New title", NOW + HOUR)
+    assert (changed.what, found.revision, found.title, found.updated_at) == (ChangeKind.REVISED, 2, "New title", NOW + HOUR)
     assert (1, NOW, f"{TEXT} killed ten") == (former.number, former.seen_at, former.text)
     assert (store.raw(former.capture_id).body, store.raw(found.capture_id).body) == (b"<p>1", b"<p>2")
     assert ([], [url(1)]) == (matches(store, "ten"), matches(store, "eleven"))
@@ -791,7 +791,7 @@ def test_reading_an_old_capture_anew_makes_no_revision(store: Store) -> None:
     land(store, document(1, f"{TEXT} Share this"), page=page())
     capture = store.article(1).capture_id
     again = land(store, document(1, TEXT, extractor="2"), capture_id=capture)
-    assert (What.REVISED, TEXT, 1, [], capture) == (
+    assert (ChangeKind.REVISED, TEXT, 1, [], capture) == (
         again.what, store.article(1).text, store.article(1).revision, store.history(1), store.article(1).capture_id,
     )  # fmt: skip
     assert store.changes()[-1].detail == "read anew"
@@ -801,9 +801,9 @@ def test_what_todays_rules_would_not_keep_is_reclassified(store: Store) -> None:
     """Reprocessing takes an article out, says so in the log, and lets its copy lead."""
     land(store, document(1), page=page())
     copy = land(store, document(2, source="b"), 2)
-    gone = land(store, Rejection(why=Why.IRRELEVANT), capture_id=1)
+    gone = land(store, Rejection(why=RejectionReason.IRRELEVANT), capture_id=1)
     assert FateKind.REJECTED is gone.fate
-    assert [change.what for change in store.changes()][-2:] == [What.RECLASSIFIED, What.PROMOTED]
+    assert [change.what for change in store.changes()][-2:] == [ChangeKind.RECLASSIFIED, ChangeKind.PROMOTED]
     assert (copy.document_id, 0) == (store.article(1).document_id, store.article(1).copies)
     assert store.explain(url(1))["rejection"]["capture_id"] == 1
 
@@ -845,7 +845,7 @@ def test_a_line_of_three_distinct_articles_is_furniture(store: Store) -> None:
     land(store, document(3, OTHER), 3, lines=(7, 9))
     assert frozenset() == store.furniture(host)
     for n in (4, 5):
-        land(store, Rejection(why=Why.IRRELEVANT), n, lines=(7, 8, 55))
+        land(store, Rejection(why=RejectionReason.IRRELEVANT), n, lines=(7, 8, 55))
     assert frozenset({7, 8}) == store.furniture(host) | {8}
     assert 7 in store.furniture(host)
     assert frozenset() == store.furniture("blog.example")
@@ -871,7 +871,7 @@ def test_captures_go_at_their_age_and_the_oldest_rejected_ones_for_room(store: S
     land(store, document(1), 1, page=page(1))
     for n, age in ((2, 40), (3, 2), (4, 0)):
         at = NOW - age * DAY
-        land(store, Rejection(why=Why.EMPTY), n, page=page(n, os.urandom(9000), fetched_at=at), now=at)
+        land(store, Rejection(why=RejectionReason.EMPTY), n, page=page(n, os.urandom(9000), fetched_at=at), now=at)
     freed = store.expire(NOW, keep_captures=3650 * DAY, keep_rejected=30 * DAY, max_size=10**9)
     assert freed > 0
     assert [store.explain(url(n))["rejection"] and 1 for n in (2, 3, 4)] == [None, 1, 1]
@@ -907,7 +907,7 @@ def test_memory_has_its_time(store: Store) -> None:
     assert store.furniture("outlet.example") == {7}
     store.expire(NOW + 500 * DAY, **limits)
     assert left() == [0, 1, 1]
-    land(store, Refusal(why=Why.ROBOTS), 2, lead=store.pending(now=NOW)[0])
+    land(store, Refusal(why=RejectionReason.ROBOTS), 2, lead=store.pending(now=NOW)[0])
     store.expire(NOW + 500 * DAY, **limits)
     assert left() == [0, 0, 1]
 
@@ -946,7 +946,7 @@ def test_what_is_forgotten_is_nowhere_any_more(tmp_path: Path) -> None:
         assert secret.encode() not in everything_on_disk(tmp_path)
         assert store.raw(store.article(other.article_id).capture_id).body[3:] == b"neighbour"
         assert [store.fate(u)["fate"] for u in (url(1), url("b"), url("b", "blog.example"))] == ["forgotten"] * 3
-        assert [change.what for change in store.changes()][-2:] == [What.FORGOTTEN] * 2
+        assert [change.what for change in store.changes()][-2:] == [ChangeKind.FORGOTTEN] * 2
         assert ([url(9)], store.faults()) == (matches(store, "another OR council"), [])
 
 
@@ -955,7 +955,7 @@ def test_what_is_forgotten_is_never_taken_up_again(store: Store) -> None:
     land(store, document(1))
     store.forget(1)
     assert store.land_poll(poll(lead(1))).fresh == ()
-    for outcome in (document(1), Rejection(why=Why.EMPTY), Failure(detail="timeout")):
+    for outcome in (document(1), Rejection(why=RejectionReason.EMPTY), Failure(detail="timeout")):
         assert FateKind.FORGOTTEN is land(store, outcome).fate
     assert FateKind.FORGOTTEN is land(store, document(1), 2).fate
     assert store.counts()["articles"] == 0
@@ -1018,7 +1018,7 @@ def test_numbers_for_status(store: Store) -> None:
     store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
     store.land_poll(poll(lead(1), lead(2), at=datetime.now(UTC)))
     land(store, document(1), 1, lead=store.pending()[0])
-    land(store, Rejection(why=Why.LISTING), 3)
+    land(store, Rejection(why=RejectionReason.LISTING), 3)
     counts = store.counts()
     assert (
         counts["articles"], counts["pending"], counts["fates"], counts["reasons"]["rejected"],

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.model import Document, Landing, Lead, Poll, Rejection, SourceState, Validators, Why
+from storage.model import Document, Landing, Lead, Poll, Rejection, RejectionReason, SourceState, Validators
 from storage.store import Store
-from storage.tables import visits, vitals
+from storage.tables import source_stats, visits
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -43,30 +43,30 @@ def test_news_traffic_and_yields_are_told_by_source(store: Store) -> None:
     poll(store, "a", NOW - DAY, "1", "2")
     poll(store, "a", NOW, "3")
     text = Document(url="http://a.example/1", source="a", title="One", text="Invented words of a test.", authors=("A",))
-    gone = Rejection(why=Why.SCRIPT_ONLY, detail="")
+    gone = Rejection(why=RejectionReason.SCRIPT_ONLY, detail="")
     store.land([Landing(outcome=text, url=text.url, source="a")], now=NOW - DAY)
     store.land([Landing(outcome=gone, url="http://a.example/2", source="a")], now=NOW - DAY)
-    assert vitals.news(store.db, NOW - 9 * DAY) == {"a": [NOW - 2 * DAY, NOW]}
-    assert vitals.yields(store.db, NOW - 9 * DAY, NOW) == {"a": vitals.Yield(pages=2, texts=1, signed=1)}
-    assert vitals.traffic(store.db, NOW - 9 * DAY) == {"a": vitals.Traffic(requests=5, bytes=300)}
-    assert vitals.sample(store.db, "a")["url"] == "http://a.example/2"
-    assert vitals.sample(store.db, "b") is None
+    assert source_stats.list_news_times(store.db, NOW - 9 * DAY) == {"a": [NOW - 2 * DAY, NOW]}
+    assert source_stats.measure_page_yields(store.db, NOW - 9 * DAY, NOW) == {"a": source_stats.PageYield(pages=2, texts=1, signed=1)}
+    assert source_stats.measure_traffic(store.db, NOW - 9 * DAY) == {"a": source_stats.SourceTraffic(requests=5, bytes=300)}
+    assert source_stats.find_page_without(store.db, "a")["url"] == "http://a.example/2"
+    assert source_stats.find_page_without(store.db, "b") is None
 
 
 def test_times_without_sight_are_told_until_they_end(store: Store) -> None:
     """A source that fails was last seen at its last success."""
     poll(store, "a", NOW - 2 * DAY)
     poll(store, "a", NOW - DAY, status="error")
-    (period,) = vitals.blind(store.db, NOW)
+    (period,) = source_stats.list_blind_periods(store.db, NOW)
     assert (period.source, period.from_at, period.to_at) == ("a", NOW - 2 * DAY, None)
     poll(store, "a", NOW)
-    assert vitals.blind(store.db, NOW)[0].to_at == NOW
+    assert source_stats.list_blind_periods(store.db, NOW)[0].to_at == NOW
 
 
 def test_what_is_due_among_twenty_thousand_is_found_by_its_index(store: Store) -> None:
     """No step of the plan reads all sources."""
-    for statement in (visits.ANY_DUE, visits.DUE):
-        plan = store.db.execute(f"EXPLAIN QUERY PLAN {statement}", {**visits.due_times(NOW), "limit": 10})
+    for statement in (visits.ANY_SOURCE_DUE_SQL, visits.DUE_SOURCES_SQL):
+        plan = store.db.execute(f"EXPLAIN QUERY PLAN {statement}", {**visits.due_parameters(NOW), "limit": 10})
         steps = [row[3] for row in plan.fetchall()]
         assert sum("USING INDEX sources_due" in step for step in steps) == 3, steps
         assert not [step for step in steps if "SCAN sources" in step], steps

@@ -1,0 +1,45 @@
+"""Who reads and writes when files are worked on, and by which rules: the service's own, or somebody's for one work."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from crawler.sources import CrawlSettings, Source
+from crawler.workers import WorkerPool
+from crawler.writer import Writer
+from storage.store import Store
+
+TASKS_PER_WORKER = 4  # tasks in flight for each worker, where nobody else wants them
+CAPTURES_PER_TASK = 16  # captures of one task, likewise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportContext:
+    """The writing thread, the workers, and what they go by.
+
+    `ahead` are the tasks in flight for each worker, `pages` the captures of one: others wait behind them.
+    """
+
+    writer: Writer
+    pool: WorkerPool
+    settings: CrawlSettings
+    sources: Mapping[str, Source]  # by id
+    tasks_per_worker: int = TASKS_PER_WORKER
+    pages: int = CAPTURES_PER_TASK
+
+    @property
+    def max_tasks(self) -> int:
+        """How many tasks may be in flight."""
+        return self.pool.size * self.tasks_per_worker
+
+
+@asynccontextmanager
+async def open_context(store: Store, sources: Iterable[Source], settings: CrawlSettings) -> AsyncIterator[ImportContext]:
+    """A desk of one's own over an open store, for as long as the block; the store stays open."""
+    by_id = {source.id: source for source in sources}
+    desk = ImportContext(writer=Writer(store), pool=WorkerPool(settings.workers), settings=settings, sources=by_id)
+    try:
+        yield desk
+    finally:
+        await desk.pool.close()
+        await desk.writer.close()

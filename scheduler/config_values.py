@@ -1,0 +1,310 @@
+"""How values are written in the configuration: durations, sizes, networks.
+
+Each reader takes what TOML gave and returns the value, or raises Unfit, whose message goes on
+where the value stopped: `"10x"` + `is not a duration such as "15m"`.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+Parser = Callable[[Any], Any]
+
+
+class InvalidValue(ValueError):
+    """A value that cannot be what its key wants; the message goes on where the value stopped."""
+
+
+_UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d|w)")
+_UNIT_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?([KMGT]?B)")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_CHANNEL = re.compile(r"(?:https://t\.me/(?:s/)?)?([A-Za-z]\w{3,31})/?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MAX_DURATION = timedelta(days=36_500)
+
+
+def quote_value(value: object) -> str:
+    """The value as a message quotes it: JSON where it can be, cut at 60 characters."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def parse_text(value: Any) -> str:
+    """One line of text."""
+    if not isinstance(value, str):
+        raise InvalidValue("is not text in quotes")
+    if _CONTROL.search(value):
+        raise InvalidValue("holds a line break or another control character")
+    return value
+
+
+def parse_nonempty_text(value: Any) -> str:
+    """One line of text that is not empty."""
+    found = parse_text(value).strip()
+    if not found:
+        raise InvalidValue("is empty")
+    return found
+
+
+def parse_texts(value: Any) -> tuple[str, ...]:
+    """One text or a list of them."""
+    if not isinstance(value, str | list):
+        raise InvalidValue("is neither text in quotes nor a list of texts")
+    found = tuple(parse_text(entry).strip() for entry in ([value] if isinstance(value, str) else value))
+    if not found or not all(found):
+        raise InvalidValue("is empty, or names something empty")
+    return found
+
+
+def choices_parser(*known: str) -> Parser:
+    """A reader of one or several of these words."""
+
+    def read(value: Any) -> tuple[str, ...]:
+        found = parse_texts(value)
+        strange = [one for one in found if one not in known]
+        if strange:
+            raise InvalidValue(f"names {quote_value(strange[0])}; known are {', '.join(known)}")
+        return tuple(dict.fromkeys(found))
+
+    return read
+
+
+def parse_variable_name(value: Any) -> str:
+    """The name of an environment variable."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
+        raise InvalidValue('is not the name of an environment variable such as "KHABAR_SECRET"')
+    return value
+
+
+def parse_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidValue("is neither true nor false")
+    return value
+
+
+def parse_duration(value: Any) -> timedelta:
+    """`"15m"`: a number and one of ms, s, m, h, d, w; up to a hundred years."""
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match:
+        raise InvalidValue('is not a duration such as "15m"')
+    seconds = float(match[1]) * _UNIT_SECONDS[match[2]]
+    if seconds > _MAX_DURATION.total_seconds():
+        raise InvalidValue("is longer than a hundred years")
+    return timedelta(seconds=seconds)
+
+
+def parse_durations(value: Any) -> tuple[timedelta, ...]:
+    """A list of durations, the shortest first; at least a minute each."""
+    if not isinstance(value, list):
+        raise InvalidValue('is not a list such as ["1h", "24h", "7d"]')
+    return tuple(sorted(at_least_parser("1m", parse_duration)(one) for one in value))
+
+
+def parse_seconds(value: Any) -> float:
+    """A duration as a number of seconds."""
+    return parse_duration(value).total_seconds()
+
+
+def at_least_parser(floor: str, read: Parser) -> Parser:
+    """The same reader for durations of at least `floor`."""
+    least = read(floor)
+
+    def checked(value: Any) -> Any:
+        found = read(value)
+        if found < least:
+            raise InvalidValue(f"is shorter than {floor}")
+        return found
+
+    return checked
+
+
+def parse_size(value: Any) -> int:
+    """`"50GB"`: bytes, with decimal kB, MB, GB or TB."""
+    match = _SIZE.fullmatch(value.strip().upper()) if isinstance(value, str) else None
+    if not match:
+        raise InvalidValue('is not a size such as "50GB"')
+    return int(float(match[1]) * _UNIT_BYTES[match[2]])
+
+
+def whole_number_parser(least: int, most: int) -> Parser:
+    """A reader of whole numbers from `least` to `most`."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise InvalidValue(f"is not a whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def parse_share(value: Any) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InvalidValue("is not a number from 0 to 1")
+    return float(value)
+
+
+def parse_web_address(value: Any) -> str:
+    """An absolute http or https URL without a password in it."""
+    url = parse_text(value).strip()
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidValue('is not an address such as "https://outlet.example/feed"')
+    if parts.username or parts.password:
+        raise InvalidValue("holds a user name or password, which would be sent and stored in the open")
+    if len(url) > 2_048:
+        raise InvalidValue("is longer than 2,048 characters")
+    return url
+
+
+def parse_archive_pattern(value: Any) -> str:
+    """The address of an archive's pages, with places for the date."""
+    url = parse_text(value).strip()
+    parse_web_address(re.sub(r"\{(?:year|month(?::02)?|day(?::02)?)\}", "1", url))
+    if "{year}" not in url or "{month" not in url:
+        raise InvalidValue('has no {year} and {month:02}, as in "https://outlet.example/archive/{year}/{month:02}/{day:02}"')
+    return url
+
+
+def parse_optional_address(value: Any) -> str:
+    """An absolute http or https URL, or nothing."""
+    return parse_web_address(value) if parse_text(value).strip() else ""
+
+
+def parse_telegram_channel(value: Any) -> str:
+    """A public Telegram channel, by name or address: the address of its preview page."""
+    match = _CHANNEL.fullmatch(parse_text(value).strip())
+    if not match:
+        raise InvalidValue('is not the name of a public Telegram channel such as "outlet_channel"')
+    return f"https://t.me/s/{match[1]}"
+
+
+def parse_proxy(value: Any) -> str:
+    """Nothing, or the http address of a proxy."""
+    address = parse_text(value).strip()
+    if address and (not address.startswith("http://") or not urlsplit(address).hostname):
+        raise InvalidValue('is not a proxy such as "http://127.0.0.1:8899"')
+    return address
+
+
+def parse_listen_address(value: Any) -> str:
+    """Nothing, or the address and port to listen on."""
+    address = parse_text(value).strip()
+    host, _, port = address.rpartition(":")
+    if address and not (host and port.isascii() and port.isdigit() and 0 <= int(port) < 65_536):
+        raise InvalidValue('is not an address and port such as "127.0.0.1:9464"')
+    return address
+
+
+def parse_networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A list of networks or single addresses."""
+    if not isinstance(value, list):
+        raise InvalidValue('is not a list of networks such as ["127.0.0.0/8"]')
+    return tuple(_parse_network(entry) for entry in value)
+
+
+def _parse_network(entry: Any) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(parse_text(entry))
+    except ValueError:
+        raise InvalidValue(f'names {quote_value(entry)}, which is not a network such as "127.0.0.0/8"') from None
+
+
+_TERM_CATEGORIES = ("anchor", "event", "context", "negative", "elsewhere")
+
+
+def parse_terms(value: Any) -> tuple[tuple[str, str, float], ...]:
+    """Words for relevance: a list of [words, what they speak for, weight from 0 to 1]."""
+    if not isinstance(value, list):
+        raise InvalidValue('is not a list such as [["poppy clash", "event", 0.8]]')
+    return tuple(_parse_term(entry) for entry in value)
+
+
+def _parse_term(entry: Any) -> tuple[str, str, float]:
+    if not isinstance(entry, list) or len(entry) != 3:
+        raise InvalidValue(f"names {quote_value(entry)}, which is not [words, what they speak for, weight]")
+    try:
+        words, category, weight = parse_text(entry[0]).strip(), parse_text(entry[1]), parse_share(entry[2])
+    except InvalidValue as fault:
+        raise InvalidValue(f"names {quote_value(entry)}, of which a part {fault}") from None
+    if not words or category.partition(":")[0] not in _TERM_CATEGORIES:
+        raise InvalidValue(f"names {quote_value(entry)}; words speak for {', '.join(_TERM_CATEGORIES)}, or event:battles and the like")
+    return words, category, weight
+
+
+def parse_id(value: Any) -> str:
+    """The id of a source."""
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise InvalidValue("is not an id: up to 64 of a-z, 0-9, _ and -, beginning with a letter or digit")
+    return value
+
+
+def parse_language(value: Any) -> str:
+    """A BCP 47 tag."""
+    if not isinstance(value, str) or not _LANGUAGE.fullmatch(value):
+        raise InvalidValue('is not a language tag such as "en", "fa" or "ps"')
+    return value
+
+
+def parse_zone(value: Any) -> str:
+    """An IANA time zone."""
+    name = parse_text(value)
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise InvalidValue('is not a time zone such as "Asia/Kabul"') from None
+    return name
+
+
+def parse_regex(value: Any) -> str:
+    """A regular expression."""
+    try:
+        re.compile(parse_text(value))
+    except re.error as fault:
+        raise InvalidValue(f"is not a regular expression: {fault}") from None
+    return parse_text(value)
+
+
+def parse_css_selector(value: Any) -> str:
+    """A CSS selector."""
+    from cssselect import SelectorError, parse  # few sources have one, and every command reads them all
+
+    try:
+        parse(parse_text(value))
+    except SelectorError:
+        raise InvalidValue('is not a CSS selector such as "div.story-body"') from None
+    return parse_text(value)
+
+
+def parse_date_format(value: Any) -> str:
+    """A strptime format that at least names a day."""
+    form = parse_text(value)
+    try:
+        datetime.strptime(datetime(2026, 11, 22, tzinfo=UTC).strftime(form), form)  # noqa: DTZ007  # the form is tried, no time is made
+    except ValueError:
+        raise InvalidValue('is not a date format such as "%d/%m/%Y %H:%M"') from None
+    if "%" not in form:
+        raise InvalidValue('is not a date format such as "%d/%m/%Y %H:%M"')
+    return form
+
+
+def parse_headers(value: Any) -> dict[str, str]:
+    """A table of extra request headers."""
+    if not isinstance(value, dict):
+        raise InvalidValue('is not a table such as { Accept-Language = "fa" }')
+    for name, content in value.items():
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name) or not isinstance(content, str) or _CONTROL.search(content):
+            raise InvalidValue(f"names {quote_value(name)}, which is not a request header with text in quotes")
+    return dict(value)

@@ -1,0 +1,74 @@
+"""The log of changes as programs follow it: each row once, in order, with a cursor to go on from."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from storage.errors import UsageError
+
+_PAGE_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeEntry:
+    """One change with what it changed, as it is now; a forgotten article has neither URL nor title."""
+
+    cursor: int
+    at: str  # ISO 8601 UTC
+    article_id: int
+    what: str  # new, revised, copied, promoted, split, withdrawn, reclassified, forgotten
+    document_id: int | None
+    detail: str
+    url: str | None
+    title: str | None
+    source: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON form, docs/data.md."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def follow_changes(db: Database, since: int = 0, *, wait: Callable[[], bool]) -> Iterator[ChangeEntry]:
+    """Every change after a cursor; at the end `wait` is called, and what came meanwhile follows until it says False.
+
+    Exactly once: rows are written by one writer, so cursors appear in their order; whoever keeps the last cursor and
+    comes back misses nothing and meets nothing twice. No read is open while the caller works or waits.
+    Raises UsageError for a cursor that lies ahead of the log.
+    """
+    check_cursor(db, since)
+    at = since
+    while True:
+        rows = list_entries(db, at)
+        for entry in rows:
+            at = entry.cursor
+            yield entry
+        if len(rows) < _PAGE_ROWS and not wait():
+            return
+
+
+def list_entries(db: Database, since: int, limit: int = _PAGE_ROWS) -> list[ChangeEntry]:
+    """The next changes after a cursor, with the document that changed, else the article's head."""
+    rows = db.execute(
+        """
+        SELECT c.cursor, c.at, c.article_id, c.what, c.document_id, c.detail, d.url, d.title, d.source FROM changes AS c
+        LEFT JOIN documents AS d ON d.id = coalesce(
+            c.document_id, (SELECT id FROM documents WHERE article_id = c.article_id AND is_head))
+        WHERE c.cursor > ? ORDER BY c.cursor LIMIT ?
+        """,
+        [since, limit],
+    ).fetchall()
+    return [ChangeEntry(**dict(zip(ChangeEntry.__slots__, row, strict=True))) for row in rows]
+
+
+def last_cursor(db: Database) -> int:
+    """The cursor of the newest change; 0 in an empty log."""
+    return int(db.execute("SELECT coalesce(max(cursor), 0) FROM changes").fetchone()[0])
+
+
+def check_cursor(db: Database, since: int) -> None:
+    """Raise UsageError for a cursor that this log has not given: another database's, or a mistyped one."""
+    newest = last_cursor(db)
+    if since > newest:
+        raise UsageError(f"The log ends at cursor {newest}, {since} is not one of it; start again with --since 0.")
