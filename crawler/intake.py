@@ -1,8 +1,10 @@
-"""The desk: a page and the lead that pointed to it become a landing. One function for crawl, import and reprocess.
+"""The desk: a page and the lead that pointed to it become a landing.
 
-extract, dates and cleaning make a document of the page; mentions and relevance say what it is about. Where the page is
-gone, forbidden, paywalled or empty and the feed carried the whole text, the feed's text is the article, and says so.
-Pure; runs in a worker.
+One function for crawl, import and reprocess.
+
+extract, dates and cleaning make a document of the page; mentions and relevance say what
+it is about. Where the page is gone, forbidden, paywalled or empty and the feed carried
+the whole text, the feed's text is the article, and says so. Pure; runs in a worker.
 """
 
 from dataclasses import replace
@@ -12,11 +14,31 @@ from crawler import page_status
 from crawler.extraction import clean, extract
 from crawler.sources import CrawlSettings, Source
 from crawler.topic import mentions, relevance, scan
-from storage.model import Document, Failure, Landing, Lead, Page, PendingLead, Rejection, RejectionReason
+from storage.model import (
+    Document,
+    Failure,
+    Landing,
+    Lead,
+    Page,
+    PendingLead,
+    Rejection,
+    RejectionReason,
+)
 
-MIN_SHARE_OF_FEED_TEXT = 0.7  # a page with less than this share of the words that its feed entry has was not read whole
-MARKED = "mark"  # `via` of a lead to what a person called relevant: it is kept whatever its score
-FEED_TEXT_REASONS = frozenset({RejectionReason.EMPTY, RejectionReason.SHORT, RejectionReason.SCRIPT_ONLY, RejectionReason.PAYWALLED, RejectionReason.UNREADABLE})
+# A page with less than this share of the words that its feed entry has was not read
+# whole
+MIN_SHARE_OF_FEED_TEXT = 0.7
+# `via` of a lead to what a person called relevant: it is kept whatever its score
+MARKED = "mark"
+FEED_TEXT_REASONS = frozenset(
+    {
+        RejectionReason.EMPTY,
+        RejectionReason.SHORT,
+        RejectionReason.SCRIPT_ONLY,
+        RejectionReason.PAYWALLED,
+        RejectionReason.UNREADABLE,
+    }
+)
 
 
 def process_page(
@@ -31,8 +53,9 @@ def process_page(
 ) -> Landing:
     """Everything that one visit to a page brought.
 
-    `page` None with `why`: the page was not to be had, for this reason. `furniture` is what the host has taught.
-    The landing keeps the page for the archive; its `lead` is the stored one, if there was one.
+    `page` None with `why`: the page was not to be had, for this reason. `furniture` is
+    what the host has taught. The landing keeps the page for the archive; its `lead` is
+    the stored one, if there was one.
     """
     told = lead.lead if isinstance(lead, PendingLead) else lead
     outcome: Document | Rejection | Failure
@@ -58,8 +81,13 @@ def process_page(
     )
 
 
-def process_page_in_worker(page: Page | None, lead: PendingLead | Lead | None, **rest: object) -> Landing:
-    """`read` without the page in its answer: the body need not travel back between processes."""
+def process_page_in_worker(
+    page: Page | None, lead: PendingLead | Lead | None, **rest: object
+) -> Landing:
+    """`read` without the page in its answer.
+
+    The body need not travel back between processes.
+    """
     return replace(process_page(page, lead, **rest), page=None)  # type: ignore[arg-type]
 
 
@@ -78,7 +106,13 @@ def _preferred(
     if len(outcome.text.split()) >= MIN_SHARE_OF_FEED_TEXT * len(entry.text.split()):
         return outcome
     # The page still knows more than the entry: its own address, its date, its authors.
-    return replace(outcome, text=entry.text, cuts=entry.cuts, extracted_how=entry.extracted_how, from_feed=True)
+    return replace(
+        outcome,
+        text=entry.text,
+        cuts=entry.cuts,
+        extracted_how=entry.extracted_how,
+        from_feed=True,
+    )
 
 
 def may_use_feed_text(outcome: Document | Rejection | Failure) -> bool:
@@ -88,15 +122,31 @@ def may_use_feed_text(outcome: Document | Rejection | Failure) -> bool:
     return isinstance(outcome, Document) or outcome.why in FEED_TEXT_REASONS
 
 
-def judge_document(document: Document, *, source: Source | None, settings: CrawlSettings) -> Document | Rejection:
+def judge_document(
+    document: Document, *, source: Source | None, settings: CrawlSettings
+) -> Document | Rejection:
     """The document with what it mentions and how relevant it is, or the rejection where that is not enough."""
     title, text = document.title, document.text
     scanned = scan.scan_text(title, text, extra_terms=settings.extra_terms)
     verdict = relevance.judge(title, text, language=document.language, found=scanned)
     if verdict.score < min_relevance(source, settings) and document.via != MARKED:
-        return Rejection(why=RejectionReason.IRRELEVANT, url=document.url, title=title, verdict=verdict, cuts=document.cuts)
-    found = mentions.find_mentions(title, text, language=document.language, published_at=document.published_at, found=scanned)
-    return replace(document, verdict=verdict, mentions=found.mentions, claims=found.claims)
+        return Rejection(
+            why=RejectionReason.IRRELEVANT,
+            url=document.url,
+            title=title,
+            verdict=verdict,
+            cuts=document.cuts,
+        )
+    found = mentions.find_mentions(
+        title,
+        text,
+        language=document.language,
+        published_at=document.published_at,
+        found=scanned,
+    )
+    return replace(
+        document, verdict=verdict, mentions=found.mentions, claims=found.claims
+    )
 
 
 def min_relevance(source: Source | None, settings: CrawlSettings) -> float:
@@ -105,9 +155,16 @@ def min_relevance(source: Source | None, settings: CrawlSettings) -> float:
     return settings.min_relevance if own is None else own
 
 
-def page_aliases(page: Page | None, outcome: Document | Rejection | Failure, lead: Lead | None) -> tuple[str, ...]:
-    """Further URLs that lead to the same text: where redirects ended, and what the page calls itself."""
+def page_aliases(
+    page: Page | None, outcome: Document | Rejection | Failure, lead: Lead | None
+) -> tuple[str, ...]:
+    """Further URLs that lead to the same text.
+
+    Where redirects ended, and what the page calls itself.
+    """
     named = [page.final_url] if page is not None else []
     if isinstance(outcome, Document):
         named.append(outcome.url)
-    return page_status.distinct_urls(named, but=lead.url if lead else page.url if page else "")
+    return page_status.distinct_urls(
+        named, but=lead.url if lead else page.url if page else ""
+    )

@@ -1,4 +1,7 @@
-"""One pass of the crawl from start to end: what is wanted is visited now, and awaited until nothing is left to try."""
+"""One pass of the crawl from start to end.
+
+What is wanted is visited now, and awaited until nothing is left to try.
+"""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -30,12 +33,19 @@ async def crawl(
     on_event: Callable[[CrawlEvent], None] | None = None,
     lookup: loop.ResolveHost = loop.resolve_host,
 ) -> CrawlReport:
-    """One pass over the named or all enabled sources; it ends when their leads have fates or wait for another day.
+    """One pass over the named or all enabled sources.
 
-    `sources` is the whole configuration. Raises StoreError where something could not be stored.
+    It ends when their leads have fates or wait for another day.
+
+    `sources` is the whole configuration. Raises StoreError where something could not be
+    stored.
     """
     store.sync_sources(source_states(sources))
-    wanted = [source.id for source in sources if (source.id in only if only is not None else source.enabled)]
+    wanted = [
+        source.id
+        for source in sources
+        if (source.id in only if only is not None else source.enabled)
+    ]
     engine = Engine(store, settings, sources, plan=plan, lookup=lookup)
     if on_event is not None:
         engine.listeners.append(on_event)
@@ -50,7 +60,9 @@ async def crawl(
     return report
 
 
-async def run_pass(engine: Engine, wanted: Sequence[str], *, force: bool, everything: bool) -> CrawlReport:
+async def run_pass(
+    engine: Engine, wanted: Sequence[str], *, force: bool, everything: bool
+) -> CrawlReport:
     """Visit sources now, pending leads first, and wait until nothing is left to try."""
     scope = None if everything else list(wanted)
     report, asked_before = CrawlReport(), engine.fetcher.requests
@@ -72,8 +84,13 @@ async def run_pass(engine: Engine, wanted: Sequence[str], *, force: bool, everyt
     return report
 
 
-async def _claim(engine: Engine, wanted: Sequence[str], report: CrawlReport, *, force: bool) -> list[SourceState]:
-    """The wanted sources that may be visited now; of the others the report says why not."""
+async def _claim(
+    engine: Engine, wanted: Sequence[str], report: CrawlReport, *, force: bool
+) -> list[SourceState]:
+    """The wanted sources that may be visited now.
+
+    Of the others the report says why not.
+    """
     now = utc_now()
     states = await engine.writer.run(engine.store.claim, wanted, now, VISIT_LEASE)
     for busy in set(wanted) - {state.id for state in states}:
@@ -82,7 +99,10 @@ async def _claim(engine: Engine, wanted: Sequence[str], report: CrawlReport, *, 
     hosts = engine.fetcher.hosts
     for state in states:
         host = identity.url_host(state.url)
-        asked_lately = state.last_poll_at is not None and now - state.last_poll_at < polls.MIN_POLL_INTERVAL
+        asked_lately = (
+            state.last_poll_at is not None
+            and now - state.last_poll_at < polls.MIN_POLL_INTERVAL
+        )
         if not force and (asked_lately or hosts.held_until(host) is not None):
             report.for_source(state.id).status = NOT_DUE
             await engine.writer.run(engine.store.release, state.id)
@@ -94,7 +114,9 @@ async def _claim(engine: Engine, wanted: Sequence[str], report: CrawlReport, *, 
 
 
 async def _visit_all(engine: Engine, states: Iterable[SourceState]) -> None:
-    visiting = [asyncio.ensure_future(engine.visit(state, manual=True)) for state in states]
+    visiting = [
+        asyncio.ensure_future(engine.visit(state, manual=True)) for state in states
+    ]
     try:
         await asyncio.gather(*visiting)
     finally:

@@ -1,7 +1,10 @@
-"""A small web on loopback: plays invented outlets with scripted validators and faults, for `demo` and for tests.
+"""A small web on loopback.
 
-It answers as a forward proxy (`GET http://outlet.example/feed/`), so that many outlets live on one port under their own
-names and nothing is looked up or asked outside this machine. What it plays is data: a folder with a `site.toml`.
+Plays invented outlets with scripted validators and faults, for `demo` and for tests.
+
+It answers as a forward proxy (`GET http://outlet.example/feed/`), so that many outlets
+live on one port under their own names and nothing is looked up or asked outside this
+machine. What it plays is data: a folder with a `site.toml`.
 """
 
 import hashlib
@@ -35,7 +38,8 @@ class Resource:
     validator: str = ""  # etag, last-modified, or none
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    cut: int | None = None  # bytes of the body that are sent before the connection is dropped
+    # Bytes of the body that are sent before the connection is dropped
+    cut: int | None = None
     delay: float = 0.0  # seconds before the answer
 
 
@@ -61,7 +65,10 @@ class PlayedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaySite:
-    """The web that is played: its resources by address, and the sources that point into it."""
+    """The web that is played.
+
+    Its resources by address, and the sources that point into it.
+    """
 
     folder: Path
     resources: Mapping[str, Resource]
@@ -72,7 +79,10 @@ class ReplaySite:
     def load(cls, folder: Path = DEMO_FOLDER) -> Self:
         """Read `site.toml` of a folder."""
         script = tomllib.loads((folder / "site.toml").read_text("utf-8"))
-        resources = (Resource(**entry | {"files": tuple(entry["files"])}) for entry in script["resources"])
+        resources = (
+            Resource(**entry | {"files": tuple(entry["files"])})
+            for entry in script["resources"]
+        )
         return cls(
             folder=folder,
             resources={resource.url: resource for resource in resources},
@@ -84,37 +94,68 @@ class ReplaySite:
         resource = self.resources.get(url.partition("?")[0])
         if resource is None:
             body = b"nothing is played at this address\n"
-            return Reply(status=404, headers=(("Content-Type", "text/plain"),), body=body, length=len(body))
+            return Reply(
+                status=404,
+                headers=(("Content-Type", "text/plain"),),
+                body=body,
+                length=len(body),
+            )
         body = self._body(resource, turn)
-        named = (("Content-Type", resource.type), *self._validator(resource, body, turn), *resource.headers.items())
+        named = (
+            ("Content-Type", resource.type),
+            *self._validator(resource, body, turn),
+            *resource.headers.items(),
+        )
         if _unchanged(dict(named), headers):
             return Reply(status=304, headers=named, delay=resource.delay)
         sent = body if resource.cut is None else body[: resource.cut]
-        return Reply(status=resource.status, headers=named, body=sent, length=len(body), delay=resource.delay)
+        return Reply(
+            status=resource.status,
+            headers=named,
+            body=sent,
+            length=len(body),
+            delay=resource.delay,
+        )
 
     def _body(self, resource: Resource, turn: int) -> bytes:
-        content = (self.folder / resource.files[min(turn, len(resource.files) - 1)]).read_bytes()
+        content = (
+            self.folder / resource.files[min(turn, len(resource.files) - 1)]
+        ).read_bytes()
         if b"{{-" not in content:
             return content
-        return _MOMENT.sub(lambda match: self._moment(int(match[1]), match[2]), content.decode()).encode()
+        return _MOMENT.sub(
+            lambda match: self._moment(int(match[1]), match[2]), content.decode()
+        ).encode()
 
     def _moment(self, hours: int, form: str) -> str:
         at = (self.now - timedelta(hours=hours)).replace(microsecond=0)
-        written = {"rss": format_datetime(at), "iso": to_text(at), "day": f"{at.day} {at:%B %Y}"}
+        written = {
+            "rss": format_datetime(at),
+            "iso": to_text(at),
+            "day": f"{at.day} {at:%B %Y}",
+        }
         return written[form]
 
-    def _validator(self, resource: Resource, body: bytes, turn: int) -> tuple[tuple[str, str], ...]:
+    def _validator(
+        self, resource: Resource, body: bytes, turn: int
+    ) -> tuple[tuple[str, str], ...]:
         if resource.validator == "etag":
             return (("ETag", f'"{hashlib.sha256(body).hexdigest()[:16]}"'),)
         if resource.validator == "last-modified":
             changes = min(turn, len(resource.files) - 1)
             at = self.now - timedelta(days=1) + timedelta(minutes=changes)
-            return (("Last-Modified", format_datetime(at.astimezone(UTC), usegmt=True)),)
+            return (
+                ("Last-Modified", format_datetime(at.astimezone(UTC), usegmt=True)),
+            )
         return ()
 
 
 class ReplayServer:
-    """The running server. A context manager; `address` is the proxy to crawl through, `asked` what was requested."""
+    """The running server.
+
+    A context manager; `address` is the proxy to crawl through, `asked` what was
+    requested.
+    """
 
     def __init__(self, site: ReplaySite, *, port: int = 0) -> None:
         self.site = site
@@ -122,7 +163,9 @@ class ReplayServer:
         self.asked: list[PlayedRequest] = []
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.replay = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="replay", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="replay", daemon=True
+        )
 
     @property
     def address(self) -> str:
@@ -145,7 +188,9 @@ class ReplayServer:
         """Answer one request and note it."""
         reply = self.site.answer(url, headers, self.turn)
         conditional = any(name.lower().startswith("if-") for name in headers)
-        self.asked.append(PlayedRequest(url=url, status=reply.status, conditional=conditional))
+        self.asked.append(
+            PlayedRequest(url=url, status=reply.status, conditional=conditional)
+        )
         return reply
 
 
@@ -164,13 +209,18 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        url = self.path if self.path.startswith("http://") else f"http://{self.headers.get('Host', '')}{self.path}"
+        url = (
+            self.path
+            if self.path.startswith("http://")
+            else f"http://{self.headers.get('Host', '')}{self.path}"
+        )
         reply = self.server.replay.reply(url, dict(self.headers.items()))
         time.sleep(reply.delay)
         self.send_response(reply.status)
         for name, value in reply.headers:
             self.send_header(name, value)
-        if reply.status != 304:  # a 304 has no body, and some clients would wait for one that is announced
+        # A 304 has no body, and some clients would wait for one that is announced
+        if reply.status != 304:
             self.send_header("Content-Length", str(reply.length))
         self.end_headers()
         self.wfile.write(reply.body)
@@ -181,7 +231,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _source(entry: Mapping[str, str]) -> Source:
-    return Source(kind="feed", url=entry["feed"], id=entry["id"], name=entry["name"], language=entry["language"])
+    return Source(
+        kind="feed",
+        url=entry["feed"],
+        id=entry["id"],
+        name=entry["name"],
+        language=entry["language"],
+    )
 
 
 def _unchanged(named: Mapping[str, str], headers: Mapping[str, str]) -> bool:
@@ -189,4 +245,7 @@ def _unchanged(named: Mapping[str, str], headers: Mapping[str, str]) -> bool:
     asked = {name.lower(): value for name, value in headers.items()}
     if "ETag" in named:
         return asked.get("if-none-match") == named["ETag"]
-    return "Last-Modified" in named and asked.get("if-modified-since") == named["Last-Modified"]
+    return (
+        "Last-Modified" in named
+        and asked.get("if-modified-since") == named["Last-Modified"]
+    )

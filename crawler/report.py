@@ -1,4 +1,7 @@
-"""What a crawl brought: counts by source, and the events that tell of it while it goes on."""
+"""What a crawl brought.
+
+Counts by source, and the events that tell of it while it goes on.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,7 +16,8 @@ class SourceReport:
     """What one pass brought from one source. Counts are of URLs."""
 
     source: str
-    status: str = ""  # of the poll: ok, not_modified, unchanged, empty, error, not_due, busy
+    # Of the poll: ok, not_modified, unchanged, empty, error, not_due, busy
+    status: str = ""
     error: str | None = None
     found: int = 0
     known: int = 0
@@ -36,8 +40,13 @@ class SourceReport:
             self.reasons[landed.reason] += 1
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON takes it: `asdict` makes pairs of a counter's items the keys of another one."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"reasons": dict(self.reasons)}
+        """As JSON takes it.
+
+        `asdict` makes pairs of a counter's items the keys of another one.
+        """
+        return {name: getattr(self, name) for name in self.__slots__} | {
+            "reasons": dict(self.reasons)
+        }
 
 
 @dataclass(slots=True)
@@ -46,7 +55,8 @@ class CrawlReport:
 
     sources: dict[str, SourceReport] = field(default_factory=dict)
     requests: int = 0
-    notes: list[str] = field(default_factory=list)  # what looking back came to, a line for each source
+    # What looking back came to, a line for each source
+    notes: list[str] = field(default_factory=list)
 
     def for_source(self, source: str) -> SourceReport:
         """The report of one source, begun where there is none."""
@@ -57,7 +67,10 @@ class CrawlReport:
         of = self.for_source(event.source)
         if event.visited is not None and event.polled is not None:
             of.status, of.error = event.visited.poll.status, event.visited.poll.error
-            of.found, of.known = of.found + event.polled.found, of.known + event.polled.known
+            of.found, of.known = (
+                of.found + event.polled.found,
+                of.known + event.polled.known,
+            )
         if event.landed is not None:
             of.count(event.landed)
 
@@ -68,25 +81,40 @@ class CrawlReport:
     @property
     def any_visited(self) -> bool:
         """Whether at least one source could be visited, or did not need to be."""
-        return not self.sources or any(one.status != "error" for one in self.sources.values())
+        return not self.sources or any(
+            one.status != "error" for one in self.sources.values()
+        )
 
 
 def report_column(landed: Landed) -> str:
     """The count that a landing belongs to."""
-    made = {ChangeKind.NEW: "new", ChangeKind.REVISED: "revised", ChangeKind.COPIED: "copies"}
+    made = {
+        ChangeKind.NEW: "new",
+        ChangeKind.REVISED: "revised",
+        ChangeKind.COPIED: "copies",
+    }
     if landed.fate is None:
         return "postponed"
     if landed.what in made:
         return made[landed.what]
     if landed.fate is FateKind.REJECTED:
-        return "irrelevant" if landed.reason == RejectionReason.IRRELEVANT else "rejected"
-    plain = {FateKind.REFUSED: "refused", FateKind.TOO_OLD: "too_old", FateKind.FAILED: "failed"}
+        return (
+            "irrelevant" if landed.reason == RejectionReason.IRRELEVANT else "rejected"
+        )
+    plain = {
+        FateKind.REFUSED: "refused",
+        FateKind.TOO_OLD: "too_old",
+        FateKind.FAILED: "failed",
+    }
     return plain.get(landed.fate, "known")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlEvent:
-    """Something that happened, told while it goes on: a visit ended (`visited`) or a URL has its fate (`landed`)."""
+    """Something that happened, told while it goes on.
+
+    A visit ended (`visited`) or a URL has its fate (`landed`).
+    """
 
     source: str
     visited: VisitResult | None = None

@@ -1,4 +1,7 @@
-"""Asking sources once, without a store: what each answers, how fresh, whether its pages yield text, what to mend."""
+"""Asking sources once, without a store.
+
+What each answers, how fresh, whether its pages yield text, what to mend.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,7 +19,16 @@ from crawler.visits.further_documents import VisitLimits
 from crawler.visits.source_visit import VisitResult
 from crawler.workers import Task, WorkerLost, WorkerPool
 from storage import identity
-from storage.model import Document, Failure, Landing, Lead, Rejection, RejectionReason, SourceState, utc_now
+from storage.model import (
+    Document,
+    Failure,
+    Landing,
+    Lead,
+    Rejection,
+    RejectionReason,
+    SourceState,
+    utc_now,
+)
 
 CHECK_LIMITS = VisitLimits(sitemaps=3, pages=1, site=3)
 MIN_SHARED_URLS = 0.9  # share of common addresses from which two sources are one
@@ -54,9 +66,14 @@ class SourceCheck:
 
 
 @asynccontextmanager
-async def open_fetcher(settings: CrawlSettings) -> AsyncIterator[tuple[Fetcher, WorkerPool]]:
+async def open_fetcher(
+    settings: CrawlSettings,
+) -> AsyncIterator[tuple[Fetcher, WorkerPool]]:
     """A downloader and workers for as long as the block."""
-    guard, pool = Guard(settings.allow_addresses, parse_proxy(settings.proxy)), WorkerPool(settings.workers)
+    guard, pool = (
+        Guard(settings.allow_addresses, parse_proxy(settings.proxy)),
+        WorkerPool(settings.workers),
+    )
     fetcher = Fetcher(settings, guard, pool)
     loop.install_guard(guard)
     pool.start()
@@ -69,9 +86,15 @@ async def open_fetcher(settings: CrawlSettings) -> AsyncIterator[tuple[Fetcher, 
 
 
 async def check_sources(
-    sources: Sequence[Source], settings: CrawlSettings, *, progress: Callable[[str], None] = lambda _: None
+    sources: Sequence[Source],
+    settings: CrawlSettings,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> list[SourceCheck]:
-    """Visit each source once, unconditionally, politely, and one page of each; the answers in their order."""
+    """Visit each source once, unconditionally, politely, and one page of each.
+
+    The answers in their order.
+    """
     async with open_fetcher(settings) as (fetcher, pool):
 
         async def one(source: Source) -> SourceCheck:
@@ -80,13 +103,21 @@ async def check_sources(
             progress(f"{source.id}: {found.error or f'{len(found.leads)} items'}")
             return checked
 
-        return mark_duplicates(await asyncio.gather(*(one(source) for source in sources)))
+        return mark_duplicates(
+            await asyncio.gather(*(one(source) for source in sources))
+        )
 
 
 async def find_sources(
-    address: str, settings: CrawlSettings, *, progress: Callable[[str], None] = lambda _: None
+    address: str,
+    settings: CrawlSettings,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> list[SourceCheck]:
-    """What a site offers to be watched by, the best first, each tried; none where nothing answers with items."""
+    """What a site offers to be watched by, the best first, each tried.
+
+    None where nothing answers with items.
+    """
     async with open_fetcher(settings) as (fetcher, pool):
         found = []
         for source in await discovery.find_candidates(fetcher, address, settings):
@@ -97,11 +128,21 @@ async def find_sources(
         return mark_duplicates(found)
 
 
-async def _one(fetcher: Fetcher, pool: WorkerPool, source: Source, settings: CrawlSettings) -> SourceCheck:
-    state = SourceState(id=source.id, name=source.name, kind=source.kind, url=source.url)
-    visited = await source_visit.visit_source(fetcher, pool, source, state, settings, manual=True, limits=CHECK_LIMITS)
+async def _one(
+    fetcher: Fetcher, pool: WorkerPool, source: Source, settings: CrawlSettings
+) -> SourceCheck:
+    state = SourceState(
+        id=source.id, name=source.name, kind=source.kind, url=source.url
+    )
+    visited = await source_visit.visit_source(
+        fetcher, pool, source, state, settings, manual=True, limits=CHECK_LIMITS
+    )
     if visited.poll.leads:
-        return SourceCheck(source=source, visited=visited, sample=await _sample(fetcher, pool, visited, source, settings))
+        return SourceCheck(
+            source=source,
+            visited=visited,
+            sample=await _sample(fetcher, pool, visited, source, settings),
+        )
     mend = await _mend(fetcher, pool, source, visited, settings)
     return SourceCheck(source=source, visited=visited, mend=mend)
 
@@ -110,7 +151,10 @@ async def _sample(
     fetcher: Fetcher, pool: WorkerPool, visited: VisitResult, source: Source, settings: CrawlSettings
 ) -> PageSample:  # fmt: skip
     """The newest page that a source points to, read as a crawl would read it."""
-    lead = max(visited.poll.leads, key=lambda lead: lead.published_at.timestamp() if lead.published_at else 0.0)
+    lead = max(
+        visited.poll.leads,
+        key=lambda lead: lead.published_at.timestamp() if lead.published_at else 0.0,
+    )
     ask = FetchRequest(
         url=lead.url, headers=source.headers, limit=settings.max_page_size, redirects=settings.max_redirects,
         verify_tls=source.verify_tls, javascript=source.javascript,
@@ -140,15 +184,24 @@ async def _read(
         return PageSample(url=lead.url, trouble=f"unreadable: {error}")
     outcome = landing.outcome
     if isinstance(outcome, Document):
-        return PageSample(url=lead.url, words=len(identity.fold_words(outcome.text)), language=outcome.language)
+        return PageSample(
+            url=lead.url,
+            words=len(identity.fold_words(outcome.text)),
+            language=outcome.language,
+        )
     reason = getattr(outcome, "why", "failed")
-    return PageSample(url=lead.url, trouble=f"{reason}: {getattr(outcome, 'detail', '')}".rstrip(": "))
+    return PageSample(
+        url=lead.url, trouble=f"{reason}: {getattr(outcome, 'detail', '')}".rstrip(": ")
+    )
 
 
 async def _mend(
     fetcher: Fetcher, pool: WorkerPool, source: Source, visited: VisitResult, settings: CrawlSettings
 ) -> str | None:  # fmt: skip
-    """Something else of the same site that answers, where a source does not; or what else could be tried."""
+    """Something else of the same site that answers, where a source does not.
+
+    Or what else could be tried.
+    """
     error = visited.poll.error or ""
     if visited.poll.moved_to:
         return f"it moved for good: write {visited.poll.moved_to}"
@@ -161,11 +214,15 @@ async def _mend(
     if not error.startswith(MENDABLE_ERRORS) or source.kind == "telegram":
         return None
     parts = urlsplit(source.url)
-    for other in await discovery.find_candidates(fetcher, f"{parts.scheme}://{parts.netloc}/", settings):
+    for other in await discovery.find_candidates(
+        fetcher, f"{parts.scheme}://{parts.netloc}/", settings
+    ):
         if identity.url_key(other.url) == identity.url_key(source.url):
             continue
         state = SourceState(id=other.id, name="", kind=other.kind, url=other.url)
-        tried = await source_visit.visit_source(fetcher, pool, other, state, settings, manual=True, limits=CHECK_LIMITS)
+        tried = await source_visit.visit_source(
+            fetcher, pool, other, state, settings, manual=True, limits=CHECK_LIMITS
+        )
         if tried.poll.leads:
             return f'found another: {other.kind} = "{other.url}" with {len(tried.poll.leads)} items'
     return None
@@ -176,8 +233,17 @@ def mark_duplicates(found: Sequence[SourceCheck]) -> list[SourceCheck]:
     out: list[SourceCheck] = []
     shown: list[tuple[str, frozenset[str]]] = []
     for checked in found:
-        keys = frozenset(identity.url_key(lead.url) for lead in checked.visited.poll.leads)
-        same = next((name for name, other in shown if keys and len(keys & other) >= MIN_SHARED_URLS * len(keys | other)), None)
+        keys = frozenset(
+            identity.url_key(lead.url) for lead in checked.visited.poll.leads
+        )
+        same = next(
+            (
+                name
+                for name, other in shown
+                if keys and len(keys & other) >= MIN_SHARED_URLS * len(keys | other)
+            ),
+            None,
+        )
         shown.append((checked.source.id, keys))
         out.append(replace(checked, same_as=same))
     return out

@@ -1,7 +1,10 @@
-"""Imported once by the server from which workers are forked: whatever a task would load first is loaded here.
+"""Imported once by the server from which workers are forked.
 
-Reading one page of our own fills the caches (date words, cleaning rules, gazetteer, automaton), so that a new worker
-shares them with its siblings and its first task takes as long as its second.
+Whatever a task would load first is loaded here.
+
+Reading one page of our own fills the caches (date words, cleaning rules, gazetteer,
+automaton), so that a new worker shares them with its siblings and its first task takes
+as long as its second.
 """
 
 import gc
@@ -26,18 +29,34 @@ def _read_once() -> None:
     now = utc_now()
     url = "https://warm.example/2026/01/02/blast"
     html = (("Content-Type", "text/html; charset=utf-8"),)
-    page = Page(url=url, final_url=url, status=200, headers=html, body=PAGE, fetched_at=now)
+    page = Page(
+        url=url, final_url=url, status=200, headers=html, body=PAGE, fetched_at=now
+    )
     lead = Lead(url=url, source="warm", found_at=now)
     intake.process_page(page, lead, settings=CrawlSettings(min_relevance=0), now=now)
     source = Source(id="warm", kind="feed", url="https://warm.example/feed")
     for reader in (sections.parse_section_page, telegram.parse_telegram_page):
-        reader(PAGE, url=source.url, headers={"Content-Type": "text/html"}, source=source, now=now)
-    feeds.parse_feed(FEED, url=source.url, headers={"Content-Type": "text/xml"}, source=source, now=now)
+        reader(
+            PAGE,
+            url=source.url,
+            headers={"Content-Type": "text/html"},
+            source=source,
+            now=now,
+        )
+    feeds.parse_feed(
+        FEED,
+        url=source.url,
+        headers={"Content-Type": "text/xml"},
+        source=source,
+        now=now,
+    )
 
 
 try:
     _read_once()
-except Exception:  # a fault here would keep every worker from starting; the first task will tell of it by itself
+# A fault here would keep every worker from starting; the first task will tell of it by
+# itself
+except Exception:
     logging.getLogger(__name__).exception("warming up failed")
 gc.collect()
 gc.freeze()

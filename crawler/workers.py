@@ -1,9 +1,10 @@
 """The processes in which hostile bytes are parsed.
 
-A worker that hangs, crashes or eats memory is ended and replaced; only its own task is lost. Where nobody can tell
-whose task ended the workers, each that was under way is done again by itself. Workers have no store, and no network
-where the system lets it be taken from them. They are forked from a server that has already imported what they need, so
-that a new one costs milliseconds and their memory is shared.
+A worker that hangs, crashes or eats memory is ended and replaced; only its own task is
+lost. Where nobody can tell whose task ended the workers, each that was under way is
+done again by itself. Workers have no store, and no network where the system lets it be
+taken from them. They are forked from a server that has already imported what they need,
+so that a new one costs milliseconds and their memory is shared.
 """
 
 import asyncio
@@ -28,11 +29,13 @@ from pebble import ProcessExpired, ProcessPool
 P = ParamSpec("P")
 R = TypeVar("R")
 
-TASK_SECONDS = 15.0  # seconds of wall clock for one task (rules: every attack ends within 15 s)
+# Seconds of wall clock for one task (rules: every attack ends within 15 s)
+TASK_SECONDS = 15.0
 WORKER_MEMORY_BYTES = 1 << 30  # bytes of address space beyond what a warm worker maps
 START_SECONDS = 5.0  # seconds beyond the time of a task, for a worker to start
 MAX_TRIES = 3  # of a task whose workers end before it is known that they began
-MAX_TASKS_PER_WORKER = 400  # tasks after which a worker is replaced: lxml and trafilatura keep some of each page
+# Tasks after which a worker is replaced: lxml and trafilatura keep some of each page
+MAX_TASKS_PER_WORKER = 400
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PRELOAD_MODULES = ("crawler.worker_preload",)
 
@@ -46,7 +49,9 @@ class Task(Generic[R]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Call the function; in a worker its module is there already."""
-        function: Callable[..., R] = getattr(importlib.import_module(self.module), self.name)
+        function: Callable[..., R] = getattr(
+            importlib.import_module(self.module), self.name
+        )
         return function(*args, **kwargs)
 
 
@@ -61,7 +66,13 @@ class _Unclear(Exception):
 class WorkerPool:
     """A pool of workers. Used from one event loop; `close` when done."""
 
-    def __init__(self, size: int = 0, *, timeout: float = TASK_SECONDS, memory: int = WORKER_MEMORY_BYTES) -> None:
+    def __init__(
+        self,
+        size: int = 0,
+        *,
+        timeout: float = TASK_SECONDS,
+        memory: int = WORKER_MEMORY_BYTES,
+    ) -> None:
         self.size = size or os.cpu_count() or 1
         self.timeout = timeout
         self.lost = 0  # tasks whose worker had to be ended
@@ -74,11 +85,19 @@ class WorkerPool:
         self._starting: asyncio.Future[None] | None = None
 
     def start(self) -> None:
-        """Start the workers now, so that the first page does not wait for imports. Needs a running loop."""
+        """Start the workers now, so that the first page does not wait for imports.
+
+        Needs a running loop.
+        """
         self._starting = asyncio.ensure_future(asyncio.to_thread(self._crew.begin))
 
-    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What `function` returns in a worker. Raises Lost where the worker gave up, else what the function raised."""
+    async def run(
+        self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """What `function` returns in a worker.
+
+        Raises Lost where the worker gave up, else what the function raised.
+        """
         self._active += 1
         try:
             await self._started()
@@ -98,11 +117,15 @@ class WorkerPool:
             assert self._starting is not None
             try:
                 await asyncio.shield(self._starting)
-            except OSError:  # no descriptor or no memory for a process just now: the next task tries again
+            # No descriptor or no memory for a process just now: the next task tries
+            # again
+            except OSError:
                 self._starting = None
                 raise
 
-    async def _answer(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    async def _answer(
+        self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> R:
         """A task that may have ended the workers is done again where it can end nobody else's work."""
         try:
             return await self._crew.answer(function, args, kwargs)
@@ -117,9 +140,16 @@ class WorkerPool:
         raise WorkerLost("its workers end, again and again")
 
     async def end_if_idle(self, idle: float) -> None:
-        """End the workers when there was nothing to read for `idle` seconds; the next task starts them again."""
+        """End the workers when there was nothing to read for `idle` seconds.
+
+        The next task starts them again.
+        """
         async with self._turn:
-            if not self._active and self._crew.is_there and time.monotonic() - self._last_used >= idle:
+            if (
+                not self._active
+                and self._crew.is_there
+                and time.monotonic() - self._last_used >= idle
+            ):
                 await self.close()
                 await asyncio.to_thread(_end_server)
 
@@ -145,7 +175,8 @@ class _Crew:
         self.timeout = timeout
         self.memory = memory
         self._waiting = 0
-        self._answered_at = 0.0  # when it last answered, or was asked while it had nothing to do
+        # When it last answered, or was asked while it had nothing to do
+        self._answered_at = 0.0
         self._pool: ProcessPool | None = None
 
     @property
@@ -159,12 +190,20 @@ class _Crew:
             pool.schedule(os.getpid)
 
     async def end(self) -> None:
-        """End the processes; whoever waits for them is told. The next task starts others, also meanwhile."""
+        """End the processes; whoever waits for them is told.
+
+        The next task starts others, also meanwhile.
+        """
         pool, self._pool = self._pool, None
         await asyncio.to_thread(_ended, pool)
 
-    async def answer(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
-        """What the function returns or raises; Lost where its worker gave up, _Unclear where the crew did."""
+    async def answer(
+        self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> R:
+        """What the function returns or raises.
+
+        Lost where its worker gave up, _Unclear where the crew did.
+        """
         if not self._waiting:
             self._answered_at = time.monotonic()
         self._waiting += 1
@@ -176,28 +215,42 @@ class _Crew:
             self._waiting -= 1
             self._answered_at = time.monotonic()
 
-    async def _schedule(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def _schedule(
+        self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         for _ in range(MAX_TRIES):
             try:
                 wrapped = (function, self.timeout, args, kwargs)
-                return self._workers().schedule(_limited, args=wrapped, timeout=self.timeout)
+                return self._workers().schedule(
+                    _limited, args=wrapped, timeout=self.timeout
+                )
             except RuntimeError:
-                # Pebble gives a pool up when a worker dies between two tasks. Others are told; we start afresh.
+                # Pebble gives a pool up when a worker dies between two tasks. Others
+                # are told; we start afresh.
                 await self.end()
         raise _Unclear
 
     async def _settled(self, answer: "asyncio.Future[Any]") -> None:
-        """Wait for an answer. Processes that have answered nobody for longer than a task may take are replaced.
+        """Wait for an answer.
 
-        They share a lock; one that was killed from outside while it held the lock keeps it for ever.
+        Processes that have answered nobody for longer than a task may take are
+        replaced.
+
+        They share a lock; one that was killed from outside while it held the lock keeps
+        it for ever.
         """
         try:
             while not answer.done():
                 await asyncio.wait({answer}, timeout=self.timeout / 3)
-                if not answer.done() and time.monotonic() - self._answered_at > self.timeout + START_SECONDS:
+                if (
+                    not answer.done()
+                    and time.monotonic() - self._answered_at
+                    > self.timeout + START_SECONDS
+                ):
                     self._answered_at = time.monotonic()
                     await self.end()
-                    answer.cancel()  # pebble tells everybody who waits, but for those whom it forgot
+                    # Pebble tells everybody who waits, but for those whom it forgot
+                    answer.cancel()
         except asyncio.CancelledError:
             answer.cancel()
             raise
@@ -228,7 +281,8 @@ def _told(answer: "asyncio.Future[Any]") -> Any:
         raise WorkerLost("memory") from error
     except ProcessExpired as error:
         if error.exitcode == -signal.SIGKILL:
-            raise _Unclear from error  # from outside, as by a system without memory: hardly the page's doing
+            # From outside, as by a system without memory: hardly the page's doing
+            raise _Unclear from error
         raise WorkerLost(f"worker ended with {error.exitcode}") from error
     except BrokenProcessPool as error:
         raise _Unclear from error
@@ -242,24 +296,37 @@ def _ended(pool: ProcessPool | None) -> None:
 
 
 def _end_server() -> None:
-    """End the process from which workers are forked, 60 MB of imports; the next pool starts another."""
+    """End the process from which workers are forked, 60 MB of imports.
+
+    The next pool starts another.
+    """
     forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public end
 
 
 def _prepare(memory: int) -> None:
-    """Once in each worker: take the network away, bound the memory, leave what was preloaded to the shared pages."""
+    """Once in each worker.
+
+    Take the network away, bound the memory, leave what was preloaded to the shared
+    pages.
+    """
     _leave_network()
-    # A page makes hundreds of thousands of short-lived objects and hardly a cycle: collecting less often saves a tenth.
+    # A page makes hundreds of thousands of short-lived objects and hardly a cycle:
+    # collecting less often saves a tenth.
     gc.set_threshold(50_000, 20, 20)
     gc.freeze()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     mapped = _mapped_bytes()
     if mapped:
-        resource.setrlimit(resource.RLIMIT_AS, (mapped + memory, resource.RLIM_INFINITY))
+        resource.setrlimit(
+            resource.RLIMIT_AS, (mapped + memory, resource.RLIM_INFINITY)
+        )
 
 
 def _leave_network() -> None:
-    """A network name space of its own, with nothing in it. Needs Linux and a kernel that grants it; else nothing."""
+    """A network name space of its own, with nothing in it.
+
+    Needs Linux and a kernel that grants it; else nothing.
+    """
     try:
         unshare = ctypes.CDLL(None, use_errno=True).unshare
     except (OSError, AttributeError):
@@ -276,8 +343,16 @@ def _mapped_bytes() -> int:
         return 0
 
 
-def _limited(function: Callable[..., R], timeout: float, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
-    """Run a task under a CPU limit of its own: RLIMIT_CPU counts from the process's start, so it moves along."""
+def _limited(
+    function: Callable[..., R],
+    timeout: float,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> R:
+    """Run a task under a CPU limit of its own.
+
+    RLIMIT_CPU counts from the process's start, so it moves along.
+    """
     spent = int(time.process_time())
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (spent + int(timeout) + 2, hard))
@@ -290,8 +365,8 @@ def _limited(function: Callable[..., R], timeout: float, args: tuple[Any, ...], 
 def _portable(error: BaseException) -> BaseException:
     """The fault as it can be told to the main process.
 
-    SystemExit and its like would end that process, StopIteration suits no future, and what cannot be made anew from its
-    pickle breaks the pool for everybody.
+    SystemExit and its like would end that process, StopIteration suits no future, and
+    what cannot be made anew from its pickle breaks the pool for everybody.
     """
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         try:

@@ -1,4 +1,7 @@
-"""The one thread that writes to the store. Landings that come close together share a transaction."""
+"""The one thread that writes to the store.
+
+Landings that come close together share a transaction.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,8 +19,10 @@ T = TypeVar("T")
 
 BATCH_WAIT_SECONDS = 0.05  # seconds that a landing waits for company
 MAX_BATCH = 50
-RESULTS_PER_TURN = 5  # results that are handed out before the loop turns: each wakes a visit or a page
-STORE_FAULTS = (StoreError, StoreBusy)  # the file's, not of what was to be written: they pass, and hit everything alike
+# Results that are handed out before the loop turns: each wakes a visit or a page
+RESULTS_PER_TURN = 5
+# The file's, not of what was to be written: they pass, and hit everything alike
+STORE_FAULTS = (StoreError, StoreBusy)
 
 
 class Writer:
@@ -29,17 +34,30 @@ class Writer:
         self._landings = _Together(self, store.land)
         self._polls = _Together(self, store.land_polls)
 
-    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What a method of the store returns, called in the writer's thread. Raises what it raises."""
+    async def run(
+        self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """What a method of the store returns, called in the writer's thread.
+
+        Raises what it raises.
+        """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
+        return await loop.run_in_executor(
+            self._thread, lambda: function(*args, **kwargs)
+        )
 
     async def land(self, landing: Landing) -> Landed:
-        """Store a landing together with those that arrive within a moment. Raises StoreError."""
+        """Store a landing together with those that arrive within a moment.
+
+        Raises StoreError.
+        """
         return await self._landings.add(landing)
 
     async def land_poll(self, poll: Poll, finish: FinishPoll | None = None) -> Polled:
-        """Store a poll together with those that arrive within a moment. Raises StoreError."""
+        """Store a poll together with those that arrive within a moment.
+
+        Raises StoreError.
+        """
         return await self._polls.add((poll, finish))
 
     async def close(self) -> None:
@@ -70,11 +88,20 @@ class _Together(Generic[T, R]):
         await asyncio.sleep(BATCH_WAIT_SECONDS)
         while self._waiting:
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-            if not await self._written([one for one, _ in batch], [done for _, done in batch]):
-                for one, done in batch:  # one of them may be at fault: each gets its own answer
+            if not await self._written(
+                [one for one, _ in batch], [done for _, done in batch]
+            ):
+                # One of them may be at fault: each gets its own answer
+                for one, done in batch:
                     await self._written([one], [done], last=True)
 
-    async def _written(self, ones: Sequence[T], done: Sequence[asyncio.Future[R]], *, last: bool = False) -> bool:
+    async def _written(
+        self,
+        ones: Sequence[T],
+        done: Sequence[asyncio.Future[R]],
+        *,
+        last: bool = False,
+    ) -> bool:
         """Whether the store took them; at `last` whoever waits is told why not."""
         try:
             made = await self._writer.run(self._write, ones)
@@ -84,7 +111,10 @@ class _Together(Generic[T, R]):
                 return True
             return False
         for start in range(0, len(made), RESULTS_PER_TURN):
-            _settle(done[start : start + RESULTS_PER_TURN], made[start : start + RESULTS_PER_TURN])
+            _settle(
+                done[start : start + RESULTS_PER_TURN],
+                made[start : start + RESULTS_PER_TURN],
+            )
             await asyncio.sleep(0)
         return True
 
@@ -94,7 +124,12 @@ class _Together(Generic[T, R]):
             await self._flushing
 
 
-def _settle(waiting: Sequence["asyncio.Future[R]"], made: Sequence[R] = (), *, error: Exception | None = None) -> None:
+def _settle(
+    waiting: Sequence["asyncio.Future[R]"],
+    made: Sequence[R] = (),
+    *,
+    error: Exception | None = None,
+) -> None:
     for place, done in enumerate(waiting):
         if done.done():
             continue

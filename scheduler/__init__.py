@@ -1,1 +1,4 @@
-"""Time, processes and people: when, signals, flags, commands, pages, numbers to show."""
+"""Time, processes and people.
+
+When, signals, flags, commands, pages, numbers to show.
+"""

@@ -1,4 +1,7 @@
-"""What a command does, in one function each: open what it needs, let the other rooms work, hand back plain data."""
+"""What a command does, in one function each.
+
+Open what it needs, let the other rooms work, hand back plain data.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,14 +29,20 @@ PrintLine = Callable[[str], None]
 
 @contextmanager
 def open_for_writing(config: Config) -> Iterator[Store]:
-    """The store, open for writing, with today's gazetteer in it. Raises StoreError and StoreBusy."""
+    """The store, open for writing, with today's gazetteer in it.
+
+    Raises StoreError and StoreBusy.
+    """
     from crawler.topic import gazetteer, names
     from scheduler.views import terminal
 
-    if config.path == configuration.shipped_config_file():  # its data folder is the user's, which nobody had a reason to make yet
+    # Its data folder is the user's, which nobody had a reason to make yet
+    if config.path == configuration.shipped_config_file():
         config.store.path.parent.mkdir(parents=True, exist_ok=True)
     note = terminal.open_screen().note
-    with Store.open(config.store.path, captures=config.store.captures, tell=note) as store:
+    with Store.open(
+        config.store.path, captures=config.store.captures, tell=note
+    ) as store:
         store.sync_places(gazetteer.place_rows())
         store.sync_spellings(names.name_rows())
         yield store
@@ -55,7 +64,10 @@ def crawl(
     force: bool = False,
     tell: "Callable[[CrawlEvent], None] | None" = None,
 ) -> "CrawlReport":
-    """One pass over the named or all enabled sources. Raises ConfigError for an unknown id, StoreError, UsageError."""
+    """One pass over the named or all enabled sources.
+
+    Raises ConfigError for an unknown id, StoreError, UsageError.
+    """
     from storage.query import criteria
 
     now = utc_now()
@@ -63,16 +75,22 @@ def crawl(
     end = criteria.parse_time(until, now=now, end=True) if until else None
     wanted = config.select_sources(ids)
     if not wanted:
-        raise UsageError("no source is switched on; set `enabled = true` for one, or name it: `khabar crawl ID`")
+        raise UsageError(
+            "no source is switched on; set `enabled = true` for one, or name it: `khabar crawl ID`"
+        )
     from scheduler import follow_job
 
     try:
-        return _crawl_locally(config, ids, since=start, until=end, force=force, tell=tell)
+        return _crawl_locally(
+            config, ids, since=start, until=end, force=force, tell=tell
+        )
     except StoreBusy:
         if not follow_job.is_service_alive(config.store.path, now):
             raise
     asked = {"sources": [one.id for one in wanted], "force": force}
-    asked |= {name: to_text(at) for name, at in (("since", start), ("until", end)) if at}
+    asked |= {
+        name: to_text(at) for name, at in (("since", start), ("until", end)) if at
+    }
     return follow_job.crawl_by_service(config, asked, tell=tell)
 
 
@@ -99,23 +117,36 @@ def _crawl_locally(
 
 
 def run_service(config: Config, path: Path | None, db: Path | None) -> None:
-    """The service, until a signal ends it. Raises StoreBusy where another process holds the file."""
+    """The service, until a signal ends it.
+
+    Raises StoreBusy where another process holds the file.
+    """
     from crawler.fetching import loop
     from scheduler.service.daemon import Service
 
     with open_for_writing(config) as store:
-        service = Service(store, config, read_config=lambda: configuration.load_config(path).with_database(db))
+        service = Service(
+            store,
+            config,
+            read_config=lambda: configuration.load_config(path).with_database(db),
+        )
         loop.run(service.run())
 
 
 def copy_store(config: Config, target: Path) -> None:
-    """A consistent copy of the database, taken while it is written to. Raises StoreError."""
+    """A consistent copy of the database, taken while it is written to.
+
+    Raises StoreError.
+    """
     with open_for_reading(config) as store:
         store.backup(target)
 
 
 def forget(config: Config, what: str | int | None, *, source: str | None) -> list[int]:
-    """Erase a text everywhere, here or in the service. Returns the numbers of the documents. Raises StoreError."""
+    """Erase a text everywhere, here or in the service.
+
+    Returns the numbers of the documents. Raises StoreError.
+    """
     from scheduler import follow_job
 
     try:
@@ -125,11 +156,18 @@ def forget(config: Config, what: str | int | None, *, source: str | None) -> lis
         if not follow_job.is_service_alive(config.store.path, utc_now()):
             raise
     asked = {"source": source} if source else {"what": what}
-    return list(follow_job.wait_for_job(config, follow_job.submit_job(config, "forget", asked))["documents"])
+    return list(
+        follow_job.wait_for_job(config, follow_job.submit_job(config, "forget", asked))[
+            "documents"
+        ]
+    )
 
 
 def mark(config: Config, said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Carry out what a person says of a text, here or in the service. Raises WorkFailed, UsageError, StoreError."""
+    """Carry out what a person says of a text, here or in the service.
+
+    Raises WorkFailed, UsageError, StoreError.
+    """
     from dataclasses import asdict
 
     from scheduler import follow_job
@@ -145,12 +183,20 @@ def mark(config: Config, said: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def import_files(
-    config: Config, files: Sequence[Path], *, warn: PrintLine, progress: "Callable[[ImportCounts], None]", every: bool = False
+    config: Config,
+    files: Sequence[Path],
+    *,
+    warn: PrintLine,
+    progress: "Callable[[ImportCounts], None]",
+    every: bool = False,
 ) -> "ImportCounts":
-    """Import captures and articles, here or in the service; `-` among the files is standard input.
+    """Import captures and articles, here or in the service.
 
-    `warn` hears of the first faults of each kind in a file, or of every one. Raises UsageError for a file of no known
-    kind or none at all, StoreError, WorkFailed with what the service said.
+    `-` among the files is standard input.
+
+    `warn` hears of the first faults of each kind in a file, or of every one. Raises
+    UsageError for a file of no known kind or none at all, StoreError, WorkFailed with
+    what the service said.
     """
     from scheduler import stdin_file
 
@@ -162,7 +208,12 @@ def import_files(
 
 
 def _import_files(
-    config: Config, files: Sequence[Path], *, warn: PrintLine, progress: "Callable[[ImportCounts], None]", every: bool
+    config: Config,
+    files: Sequence[Path],
+    *,
+    warn: PrintLine,
+    progress: "Callable[[ImportCounts], None]",
+    every: bool,
 ) -> "ImportCounts":
     import asyncio
 
@@ -175,8 +226,12 @@ def _import_files(
     importing.require_known(files)
 
     async def here(store: Store) -> "ImportCounts":
-        async with import_context.open_context(store, config.sources, config.crawl) as own:
-            return await importing.import_files(own, files, warn=warn, progress=progress, every=every)
+        async with import_context.open_context(
+            store, config.sources, config.crawl
+        ) as own:
+            return await importing.import_files(
+                own, files, warn=warn, progress=progress, every=every
+            )
 
     try:
         with open_for_writing(config) as store:
@@ -185,7 +240,9 @@ def _import_files(
     except StoreBusy:
         if not follow_job.is_service_alive(config.store.path, utc_now()):
             raise
-    return follow_job.import_by_service(config, files, warn=warn, progress=progress, every=every)
+    return follow_job.import_by_service(
+        config, files, warn=warn, progress=progress, every=every
+    )
 
 
 def reprocess(
@@ -196,25 +253,36 @@ def reprocess(
     tell: "Callable[[ReprocessedPage], None]",
     progress: "Callable[[Mapping[str, int]], None]",
 ) -> "Mapping[str, int]":
-    """Read kept raw pages anew, here or in the service; how many came to what. Raises StoreError, UsageError.
+    """Read kept raw pages anew, here or in the service; how many came to what.
 
-    A dry run writes nothing, so that it needs no lock. `tell` hears of what the service does only by its counts.
+    Raises StoreError, UsageError.
+
+    A dry run writes nothing, so that it needs no lock. `tell` hears of what the service
+    does only by its counts.
     """
     from scheduler import follow_job
     from storage.query import criteria as criteria_
 
     if config.store.captures is None:
-        raise UsageError("no raw pages are kept; [store] captures names a folder for them")
+        raise UsageError(
+            "no raw pages are kept; [store] captures names a folder for them"
+        )
     if dry_run:
         with open_for_reading(config) as store:
-            return _reprocess_locally(config, store, criteria, dry_run=True, tell=tell, progress=progress)
+            return _reprocess_locally(
+                config, store, criteria, dry_run=True, tell=tell, progress=progress
+            )
     try:
         with open_for_writing(config) as store:
-            return _reprocess_locally(config, store, criteria, dry_run=False, tell=tell, progress=progress)
+            return _reprocess_locally(
+                config, store, criteria, dry_run=False, tell=tell, progress=progress
+            )
     except StoreBusy:
         if not follow_job.is_service_alive(config.store.path, utc_now()):
             raise
-    return follow_job.reprocess_by_service(config, {"criteria": criteria_.criteria_to_pairs(criteria)}, progress=progress)
+    return follow_job.reprocess_by_service(
+        config, {"criteria": criteria_.criteria_to_pairs(criteria)}, progress=progress
+    )
 
 
 def _reprocess_locally(
@@ -231,9 +299,15 @@ def _reprocess_locally(
     from crawler.files import import_context, reprocessing
 
     async def going() -> "ReprocessCounts":
-        async with import_context.open_context(store, config.sources, config.crawl) as own:
+        async with import_context.open_context(
+            store, config.sources, config.crawl
+        ) as own:
             return await reprocessing.reprocess(
-                own, criteria, dry_run=dry_run, tell=tell, progress=lambda tally: progress(reprocessing.counts_to_json(tally))
+                own,
+                criteria,
+                dry_run=dry_run,
+                tell=tell,
+                progress=lambda tally: progress(reprocessing.counts_to_json(tally)),
             )
 
     return reprocessing.counts_to_json(asyncio.run(going()))
@@ -246,7 +320,9 @@ def source_states(config: Config) -> list[SourceState]:
     return states(config.sources)
 
 
-def check_sources(config: Config, ids: tuple[str, ...], *, progress: PrintLine) -> "list[SourceCheck]":
+def check_sources(
+    config: Config, ids: tuple[str, ...], *, progress: PrintLine
+) -> "list[SourceCheck]":
     """Ask the named or all enabled sources once; nothing is kept."""
     from crawler import source_check
     from crawler.fetching import loop
@@ -262,13 +338,22 @@ def find_drifting_sources(config: Config, ids: tuple[str, ...]) -> "list[Drift]"
     wanted = {source.id for source in config.select_sources(ids)}
     try:
         with open_for_reading(config) as store:
-            return [one for one in health.find_drifting(store, utc_now()) if one.source in wanted]
+            return [
+                one
+                for one in health.find_drifting(store, utc_now())
+                if one.source in wanted
+            ]
     except StoreMissing:
         return []  # sources can be asked before the first crawl
 
 
-def discover_sources(config: Config, address: str, *, progress: PrintLine) -> "list[SourceCheck]":
-    """What a site could be watched by, tried; nothing is kept. Raises UsageError for what is no address."""
+def discover_sources(
+    config: Config, address: str, *, progress: PrintLine
+) -> "list[SourceCheck]":
+    """What a site could be watched by, tried; nothing is kept.
+
+    Raises UsageError for what is no address.
+    """
     from crawler import source_check
     from crawler.fetching import loop
     from scheduler import config_values
@@ -286,16 +371,36 @@ def describe_source(config: Config, name: str) -> dict[str, Any]:
     from storage.query import overview
 
     wanted = config.select_sources((name,))[0]
-    known = {field: value for field, value in asdict(wanted).items() if value not in (None, "", {})}
-    known |= {field: str(value) for field, value in known.items() if isinstance(value, timedelta)}
+    known = {
+        field: value
+        for field, value in asdict(wanted).items()
+        if value not in (None, "", {})
+    }
+    known |= {
+        field: str(value)
+        for field, value in known.items()
+        if isinstance(value, timedelta)
+    }
     state, polls = None, []
     try:
         with open_for_reading(config) as store:
             state, polls = store.source(name), overview.list_polls(store.db, name, 10)
     except StoreMissing:
         pass  # the catalogue stands before the first crawl
-    told = ("next_check_at", "last_success_at", "last_new_at", "newest_at", "failures", "last_error", "moved_to")
-    return known | {field: getattr(state, field, None) for field in told} | {"polls": polls}
+    told = (
+        "next_check_at",
+        "last_success_at",
+        "last_new_at",
+        "newest_at",
+        "failures",
+        "last_error",
+        "moved_to",
+    )
+    return (
+        known
+        | {field: getattr(state, field, None) for field in told}
+        | {"polls": polls}
+    )
 
 
 def list_sources(config: Config, *, every: bool) -> list[dict[str, Any]]:
@@ -307,9 +412,19 @@ def list_sources(config: Config, *, every: bool) -> list[dict[str, Any]]:
     except StoreMissing:
         pass  # the catalogue stands before the first crawl
     chosen = config.sources if every else config.enabled
-    known = ("next_check_at", "last_success_at", "last_new_at", "newest_at", "failures", "last_error")
+    known = (
+        "next_check_at",
+        "last_success_at",
+        "last_new_at",
+        "newest_at",
+        "failures",
+        "last_error",
+    )
     return [
-        {name: getattr(source, name) for name in ("id", "name", "kind", "url", "owner", "language", "enabled")}
+        {
+            name: getattr(source, name)
+            for name in ("id", "name", "kind", "url", "owner", "language", "enabled")
+        }
         | {name: getattr(states.get(source.id), name, None) for name in known}
         for source in chosen
     ]
@@ -317,11 +432,16 @@ def list_sources(config: Config, *, every: bool) -> list[dict[str, Any]]:
 
 def explain(store: Store, what: str) -> dict[str, Any]:
     """Everything about a URL or a number; see `Store.explain`."""
-    return store.explain(int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else what)
+    return store.explain(
+        int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else what
+    )
 
 
 def explain_file(file: Path, config: Config) -> Landing:
-    """What the desk makes of a saved page, with a threshold as for a crawl: nothing is stored."""
+    """What the desk makes of a saved page, with a threshold as for a crawl.
+
+    Nothing is stored.
+    """
     from crawler import intake
     from crawler.files import saved
 
@@ -334,7 +454,10 @@ def explain_file(file: Path, config: Config) -> Landing:
 def extract(
     files: Sequence[Path], *, tell: Callable[[Mapping[str, Any]], None], warn: PrintLine, every: bool = False
 ) -> int:  # fmt: skip
-    """Saved pages and WARC files to one record each, in their order; the number of files that could not be read."""
+    """Saved pages and WARC files to one record each, in their order.
+
+    The number of files that could not be read.
+    """
     import asyncio
 
     from crawler.files import extracting
@@ -343,13 +466,18 @@ def extract(
 
 
 def read_article(store: Store, number: int) -> tuple[Article, dict[str, Any]]:
-    """An article and its JSON form. Raises WorkFailed where there is none of that number."""
+    """An article and its JSON form.
+
+    Raises WorkFailed where there is none of that number.
+    """
     from storage.query import search
 
     found = store.article(number)
     told = search.load_record(store.db, number)
     if found is None or told is None:
-        raise WorkFailed(f"there is no article {number}; `khabar search` shows the numbers")
+        raise WorkFailed(
+            f"there is no article {number}; `khabar search` shows the numbers"
+        )
     return found, told
 
 
@@ -359,7 +487,10 @@ def read_raw_page(store: Store, article: Article) -> bytes:
 
 
 def read_explained_raw_page(store: Store, known: Mapping[str, Any]) -> bytes:
-    """The kept response of what `explain` told of, dropped or not. Raises WorkFailed where none is kept."""
+    """The kept response of what `explain` told of, dropped or not.
+
+    Raises WorkFailed where none is kept.
+    """
     capture = known["capture"]
     return _read_capture(store, capture["id"] if capture else None, str(known["url"]))
 

@@ -1,7 +1,7 @@
 """How values are written in the configuration: durations, sizes, networks.
 
-Each reader takes what TOML gave and returns the value, or raises Unfit, whose message goes on
-where the value stopped: `"10x"` + `is not a duration such as "15m"`.
+Each reader takes what TOML gave and returns the value, or raises Unfit, whose message
+goes on where the value stopped: `"10x"` + `is not a duration such as "15m"`.
 """
 
 import json
@@ -17,7 +17,10 @@ Parser = Callable[[Any], Any]
 
 
 class InvalidValue(ValueError):
-    """A value that cannot be what its key wants; the message goes on where the value stopped."""
+    """A value that cannot be what its key wants.
+
+    The message goes on where the value stopped.
+    """
 
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -58,7 +61,10 @@ def parse_texts(value: Any) -> tuple[str, ...]:
     """One text or a list of them."""
     if not isinstance(value, str | list):
         raise InvalidValue("is neither text in quotes nor a list of texts")
-    found = tuple(parse_text(entry).strip() for entry in ([value] if isinstance(value, str) else value))
+    found = tuple(
+        parse_text(entry).strip()
+        for entry in ([value] if isinstance(value, str) else value)
+    )
     if not found or not all(found):
         raise InvalidValue("is empty, or names something empty")
     return found
@@ -71,7 +77,9 @@ def choices_parser(*known: str) -> Parser:
         found = parse_texts(value)
         strange = [one for one in found if one not in known]
         if strange:
-            raise InvalidValue(f"names {quote_value(strange[0])}; known are {', '.join(known)}")
+            raise InvalidValue(
+                f"names {quote_value(strange[0])}; known are {', '.join(known)}"
+            )
         return tuple(dict.fromkeys(found))
 
     return read
@@ -79,8 +87,12 @@ def choices_parser(*known: str) -> Parser:
 
 def parse_variable_name(value: Any) -> str:
     """The name of an environment variable."""
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
-        raise InvalidValue('is not the name of an environment variable such as "KHABAR_SECRET"')
+    if not isinstance(value, str) or not re.fullmatch(
+        r"[A-Za-z_][A-Za-z0-9_]{0,99}", value
+    ):
+        raise InvalidValue(
+            'is not the name of an environment variable such as "KHABAR_SECRET"'
+        )
     return value
 
 
@@ -138,7 +150,11 @@ def whole_number_parser(least: int, most: int) -> Parser:
     """A reader of whole numbers from `least` to `most`."""
 
     def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or not least <= value <= most
+        ):
             raise InvalidValue(f"is not a whole number from {least} to {most}")
         return value
 
@@ -147,7 +163,11 @@ def whole_number_parser(least: int, most: int) -> Parser:
 
 def parse_share(value: Any) -> float:
     """A number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 <= value <= 1
+    ):
         raise InvalidValue("is not a number from 0 to 1")
     return float(value)
 
@@ -157,13 +177,19 @@ def parse_web_address(value: Any) -> str:
     url = parse_text(value).strip()
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+        )
     except ValueError:
         usable = False
     if not usable:
         raise InvalidValue('is not an address such as "https://outlet.example/feed"')
     if parts.username or parts.password:
-        raise InvalidValue("holds a user name or password, which would be sent and stored in the open")
+        raise InvalidValue(
+            "holds a user name or password, which would be sent and stored in the open"
+        )
     if len(url) > 2_048:
         raise InvalidValue("is longer than 2,048 characters")
     return url
@@ -174,7 +200,9 @@ def parse_archive_pattern(value: Any) -> str:
     url = parse_text(value).strip()
     parse_web_address(re.sub(r"\{(?:year|month(?::02)?|day(?::02)?)\}", "1", url))
     if "{year}" not in url or "{month" not in url:
-        raise InvalidValue('has no {year} and {month:02}, as in "https://outlet.example/archive/{year}/{month:02}/{day:02}"')
+        raise InvalidValue(
+            'has no {year} and {month:02}, as in "https://outlet.example/archive/{year}/{month:02}/{day:02}"'
+        )
     return url
 
 
@@ -184,17 +212,24 @@ def parse_optional_address(value: Any) -> str:
 
 
 def parse_telegram_channel(value: Any) -> str:
-    """A public Telegram channel, by name or address: the address of its preview page."""
+    """A public Telegram channel, by name or address.
+
+    The address of its preview page.
+    """
     match = _CHANNEL.fullmatch(parse_text(value).strip())
     if not match:
-        raise InvalidValue('is not the name of a public Telegram channel such as "outlet_channel"')
+        raise InvalidValue(
+            'is not the name of a public Telegram channel such as "outlet_channel"'
+        )
     return f"https://t.me/s/{match[1]}"
 
 
 def parse_proxy(value: Any) -> str:
     """Nothing, or the http address of a proxy."""
     address = parse_text(value).strip()
-    if address and (not address.startswith("http://") or not urlsplit(address).hostname):
+    if address and (
+        not address.startswith("http://") or not urlsplit(address).hostname
+    ):
         raise InvalidValue('is not a proxy such as "http://127.0.0.1:8899"')
     return address
 
@@ -203,7 +238,9 @@ def parse_listen_address(value: Any) -> str:
     """Nothing, or the address and port to listen on."""
     address = parse_text(value).strip()
     host, _, port = address.rpartition(":")
-    if address and not (host and port.isascii() and port.isdigit() and 0 <= int(port) < 65_536):
+    if address and not (
+        host and port.isascii() and port.isdigit() and 0 <= int(port) < 65_536
+    ):
         raise InvalidValue('is not an address and port such as "127.0.0.1:9464"')
     return address
 
@@ -219,14 +256,19 @@ def _parse_network(entry: Any) -> IPv4Network | IPv6Network:
     try:
         return ip_network(parse_text(entry))
     except ValueError:
-        raise InvalidValue(f'names {quote_value(entry)}, which is not a network such as "127.0.0.0/8"') from None
+        raise InvalidValue(
+            f'names {quote_value(entry)}, which is not a network such as "127.0.0.0/8"'
+        ) from None
 
 
 _TERM_CATEGORIES = ("anchor", "event", "context", "negative", "elsewhere")
 
 
 def parse_terms(value: Any) -> tuple[tuple[str, str, float], ...]:
-    """Words for relevance: a list of [words, what they speak for, weight from 0 to 1]."""
+    """Words for relevance.
+
+    A list of [words, what they speak for, weight from 0 to 1].
+    """
     if not isinstance(value, list):
         raise InvalidValue('is not a list such as [["poppy clash", "event", 0.8]]')
     return tuple(_parse_term(entry) for entry in value)
@@ -234,20 +276,32 @@ def parse_terms(value: Any) -> tuple[tuple[str, str, float], ...]:
 
 def _parse_term(entry: Any) -> tuple[str, str, float]:
     if not isinstance(entry, list) or len(entry) != 3:
-        raise InvalidValue(f"names {quote_value(entry)}, which is not [words, what they speak for, weight]")
+        raise InvalidValue(
+            f"names {quote_value(entry)}, which is not [words, what they speak for, weight]"
+        )
     try:
-        words, category, weight = parse_text(entry[0]).strip(), parse_text(entry[1]), parse_share(entry[2])
+        words, category, weight = (
+            parse_text(entry[0]).strip(),
+            parse_text(entry[1]),
+            parse_share(entry[2]),
+        )
     except InvalidValue as fault:
-        raise InvalidValue(f"names {quote_value(entry)}, of which a part {fault}") from None
+        raise InvalidValue(
+            f"names {quote_value(entry)}, of which a part {fault}"
+        ) from None
     if not words or category.partition(":")[0] not in _TERM_CATEGORIES:
-        raise InvalidValue(f"names {quote_value(entry)}; words speak for {', '.join(_TERM_CATEGORIES)}, or event:battles and the like")
+        raise InvalidValue(
+            f"names {quote_value(entry)}; words speak for {', '.join(_TERM_CATEGORIES)}, or event:battles and the like"
+        )
     return words, category, weight
 
 
 def parse_id(value: Any) -> str:
     """The id of a source."""
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise InvalidValue("is not an id: up to 64 of a-z, 0-9, _ and -, beginning with a letter or digit")
+        raise InvalidValue(
+            "is not an id: up to 64 of a-z, 0-9, _ and -, beginning with a letter or digit"
+        )
     return value
 
 
@@ -279,7 +333,8 @@ def parse_regex(value: Any) -> str:
 
 def parse_css_selector(value: Any) -> str:
     """A CSS selector."""
-    from cssselect import SelectorError, parse  # few sources have one, and every command reads them all
+    # Few sources have one, and every command reads them all
+    from cssselect import SelectorError, parse
 
     try:
         parse(parse_text(value))
@@ -305,6 +360,12 @@ def parse_headers(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise InvalidValue('is not a table such as { Accept-Language = "fa" }')
     for name, content in value.items():
-        if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name) or not isinstance(content, str) or _CONTROL.search(content):
-            raise InvalidValue(f"names {quote_value(name)}, which is not a request header with text in quotes")
+        if (
+            not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name)
+            or not isinstance(content, str)
+            or _CONTROL.search(content)
+        ):
+            raise InvalidValue(
+                f"names {quote_value(name)}, which is not a request header with text in quotes"
+            )
     return dict(value)

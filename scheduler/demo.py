@@ -1,6 +1,9 @@
-"""The whole way on the invented web of `crawler.replay`, told to a newcomer: two rounds, and what came of everything.
+"""The whole way on the invented web of `crawler.replay`, told to a newcomer.
 
-The web is a proxy on loopback: the crawl asks for `.example` names through it, so nothing leaves the machine.
+Two rounds, and what came of everything.
+
+The web is a proxy on loopback: the crawl asks for `.example` names through it, so
+nothing leaves the machine.
 """
 
 import shutil
@@ -32,7 +35,11 @@ LABEL_CELLS = 11  # cells of the word before each line
 
 
 def run_demo(screen: Screen, *, keep: Path | None = None) -> None:
-    """Play both rounds. `keep` is a new folder for the database and raw pages; without it nothing is left behind."""
+    """Play both rounds.
+
+    `keep` is a new folder for the database and raw pages; without it nothing is left
+    behind.
+    """
     site = ReplaySite.load(DEMO_FOLDER)
     with _open_folder(keep) as folder, ReplayServer(site) as web:
         config = demo_config(site, web, folder)
@@ -49,9 +56,12 @@ def run_demo(screen: Screen, *, keep: Path | None = None) -> None:
 
 def demo_config(site: ReplaySite, web: ReplayServer, folder: Path) -> Config:
     """The shipped settings, but through the replay site and without waiting between requests."""
-    crawl = CrawlSettings(proxy=web.address, delay=0.0, allow_addresses=(ip_network("127.0.0.0/8"),))
+    crawl = CrawlSettings(
+        proxy=web.address, delay=0.0, allow_addresses=(ip_network("127.0.0.0/8"),)
+    )
     path = folder / "khabar.db"
-    # Where `--db FILE` looks for raw pages: so do the commands that a newcomer is told to try.
+    # Where `--db FILE` looks for raw pages: so do the commands that a newcomer is told
+    # to try.
     store = StoreSettings(path=path, captures=folder / "khabar.db.captures")
     return Config(store=store, crawl=crawl, sources=site.sources)
 
@@ -71,13 +81,21 @@ def _open_folder(keep: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _show_opening(screen: Screen, site: ReplaySite, folder: Path, keep: Path | None) -> None:
+def _show_opening(
+    screen: Screen, site: ReplaySite, folder: Path, keep: Path | None
+) -> None:
     _show_title(screen, "khabar demo")
-    screen.line("A small invented web runs inside this machine; nothing leaves it. khabar crawls it twice.")
-    screen.line(f"Database and raw pages: {folder}{'' if keep else ' (removed at the end; --keep DIR keeps them)'}")
+    screen.line(
+        "A small invented web runs inside this machine; nothing leaves it. khabar crawls it twice."
+    )
+    screen.line(
+        f"Database and raw pages: {folder}{'' if keep else ' (removed at the end; --keep DIR keeps them)'}"
+    )
     screen.line()
     for source in site.sources:
-        screen.line(f"  {screen.style(f'{source.id:<{LABEL_CELLS}}', 'bold')} {strip_controls(source.name)}")
+        screen.line(
+            f"  {screen.style(f'{source.id:<{LABEL_CELLS}}', 'bold')} {strip_controls(source.name)}"
+        )
 
 
 def _show_title(screen: Screen, text: str) -> None:
@@ -89,16 +107,32 @@ def _show_title(screen: Screen, text: str) -> None:
 def _play_round(screen: Screen, turn: str, store: Store, config: Config) -> None:
     _show_title(screen, turn)
     events: list[CrawlEvent] = []
-    going = passes.crawl(store, config.sources, config.crawl, force=True, on_event=events.append)
+    going = passes.crawl(
+        store, config.sources, config.crawl, force=True, on_event=events.append
+    )
     report = loop.run(going)
     for source in config.sources:
-        _show_source(screen, store, report, source.id, [event for event in events if event.source == source.id])
+        _show_source(
+            screen,
+            store,
+            report,
+            source.id,
+            [event for event in events if event.source == source.id],
+        )
 
 
-def _show_source(screen: Screen, store: Store, report: CrawlReport, source: str, events: list[CrawlEvent]) -> None:
+def _show_source(
+    screen: Screen,
+    store: Store,
+    report: CrawlReport,
+    source: str,
+    events: list[CrawlEvent],
+) -> None:
     told = report.for_source(source)
     colour = "red" if told.error else "dim"
-    screen.line(f"{screen.style(f'{source:<{LABEL_CELLS}}', 'bold')} {screen.style(_describe_answer(told), colour)}")
+    screen.line(
+        f"{screen.style(f'{source:<{LABEL_CELLS}}', 'bold')} {screen.style(_describe_answer(told), colour)}"
+    )
     for event in events:
         if event.landed is not None:
             _show_page(screen, store, event.landed)
@@ -106,12 +140,16 @@ def _show_source(screen: Screen, store: Store, report: CrawlReport, source: str,
 
 def _describe_answer(told: SourceReport) -> str:
     if told.error:
-        return f"its feed cannot be read ({strip_controls(told.error)}); the others go on"
+        return (
+            f"its feed cannot be read ({strip_controls(told.error)}); the others go on"
+        )
     if told.status == "not_modified":
         return "304: the server says that nothing has changed, and sends nothing"
     if told.status == "unchanged":
         return "200, but the very same feed as before: nothing is read twice"
-    return f"{format_count(told.found, 'item')} in the feed" + (f", {told.known} of them known" if told.known else "")
+    return f"{format_count(told.found, 'item')} in the feed" + (
+        f", {told.known} of them known" if told.known else ""
+    )
 
 
 def _show_page(screen: Screen, store: Store, landed: Landed) -> None:
@@ -119,15 +157,29 @@ def _show_page(screen: Screen, store: Store, landed: Landed) -> None:
     known = store.explain(landed.url)
     word, colour = _fate_label(landed)
     title = landed.title or (known["rejection"] or {}).get("title") or known["url"]
-    screen.line(f"  {screen.style(f'{word:<{LABEL_CELLS - 2}}', colour)} {screen.safe_text(title)}")
-    for line in (*_reason_lines(known, landed), *_correction_lines(store, known, landed), *_cut_lines(known["document"])):
-        screen.line(f"  {'':<{LABEL_CELLS - 2}} {screen.style(screen.safe_text(line, width=screen.width - LABEL_CELLS - 2), 'dim')}")
+    screen.line(
+        f"  {screen.style(f'{word:<{LABEL_CELLS - 2}}', colour)} {screen.safe_text(title)}"
+    )
+    for line in (
+        *_reason_lines(known, landed),
+        *_correction_lines(store, known, landed),
+        *_cut_lines(known["document"]),
+    ):
+        screen.line(
+            f"  {'':<{LABEL_CELLS - 2}} {screen.style(screen.safe_text(line, width=screen.width - LABEL_CELLS - 2), 'dim')}"
+        )
 
 
 def _fate_label(landed: Landed) -> tuple[str, str]:
-    made = {"new": ("kept", "green"), "revised": ("corrected", "yellow"), "copied": ("copy", "cyan")}
+    made = {
+        "new": ("kept", "green"),
+        "revised": ("corrected", "yellow"),
+        "copied": ("copy", "cyan"),
+    }
     rest = {"rejected": ("dropped", "red"), "refused": ("not asked", "red")}
-    return made.get(landed.what or "") or rest.get(landed.fate or "", (landed.fate or "waits", "dim"))
+    return made.get(landed.what or "") or rest.get(
+        landed.fate or "", (landed.fate or "waits", "dim")
+    )
 
 
 def _reason_lines(known: Mapping[str, Any], landed: Landed) -> Iterator[str]:
@@ -139,21 +191,30 @@ def _reason_lines(known: Mapping[str, Any], landed: Landed) -> Iterator[str]:
     elif landed.what == "revised":
         yield f"its feed gave it another title, so it was read again: revision {document['revision']}"
     elif told:
-        spoke = dict.fromkeys(reason["term"] for reason in told["reasons"] if reason["weight"] > 0)
+        spoke = dict.fromkeys(
+            reason["term"] for reason in told["reasons"] if reason["weight"] > 0
+        )
         terms = ", ".join(list(spoke)[:6]) or "nothing in it speaks of the conflict"
         yield f"relevance {told.get('relevance', told.get('score')):.2f}: {terms}"
     if document and document["from_feed"]:
         yield "its page is gone (404), but the feed carried the whole text"
 
 
-def _correction_lines(store: Store, known: Mapping[str, Any], landed: Landed) -> Iterator[str]:
+def _correction_lines(
+    store: Store, known: Mapping[str, Any], landed: Landed
+) -> Iterator[str]:
     """The lines that a correction took out and put in; the former text is kept."""
     if landed.what != "revised":
         return
     document = known["document"]
     before = store.history(document["id"])[-1].text.splitlines()
-    for mark, old, new in (("-", before, document["text"].splitlines()), ("+", document["text"].splitlines(), before)):
-        yield from (f"{mark} {_cut_to_difference(line, new)}" for line in old if line not in new)
+    for mark, old, new in (
+        ("-", before, document["text"].splitlines()),
+        ("+", document["text"].splitlines(), before),
+    ):
+        yield from (
+            f"{mark} {_cut_to_difference(line, new)}" for line in old if line not in new
+        )
 
 
 def _cut_to_difference(line: str, others: Sequence[str]) -> str:
@@ -171,12 +232,18 @@ def _shared_prefix_chars(one: str, other: str) -> int:
 
 def _cut_lines(document: Mapping[str, Any] | None) -> Iterator[str]:
     """What cleaning took out, but for headlines that the text only repeats."""
-    cuts = [cut["text"] for cut in document["cuts"] if cut["text"] != document["title"]] if document else []
+    cuts = (
+        [cut["text"] for cut in document["cuts"] if cut["text"] != document["title"]]
+        if document
+        else []
+    )
     if cuts:
         yield "cut as no part of it: " + " / ".join(cuts)
 
 
-def _show_conditional_requests(screen: Screen, requests: Sequence[PlayedRequest]) -> None:
+def _show_conditional_requests(
+    screen: Screen, requests: Sequence[PlayedRequest]
+) -> None:
     spared = sum(one.status == 304 for one in requests)
     conditional = sum(one.conditional for one in requests)
     line = f"{format_count(len(requests), 'request')}, {format_count(conditional, 'of them conditional', 'of them conditional')}"
@@ -184,7 +251,9 @@ def _show_conditional_requests(screen: Screen, requests: Sequence[PlayedRequest]
     screen.line(screen.style(f"{line}, {spared} answered 304 without a body", "dim"))
 
 
-def _show_closing(screen: Screen, store: Store, config: Config, keep: Path | None) -> None:
+def _show_closing(
+    screen: Screen, store: Store, config: Config, keep: Path | None
+) -> None:
     counts = store.counts()
     _show_title(screen, "In the end")
     screen.line(

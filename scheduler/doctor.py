@@ -1,6 +1,9 @@
-"""What is in the way, and how to mend it: installation, configuration, file, disk, clock, network.
+"""What is in the way, and how to mend it.
 
-Each finding is a value. Every check stands for itself: one that breaks is a finding, and the others are made.
+Installation, configuration, file, disk, clock, network.
+
+Each finding is a value. Every check stands for itself: one that breaks is a finding,
+and the others are made.
 """
 
 import shutil
@@ -15,7 +18,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from storage import connection
-from storage.errors import KhabarError, StoreError, StoreMissing, StoreTooNew, StoreUnusable
+from storage.errors import (
+    KhabarError,
+    StoreError,
+    StoreMissing,
+    StoreTooNew,
+    StoreUnusable,
+)
 from storage.model import utc_now
 from storage.store import Store
 
@@ -31,7 +40,8 @@ OPTIONAL_LIBRARIES = {
     "datasette": "`khabar serve`: pip install 'khabar[serve]'",
 }
 LOW_DISK_BYTES = 1 << 30  # bytes free that are worth a word
-EARLIEST_CLOCK = datetime.fromisoformat("2026-11-01T00:00:00+00:00")  # this program is not older
+# This program is not older
+EARLIEST_CLOCK = datetime.fromisoformat("2026-11-01T00:00:00+00:00")
 CONNECT_TIMEOUT_SECONDS = 5.0  # seconds for one look at the network
 
 
@@ -69,13 +79,26 @@ def check_installation(config: "Config") -> Iterator[Finding]:
     missing = [name for name in REQUIRED_LIBRARIES if not _can_import(name)]
     if missing:
         again = "install khabar again: pip install --force-reinstall khabar"
-        yield Finding(check="installation", good=False, says=f"cannot be imported: {', '.join(missing)}", mend=again)
+        yield Finding(
+            check="installation",
+            good=False,
+            says=f"cannot be imported: {', '.join(missing)}",
+            mend=again,
+        )
     else:
-        yield Finding(check="installation", good=True, says=f"all {len(REQUIRED_LIBRARIES)} libraries are there")
+        yield Finding(
+            check="installation",
+            good=True,
+            says=f"all {len(REQUIRED_LIBRARIES)} libraries are there",
+        )
     for name, what in OPTIONAL_LIBRARIES.items():
         if not _can_import(name):
             yield Finding(
-                check="installation", good=True, advice=True, says=f"{name} is not installed", mend=f"only for {what}"
+                check="installation",
+                good=True,
+                advice=True,
+                says=f"{name} is not installed",
+                mend=f"only for {what}",
             )
 
 
@@ -101,7 +124,11 @@ def check_scripts(config: "Config") -> Iterator[Finding]:
             mend=lacking.partition(": ")[2],
         )  # fmt: skip
         return
-    yield Finding(check="scripts", good=True, says=f"{browser.find_browser(config.crawl.browser)} reads {', '.join(needing)}")
+    yield Finding(
+        check="scripts",
+        good=True,
+        says=f"{browser.find_browser(config.crawl.browser)} reads {', '.join(needing)}",
+    )
     if not browser.is_sandboxed():
         yield Finding(
             check="scripts", good=True, advice=True, says="the browser's sandbox is off, since this is root",
@@ -111,7 +138,11 @@ def check_scripts(config: "Config") -> Iterator[Finding]:
 
 def check_configuration(config: "Config") -> Iterator[Finding]:
     """What is allowed, and yet not wise. Faults are told before a command begins."""
-    yield Finding(check="configuration", good=True, says=f"{config.path}: {len(config.enabled)} sources switched on")
+    yield Finding(
+        check="configuration",
+        good=True,
+        says=f"{config.path}: {len(config.enabled)} sources switched on",
+    )
     if not config.enabled:
         yield Finding(
             check="configuration",
@@ -124,7 +155,11 @@ def check_configuration(config: "Config") -> Iterator[Finding]:
             check="configuration", good=True, advice=True, says="site owners cannot reach you",
             mend='set crawl.contact to a page or an address, such as "https://you.example/crawler"',
         )  # fmt: skip
-    loose = [source.id for source in config.sources if source.enabled and not source.verify_tls]
+    loose = [
+        source.id
+        for source in config.sources
+        if source.enabled and not source.verify_tls
+    ]
     if loose or not config.crawl.verify_tls:
         yield Finding(
             check="configuration", good=True, advice=True,
@@ -151,17 +186,30 @@ def check_database(config: "Config") -> Iterator[Finding]:
         )
         return
     except KhabarError as fault:
-        yield Finding(check="database", good=False, says=str(fault), mend=_database_remedy(fault, config))
+        yield Finding(
+            check="database",
+            good=False,
+            says=str(fault),
+            mend=_database_remedy(fault, config),
+        )
         return
     for wrong in faults[:20]:
-        yield Finding(check="database", good=False, says=wrong, mend=_restore_remedy(config))
+        yield Finding(
+            check="database", good=False, says=wrong, mend=_restore_remedy(config)
+        )
     if not faults:
         yield Finding(
-            check="database", good=True, says=f"{path}: sound, and the full text agrees with it ({took:.1f} s)"
+            check="database",
+            good=True,
+            says=f"{path}: sound, and the full text agrees with it ({took:.1f} s)",
         )
     pid = connection.holder_pid(path)
     if pid is not None:
-        yield Finding(check="database", good=True, says=f"process {pid or 'unknown'} writes to it now")
+        yield Finding(
+            check="database",
+            good=True,
+            says=f"process {pid or 'unknown'} writes to it now",
+        )
 
 
 def _database_remedy(fault: KhabarError, config: "Config") -> str:
@@ -175,7 +223,9 @@ def _database_remedy(fault: KhabarError, config: "Config") -> str:
 def _restore_remedy(config: "Config") -> str:
     kept = config.service.backup
     where = (
-        f"the backup {kept}" if kept and kept.exists() else "a backup, if you have one (set service.backup to have one)"
+        f"the backup {kept}"
+        if kept and kept.exists()
+        else "a backup, if you have one (set service.backup to have one)"
     )
     return f"stop the service, move {config.store.path} aside with its -wal and -shm, and put {where} in its place"
 
@@ -184,13 +234,21 @@ def check_disk(config: "Config") -> Iterator[Finding]:
     """Whether there is room and leave to write."""
     folder = config.store.path.absolute().parent
     if not folder.is_dir():
-        yield Finding(check="disk", good=False, says=f"{folder} is no folder", mend=f"make it: mkdir -p {folder}")
+        yield Finding(
+            check="disk",
+            good=False,
+            says=f"{folder} is no folder",
+            mend=f"make it: mkdir -p {folder}",
+        )
         return
     free = shutil.disk_usage(folder).free
     says = f"{free / 1e9:.1f} GB free at {folder}"
     if free < LOW_DISK_BYTES:
         yield Finding(
-            check="disk", good=False, says=says, mend="free some space, or lower store.max_size and keep_captures"
+            check="disk",
+            good=False,
+            says=says,
+            mend="free some space, or lower store.max_size and keep_captures",
         )
     else:
         yield Finding(check="disk", good=True, says=says)
@@ -248,17 +306,24 @@ def check_network(config: "Config") -> Iterator[Finding]:
     if proxy is not None:
         fault = _connection_fault(proxy.host, proxy.port)
         mend = "start the proxy, or empty crawl.proxy"
-        yield _connection_finding("network", f"the proxy {proxy.host}:{proxy.port}", fault, mend)
+        yield _connection_finding(
+            "network", f"the proxy {proxy.host}:{proxy.port}", fault, mend
+        )
         return
     targets = [_host_and_port(source.url) for source in config.enabled[:3]]
     faults = [_connection_fault(host, port) for host, port in targets]
     if targets and all(faults):
         mend = "check the network and its name servers (resolvectl status), or set crawl.proxy"
         yield Finding(
-            check="network", good=False, says=f"no source can be reached: {targets[0][0]}: {faults[0]}", mend=mend
+            check="network",
+            good=False,
+            says=f"no source can be reached: {targets[0][0]}: {faults[0]}",
+            mend=mend,
         )
     elif targets:
-        good = next(host for (host, _), fault in zip(targets, faults, strict=True) if not fault)
+        good = next(
+            host for (host, _), fault in zip(targets, faults, strict=True) if not fault
+        )
         yield Finding(check="network", good=True, says=f"{good} takes connections")
 
 
@@ -278,7 +343,12 @@ def _connection_fault(host: str, port: int) -> str:
 
 def _connection_finding(check: str, what: str, fault: str, mend: str) -> Finding:
     if fault:
-        return Finding(check=check, good=False, says=f"{what} cannot be reached: {fault}", mend=mend)
+        return Finding(
+            check=check,
+            good=False,
+            says=f"{what} cannot be reached: {fault}",
+            mend=mend,
+        )
     return Finding(check=check, good=True, says=f"{what} answers")
 
 

@@ -1,4 +1,7 @@
-"""What leaves the store by a command: an export to a file or a pipe, the log of changes as it grows."""
+"""What leaves the store by a command.
+
+An export to a file or a pipe, the log of changes as it grows.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +19,24 @@ POLL_SECONDS = 1.0  # seconds between two looks at the log
 _PAGE_RECORDS = 500  # records; what an export holds in memory
 
 
-def write_export(store: Store, wanted: Criteria, *, form: str, sink: BinaryIO, most: int | None = None) -> None:
-    """Write what is found, all of it or the first `most`. Raises UsageError where the format's extra is missing."""
-    pages = _limit_pages(search.iterate_json_pages(store.db, wanted, size=min(most or _PAGE_RECORDS, _PAGE_RECORDS)), most)
+def write_export(
+    store: Store,
+    wanted: Criteria,
+    *,
+    form: str,
+    sink: BinaryIO,
+    most: int | None = None,
+) -> None:
+    """Write what is found, all of it or the first `most`.
+
+    Raises UsageError where the format's extra is missing.
+    """
+    pages = _limit_pages(
+        search.iterate_json_pages(
+            store.db, wanted, size=min(most or _PAGE_RECORDS, _PAGE_RECORDS)
+        ),
+        most,
+    )
     if form == "parquet":
         export.write_parquet(pages, sink)
         return
@@ -28,7 +46,9 @@ def write_export(store: Store, wanted: Criteria, *, form: str, sink: BinaryIO, m
 
 def _encode_pages(pages: Iterator[list[str]], form: str) -> Iterator[bytes]:
     if form == "atom":
-        return export.to_atom(pages, title="khabar", url="urn:khabar:export", now=utc_now())
+        return export.to_atom(
+            pages, title="khabar", url="urn:khabar:export", now=utc_now()
+        )
     return export.to_csv(pages) if form == "csv" else export.to_jsonl(pages)
 
 
@@ -42,11 +62,18 @@ def _limit_pages(pages: Iterator[list[str]], most: int | None) -> Iterator[list[
 
 
 @contextmanager
-def open_target(path: Path | None, stream: BinaryIO, *, form: str) -> Iterator[BinaryIO]:
-    """Where an export goes: a file that appears whole or not at all, else the stream. Raises UsageError."""
+def open_target(
+    path: Path | None, stream: BinaryIO, *, form: str
+) -> Iterator[BinaryIO]:
+    """Where an export goes.
+
+    A file that appears whole or not at all, else the stream. Raises UsageError.
+    """
     if path is None:
         if form == "parquet" and stream.isatty():
-            raise UsageError("Parquet is no text for a terminal; name a file with --output.")
+            raise UsageError(
+                "Parquet is no text for a terminal; name a file with --output."
+            )
         yield stream
         return
     part = path.with_name(path.name + ".part")
@@ -60,7 +87,13 @@ def open_target(path: Path | None, stream: BinaryIO, *, form: str) -> Iterator[B
         part.unlink(missing_ok=True)
 
 
-def tail(store: Store, since: int, *, follow: bool, tell: Callable[[changes.ChangeEntry], None]) -> None:
+def tail(
+    store: Store,
+    since: int,
+    *,
+    follow: bool,
+    tell: Callable[[changes.ChangeEntry], None],
+) -> None:
     """Tell each change after a cursor; with `follow` until interrupted."""
 
     def wait() -> bool:

@@ -1,4 +1,7 @@
-"""Handing work to the running service, and following it: the asker's side of `handover`."""
+"""Handing work to the running service, and following it.
+
+The asker's side of `handover`.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
     from crawler.files.importing import ImportCounts
     from crawler.report import CrawlEvent, CrawlReport
 
-ALIVE_WITHIN = timedelta(minutes=2)  # since the service's last sign of life; it gives one every 30 s
+# Since the service's last sign of life; it gives one every 30 s
+ALIVE_WITHIN = timedelta(minutes=2)
 POLL_SECONDS = 0.3  # seconds
 CUT_OFF_ADVICE = {
     "crawl": "what it found is pending, and goes on with the next start",
@@ -42,9 +46,15 @@ def submit_job(config: Config, kind: str, arguments: Mapping[str, object]) -> in
 
 
 def crawl_by_service(
-    config: Config, arguments: Mapping[str, object], *, tell: "Callable[[CrawlEvent], None] | None" = None
+    config: Config,
+    arguments: Mapping[str, object],
+    *,
+    tell: "Callable[[CrawlEvent], None] | None" = None,
 ) -> "CrawlReport":
-    """A pass that the service makes for us, told live as one of our own would be. Raises WorkFailed."""
+    """A pass that the service makes for us, told live as one of our own would be.
+
+    Raises WorkFailed.
+    """
     with Store.read(config.store.path) as store:
         cursor = store.last_cursor()
     number = submit_job(config, "crawl", arguments)
@@ -68,7 +78,10 @@ def import_by_service(
     config: Config, files: Sequence[Path], *, warn: Callable[[str], None], progress: "Callable[[ImportCounts], None]",
     every: bool = False,
 ) -> "ImportCounts":  # fmt: skip
-    """An import that the service makes for us, told live as one of our own would be. Raises WorkFailed, UsageError."""
+    """An import that the service makes for us, told live as one of our own would be.
+
+    Raises WorkFailed, UsageError.
+    """
     from crawler.files import importing
 
     asked = {"files": [str(file.resolve()) for file in files], "every": every}
@@ -80,11 +93,18 @@ def import_by_service(
         if "rows" in facts:
             progress(importing.counts_from_json(facts))
 
-    return importing.counts_from_json(wait_for_job(config, submit_job(config, "import", asked), look))
+    return importing.counts_from_json(
+        wait_for_job(config, submit_job(config, "import", asked), look)
+    )
 
 
-def reprocess_by_service(config: Config, asked: Facts, *, progress: Callable[[Mapping[str, int]], None]) -> Mapping[str, int]:
-    """Kept pages that the service reads anew for us; how many came to what. Raises WorkFailed, UsageError."""
+def reprocess_by_service(
+    config: Config, asked: Facts, *, progress: Callable[[Mapping[str, int]], None]
+) -> Mapping[str, int]:
+    """Kept pages that the service reads anew for us; how many came to what.
+
+    Raises WorkFailed, UsageError.
+    """
 
     def look(_: Store, facts: Facts) -> None:
         if "pages" in facts:
@@ -94,8 +114,14 @@ def reprocess_by_service(config: Config, asked: Facts, *, progress: Callable[[Ma
 
 
 def print_new_lines(facts: Facts, heard: int, tell: Callable[[str], None]) -> int:
-    """Tell the lines that were said since `heard` of them; the service keeps the last ones only. How many there are."""
-    said, lines = int(facts.get("said", 0)), [str(line) for line in facts.get("lines", ())]
+    """Tell the lines that were said since `heard` of them.
+
+    The service keeps the last ones only. How many there are.
+    """
+    said, lines = (
+        int(facts.get("said", 0)),
+        [str(line) for line in facts.get("lines", ())],
+    )
     fresh = max(0, said - heard)
     if fresh > len(lines):
         tell(f"({fresh - len(lines):,} lines more)")
@@ -104,8 +130,12 @@ def print_new_lines(facts: Facts, heard: int, tell: Callable[[str], None]) -> in
     return max(said, heard)
 
 
-def wait_for_job(config: Config, number: int, look: OnProgress = lambda _, __: None) -> Facts:
-    """The result of a request, when it has one; `look` meanwhile, at what is told of it. Raises as the work did.
+def wait_for_job(
+    config: Config, number: int, look: OnProgress = lambda _, __: None
+) -> Facts:
+    """The result of a request, when it has one.
+
+    `look` meanwhile, at what is told of it. Raises as the work did.
 
     Raises GoesOn where the asker is interrupted.
     """
@@ -120,7 +150,9 @@ def wait_for_job(config: Config, number: int, look: OnProgress = lambda _, __: N
                     raise WorkFailed(_cut_off_message(request.kind if request else ""))
                 time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
-            raise JobContinues(f"the service goes on with it (request {number})") from None
+            raise JobContinues(
+                f"the service goes on with it (request {number})"
+            ) from None
 
 
 def _job_result(request: Job) -> Facts:
@@ -128,7 +160,11 @@ def _job_result(request: Job) -> Facts:
         return request.result
     if request.result.get("stopped"):
         raise WorkFailed(_cut_off_message(request.kind))
-    kinds: dict[object, type[KhabarError]] = {2: UsageError, 3: StoreError, 75: StoreBusy}
+    kinds: dict[object, type[KhabarError]] = {
+        2: UsageError,
+        3: StoreError,
+        75: StoreBusy,
+    }
     error = request.result.get("error", "the service could not do it; see its log")
     raise kinds.get(request.result.get("exit_code"), WorkFailed)(str(error))
 
@@ -144,11 +180,17 @@ def _is_held(path: Path) -> bool:
     return connection.holder_pid(path) is not None
 
 
-def _change_to_event(store: Store, change: Change, wanted: list[str]) -> "CrawlEvent | None":
+def _change_to_event(
+    store: Store, change: Change, wanted: list[str]
+) -> "CrawlEvent | None":
     """A row of `changes` as the crawl would have told it."""
     from crawler.report import CrawlEvent
 
-    article = store.article(change.article_id) if change.what in {ChangeKind.NEW, ChangeKind.REVISED, ChangeKind.COPIED} else None
+    article = (
+        store.article(change.article_id)
+        if change.what in {ChangeKind.NEW, ChangeKind.REVISED, ChangeKind.COPIED}
+        else None
+    )
     if article is None or article.source not in wanted:
         return None
     landed = Landed(
@@ -168,7 +210,10 @@ def _progress_event(facts: Facts) -> "CrawlEvent":
     from crawler.report import CrawlEvent
 
     report = _parse_report(facts)
-    read = sum(report.total(name) for name in ("new", "revised", "copies", "irrelevant", "rejected", "failed"))
+    read = sum(
+        report.total(name)
+        for name in ("new", "revised", "copies", "irrelevant", "rejected", "failed")
+    )
     return CrawlEvent(source="", note=f"{read} pages read, {report.total('new')} kept")
 
 
@@ -179,5 +224,7 @@ def _parse_report(result: Mapping[str, Any]) -> "CrawlReport":
 
     report = CrawlReport(requests=int(result.get("requests", 0)))
     for row in result.get("sources", []):
-        report.sources[row["source"]] = SourceReport(**{**row, "reasons": Counter(row["reasons"])})
+        report.sources[row["source"]] = SourceReport(
+            **{**row, "reasons": Counter(row["reasons"])}
+        )
     return report

@@ -18,7 +18,10 @@ class ServiceSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """A saved search that tells by itself. Exactly one of `file`, `webhook`, `command` says where."""
+    """A saved search that tells by itself.
+
+    Exactly one of `file`, `webhook`, `command` says where.
+    """
 
     id: str  # [a-z0-9][a-z0-9_-]{0,63}
     criteria: Criteria

@@ -1,7 +1,10 @@
-"""Standard input that is imported: a private file beside the database meanwhile, which the service may read as well.
+"""Standard input that is imported.
 
-An import needs a file: it is known again by both its ends, and goes on where it stopped. Whoever asked removes it; the
-service does where it has the work, and what a crash left goes with the start of a service, a day later.
+A private file beside the database meanwhile, which the service may read as well.
+
+An import needs a file: it is known again by both its ends, and goes on where it
+stopped. Whoever asked removes it; the service does where it has the work, and what a
+crash left goes with the start of a service, a day later.
 """
 
 import os
@@ -29,14 +32,19 @@ class JobContinues(KeyboardInterrupt):
 
 @contextmanager
 def replace_stdin(store: Path, files: Sequence[Path]) -> Iterator[list[Path]]:
-    """The files, with a spooled one in place of `-`. Raises UsageError where nothing is piped in, OSError."""
+    """The files, with a spooled one in place of `-`.
+
+    Raises UsageError where nothing is piped in, OSError.
+    """
     if files.count(STANDARD_INPUT) > 1:
         raise UsageError("- is standard input, which can be read once")
     if STANDARD_INPUT not in files:
         yield list(files)
         return
     if sys.stdin.isatty():
-        raise UsageError("nothing is piped into standard input; name a file, or `khabar import - < FILE`")
+        raise UsageError(
+            "nothing is piped into standard input; name a file, or `khabar import - < FILE`"
+        )
     spooled = _copy_stdin(store, sys.stdin.buffer)
     try:
         yield [spooled if file == STANDARD_INPUT else file for file in files]
@@ -50,13 +58,19 @@ def replace_stdin(store: Path, files: Sequence[Path]) -> Iterator[list[Path]]:
 
 def is_stdin_file(store: Path, file: Path) -> bool:
     """Whether a file is one of ours, which may be removed when it was read."""
-    return file.parent == store.absolute().parent and file.name.startswith(_name_prefix(store))
+    return file.parent == store.absolute().parent and file.name.startswith(
+        _name_prefix(store)
+    )
 
 
 def hide_stdin_path(store: Path, line: str) -> str:
     """A line that calls a spooled file what it is."""
     folder = re.escape(f"{store.absolute().parent}{os.sep}")
-    return re.sub(rf"(?:{folder})?{re.escape(_name_prefix(store))}\w{{1,20}}(?:\.(?:warc|wacz|jsonl|gz))+", "stdin", line)
+    return re.sub(
+        rf"(?:{folder})?{re.escape(_name_prefix(store))}\w{{1,20}}(?:\.(?:warc|wacz|jsonl|gz))+",
+        "stdin",
+        line,
+    )
 
 
 def remove_leftovers(store: Path, now: datetime) -> None:
@@ -70,11 +84,16 @@ def remove_leftovers(store: Path, now: datetime) -> None:
 def _copy_stdin(store: Path, stream: IO[bytes]) -> Path:
     head = stream.read(_HEAD_BYTES)
     store.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(prefix=_name_prefix(store), suffix=file_suffix(head), dir=store.absolute().parent)
+    number, name = tempfile.mkstemp(
+        prefix=_name_prefix(store),
+        suffix=file_suffix(head),
+        dir=store.absolute().parent,
+    )
     file = Path(name)
     try:
         with os.fdopen(number, "wb") as out:
-            if os.geteuid() == 0 and store.exists():  # root asks a service that is somebody else
+            # Root asks a service that is somebody else
+            if os.geteuid() == 0 and store.exists():
                 owner = store.stat()
                 os.fchown(out.fileno(), owner.st_uid, owner.st_gid)
             out.write(head)
@@ -90,7 +109,10 @@ def _name_prefix(store: Path) -> str:
 
 
 def file_suffix(head: bytes) -> str:
-    """How a file with these first bytes is to be called: captures, or else lines of JSON. Pure."""
+    """How a file with these first bytes is to be called.
+
+    Captures, or else lines of JSON. Pure.
+    """
     if head.startswith(b"PK\x03\x04"):
         return ".wacz"
     packed, plain = head.startswith(b"\x1f\x8b"), head
@@ -98,4 +120,6 @@ def file_suffix(head: bytes) -> str:
         plain = b""
         with suppress(zlib.error):
             plain = zlib.decompressobj(wbits=31).decompress(head, 64)
-    return (".warc" if plain.startswith(b"WARC/") else ".jsonl") + (".gz" if packed else "")
+    return (".warc" if plain.startswith(b"WARC/") else ".jsonl") + (
+        ".gz" if packed else ""
+    )

@@ -1,8 +1,12 @@
-"""Raw responses in and out as WARC/1.1: one file a day and kind, one gzip member a record, read back by place.
+"""Raw responses in and out as WARC/1.1.
 
-A body rests content-decoded, as it was parsed: the record has no Content-Encoding, no Transfer-Encoding, and the
-Content-Length of what it holds. What the server sent instead stands beside it as `X-Crawler-Content-Encoding`,
-`-Transfer-Encoding`, `-Content-Length`. Kept and rejected pages rest in two folders, because they have two ages.
+One file a day and kind, one gzip member a record, read back by place.
+
+A body rests content-decoded, as it was parsed: the record has no Content-Encoding, no
+Transfer-Encoding, and the Content-Length of what it holds. What the server sent instead
+stands beside it as `X-Crawler-Content-Encoding`, `-Transfer-Encoding`,
+`-Content-Length`. Kept and rejected pages rest in two folders, because they have two
+ages.
 """
 
 import hashlib
@@ -22,8 +26,9 @@ from storage.folding import printable
 from storage.model import Page
 
 KINDS = ("kept", "rejected")
-# 977 labelled pages, 194 MB, in MB/s and share of the size: level 1 141 and 22.4 %, 3 128 and 21.1 %, 4 91 and 19.8 %,
-# 6 54 and 18.8 %, 9 36 and 18.7 % (tests/bench/archive.py). At 4 a page of 200 kB costs 2.2 ms of the writer's thread.
+# 977 labelled pages, 194 MB, in MB/s and share of the size: level 1 141 and 22.4 %, 3
+# 128 and 21.1 %, 4 91 and 19.8 %, 6 54 and 18.8 %, 9 36 and 18.7 %
+# (tests/bench/archive.py). At 4 a page of 200 kB costs 2.2 ms of the writer's thread.
 _GZIP_LEVEL = 4
 _SUFFIX = ".warc.gz"
 _CHUNK_BYTES = 1 << 20  # bytes
@@ -52,9 +57,14 @@ class ArchiveFile:
 
 
 class Archive:
-    """The folder of WARC files. One process writes to it, under the lock of the store."""
+    """The folder of WARC files.
 
-    def __init__(self, folder: Path, *, sound: Callable[[str], int] = lambda _file: 0) -> None:
+    One process writes to it, under the lock of the store.
+    """
+
+    def __init__(
+        self, folder: Path, *, sound: Callable[[str], int] = lambda _file: 0
+    ) -> None:
         """`sound` tells up to which offset a file is known to be whole, so that a start need not read a day's pages."""
         self.folder = folder
         self._sound = sound
@@ -63,7 +73,8 @@ class Archive:
     def write(self, page: Page, kind: str) -> tuple[str, int, int]:
         """Append one response.
 
-        Returns file, offset and length of its gzip member. Raises OSError; then nothing was added.
+        Returns file, offset and length of its gzip member. Raises OSError; then nothing
+        was added.
         """
         file = f"{kind}/{page.fetched_at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}"
         member = _compress(_response_record(page))
@@ -78,7 +89,10 @@ class Archive:
         return file, offset, len(member)
 
     def read(self, file: str, offset: int, *, digest: str | None = None) -> Page | None:
-        """The response that rests there; None where there is none, or another than the digest of its body says."""
+        """The response that rests there.
+
+        None where there is none, or another than the digest of its body says.
+        """
         from warcio import archiveiterator, exceptions  # noqa: PLC0415 - see _record
 
         try:
@@ -88,12 +102,17 @@ class Archive:
                 page = None if record is None else _page_of_record(record)
         except (OSError, exceptions.ArchiveLoadFailed, zlib.error, ValueError):
             return None
-        if page is None or (digest is not None and hashlib.sha256(page.body).hexdigest() != digest):
+        if page is None or (
+            digest is not None and hashlib.sha256(page.body).hexdigest() != digest
+        ):
             return None
         return page
 
     def read_member(self, file: str, offset: int, length: int) -> bytes | None:
-        """A record's gzip member byte for byte: a WARC file of its own. None where it is not there whole."""
+        """A record's gzip member byte for byte: a WARC file of its own.
+
+        None where it is not there whole.
+        """
         try:
             with self._path(file).open("rb") as source:
                 source.seek(offset)
@@ -107,7 +126,9 @@ class Archive:
 
         A rejected one only to its own day, with which it expires.
         """
-        return (kind == "kept" or file == f"{kind}/{at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}") and self.has_file(file)
+        return (
+            kind == "kept" or file == f"{kind}/{at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}"
+        ) and self.has_file(file)
 
     def has_file(self, file: str) -> bool:
         """Whether the file is there."""
@@ -116,7 +137,12 @@ class Archive:
     def files(self) -> list[ArchiveFile]:
         """Every file, the oldest first."""
         found = [
-            ArchiveFile(file=f"{kind}/{path.name}", kind=kind, day=path.name[:10], size=path.stat().st_size)
+            ArchiveFile(
+                file=f"{kind}/{path.name}",
+                kind=kind,
+                day=path.name[:10],
+                size=path.stat().st_size,
+            )
             for kind in KINDS
             for path in (self.folder / kind).glob(f"*{_SUFFIX}")
         ]
@@ -131,17 +157,24 @@ class Archive:
         self._path(file).unlink(missing_ok=True)
         self._mended.discard(file)
 
-    def copy_without(self, file: str, offsets: Collection[int]) -> tuple[str, dict[int, int]]:
-        """Copy a file without some records; returns the copy's name, and where those that stay were and are.
+    def copy_without(
+        self, file: str, offsets: Collection[int]
+    ) -> tuple[str, dict[int, int]]:
+        """Copy a file without some records.
 
-        The old file is the caller's to remove, once the new places are committed: a crash between leaves a file that
-        nothing points to.
+        Returns the copy's name, and where those that stay were and are.
+
+        The old file is the caller's to remove, once the new places are committed: a
+        crash between leaves a file that nothing points to.
         """
         moved: dict[int, int] = {}
         fresh = self._next_name(file)
         with (
             self._path(file).open("rb") as source,
-            os.fdopen(os.open(self._path(fresh), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out,
+            os.fdopen(
+                os.open(self._path(fresh), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
+                "wb",
+            ) as out,
         ):
             for offset, member in _read_members(source):
                 if offset not in offsets:
@@ -153,9 +186,15 @@ class Archive:
 
     def _next_name(self, file: str) -> str:
         day = file.removesuffix(_SUFFIX)[
-            : len("rejected/YYYY-MM-DD") if file.startswith("rejected") else len("kept/YYYY-MM-DD")
+            : len("rejected/YYYY-MM-DD")
+            if file.startswith("rejected")
+            else len("kept/YYYY-MM-DD")
         ]
-        return next(name for n in count(1) if not self._path(name := f"{day}-{n}{_SUFFIX}").exists())
+        return next(
+            name
+            for n in count(1)
+            if not self._path(name := f"{day}-{n}{_SUFFIX}").exists()
+        )
 
     def _path(self, file: str) -> Path:
         kind, _, name = file.partition("/")
@@ -166,11 +205,14 @@ class Archive:
     def _open_end(self, file: str) -> IO[bytes]:
         """The file at its end.
 
-        A tail that a crash tore is cut off the first time, and a new file starts with a warcinfo record.
+        A tail that a crash tore is cut off the first time, and a new file starts with a
+        warcinfo record.
         """
         path = self._path(file)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        out = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+        out = os.fdopen(
+            os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b"
+        )
         if file not in self._mended:
             out.truncate(_whole_length(out, self._sound(file)))
             self._mended.add(file)
@@ -180,20 +222,34 @@ class Archive:
         return out
 
 
-def expired_files(files: Collection[ArchiveFile], today: datetime, *, kept: timedelta, rejected: timedelta) -> list[ArchiveFile]:
+def expired_files(
+    files: Collection[ArchiveFile],
+    today: datetime,
+    *,
+    kept: timedelta,
+    rejected: timedelta,
+) -> list[ArchiveFile]:
     """Files older than their kind may become. Pure."""
     ages = {"kept": kept, "rejected": rejected}
     return [
         rest
         for rest in files
-        if datetime.fromisoformat(rest.day).replace(tzinfo=UTC) + timedelta(days=1) < today - ages[rest.kind]
+        if datetime.fromisoformat(rest.day).replace(tzinfo=UTC) + timedelta(days=1)
+        < today - ages[rest.kind]
     ]
 
 
-def surplus_files(files: Collection[ArchiveFile], *, bytes_over: int) -> list[ArchiveFile]:
-    """The oldest files of rejected pages that must go to get so many bytes back; kept pages never go for room. Pure."""
+def surplus_files(
+    files: Collection[ArchiveFile], *, bytes_over: int
+) -> list[ArchiveFile]:
+    """The oldest files of rejected pages that must go to get so many bytes back.
+
+    Kept pages never go for room. Pure.
+    """
     chosen = []
-    for rest in sorted((rest for rest in files if rest.kind == "rejected"), key=lambda rest: rest.day):
+    for rest in sorted(
+        (rest for rest in files if rest.kind == "rejected"), key=lambda rest: rest.day
+    ):
         if bytes_over <= 0:
             break
         chosen.append(rest)
@@ -204,15 +260,18 @@ def surplus_files(files: Collection[ArchiveFile], *, bytes_over: int) -> list[Ar
 def _response_record(page: Page) -> bytes:
     """A response record, not compressed.
 
-    Its own compression by warcio would be level 9, at two and a half times the cost of 4. It is imported where it is
-    needed: a search would spend a sixth of its start on it.
+    Its own compression by warcio would be level 9, at two and a half times the cost of
+    4. It is imported where it is needed: a search would spend a sixth of its start on
+    it.
     """
     from warcio import statusandheaders, warcwriter  # noqa: PLC0415
 
     out = BytesIO()
     writer = warcwriter.WARCWriter(out, gzip=False, warc_version="1.1")
     status = f"{page.status} {_REASONS.get(page.status, 'Unknown')}"
-    headers = statusandheaders.StatusAndHeaders(status, _stored_headers(page), protocol="HTTP/1.1", is_http_request=False)
+    headers = statusandheaders.StatusAndHeaders(
+        status, _stored_headers(page), protocol="HTTP/1.1", is_http_request=False
+    )
     rest = {"WARC-Date": page.fetched_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
     if page.url != page.final_url:
         rest["WARC-X-Requested-URI"] = _header_url(page.url)
@@ -230,14 +289,26 @@ def _response_record(page: Page) -> bytes:
 
 def _stored_headers(page: Page) -> list[tuple[str, str]]:
     """The response's headers as they fit the body that is stored."""
-    headers = [(_NO_TOKEN.sub("-", name), _header_value(value)) for name, value in page.headers if name]
-    renamed = [(f"X-Crawler-{name}" if name.lower() in _CODING_HEADERS else name, value) for name, value in headers]
+    headers = [
+        (_NO_TOKEN.sub("-", name), _header_value(value))
+        for name, value in page.headers
+        if name
+    ]
+    renamed = [
+        (f"X-Crawler-{name}" if name.lower() in _CODING_HEADERS else name, value)
+        for name, value in headers
+    ]
     return [*renamed, ("Content-Length", str(len(page.body)))]
 
 
 def _header_value(text: str) -> str:
-    """A header's value as visible ASCII on one line: nothing that a server sent can add a line."""
-    return quote(printable(text).replace("\r", " ").replace("\n", " ").strip(), safe=_VISIBLE)
+    """A header's value as visible ASCII on one line.
+
+    Nothing that a server sent can add a line.
+    """
+    return quote(
+        printable(text).replace("\r", " ").replace("\n", " ").strip(), safe=_VISIBLE
+    )
 
 
 def _header_url(url: str) -> str:
@@ -252,7 +323,12 @@ def _warcinfo_record(name: str) -> bytes:
     writer = warcwriter.WARCWriter(out, gzip=False, warc_version="1.1")
     writer.write_record(
         writer.create_warcinfo_record(
-            name, {"software": "khabar", "format": "WARC File Format 1.1", "description": "bodies are content-decoded"}
+            name,
+            {
+                "software": "khabar",
+                "format": "WARC File Format 1.1",
+                "description": "bodies are content-decoded",
+            },
         )
     )
     return out.getvalue()
@@ -276,12 +352,17 @@ def _page_of_record(record: object) -> Page:
         status=int(http.get_statuscode()),
         headers=tuple((name, value) for name, value in http.headers),
         body=record.content_stream().read(),  # type: ignore[attr-defined]
-        fetched_at=timeutils.iso_date_to_datetime(head.get_header("WARC-Date"), tz_aware=True),
+        fetched_at=timeutils.iso_date_to_datetime(
+            head.get_header("WARC-Date"), tz_aware=True
+        ),
     )
 
 
 def _read_members(source: IO[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Offset and compressed bytes of each whole gzip member from there on; ends before a torn one."""
+    """Offset and compressed bytes of each whole gzip member from there on.
+
+    Ends before a torn one.
+    """
     source.seek(start)
     offset, pieces, unpacker = start, [], zlib.decompressobj(zlib.MAX_WBITS | 16)
     data = source.read(_CHUNK_BYTES)
@@ -295,11 +376,21 @@ def _read_members(source: IO[bytes], start: int = 0) -> Iterator[tuple[int, byte
         if unpacker.eof:
             member = b"".join(pieces)
             yield offset, member
-            offset, pieces, unpacker = offset + len(member), [], zlib.decompressobj(zlib.MAX_WBITS | 16)
+            offset, pieces, unpacker = (
+                offset + len(member),
+                [],
+                zlib.decompressobj(zlib.MAX_WBITS | 16),
+            )
         data = data or source.read(_CHUNK_BYTES)
 
 
 def _whole_length(source: IO[bytes], sound: int) -> int:
-    """Where the last whole member ends. A file shorter than it should be (a power cut) is read from its start."""
+    """Where the last whole member ends.
+
+    A file shorter than it should be (a power cut) is read from its start.
+    """
     start = sound if sound <= source.seek(0, os.SEEK_END) else 0
-    return max((offset + len(member) for offset, member in _read_members(source, start)), default=start)
+    return max(
+        (offset + len(member) for offset, member in _read_members(source, start)),
+        default=start,
+    )

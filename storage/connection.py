@@ -1,4 +1,7 @@
-"""How the file is opened, locked and written to: pragmas, lock, transactions, SQLite's faults in our words."""
+"""How the file is opened, locked and written to.
+
+Pragmas, lock, transactions, SQLite's faults in our words.
+"""
 
 import errno
 import fcntl
@@ -12,31 +15,47 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from storage.errors import StoreBusy, StoreError, StoreFull, StoreMissing, StoreUnusable, TookTooLong
+from storage.errors import (
+    StoreBusy,
+    StoreError,
+    StoreFull,
+    StoreMissing,
+    StoreUnusable,
+    TookTooLong,
+)
 
-# One writer and short request rows: who waits longer than this waits for something that is stuck.
+# One writer and short request rows: who waits longer than this waits for something that
+# is stuck.
 BUSY_TIMEOUT_SECONDS = 30.0  # seconds
-# NORMAL in WAL mode keeps every commit through a crash of the program; a power cut may take the last ones back, never
-# half of one.
+# NORMAL in WAL mode keeps every commit through a crash of the program; a power cut may
+# take the last ones back, never half of one.
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
-    "PRAGMA cache_size = -16384",  # the system caches the file as well; 64 MB here made the service grow by 50 in a day
+    # The system caches the file as well; 64 MB here made the service grow by 50 in a
+    # day
+    "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
-    # What moved or was merged leaves nothing in free pages, or `forget` could not erase it: 6 % more bytes written.
+    # What moved or was merged leaves nothing in free pages, or `forget` could not erase
+    # it: 6 % more bytes written.
     "PRAGMA secure_delete = ON",
 )
 
 
 class WriterLock:
-    """The right to write documents: an flock on `<file>.lock` that ends with its process, however that ends."""
+    """The right to write documents.
+
+    An flock on `<file>.lock` that ends with its process, however that ends.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = lock_path(path)
         try:
-            self._file: int | None = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file: int | None = os.open(
+                self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
         except OSError as error:
             raise StoreUnusable(
                 f"{self._path} cannot be written ({error.strerror}); check the folder and its permissions."
@@ -45,7 +64,8 @@ class WriterLock:
     def take(self) -> None:
         """Take it now or raise StoreBusy, which names the holder's pid."""
         assert self._file is not None
-        # `holder` has it for an instant when it looks: only who is refused for a while is refused.
+        # `holder` has it for an instant when it looks: only who is refused for a while
+        # is refused.
         if not any(_try_lock(self._file, pause) for pause in (0.05, 0.05, 0.1, 0.0)):
             pid = _read_pid(self._path)
             self.drop()
@@ -57,7 +77,10 @@ class WriterLock:
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def drop(self) -> None:
-        """Give it back. The file stays: removing it would let two processes hold two locks of one name."""
+        """Give it back.
+
+        The file stays: removing it would let two processes hold two locks of one name.
+        """
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -79,7 +102,10 @@ def lock_path(path: Path) -> Path:
 
 
 def holder_pid(path: Path) -> int | None:
-    """The pid of the process that writes to this database now; None when nobody does, 0 when it cannot be told."""
+    """The pid of the process that writes to this database now.
+
+    None when nobody does, 0 when it cannot be told.
+    """
     try:
         file = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -109,7 +135,14 @@ def connect_writer(path: Path) -> Database:
     """
     with translate_faults(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        db = _wrap(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False))
+        db = _wrap(
+            sqlite3.connect(
+                path,
+                timeout=BUSY_TIMEOUT_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        )
         try:
             for pragma in _WRITER_PRAGMAS:
                 db.execute(pragma)
@@ -122,7 +155,8 @@ def connect_writer(path: Path) -> Database:
 def connect_reader(path: Path) -> Database:
     """Open read-only, without the lock.
 
-    Sees the last commit at the start of each of its reads. Raises StoreMissing, StoreUnusable.
+    Sees the last commit at the start of each of its reads. Raises StoreMissing,
+    StoreUnusable.
     """
     if not path.exists():
         raise StoreMissing(
@@ -131,7 +165,13 @@ def connect_reader(path: Path) -> Database:
     with translate_faults(path):
         uri = path.absolute().as_uri() + "?mode=ro"
         db = _wrap(
-            sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
+            sqlite3.connect(
+                uri,
+                uri=True,
+                timeout=BUSY_TIMEOUT_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
         )
         try:
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -142,14 +182,18 @@ def connect_reader(path: Path) -> Database:
         return db
 
 
-_INTERRUPT_EVERY_SECONDS = 0.05  # seconds between two interruptions: one that meets no statement is lost
+# Seconds between two interruptions: one that meets no statement is lost
+_INTERRUPT_EVERY_SECONDS = 0.05
 
 
 @contextmanager
 def deadline(db: Database, path: Path, seconds: float) -> Iterator[None]:
-    """Statements in here end with TookTooLong after so many seconds, taken together; other faults in our words.
+    """Statements in here end with TookTooLong after so many seconds, taken together.
 
-    A thread interrupts them: a progress handler is never asked while FTS5 looks through its index for a next match.
+    Other faults in our words.
+
+    A thread interrupts them: a progress handler is never asked while FTS5 looks through
+    its index for a next match.
     """
     over = threading.Event()
 
@@ -198,16 +242,20 @@ def copy_database(db: Database, target: Path) -> None:
 
 @contextmanager
 def transaction(db: Database) -> Iterator[None]:
-    """One immediate transaction: it waits for its turn at once and cannot fail half-way for another writer.
+    """One immediate transaction.
 
-    sqlite-utils' `atomic` is deferred: of two writers that read before they wrote, 258 of 600 transactions failed.
+    It waits for its turn at once and cannot fail half-way for another writer.
+
+    sqlite-utils' `atomic` is deferred: of two writers that read before they wrote, 258
+    of 600 transactions failed.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
         db.execute("COMMIT")
     except BaseException:
-        # On a full disk SQLite has rolled back already, and a second ROLLBACK would hide the cause.
+        # On a full disk SQLite has rolled back already, and a second ROLLBACK would
+        # hide the cause.
         if db.conn.in_transaction:
             db.execute("ROLLBACK")
         raise
@@ -236,7 +284,9 @@ def translate_faults(path: Path) -> Iterator[None]:
         raise _to_store_error(error, path) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreFull(f"There is no room left for {path}; free some space, it goes on by itself.") from error
+            raise StoreFull(
+                f"There is no room left for {path}; free some space, it goes on by itself."
+            ) from error
         raise StoreUnusable(
             f"{path} cannot be opened ({error.strerror}); check the folder and its permissions."
         ) from error
@@ -251,17 +301,29 @@ def _to_store_error(error: sqlite3.DatabaseError, path: Path) -> Exception:
     if code == sqlite3.SQLITE_INTERRUPT:
         return TookTooLong()
     if code == sqlite3.SQLITE_FULL:
-        return StoreFull(f"There is no room left for {path}; free some space, it goes on by itself.")
+        return StoreFull(
+            f"There is no room left for {path}; free some space, it goes on by itself."
+        )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
-        return StoreUnusable(f"{path} is read-only; check its permissions and its folder's.")
+        return StoreUnusable(
+            f"{path} is read-only; check its permissions and its folder's."
+        )
     if code == sqlite3.SQLITE_CANTOPEN:
-        return StoreUnusable(f"{path} cannot be opened; check that its folder exists and may be written.")
+        return StoreUnusable(
+            f"{path} cannot be opened; check that its folder exists and may be written."
+        )
     if code == sqlite3.SQLITE_NOTADB:
-        return StoreUnusable(f"{path} is not a database; name another file, or restore a backup.")
+        return StoreUnusable(
+            f"{path} is not a database; name another file, or restore a backup."
+        )
     if code == sqlite3.SQLITE_CORRUPT:
-        return StoreUnusable(f"{path} is damaged ({error}); restore a backup, or run `khabar doctor`.")
+        return StoreUnusable(
+            f"{path} is damaged ({error}); restore a backup, or run `khabar doctor`."
+        )
     if code == sqlite3.SQLITE_IOERR:
-        return StoreUnusable(f"{path} cannot be read or written ({error}); check the disk.")
+        return StoreUnusable(
+            f"{path} cannot be read or written ({error}); check the disk."
+        )
     return (
         error
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)

@@ -28,7 +28,10 @@ class KhabarError(Exception):
 
 
 class ConfigError(KhabarError):
-    """The configuration cannot be used; run `khabar config check` to see every fault."""
+    """The configuration cannot be used.
+
+    Run `khabar config check` to see every fault.
+    """
 
     exit_code: ClassVar[int] = 2
 
@@ -54,7 +57,10 @@ class StoreMissing(StoreError):
 
 
 class StoreUnusable(StoreError):
-    """The database file is damaged or cannot be read; restore a backup, or run `khabar doctor`."""
+    """The database file is damaged or cannot be read.
+
+    Restore a backup, or run `khabar doctor`.
+    """
 
 
 class StoreTooNew(StoreError):
@@ -66,7 +72,10 @@ class StoreFull(StoreError):
 
 
 class StoreBusy(KhabarError):
-    """Another khabar process writes to this database; stop it, or let it do the work."""
+    """Another khabar process writes to this database.
+
+    Stop it, or let it do the work.
+    """
 
     exit_code: ClassVar[int] = 75
 
@@ -76,4 +85,8 @@ class WorkFailed(KhabarError):
 
 
 class TookTooLong(WorkFailed):
-    """It took too long; narrow it down (a shorter time, one more word, a longer prefix) or give it more time."""
+    """It took too long.
+
+    Narrow it down (a shorter time, one more word, a longer prefix) or give it more
+    time.
+    """

@@ -1,8 +1,8 @@
 """The words of the product.
 
-Frozen, slotted, keyword-only types; standard library only. Every datetime is aware and in UTC.
-Data from outside (`Lead`, `Page`), what was made of it (`Document`, `Rejection`) and the stored thing
-(`Article`, `Copy`, `Capture`) are different types.
+Frozen, slotted, keyword-only types; standard library only. Every datetime is aware and
+in UTC. Data from outside (`Lead`, `Page`), what was made of it (`Document`,
+`Rejection`) and the stored thing (`Article`, `Copy`, `Capture`) are different types.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,10 @@ def from_text(text: str) -> datetime:
 
 
 class FateKind(StrEnum):
-    """What became of a URL. Each URL ever pointed to is a pending lead or has exactly one of these."""
+    """What became of a URL.
+
+    Each URL ever pointed to is a pending lead or has exactly one of these.
+    """
 
     ARTICLE = "article"
     COPY = "copy"
@@ -81,12 +84,16 @@ class Lead:
     authors: tuple[str, ...] = ()
     language: str | None = None
     summary: str | None = None  # plain text
-    body: str | None = None  # full text of a feed entry: the article when the page is gone
+    # Full text of a feed entry: the article when the page is gone
+    body: str | None = None
     guid: str | None = None
-    origin: str | None = None  # publisher that the entry names (`source` element), URL or name
+    # Publisher that the entry names (`source` element), URL or name
+    origin: str | None = None
     via: str = "feed"  # feed, sitemap, section, telegram, import, manual, archive
     backfill: bool = False
-    edit_marker: str | None = None  # what changes when the entry is edited, where that is more than its title; not stored
+    # What changes when the entry is edited, where that is more than its title; not
+    # stored
+    edit_marker: str | None = None
     found_at: datetime = field(default_factory=utc_now)
 
 
@@ -127,7 +134,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One term that spoke for or against: what, where (`title`, `lead`, `body`), with which weight."""
+    """One term that spoke for or against.
+
+    What, where (`title`, `lead`, `body`), with which weight.
+    """
 
     term: str
     where: str
@@ -167,7 +177,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What a page or a feed entry says: an article's text and everything told about it. Not yet stored."""
+    """What a page or a feed entry says.
+
+    An article's text and everything told about it. Not yet stored.
+    """
 
     url: str  # canonical form (storage.identity.canonical_url)
     source: str
@@ -183,8 +196,10 @@ class Document:
     site: str | None = None  # site name
     section: str | None = None
     image: str | None = None  # URL; never fetched
-    origin_url: str | None = None  # another publisher that rel=canonical or the entry names
-    credit: str | None = None  # agency or outlet that the text credits: "AFP", "Pajhwok"
+    # Another publisher that rel=canonical or the entry names
+    origin_url: str | None = None
+    # Agency or outlet that the text credits: "AFP", "Pajhwok"
+    credit: str | None = None
     extracted_how: str = ""  # which method won and why
     extractor: str = ""  # version of the rules that made it
     cuts: tuple[Cut, ...] = ()
@@ -193,7 +208,8 @@ class Document:
     verdict: Verdict = field(default_factory=lambda: Verdict(score=1.0))
     via: str = "feed"
     backfill: bool = False
-    from_feed: bool = False  # the text is the feed's own, because the page was not to be had
+    # The text is the feed's own, because the page was not to be had
+    from_feed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +234,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A fault on the way to a page. `final` ends the lead; else it is tried again after `retry_at`."""
+    """A fault on the way to a page.
+
+    `final` ends the lead; else it is tried again after `retry_at`.
+    """
 
     detail: str  # "http 503", "timeout", "dns", ...
     final: bool = False
@@ -227,7 +246,10 @@ class Failure:
 
     @property
     def gone(self) -> bool:
-        """Whether the server says that the page is no more (404, 410): an article that was kept is then withdrawn."""
+        """Whether the server says that the page is no more (404, 410).
+
+        An article that was kept is then withdrawn.
+        """
         return self.status in (404, 410)
 
 
@@ -279,9 +301,11 @@ class Landing:
     source: str
     lead: PendingLead | None = None  # the lead that this ends, if there was one
     page: Page | None = None  # kept as a capture where captures are kept
-    aliases: tuple[str, ...] = ()  # further URLs that lead here: redirects, rel=canonical
+    # Further URLs that lead here: redirects, rel=canonical
+    aliases: tuple[str, ...] = ()
     lines: tuple[int, ...] = ()  # hashes of the text's lines, for what a host teaches
-    capture_id: int | None = None  # the capture that was read anew: what changes then is our reading, not the page
+    # The capture that was read anew: what changes then is our reading, not the page
+    capture_id: int | None = None
     again: RecheckPlan | None = None  # the next look at the page, if it is new and kept
 
 
@@ -311,7 +335,8 @@ class Poll:
     status: str  # ok, not_modified, unchanged, empty, error
     http_status: int | None = None
     leads: tuple[Lead, ...] = ()
-    validators: Validators | None = None  # None: keep what is stored; Validators(): forget them
+    # None: keep what is stored; Validators(): forget them
+    validators: Validators | None = None
     body_hash: str | None = None
     bytes: int = 0
     error: str | None = None  # class and detail: "html_instead_of_feed: ..."
@@ -323,9 +348,12 @@ class Poll:
     moved_to: str | None = None  # permanent redirect seen this time
     newest_at: datetime | None = None  # newest publication date that it showed
     manual: bool = False
-    backfill: bool = False  # a look back: what it shows lands, and the source's own state stays as it was
-    hints: Mapping[str, object] | None = None  # what its document asks of polling (`SourceState.hints`); None: keep
-    unseen: tuple[datetime, datetime] | None = None  # between these, items may have come and gone
+    # A look back: what it shows lands, and the source's own state stays as it was
+    backfill: bool = False
+    # What its document asks of polling (`SourceState.hints`); None: keep
+    hints: Mapping[str, object] | None = None
+    # Between these, items may have come and gone
+    unseen: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,7 +388,8 @@ class SourceState:
     next_check_at: datetime | None = None  # None: never polled, due at once
     last_poll_at: datetime | None = None
     last_success_at: datetime | None = None
-    last_new_at: datetime | None = None  # when a poll last showed something not seen before
+    # When a poll last showed something not seen before
+    last_new_at: datetime | None = None
     newest_at: datetime | None = None
     interval: float | None = None  # seconds
     failures: float = 0.0
@@ -368,13 +397,16 @@ class SourceState:
     last_error: str | None = None
     gone: bool = False
     validators: Validators = field(default_factory=Validators)
-    validators_since: datetime | None = None  # when the validators were first met by only 304s
+    # When the validators were first met by only 304s
+    validators_since: datetime | None = None
     body_hash: str | None = None
     empty_in_a_row: int = 0
-    moved_to: str | None = None  # where permanent redirects lead, how often that was seen and since when
+    # Where permanent redirects lead, how often that was seen and since when
+    moved_to: str | None = None
     moved_since: datetime | None = None
     moved_times: int = 0
-    hints: Mapping[str, object] = field(default_factory=dict)  # ttl, period (seconds), skip_hours (GMT), skip_days
+    # Ttl, period (seconds), skip_hours (GMT), skip_days  # noqa: ERA001
+    hints: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -452,7 +484,8 @@ class Article:
     capture_id: int | None
     document_id: int
     copies: int = 0
-    extra: Mapping[str, object] = field(default_factory=dict)  # credit, origin_url, site, section, cuts ...
+    # Credit, origin_url, site, section, cuts ...
+    extra: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

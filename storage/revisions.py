@@ -1,7 +1,10 @@
-"""What changed between two states of a text: a diff by words, and whether the change is one at all. Pure.
+"""What changed between two states of a text.
 
-A change is trivial when only lines changed that turn over by themselves (data/fleeting.csv): hours of update, counters,
-pointers to other pages. A number inside a sentence ("toll rises to 11") never is.
+A diff by words, and whether the change is one at all. Pure.
+
+A change is trivial when only lines changed that turn over by themselves
+(data/fleeting.csv): hours of update, counters, pointers to other pages. A number inside
+a sentence ("toll rises to 11") never is.
 """
 
 import csv
@@ -15,7 +18,8 @@ from storage import identity
 
 # A fleeting line is short; a long one that speaks of sharing or reading is text.
 _MAX_FLEETING_WORDS = 14  # words
-# Lines, or words, of both sides multiplied: above it a changed passage is shown whole, for matching is quadratic.
+# Lines, or words, of both sides multiplied: above it a changed passage is shown whole,
+# for matching is quadratic.
 _MAX_PAIRS = 2_000_000
 
 
@@ -33,14 +37,21 @@ class Edit:
 
 
 def diff_texts(old: str, new: str) -> tuple[Edit, ...]:
-    """The edits that lead from the old text to the new one, in order: by lines first, by words within changed lines."""
+    """The edits that lead from the old text to the new one, in order.
+
+    By lines first, by words within changed lines.
+    """
     before, after = old.splitlines(), new.splitlines()
     if len(before) * len(after) > _MAX_PAIRS:
         return tuple(_diff_words(old, new))
     edits: list[Edit] = []
-    for what, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for what, i, j, k, m in SequenceMatcher(
+        None, before, after, autojunk=False
+    ).get_opcodes():
         here, there = "\n".join(before[i:j]), "\n".join(after[k:m])
-        edits += [Edit(old=here, new=here)] if what == "equal" else _diff_words(here, there)
+        edits += (
+            [Edit(old=here, new=here)] if what == "equal" else _diff_words(here, there)
+        )
     return tuple(edits)
 
 
@@ -49,11 +60,17 @@ def _diff_words(old: str, new: str) -> list[Edit]:
     if len(before) * len(after) > _MAX_PAIRS:
         return [Edit(old=" ".join(before), new=" ".join(after))]
     blocks = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
-    return [Edit(old=" ".join(before[i:j]), new=" ".join(after[k:m])) for _, i, j, k, m in blocks]
+    return [
+        Edit(old=" ".join(before[i:j]), new=" ".join(after[k:m]))
+        for _, i, j, k, m in blocks
+    ]
 
 
 def is_trivial(old: str, new: str) -> bool:
-    """Whether two states of a text say the same: no revision, whatever dates, counters or furniture turned over."""
+    """Whether two states of a text say the same.
+
+    No revision, whatever dates, counters or furniture turned over.
+    """
     return _lasting_words(old) == _lasting_words(new)
 
 
@@ -63,7 +80,11 @@ def _lasting_words(text: str) -> list[str]:
 
 
 def _is_fleeting(line: str) -> bool:
-    return len(line) < 200 and len(line.split()) <= _MAX_FLEETING_WORDS and bool(_fleeting_pattern().search(line))
+    return (
+        len(line) < 200
+        and len(line.split()) <= _MAX_FLEETING_WORDS
+        and bool(_fleeting_pattern().search(line))
+    )
 
 
 @cache

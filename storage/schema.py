@@ -1,7 +1,8 @@
 """The form of the file: its migrations in order, each an SQL script in `migrations/`.
 
-A released script never changes; what comes later comes as a further one. Every table is STRICT, every time is ISO 8601
-UTC text ending in `Z`. `docs/data.md` documents every table, view and column, and a test holds it to that.
+A released script never changes; what comes later comes as a further one. Every table is
+STRICT, every time is ISO 8601 UTC text ending in `Z`. `docs/data.md` documents every
+table, view and column, and a test holds it to that.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,24 +19,36 @@ migrations = Migrations("khabar")
 
 _SLOW_STEP_SECONDS = 3.0  # seconds of one step after which somebody is told
 
-# So many articles that were kept before become comparable, the newest: copies come within weeks, equal words are found
-# among all, and reading a text takes .7 ms: these take half a minute of CPU, all of a million would take ten.
+# So many articles that were kept before become comparable, the newest: copies come
+# within weeks, equal words are found among all, and reading a text takes .7 ms: these
+# take half a minute of CPU, all of a million would take ten.
 MAX_COMPARABLE_ARTICLES = 50_000
 
 
 def _compare_newest(db: Database) -> None:
     newest = "SELECT id FROM documents WHERE is_head = 1 ORDER BY sort_key DESC LIMIT ?"
-    copies.add_all_to_index(db, [row[0] for row in db.execute(newest, [MAX_COMPARABLE_ARTICLES])])
+    copies.add_all_to_index(
+        db, [row[0] for row in db.execute(newest, [MAX_COMPARABLE_ARTICLES])]
+    )
 
 
 # What a script cannot say: done after it, in its transaction.
-PYTHON_STEPS: dict[str, Callable[[Database], None]] = {"m002_near_copies": _compare_newest}
+PYTHON_STEPS: dict[str, Callable[[Database], None]] = {
+    "m002_near_copies": _compare_newest
+}
 
 
 def read_scripts() -> dict[str, str]:
     """The migrations' SQL by name, in order."""
-    found = [script for script in files("storage").joinpath("migrations").iterdir() if script.name.endswith(".sql")]
-    return {script.name[:-4]: script.read_text("utf-8") for script in sorted(found, key=lambda script: script.name)}
+    found = [
+        script
+        for script in files("storage").joinpath("migrations").iterdir()
+        if script.name.endswith(".sql")
+    ]
+    return {
+        script.name[:-4]: script.read_text("utf-8")
+        for script in sorted(found, key=lambda script: script.name)
+    }
 
 
 def run_script(db: Database, script: str) -> None:
@@ -70,7 +83,9 @@ for _name, _script in read_scripts().items():
 
 
 def migrate(db: Database, tell: Callable[[str], None] | None = None) -> None:
-    """Bring the file to today's form, each step whole or not at all; `tell` hears of those that take long.
+    """Bring the file to today's form, each step whole or not at all.
+
+    `tell` hears of those that take long.
 
     Raises StoreTooNew.
     """

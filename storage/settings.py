@@ -1,4 +1,7 @@
-"""Where the store rests and how long it keeps raw pages: the settings that this room wants from the configuration."""
+"""Where the store rests and how long it keeps raw pages.
+
+The settings that this room wants from the configuration.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -5,10 +5,11 @@
     with Store.read(path) as store:                       # anybody else
         store.article(12)
 
-A store belongs to one thread at a time. What is written is decided in `visits`, `landing`, `admission`, `forgetting`
-and `handover`; here it is put into transactions, and SQLite's faults into our words. Methods that write raise
-StoreBusy, StoreFull or StoreUnusable and leave nothing half done; after StoreFull the same call succeeds once there is
-room.
+A store belongs to one thread at a time. What is written is decided in `visits`,
+`landing`, `admission`, `forgetting` and `handover`; here it is put into transactions,
+and SQLite's faults into our words. Methods that write raise StoreBusy, StoreFull or
+StoreUnusable and leave nothing half done; after StoreFull the same call succeeds once
+there is room.
 """
 
 import hashlib
@@ -51,7 +52,17 @@ from storage.model import (
     to_text,
     utc_now,
 )  # fmt: skip
-from storage.tables import alert_cursors, annotations, corrections, forgetting, jobs, landing, lookups, rechecks, visits
+from storage.tables import (
+    alert_cursors,
+    annotations,
+    corrections,
+    forgetting,
+    jobs,
+    landing,
+    lookups,
+    rechecks,
+    visits,
+)
 from storage.tables.corrections import Correction, CorrectionResult
 
 
@@ -59,7 +70,12 @@ class Store:
     """Everything that was found, in one SQLite file."""
 
     def __init__(
-        self, db: Database, path: Path, *, archive: Archive | None = None, lock: WriterLock | None = None
+        self,
+        db: Database,
+        path: Path,
+        *,
+        archive: Archive | None = None,
+        lock: WriterLock | None = None,
     ) -> None:
         self.db = db
         self.path = path
@@ -71,24 +87,40 @@ class Store:
 
     @classmethod
     def open(
-        cls, path: str | Path, *, captures: str | Path | None = None, tell: Callable[[str], None] | None = None
+        cls,
+        path: str | Path,
+        *,
+        captures: str | Path | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> Self:
-        """The writer: takes the lock and brings the file to today's form, making it where there is none.
+        """The writer.
 
-        `captures` is the folder of raw pages; None keeps none. `tell` hears, from another thread, of a step to today's
-        form that takes long. Raises StoreBusy, StoreUnusable, StoreTooNew.
+        Takes the lock and brings the file to today's form, making it where there is
+        none.
+
+        `captures` is the folder of raw pages; None keeps none. `tell` hears, from
+        another thread, of a step to today's form that takes long. Raises StoreBusy,
+        StoreUnusable, StoreTooNew.
         """
         path = Path(path)
         lock = WriterLock(path)
         lock.take()
         try:
-            return cls._opened(path, lock, Path(captures) if captures is not None else None, tell)
+            return cls._opened(
+                path, lock, Path(captures) if captures is not None else None, tell
+            )
         except BaseException:
             lock.drop()
             raise
 
     @classmethod
-    def _opened(cls, path: Path, lock: WriterLock, captures: Path | None, tell: Callable[[str], None] | None) -> Self:
+    def _opened(
+        cls,
+        path: Path,
+        lock: WriterLock,
+        captures: Path | None,
+        tell: Callable[[str], None] | None,
+    ) -> Self:
         db = connection.connect_writer(path)
         try:
             store = cls(db, path, archive=_archive(db, captures), lock=lock)
@@ -104,7 +136,8 @@ class Store:
     def read(cls, path: str | Path, *, captures: str | Path | None = None) -> Self:
         """A reader: no lock, nothing can be written.
 
-        Raises StoreMissing, StoreUnusable, StoreTooNew, or StoreError for an older form.
+        Raises StoreMissing, StoreUnusable, StoreTooNew, or StoreError for an older
+        form.
         """
         path = Path(path)
         db = connection.connect_reader(path)
@@ -114,12 +147,15 @@ class Store:
         except BaseException:
             db.close()
             raise
-        return cls(db, path, archive=Archive(Path(captures)) if captures is not None else None)
+        return cls(
+            db, path, archive=Archive(Path(captures)) if captures is not None else None
+        )
 
     def close(self) -> None:
         """Close the file and give the lock back; a second time does nothing."""
         if self._lock is not None:
-            # Best effort: statistics for the planner, and a short WAL for whoever opens next.
+            # Best effort: statistics for the planner, and a short WAL for whoever opens
+            # next.
             with suppress(sqlite3.Error):
                 self.db.execute("PRAGMA optimize")
                 self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -132,14 +168,19 @@ class Store:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         if self._lock is None:
-            raise StoreError(f"{self.path} was opened for reading only; open it for writing to change it.")
+            raise StoreError(
+                f"{self.path} was opened for reading only; open it for writing to change it."
+            )
         with connection.translate_faults(self.path), connection.transaction(self.db):
             yield
 
@@ -155,11 +196,18 @@ class Store:
             yield
 
     def _take_over(self) -> None:
-        """What the last holder of the lock left: its leases, its requests, files that nothing points to."""
+        """What the last holder of the lock left.
+
+        Its leases, its requests, files that nothing points to.
+        """
         with self._writing():
             visits.release_all_sources(self.db)
             jobs.fail_interrupted_jobs(self.db, utc_now())
-            files = forgetting.list_orphan_files(self.db, self.archive) if self.archive else []
+            files = (
+                forgetting.list_orphan_files(self.db, self.archive)
+                if self.archive
+                else []
+            )
         self._remove(files)
 
     # Sources and visits
@@ -178,18 +226,30 @@ class Store:
             return visits.find_source(self.db, source_id)
 
     def sources(self) -> list[SourceState]:
-        """Every source that was ever configured, by id; those that are gone from the configuration are not enabled."""
+        """Every source that was ever configured, by id.
+
+        Those that are gone from the configuration are not enabled.
+        """
         with self._reading():
             return visits.list_sources(self.db)
 
-    def claim_due(self, now: datetime, *, limit: int, lease: timedelta) -> list[SourceState]:
-        """Sources that are due and nobody holds, the longest due first; held until the lease ends or the poll lands."""
-        if not self.db.execute(visits.ANY_SOURCE_DUE_SQL, visits.due_parameters(now)).fetchone()[0]:
+    def claim_due(
+        self, now: datetime, *, limit: int, lease: timedelta
+    ) -> list[SourceState]:
+        """Sources that are due and nobody holds, the longest due first.
+
+        Held until the lease ends or the poll lands.
+        """
+        if not self.db.execute(
+            visits.ANY_SOURCE_DUE_SQL, visits.due_parameters(now)
+        ).fetchone()[0]:
             return []
         with self._writing():
             return visits.claim_due_sources(self.db, now, limit=limit, lease=lease)
 
-    def claim(self, ids: Iterable[str], now: datetime, lease: timedelta) -> list[SourceState]:
+    def claim(
+        self, ids: Iterable[str], now: datetime, lease: timedelta
+    ) -> list[SourceState]:
         """Those of the named sources that nobody holds, due or not, in the order given."""
         with self._writing():
             return visits.claim_sources(self.db, ids, now, lease)
@@ -200,11 +260,20 @@ class Store:
             visits.release_source(self.db, source_id)
 
     def land_poll(self, poll: Poll, finish: visits.FinishPoll | None = None) -> Polled:
-        """One transaction: new leads, guid memory, validators, the poll's row, the source's state; its lease ends."""
+        """One transaction.
+
+        New leads, guid memory, validators, the poll's row, the source's state; its
+        lease ends.
+        """
         return self.land_polls([(poll, finish)])[0]
 
-    def land_polls(self, polls: Sequence[tuple[Poll, visits.FinishPoll | None]]) -> list[Polled]:
-        """The same for polls that ended together, in one transaction; if one cannot be landed, none is."""
+    def land_polls(
+        self, polls: Sequence[tuple[Poll, visits.FinishPoll | None]]
+    ) -> list[Polled]:
+        """The same for polls that ended together, in one transaction.
+
+        If one cannot be landed, none is.
+        """
         with self._writing():
             return [visits.land_poll(self.db, poll, finish) for poll, finish in polls]
 
@@ -214,26 +283,48 @@ class Store:
             return visits.count_known_leads(self.db, source, leads)
 
     def pending(
-        self, *, source: str | None = None, limit: int = 100, now: datetime | None = None, skip: Collection[int] = ()
+        self,
+        *,
+        source: str | None = None,
+        limit: int = 100,
+        now: datetime | None = None,
+        skip: Collection[int] = (),
     ) -> list[PendingLead]:
-        """Leads that may be tried now, the longest waiting first; `skip` names those that are in flight."""
-        with self._reading():
-            return visits.list_pending_leads(self.db, now or utc_now(), source=source, limit=limit, skip=skip)
+        """Leads that may be tried now, the longest waiting first.
 
-    def claim_looks(self, now: datetime, *, limit: int, lease: timedelta) -> list[Recheck]:
-        """Second looks that are due, the longest due first; made again after the lease where one was cut off."""
-        if not self.db.execute(rechecks.ANY_RECHECK_DUE_SQL, [to_text(now)]).fetchone()[0]:
+        `skip` names those that are in flight.
+        """
+        with self._reading():
+            return visits.list_pending_leads(
+                self.db, now or utc_now(), source=source, limit=limit, skip=skip
+            )
+
+    def claim_looks(
+        self, now: datetime, *, limit: int, lease: timedelta
+    ) -> list[Recheck]:
+        """Second looks that are due, the longest due first.
+
+        Made again after the lease where one was cut off.
+        """
+        if not self.db.execute(rechecks.ANY_RECHECK_DUE_SQL, [to_text(now)]).fetchone()[
+            0
+        ]:
             return []
         with self._writing():
             return rechecks.claim_rechecks(self.db, now, limit=limit, lease=lease)
 
-    def end_look(self, look: Recheck, *, now: datetime, again: RecheckPlan | None) -> None:
+    def end_look(
+        self, look: Recheck, *, now: datetime, again: RecheckPlan | None
+    ) -> None:
         """A second look was made; the next one is due then, or there is none."""
         with self._writing():
             rechecks.finish_recheck(self.db, look, now, again=again)
 
     def wait_for_host(self, host: str, until: datetime, reason: str = "") -> None:
-        """A server asked for patience: nothing should be asked of this host before `until`."""
+        """A server asked for patience.
+
+        Nothing should be asked of this host before `until`.
+        """
         with self._writing():
             jobs.save_host_wait(self.db, host, until, reason)
 
@@ -243,11 +334,18 @@ class Store:
             return jobs.list_host_waits(self.db, now)
 
     def is_in_place(self) -> bool:
-        """Whether the file is still the one that was opened: SQLite goes on writing to one that was taken away."""
+        """Whether the file is still the one that was opened.
+
+        SQLite goes on writing to one that was taken away.
+        """
         return connection.file_identity(self.path) == self._opened_file
 
     def beat(self, now: datetime) -> None:
-        """The service is alive. A gap since the last beat is recorded in `blind`; a clock set back moves the plans."""
+        """The service is alive.
+
+        A gap since the last beat is recorded in `blind`; a clock set back moves the
+        plans.
+        """
         with self._writing():
             visits.move_plans_with_clock(self.db, now, self.alive_at())
             jobs.record_heartbeat(self.db, now)
@@ -259,18 +357,39 @@ class Store:
 
     # Landing
 
-    def land(self, landings: Sequence[Landing], *, now: datetime | None = None) -> list[Landed]:
-        """One transaction for the batch, one result for each landing in its order; a faulty one fails alone."""
+    def land(
+        self, landings: Sequence[Landing], *, now: datetime | None = None
+    ) -> list[Landed]:
+        """One transaction for the batch, one result for each landing in its order.
+
+        A faulty one fails alone.
+        """
         with self._writing():
             return landing.land_batch(self.db, self.archive, landings, now or utc_now())
 
-    def admit(self, document: Document, *, now: datetime | None = None, capture_id: int | None = None) -> Landed:
-        """Store one document that comes from nowhere on the web: as article, copy, revision or unchanged."""
-        with self._writing():
-            return landing.land_document(self.db, document, now or utc_now(), capture_id=capture_id)
+    def admit(
+        self,
+        document: Document,
+        *,
+        now: datetime | None = None,
+        capture_id: int | None = None,
+    ) -> Landed:
+        """Store one document that comes from nowhere on the web.
 
-    def correct(self, said: Correction, *, now: datetime | None = None) -> CorrectionResult:
-        """Take down what a person says of a text, and carry it out. Raises WorkFailed, UsageError."""
+        As article, copy, revision or unchanged.
+        """
+        with self._writing():
+            return landing.land_document(
+                self.db, document, now or utc_now(), capture_id=capture_id
+            )
+
+    def correct(
+        self, said: Correction, *, now: datetime | None = None
+    ) -> CorrectionResult:
+        """Take down what a person says of a text, and carry it out.
+
+        Raises WorkFailed, UsageError.
+        """
         with self._writing():
             return corrections.apply_correction(self.db, said, now or utc_now())
 
@@ -280,15 +399,23 @@ class Store:
             return landing.list_learned_boilerplate(self.db, host)
 
     def spare(self, host: str, line: int) -> None:
-        """The way back: this line is text on this host, whatever was learned or will be."""
+        """The way back.
+
+        This line is text on this host, whatever was learned or will be.
+        """
         with self._writing():
             landing.allow_line(self.db, host, line, utc_now())
 
     def sync_places(self, rows: Iterable[Mapping[str, object]]) -> None:
-        """Make `places` equal to the gazetteer: rows with code, kind, name, province_code, lat, lon."""
+        """Make `places` equal to the gazetteer.
+
+        Rows with code, kind, name, province_code, lat, lon.
+        """
         names = ("code", "kind", "name", "province_code", "lat", "lon")
         self._refill(
-            "places", "INSERT INTO places VALUES (?, ?, ?, ?, ?, ?)", [tuple(row[n] for n in names) for row in rows]
+            "places",
+            "INSERT INTO places VALUES (?, ?, ?, ?, ?, ?)",
+            [tuple(row[n] for n in names) for row in rows],
         )
 
     def sync_spellings(self, rows: Iterable[tuple[str, str, str]]) -> None:
@@ -296,14 +423,22 @@ class Store:
 
         Place, actor and event resolve filters.
         """
-        folded = [(fold_spelling(form), kind, code, fold(form)) for kind, code, form in rows]
+        folded = [
+            (fold_spelling(form), kind, code, fold(form)) for kind, code, form in rows
+        ]
         statement = "INSERT INTO spellings (key, kind, code, spelling) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         self._refill("spellings", statement, folded)
 
-    def _refill(self, table: str, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    def _refill(
+        self, table: str, statement: str, rows: Sequence[tuple[object, ...]]
+    ) -> None:
         """Replace a table's rows, unless they are those of last time."""
-        digest = hashlib.blake2b(repr(rows).encode("utf-8", "replace"), digest_size=16).hexdigest()
-        if self.db.execute("SELECT 1 FROM meta WHERE name = ? AND value = ?", [table, digest]).fetchone():
+        digest = hashlib.blake2b(
+            repr(rows).encode("utf-8", "replace"), digest_size=16
+        ).hexdigest()
+        if self.db.execute(
+            "SELECT 1 FROM meta WHERE name = ? AND value = ?", [table, digest]
+        ).fetchone():
             return
         with self._writing():
             self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - one of two tables
@@ -323,7 +458,10 @@ class Store:
             return lookups.list_copies(self.db, article_id)
 
     def probable(self, article_id: int) -> list[tuple[int, float]]:
-        """Articles that may be versions of this one, the likeliest first: number and score."""
+        """Articles that may be versions of this one, the likeliest first.
+
+        Number and score.
+        """
         with self._reading():
             return lookups.list_probable_copies(self.db, article_id)
 
@@ -338,16 +476,29 @@ class Store:
             return lookups.find_capture(self.db, number)
 
     def raw(self, capture_id: int) -> Page | None:
-        """A raw response as it came; None where it was not kept, has expired or does not fit its digest."""
+        """A raw response as it came.
+
+        None where it was not kept, has expired or does not fit its digest.
+        """
         found = self.capture(capture_id)
-        page = self.archive.read(found.file, found.offset, digest=found.digest) if found and self.archive else None
-        # Equal bodies share a record: its address is that of the first page that had it.
+        page = (
+            self.archive.read(found.file, found.offset, digest=found.digest)
+            if found and self.archive
+            else None
+        )
+        # Equal bodies share a record: its address is that of the first page that had
+        # it.
         return (
-            page if page is None or found is None else replace(page, final_url=found.url, fetched_at=found.fetched_at)
+            page
+            if page is None or found is None
+            else replace(page, final_url=found.url, fetched_at=found.fetched_at)
         )
 
     def fate(self, url: str) -> dict[str, Any] | None:
-        """What became of a URL: a row of `fates`; None where it is pending or was never seen."""
+        """What became of a URL: a row of `fates`.
+
+        None where it is pending or was never seen.
+        """
         with self._reading():
             return lookups.find_fate(self.db, url)
 
@@ -364,7 +515,10 @@ class Store:
         return annotations.list_annotations(self.db)
 
     def said(self, article_id: int) -> list[dict[str, Any]]:
-        """What people said of an article's texts, the newest first; see `marks.said`."""
+        """What people said of an article's texts, the newest first.
+
+        See `marks.said`.
+        """
         with self._reading():
             return annotations.list_article_annotations(self.db, article_id)
 
@@ -376,21 +530,33 @@ class Store:
     def last_cursor(self) -> int:
         """The cursor of the newest change; 0 in an empty log."""
         with self._reading():
-            return int(self.db.execute("SELECT coalesce(max(cursor), 0) FROM changes").fetchone()[0])
+            return int(
+                self.db.execute(
+                    "SELECT coalesce(max(cursor), 0) FROM changes"
+                ).fetchone()[0]
+            )
 
     def alive_at(self) -> datetime | None:
         """When a service last said that it lives; see `beat`."""
         with self._reading():
-            row = self.db.execute("SELECT value FROM meta WHERE name = 'alive_at'").fetchone()
+            row = self.db.execute(
+                "SELECT value FROM meta WHERE name = 'alive_at'"
+            ).fetchone()
             return None if row is None else from_text(row[0])
 
     def counts(self) -> dict[str, Any]:
-        """How much of everything there is, with `bytes` of database and captures; see `reading.counts`."""
+        """How much of everything there is, with `bytes` of database and captures.
+
+        See `reading.counts`.
+        """
         with self._reading():
             return lookups.count_everything(self.db) | {"bytes": self.sizes()}
 
     def source_counts(self) -> list[dict[str, Any]]:
-        """One row for each source in use: its state, its last article, what its polls of the last week brought."""
+        """One row for each source in use.
+
+        Its state, its last article, what its polls of the last week brought.
+        """
         with self._reading():
             return lookups.count_by_source(self.db)
 
@@ -400,14 +566,24 @@ class Store:
             return lookups.list_unbalanced_polls(self.db)
 
     def faults(self) -> list[str]:
-        """What SQLite's checks and ours say against the file; empty when it is sound. Reads all of it."""
+        """What SQLite's checks and ours say against the file.
+
+        Empty when it is sound. Reads all of it.
+        """
         with self._reading():
             return lookups.check_integrity(self.db)
 
     def sizes(self) -> dict[str, int]:
-        """Bytes on disk: `database` with its WAL, `kept` and `rejected` captures, and `total`."""
+        """Bytes on disk.
+
+        `database` with its WAL, `kept` and `rejected` captures, and `total`.
+        """
         beside = [self.path, self.path.with_name(self.path.name + "-wal")]
-        sizes = {"database": sum(file.stat().st_size for file in beside if file.exists()), "kept": 0, "rejected": 0}
+        sizes = {
+            "database": sum(file.stat().st_size for file in beside if file.exists()),
+            "kept": 0,
+            "rejected": 0,
+        }
         for rest in self.archive.files() if self.archive else ():
             sizes[rest.kind] += rest.size
         return sizes | {"total": sum(sizes.values())}
@@ -415,10 +591,13 @@ class Store:
     # Forgetting, expiry, backup
 
     def forget(self, what: str | int, *, now: datetime | None = None) -> list[int]:
-        """Erase the article of a URL or number everywhere; returns the numbers of its documents.
+        """Erase the article of a URL or number everywhere.
 
-        With it go its copies, revisions, index entries and captures. Tombstones stay, so that none of its URLs is read
-        again. A URL without a text gets a tombstone as well.
+        Returns the numbers of its documents.
+
+        With it go its copies, revisions, index entries and captures. Tombstones stay,
+        so that none of its URLs is read again. A URL without a text gets a tombstone as
+        well.
         """
         at = now or utc_now()
         with self._erasing() as captures:
@@ -430,10 +609,15 @@ class Store:
         return documents
 
     def forget_source(self, source: str, *, now: datetime | None = None) -> list[int]:
-        """Erase every document of a source; copies that others carried stay, and one of them leads its article."""
+        """Erase every document of a source.
+
+        Copies that others carried stay, and one of them leads its article.
+        """
         with self._erasing() as captures:
             documents = forgetting.list_source_documents(self.db, source)
-            captures.extend(forgetting.forget_documents(self.db, documents, now or utc_now()))
+            captures.extend(
+                forgetting.forget_documents(self.db, documents, now or utc_now())
+            )
             captures.extend(forgetting.forget_rejections(self.db, source))
         return documents
 
@@ -450,7 +634,14 @@ class Store:
             self.db.execute("INSERT INTO fts (fts) VALUES ('optimize')")
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def expire(self, now: datetime, *, keep_captures: timedelta, keep_rejected: timedelta, max_size: int) -> int:
+    def expire(
+        self,
+        now: datetime,
+        *,
+        keep_captures: timedelta,
+        keep_rejected: timedelta,
+        max_size: int,
+    ) -> int:
         """Drop what is past its age, then the oldest rejected captures while all take more than `max_size` bytes.
 
         Returns the bytes of captures that went.
@@ -469,7 +660,11 @@ class Store:
                     over=used["total"] - max_size,
                 )
         self._remove(files)
-        return used["kept"] + used["rejected"] - (self.archive.size() if self.archive else 0)
+        return (
+            used["kept"]
+            + used["rejected"]
+            - (self.archive.size() if self.archive else 0)
+        )
 
     def _remove(self, files: Iterable[str]) -> None:
         for file in files:
@@ -477,7 +672,10 @@ class Store:
             self.archive.remove(file)
 
     def checkpoint(self) -> None:
-        """Move the WAL into the file and let the planner look at its statistics; a housekeeping job."""
+        """Move the WAL into the file and let the planner look at its statistics.
+
+        A housekeeping job.
+        """
         with connection.translate_faults(self.path):
             self.db.execute("PRAGMA optimize")
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -494,7 +692,9 @@ class Store:
 
     def take_request(self, now: datetime) -> Job | None:
         """The oldest request that waits, marked as running."""
-        if not self.db.execute("SELECT EXISTS (SELECT 1 FROM requests WHERE status = 'waiting')").fetchone()[0]:
+        if not self.db.execute(
+            "SELECT EXISTS (SELECT 1 FROM requests WHERE status = 'waiting')"
+        ).fetchone()[0]:
             return None
         with self._writing():
             return jobs.take_next_job(self.db, now)
@@ -505,7 +705,12 @@ class Store:
             jobs.save_job_progress(self.db, request_id, progress)
 
     def finish_request(
-        self, request_id: int, result: Mapping[str, object], *, now: datetime, failed: bool = False
+        self,
+        request_id: int,
+        result: Mapping[str, object],
+        *,
+        now: datetime,
+        failed: bool = False,
     ) -> None:
         """Close a request with its result."""
         with self._writing():
@@ -538,7 +743,10 @@ def _archive(db: Database, folder: Path | None) -> Archive | None:
 
     def sound(file: str) -> int:
         return int(
-            db.execute("SELECT coalesce(max(offset + length), 0) FROM captures WHERE file = ?", [file]).fetchone()[0]
+            db.execute(
+                "SELECT coalesce(max(offset + length), 0) FROM captures WHERE file = ?",
+                [file],
+            ).fetchone()[0]
         )
 
     return Archive(folder, sound=sound)

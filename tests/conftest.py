@@ -1,4 +1,7 @@
-"""What every test may ask for: the shared folder, if there is one, and a clean environment."""
+"""What every test may ask for.
+
+The shared folder, if there is one, and a clean environment.
+"""
 
 import os
 from pathlib import Path
@@ -16,10 +19,15 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real material that is never committed; the test is skipped where there is none."""
+    """The folder of real material that is never committed.
+
+    The test is skipped where there is none.
+    """
     folder = Path(os.environ.get("KHABAR_SHARED", ROOT.parent / "shared"))
     if not (folder / "rules").is_dir():
-        pytest.skip("the shared folder is not here (set KHABAR_SHARED): real material is not tested")
+        pytest.skip(
+            "the shared folder is not here (set KHABAR_SHARED): real material is not tested"
+        )
     return folder
 
 

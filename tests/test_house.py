@@ -18,8 +18,14 @@ def modules(root: Path) -> list[Path]:
 
 
 def test_the_three_rooms_share_one_parent() -> None:
-    """Their names are common words: an import must never pick up a stranger's `storage`."""
-    parents = {Path(next(iter(room.__path__))).resolve().parent for room in (storage, crawler, scheduler)}
+    """Their names are common words.
+
+    An import must never pick up a stranger's `storage`.
+    """
+    parents = {
+        Path(next(iter(room.__path__))).resolve().parent
+        for room in (storage, crawler, scheduler)
+    }
     assert len(parents) == 1
 
 
@@ -52,7 +58,10 @@ def test_every_broad_except_says_why(root: Path) -> None:
             f"{path.relative_to(root)}:{node.lineno}"
             for node in ast.walk(ast.parse(text))
             if isinstance(node, ast.ExceptHandler)
-            and (node.type is None or getattr(node.type, "id", "") in {"Exception", "BaseException"})
+            and (
+                node.type is None
+                or getattr(node.type, "id", "") in {"Exception", "BaseException"}
+            )
             and not isinstance(node.body[-1], ast.Raise)
             and "#" not in lines[node.lineno - 1]
         ]
@@ -62,14 +71,25 @@ def test_every_broad_except_says_why(root: Path) -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_room_says_what_it_is_for(root: Path, room: str) -> None:
     """A newcomer reads the purpose of each room and module in its first line."""
-    silent = [path for path in (root / room).rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
+    silent = [
+        path
+        for path in (root / room).rglob("*.py")
+        if not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    ]
     assert not silent
 
 
 def test_every_module_has_its_place_in_the_plan(root: Path) -> None:
-    """A newcomer finds each module in docs/design.md; a module that nobody placed there has no place."""
+    """A newcomer finds each module in docs/design.md.
+
+    A module that nobody placed there has no place.
+    """
     plan = (root / "docs" / "design.md").read_text("utf-8")
-    named = {path.stem for path in modules(root) if path.stem != "__init__" and "pages" not in path.parent.name}
+    named = {
+        path.stem
+        for path in modules(root)
+        if path.stem != "__init__" and "pages" not in path.parent.name
+    }
     assert not [name for name in sorted(named) if f"`{name}`" not in plan]
 
 
@@ -80,12 +100,16 @@ def imported(path: Path, root: Path, known: set[str]) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {
+                node.module
+            }
     return found & known - {name_of(path, root)}
 
 
 def name_of(path: Path, root: Path) -> str:
-    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
 
 
 def test_no_modules_import_each_other_in_a_circle(root: Path) -> None:

@@ -1,8 +1,11 @@
-"""The crawl: sources are claimed, visited and landed; their leads are fetched, read and landed.
+"""The crawl: sources are claimed, visited and landed.
 
-`Engine` lives as long as the service; one pass from start to end is `passes`. A visit and a page become plain data
-first (`visits.poll`, `intake.read` in a worker); only the writer's thread touches the store. Bodies in flight are
-bounded by the fetcher's places, leads in memory by `HELD`; everything else waits in the file, where no crash loses it.
+Their leads are fetched, read and landed.
+
+`Engine` lives as long as the service; one pass from start to end is `passes`. A visit
+and a page become plain data first (`visits.poll`, `intake.read` in a worker); only the
+writer's thread touches the store. Bodies in flight are bounded by the fetcher's places,
+leads in memory by `HELD`; everything else waits in the file, where no crash loses it.
 """
 
 import asyncio
@@ -51,10 +54,15 @@ from storage.tables.visits import FinishPoll
 log = logging.getLogger(__name__)
 
 VISIT_LEASE = timedelta(minutes=30)
-MAX_PAGES_UNDER_WAY = 2_000  # leads in memory; a body of full text makes one up to 500 kB
-MAX_PAGES_PER_HOST = 100  # so that one slow host does not keep the others waiting in the file
-DRAIN_SECONDS = 1.0  # seconds between two looks into the file for leads that found no room
-PASS_CHECK_SECONDS = 0.2  # seconds between two looks whether a pass is over: a look at 900 sources at each page would cost more
+# Leads in memory; a body of full text makes one up to 500 kB
+MAX_PAGES_UNDER_WAY = 2_000
+# So that one slow host does not keep the others waiting in the file
+MAX_PAGES_PER_HOST = 100
+# Seconds between two looks into the file for leads that found no room
+DRAIN_SECONDS = 1.0
+# Seconds between two looks whether a pass is over: a look at 900 sources at each page
+# would cost more
+PASS_CHECK_SECONDS = 0.2
 MAX_TRIES = 2  # a page is asked for once more within a pass, then when the store says
 BOILERPLATE_CACHE_SECONDS = 60.0  # seconds
 PROCESS_PAGE: Task[Landing] = Task("crawler.intake", "process_page_in_worker")
@@ -62,7 +70,10 @@ PROCESS_PAGE: Task[Landing] = Task("crawler.intake", "process_page_in_worker")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The dates that a pass is about. `since` takes the place of the source's `max_age`."""
+    """The dates that a pass is about.
+
+    `since` takes the place of the source's `max_age`.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
@@ -72,7 +83,9 @@ class Window:
         at = lead.lead.published_at
         return self.until is not None and at is not None and at > self.until
 
-    def too_old(self, lead: PendingLead, max_age: timedelta, now: datetime) -> TooOld | None:
+    def too_old(
+        self, lead: PendingLead, max_age: timedelta, now: datetime
+    ) -> TooOld | None:
         """The fate of a lead that is older than wanted."""
         at = lead.lead.published_at
         if at is None or at >= (self.since or now - max_age):
@@ -84,7 +97,10 @@ ANY_DATE = Window()
 
 
 class Engine:
-    """Visits sources and fetches what they point to. One in a process, on the loop of `crawler.fetching.loop`."""
+    """Visits sources and fetches what they point to.
+
+    One in a process, on the loop of `crawler.fetching.loop`.
+    """
 
     def __init__(
         self,
@@ -100,8 +116,10 @@ class Engine:
         self.sources = {source.id: source for source in sources}
         self.plan = plan
         self.listeners: list[Callable[[CrawlEvent], None]] = []
-        self.windows: dict[str, Window] = {}  # of the sources that a pass with dates is about
-        self.fault: StoreError | StoreBusy | None = None  # the first one that kept something from being stored
+        # Of the sources that a pass with dates is about
+        self.windows: dict[str, Window] = {}
+        # The first one that kept something from being stored
+        self.fault: StoreError | StoreBusy | None = None
         self.pool = WorkerPool(settings.workers)
         self.writer = Writer(store)
         self._lookup = lookup
@@ -138,35 +156,60 @@ class Engine:
     # Sources
 
     async def visit(self, state: SourceState, *, manual: bool = False) -> Polled | None:
-        """Visit a claimed source, land what it showed, and take up its new leads. None where it could not be landed."""
+        """Visit a claimed source, land what it showed, and take up its new leads.
+
+        None where it could not be landed.
+        """
         source = self.sources[state.id]
         try:
             visited = await source_visit.visit_source(
-                self.fetcher, self.pool, source, state, self.settings, manual=manual, memory=self._recall
+                self.fetcher,
+                self.pool,
+                source,
+                state,
+                self.settings,
+                manual=manual,
+                memory=self._recall,
             )
         except STORE_FAULTS as error:
             self._note_fault(error)
             return None
-        except Exception as error:  # a fault of ours in one source is that source's error, and never ends the others
+        # A fault of ours in one source is that source's error, and never ends the
+        # others
+        except Exception as error:
             log.exception("visit failed: %s", source.id)
             visited = source_visit.faulty_visit(source, error, manual=manual)
         return await self.landed(visited, partial(self._plan, source, state, visited))
 
-    async def landed(self, visited: VisitResult, plan: FinishPoll | None = None) -> Polled | None:
-        """Land what a visit showed, and take up its new leads. None where it could not be landed."""
+    async def landed(
+        self, visited: VisitResult, plan: FinishPoll | None = None
+    ) -> Polled | None:
+        """Land what a visit showed, and take up its new leads.
+
+        None where it could not be landed.
+        """
         try:
             polled = await self.writer.land_poll(visited.poll, plan)
         except STORE_FAULTS as error:
             self._note_fault(error)
             return None
-        self._tell(CrawlEvent(source=visited.poll.source, visited=visited, polled=polled))
+        self._tell(
+            CrawlEvent(source=visited.poll.source, visited=visited, polled=polled)
+        )
         self.start_pages(polled.fresh)
         return polled
 
     async def _recall(self, source: str, leads: Sequence[Lead]) -> SeenBefore:
         return await self.writer.run(self.store.recall, source, leads)
 
-    def _plan(self, source: Source, state: SourceState, visited: VisitResult, found: int, fresh: int) -> Poll:
+    def _plan(
+        self,
+        source: Source,
+        state: SourceState,
+        visited: VisitResult,
+        found: int,
+        fresh: int,
+    ) -> Poll:
         return self.plan(source, state, visited, found=found, fresh=fresh)
 
     # Leads
@@ -177,27 +220,35 @@ class Engine:
         return len(self._pages)
 
     def start_pages(self, leads: Iterable[PendingLead]) -> int:
-        """Start on leads, as many as there is room for; the others stay in the file until `drain` finds them."""
+        """Start on leads, as many as there is room for.
+
+        The others stay in the file until `drain` finds them.
+        """
         taken = 0
         for lead in leads:
             if lead.id in self._pages or self._window(lead).leaves_out(lead):
                 continue
             host = identity.url_host(lead.lead.url)
-            if len(self._pages) >= MAX_PAGES_UNDER_WAY or self._by_host[host] >= MAX_PAGES_PER_HOST:
+            if (
+                len(self._pages) >= MAX_PAGES_UNDER_WAY
+                or self._by_host[host] >= MAX_PAGES_PER_HOST
+            ):
                 self._left_behind = True
                 continue
             self._by_host[host] += 1
             self._by_source[lead.lead.source] += 1
             task = asyncio.ensure_future(self._guarded_page(lead))
             self._pages[lead.id] = task
-            task.add_done_callback(lambda _, lead=lead, host=host: self._done(lead, host))  # type: ignore[misc]
+            task.add_done_callback(partial(self._page_done, lead, host))  # noqa: F821
             taken += 1
         return taken
 
     def _window(self, lead: PendingLead) -> Window:
         return self.windows.get(lead.lead.source, ANY_DATE)
 
-    def _done(self, lead: PendingLead, host: str) -> None:
+    def _page_done(
+        self, lead: PendingLead, host: str, _task: asyncio.Task[None]
+    ) -> None:
         del self._pages[lead.id]
         for counts, of in ((self._by_host, host), (self._by_source, lead.lead.source)):
             counts[of] -= 1
@@ -205,13 +256,20 @@ class Engine:
                 del counts[of]
 
     async def start_pending(self, only: Collection[str] | None = None) -> int:
-        """Take up pending leads from the file, of all sources or of some. Returns how many were begun."""
+        """Take up pending leads from the file, of all sources or of some.
+
+        Returns how many were begun.
+        """
         self._left_behind = False
         now = utc_now()
         found: list[PendingLead] = []
         for source in [None] if only is None else only:
             found += await self.writer.run(
-                self.store.pending, source=source, limit=2 * MAX_PAGES_UNDER_WAY, now=now, skip=frozenset(self._pages)
+                self.store.pending,
+                source=source,
+                limit=2 * MAX_PAGES_UNDER_WAY,
+                now=now,
+                skip=frozenset(self._pages),
             )
         return self.start_pages(found)
 
@@ -222,7 +280,11 @@ class Engine:
             while self._under_way(only):
                 await asyncio.sleep(PASS_CHECK_SECONDS)
                 now = asyncio.get_running_loop().time()
-                if self._left_behind and len(self._pages) < MAX_PAGES_UNDER_WAY // 2 and now - looked > DRAIN_SECONDS:
+                if (
+                    self._left_behind
+                    and len(self._pages) < MAX_PAGES_UNDER_WAY // 2
+                    and now - looked > DRAIN_SECONDS
+                ):
                     looked = now
                     await self.start_pending(only)
             if self.fault is not None or not await self.start_pending(only):
@@ -230,25 +292,50 @@ class Engine:
 
     def _under_way(self, only: Collection[str] | None) -> bool:
         """Whether leads in memory belong to one of these sources, or to any."""
-        return bool(self._pages) if only is None else any(self._by_source[source] for source in only)
+        return (
+            bool(self._pages)
+            if only is None
+            else any(self._by_source[source] for source in only)
+        )
 
     async def _guarded_page(self, lead: PendingLead) -> None:
         try:
             await self._page(lead)
         except STORE_FAULTS as error:
             self._note_fault(error)
-        except Exception:  # one page's fault must not end the service; the lead stays pending and says so in the log
+        # One page's fault must not end the service; the lead stays pending and says so
+        # in the log
+        except Exception:
             log.exception("page failed: %s", lead.lead.url)
 
     async def _page(self, lead: PendingLead) -> None:
         source = self.sources.get(lead.lead.source)
-        max_age = source.max_age if source and source.max_age is not None else self.settings.max_age
-        old = None if lead.lead.backfill else self._window(lead).too_old(lead, max_age, utc_now())
+        max_age = (
+            source.max_age
+            if source and source.max_age is not None
+            else self.settings.max_age
+        )
+        old = (
+            None
+            if lead.lead.backfill
+            else self._window(lead).too_old(lead, max_age, utc_now())
+        )
         if old is not None:
-            await self._land(Landing(outcome=old, url=lead.lead.url, source=lead.lead.source, lead=lead))
+            await self._land(
+                Landing(
+                    outcome=old, url=lead.lead.url, source=lead.lead.source, lead=lead
+                )
+            )
             return
-        if lead.lead.via == "telegram" and lead.lead.body:  # a channel's post came whole; it has no page of its own
-            await self._land(await self._at_desk(Rejection(why=RejectionReason.EMPTY, detail="no text in it"), lead, source))
+        # A channel's post came whole; it has no page of its own
+        if lead.lead.via == "telegram" and lead.lead.body:
+            await self._land(
+                await self._at_desk(
+                    Rejection(why=RejectionReason.EMPTY, detail="no text in it"),
+                    lead,
+                    source,
+                )
+            )
             return
         for left in reversed(range(MAX_TRIES)):
             pause = await self._try(lead, source, last=left == 0)
@@ -256,10 +343,17 @@ class Engine:
                 return
             await asyncio.sleep(pause)
 
-    async def _try(self, lead: PendingLead, source: Source | None, *, last: bool) -> float | None:
-        """Fetch, read and land a page. Seconds to wait before another try, or None when it is done with."""
+    async def _try(
+        self, lead: PendingLead, source: Source | None, *, last: bool
+    ) -> float | None:
+        """Fetch, read and land a page.
+
+        Seconds to wait before another try, or None when it is done with.
+        """
         async with self.fetcher.fetch(self._ask(lead, source)) as outcome:
-            pause = None if last else page_status.seconds_before_retry(outcome, utc_now())
+            pause = (
+                None if last else page_status.seconds_before_retry(outcome, utc_now())
+            )
             if pause is None:
                 await self._land(await self._read(outcome, lead, source))
         return pause
@@ -272,21 +366,40 @@ class Engine:
             limit=self.settings.max_page_size,
             redirects=self.settings.max_redirects,
             verify_tls=source.verify_tls if source else True,
-            javascript=source is not None and source.javascript and url == lead.lead.url,
+            javascript=source is not None
+            and source.javascript
+            and url == lead.lead.url,
         )
 
-    async def _read(self, outcome: Outcome, lead: PendingLead, source: Source | None) -> Landing:
+    async def _read(
+        self, outcome: Outcome, lead: PendingLead, source: Source | None
+    ) -> Landing:
         """What a worker makes of an answer."""
-        plain = Landing(outcome=Failure(detail="unread"), url=lead.lead.url, source=lead.lead.source, lead=lead)
-        if isinstance(outcome, Fetched) and not page_status.is_worth_reading(outcome.page, lead.lead):
+        plain = Landing(
+            outcome=Failure(detail="unread"),
+            url=lead.lead.url,
+            source=lead.lead.source,
+            lead=lead,
+        )
+        if isinstance(outcome, Fetched) and not page_status.is_worth_reading(
+            outcome.page, lead.lead
+        ):
             why = page_status.why_unavailable(outcome.page)
             assert why is not None
             return replace(plain, outcome=why)
         if isinstance(outcome, Fetched):
             outcome = _as_it_was(outcome, lead)
             landing = await self._at_desk(outcome, lead, source)
-            hops = page_status.distinct_urls([*landing.aliases, *(hop.url for hop in outcome.redirects)], but=landing.url)
-            return replace(landing, page=outcome.page, aliases=hops, again=self._again(outcome.page, lead))
+            hops = page_status.distinct_urls(
+                [*landing.aliases, *(hop.url for hop in outcome.redirects)],
+                but=landing.url,
+            )
+            return replace(
+                landing,
+                page=outcome.page,
+                aliases=hops,
+                again=self._again(outcome.page, lead),
+            )
         if isinstance(outcome, Failure) and outcome.final and lead.lead.body:
             return await self._at_desk(outcome, lead, source)
         return replace(plain, outcome=outcome)
@@ -294,7 +407,10 @@ class Engine:
     # Second looks
 
     def start_rechecks(self, due: Iterable[Recheck]) -> None:
-        """Begin to look at kept pages again. What comes of it is no poll's, and told to nobody but the log."""
+        """Begin to look at kept pages again.
+
+        What comes of it is no poll's, and told to nobody but the log.
+        """
         for look in due:
             task = asyncio.ensure_future(self._guarded_look(look))
             self._looks.add(task)
@@ -305,26 +421,45 @@ class Engine:
             await self._look(look)
         except STORE_FAULTS as error:
             self._note_fault(error)
-        except Exception:  # one page's fault must not end the service; its lease brings it back
+        # One page's fault must not end the service; its lease brings it back
+        except Exception:
             log.exception("second look failed: %s", look.url)
 
     async def _look(self, look: Recheck) -> None:
-        """Ask conditionally; what changed lands as a revision, what is gone as withdrawn."""
+        """Ask conditionally.
+
+        What changed lands as a revision, what is gone as withdrawn.
+        """
         source = self.sources.get(look.source)
         lead = PendingLead(
             id=0, lead=Lead(url=look.url, source=look.source, via=look.via, published_at=look.feed_published_at), attempts=0,
             poll_id=None,
         )  # fmt: skip
         asked = self._ask(lead, source)
-        asked = replace(asked, headers=dict(asked.headers) | polls.conditional_headers(look.validators, utc_now()))
+        asked = replace(
+            asked,
+            headers=dict(asked.headers)
+            | polls.conditional_headers(look.validators, utc_now()),
+        )
         again = self._next_look(look.first_seen_at, look.validators)
         async with self.fetcher.fetch(asked) as outcome:
-            if isinstance(outcome, Fetched) and outcome.page.status in page_status.READABLE_STATUSES:
-                again = self._next_look(look.first_seen_at, polls.parse_validators(dict(outcome.page.headers)))
-            if not (isinstance(outcome, Fetched) and outcome.page.status == page_status.NOT_MODIFIED):
+            if (
+                isinstance(outcome, Fetched)
+                and outcome.page.status in page_status.READABLE_STATUSES
+            ):
+                again = self._next_look(
+                    look.first_seen_at,
+                    polls.parse_validators(dict(outcome.page.headers)),
+                )
+            if not (
+                isinstance(outcome, Fetched)
+                and outcome.page.status == page_status.NOT_MODIFIED
+            ):
                 landing = await self._read(outcome, lead, source)
                 landed = await self.writer.land(replace(landing, lead=None, again=None))
-                log.info("second look at %s: %s", look.url, landed.what or landed.reason)
+                log.info(
+                    "second look at %s: %s", look.url, landed.what or landed.reason
+                )
         await self.writer.run(self.store.end_look, look, now=utc_now(), again=again)
 
     def _again(self, page: Page, lead: PendingLead) -> RecheckPlan | None:
@@ -333,17 +468,35 @@ class Engine:
             return None
         return self._next_look(utc_now(), polls.parse_validators(dict(page.headers)))
 
-    def _next_look(self, first_seen_at: datetime, validators: Validators) -> RecheckPlan | None:
+    def _next_look(
+        self, first_seen_at: datetime, validators: Validators
+    ) -> RecheckPlan | None:
         plan = self.settings.recheck
-        due_at = rechecks.next_recheck_at(first_seen_at, utc_now(), plan.after) if plan.enabled else None
-        return None if due_at is None else RecheckPlan(due_at=due_at, validators=validators)
+        due_at = (
+            rechecks.next_recheck_at(first_seen_at, utc_now(), plan.after)
+            if plan.enabled
+            else None
+        )
+        return (
+            None
+            if due_at is None
+            else RecheckPlan(due_at=due_at, validators=validators)
+        )
 
     # The desk
 
-    async def _at_desk(self, came: Fetched | Failure | Rejection, lead: PendingLead, source: Source | None) -> Landing:
+    async def _at_desk(
+        self,
+        came: Fetched | Failure | Rejection,
+        lead: PendingLead,
+        source: Source | None,
+    ) -> Landing:
         page = came.page if isinstance(came, Fetched) else None
-        # Before the page is anybody's fault: a file that cannot be read leaves the lead as it is.
-        furniture = await self._taught(identity.url_host(page.final_url if page else lead.lead.url))
+        # Before the page is anybody's fault: a file that cannot be read leaves the lead
+        # as it is.
+        furniture = await self._taught(
+            identity.url_host(page.final_url if page else lead.lead.url)
+        )
         try:
             return await self.pool.run(
                 PROCESS_PAGE,
@@ -357,16 +510,25 @@ class Engine:
             )
         except WorkerLost as error:
             gave_up = Rejection(why=RejectionReason.UNREADABLE, detail=str(error))
-        except OSError as error:  # no worker can be started just now, which is not the page's doing: another time
+        # No worker can be started just now, which is not the page's doing: another time
+        except OSError as error:
             log.warning("no worker for %s: %s", lead.lead.url, error)
             waits = Failure(detail=f"no worker: {error}"[:200])
-            return Landing(outcome=waits, url=lead.lead.url, source=lead.lead.source, lead=lead)
-        except Exception as error:  # a worker's fault is told as the page's: its neighbours go on
+            return Landing(
+                outcome=waits, url=lead.lead.url, source=lead.lead.source, lead=lead
+            )
+        # A worker's fault is told as the page's: its neighbours go on
+        except Exception as error:
             log.exception("reading failed: %s", lead.lead.url)
-            gave_up = Rejection(why=RejectionReason.UNREADABLE, detail=f"{type(error).__name__}: {str(error)[:200]}")
+            gave_up = Rejection(
+                why=RejectionReason.UNREADABLE,
+                detail=f"{type(error).__name__}: {str(error)[:200]}",
+            )
         if page is not None and lead.lead.body:
             return await self._at_desk(gave_up, lead, source)
-        return Landing(outcome=gave_up, url=lead.lead.url, source=lead.lead.source, lead=lead)
+        return Landing(
+            outcome=gave_up, url=lead.lead.url, source=lead.lead.source, lead=lead
+        )
 
     async def _taught(self, host: str) -> frozenset[int]:
         """The furniture that a host has taught, not older than a minute."""
@@ -385,7 +547,9 @@ class Engine:
 
     def _note_wait(self, host: str, until: datetime) -> None:
         """Remember in the file that a host asked for patience, so that the next process knows."""
-        note = asyncio.ensure_future(self.writer.run(self.store.wait_for_host, host, until, "asked to wait"))
+        note = asyncio.ensure_future(
+            self.writer.run(self.store.wait_for_host, host, until, "asked to wait")
+        )
         self._notes.add(note)
         note.add_done_callback(self._noted)
 
@@ -396,12 +560,18 @@ class Engine:
             self._note_fault(error)
 
     def _note_fault(self, error: StoreError | StoreBusy) -> None:
-        if self.fault is None:  # told once: with a full disk each of a hundred pages under way meets it
+        # Told once: with a full disk each of a hundred pages under way meets it
+        if self.fault is None:
             log.error("not stored: %s", error)
             self.fault = error
 
-    def report_progress(self, source: str, note: str, *, share: float | None = None) -> None:
-        """Tell whoever listens how far something long has come; `share` of it is done."""
+    def report_progress(
+        self, source: str, note: str, *, share: float | None = None
+    ) -> None:
+        """Tell whoever listens how far something long has come.
+
+        `share` of it is done.
+        """
         self._tell(CrawlEvent(source=source, note=note, share=share))
 
     def _tell(self, event: CrawlEvent) -> None:
@@ -412,7 +582,9 @@ class Engine:
 def _as_it_was(fetched: Fetched, lead: PendingLead) -> Fetched:
     """A capture of the web's archive as its page; anything else as it is."""
     page = wayback.restore_original_page(fetched.page, lead.lead)
-    return fetched if page is fetched.page else replace(fetched, page=page, redirects=())
+    return (
+        fetched if page is fetched.page else replace(fetched, page=page, redirects=())
+    )
 
 
 def source_states(sources: Iterable[Source]) -> list[SourceState]:

@@ -1,1 +1,4 @@
-"""What a page says: its text without the page around it, headline, people, language, dates."""
+"""What a page says.
+
+Its text without the page around it, headline, people, language, dates.
+"""

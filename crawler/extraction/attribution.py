@@ -1,7 +1,10 @@
-"""Which agency or outlet a text credits for itself: "(AFP)", "Source: Pajhwok", "originally published by ...". Pure.
+"""Which agency or outlet a text credits for itself.
 
-And where a reposting page's own link to its source leads. Only what stands where credits stand counts: "..., he told
-AFP news agency" inside a sentence says who was spoken to.
+"(AFP)", "Source: Pajhwok", "originally published by ...". Pure.
+
+And where a reposting page's own link to its source leads. Only what stands where
+credits stand counts: "..., he told AFP news agency" inside a sentence says who was
+spoken to.
 """
 
 import csv
@@ -26,11 +29,18 @@ _DATELINE = re.compile(r"^[^()]{2,60}\(([^()]{2,40})\)\s*[-–—:,]")
 
 
 def find_credit(text: str, *, cuts: Collection[Cut] = ()) -> str | None:
-    """The credited agency by its usual name, or the outlet as it is written; None where nobody is credited."""
+    """The credited agency by its usual name, or the outlet as it is written.
+
+    None where nobody is credited.
+    """
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         return None
-    return _credit_in_dateline(lines[0]) or _credit_in_statement([*lines[-3:], *(cut.text for cut in cuts)]) or _credit_at_end(lines[-1])
+    return (
+        _credit_in_dateline(lines[0])
+        or _credit_in_statement([*lines[-3:], *(cut.text for cut in cuts)])
+        or _credit_at_end(lines[-1])
+    )
 
 
 def find_original_url(tree: html.HtmlElement, own: str) -> str | None:
@@ -40,7 +50,11 @@ def find_original_url(tree: html.HtmlElement, own: str) -> str | None:
     """
     for anchor in islice(tree.iter("a"), _MAX_LINKS):
         target = (anchor.get("href") or "").strip()
-        if target.startswith(("http://", "https://")) and _is_source_link(anchor) and _is_on_another_site(target, own):
+        if (
+            target.startswith(("http://", "https://"))
+            and _is_source_link(anchor)
+            and _is_on_another_site(target, own)
+        ):
             return identity.canonical_url(target)
     return None
 
@@ -50,7 +64,9 @@ def _is_source_link(anchor: html.HtmlElement) -> bool:
     if clean.is_credit_to_source(_beginning(anchor)):
         return True
     line = anchor.getparent()
-    opens = line is not None and line.tag == "p" and next(line.iter("a"), None) is anchor
+    opens = (
+        line is not None and line.tag == "p" and next(line.iter("a"), None) is anchor
+    )
     return opens and clean.is_credit_to_source(_beginning(line))
 
 
@@ -60,7 +76,9 @@ def _beginning(element: html.HtmlElement) -> str:
 
 def _is_on_another_site(target: str, own: str) -> bool:
     _, _, path = identity.url_key(target).partition("/")
-    return bool(path) and identity.registrable_domain(target) != identity.registrable_domain(own)
+    return bool(path) and identity.registrable_domain(
+        target
+    ) != identity.registrable_domain(own)
 
 
 def _credit_in_dateline(line: str) -> str | None:
@@ -79,27 +97,45 @@ def _credit_at_end(line: str) -> str | None:
 
 def _credit_in_statement(lines: list[str]) -> str | None:
     """Source: Pajhwok. This story was originally published by The Conversation."""
-    return next((name for line in reversed(lines) for name in _credited_names(line[-_EDGE_CHARS:])), None)
+    return next(
+        (
+            name
+            for line in reversed(lines)
+            for name in _credited_names(line[-_EDGE_CHARS:])
+        ),
+        None,
+    )
 
 
 def _credited_names(line: str) -> Iterator[str]:
-    """The outlet at the end of a line that credits one: by its usual name, or in the line's own spelling."""
+    """The outlet at the end of a line that credits one.
+
+    By its usual name, or in the line's own spelling.
+    """
     match = _credit_statement().search(fold(line).strip(_PUNCTUATION))
     told = match.group(1).strip(_PUNCTUATION) if match else ""
     if told:
         words = line.strip(_PUNCTUATION).split()
-        yield _first_agency(told) or " ".join(words[-len(told.split()) :]).strip(_PUNCTUATION)
+        yield _first_agency(told) or " ".join(words[-len(told.split()) :]).strip(
+            _PUNCTUATION
+        )
 
 
 def _first_agency(text: str) -> str | None:
     """The agency that a short text names, alone or first of several."""
     pieces = re.split(r"[/,;&|]|\s(?:and|و|او)\s|\s[-–—]\s", text[:100])
-    return next((name for piece in pieces if (name := bylines.agency_name(piece))), None)
+    return next(
+        (name for piece in pieces if (name := bylines.agency_name(piece))), None
+    )
 
 
 @cache
 def _credit_statement() -> re.Pattern[str]:
     """The ways of saying whose text it is, one of them at the start of a line or of a sentence."""
-    rows = csv.DictReader(files("crawler").joinpath("data/credits.csv").read_text("utf-8").splitlines())
+    rows = csv.DictReader(
+        files("crawler").joinpath("data/credits.csv").read_text("utf-8").splitlines()
+    )
     phrases = sorted({fold(row["phrase"]) for row in rows}, key=len, reverse=True)
-    return re.compile(rf"(?:^|[.!?؟۔] )(?:{'|'.join(map(re.escape, phrases))})[\s:]{{0,3}}([^.!?:]{{2,60}})\.?$")
+    return re.compile(
+        rf"(?:^|[.!?؟۔] )(?:{'|'.join(map(re.escape, phrases))})[\s:]{{0,3}}([^.!?:]{{2,60}})\.?$"
+    )

@@ -1,4 +1,7 @@
-"""A page as its paragraphs, headings and list items in order: what a text can be held against."""
+"""A page as its paragraphs, headings and list items in order.
+
+What a text can be held against.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,7 +12,9 @@ from lxml import etree, html
 from crawler.extraction.markup import select
 
 _NO_LETTERS = re.compile(r"[\W_]+")
-_KEY_CHARS = 40  # letters: enough to tell paragraphs apart, and few enough that a dropped <sup> does no harm
+# Letters: enough to tell paragraphs apart, and few enough that a dropped <sup> does no
+# harm
+_KEY_CHARS = 40
 _NESTED = "descendant::p or descendant::li or descendant::div or descendant::td or descendant::h2 or descendant::h3"
 _LEAVES = etree.XPath(
     f"//body//*[self::p or self::li or self::blockquote or self::dd or self::dt or self::td or self::pre or self::div"
@@ -30,7 +35,9 @@ class Block:
     @property
     def link_share(self) -> float:
         """Share of the text that is link text."""
-        inside = sum(len(" ".join(a.text_content().split())) for a in self.node.iter("a"))
+        inside = sum(
+            len(" ".join(a.text_content().split())) for a in self.node.iter("a")
+        )
         if inside == 0 and next(self.node.iterancestors("a"), None) is not None:
             return 1.0
         return inside / max(1, len(self.text))
@@ -52,14 +59,21 @@ def find_blocks(tree: html.HtmlElement) -> list[Block]:
     for node in select(tree, _LEAVES):
         text = " ".join(node.text_content().split())
         if text and (short := line_key(text)):
-            out.append(Block(index=len(out), node=node, tag=str(node.tag), text=text, key=short))
+            out.append(
+                Block(
+                    index=len(out), node=node, tag=str(node.tag), text=text, key=short
+                )
+            )
     return out
 
 
 def split_line(line: str, page: list[Block]) -> list[str]:
-    """The blocks that a line runs together, each a line; the line alone where it is none of that.
+    """The blocks that a line runs together, each a line.
 
-    trafilatura's last resort gives a whole element as one line: headline, "Posted on … by …" and three paragraphs.
+    The line alone where it is none of that.
+
+    trafilatura's last resort gives a whole element as one line: headline, "Posted on …
+    by …" and three paragraphs.
     """
     rest, parts = bare_letters(line), []
     for block in page:
@@ -70,8 +84,13 @@ def split_line(line: str, page: list[Block]) -> list[str]:
     return parts if not rest and len(parts) > 1 else [line]
 
 
-def align_lines(lines: Iterable[str], page: list[Block]) -> Iterator[tuple[str, Block | None]]:
-    """Each line of a text with the block it came from: the next one with that beginning, else any."""
+def align_lines(
+    lines: Iterable[str], page: list[Block]
+) -> Iterator[tuple[str, Block | None]]:
+    """Each line of a text with the block it came from.
+
+    The next one with that beginning, else any.
+    """
     places: dict[str, list[int]] = {}
     for block in page:
         places.setdefault(block.key, []).append(block.index)

@@ -1,7 +1,10 @@
-"""Text in, text out: the lines that a page's template or a reposting blog left in an article are taken out.
+"""Text in, text out.
 
-The rules are data (`data/furniture.csv`); what one host repeats is learned elsewhere and passed in. Pure. Every cut is
-kept with the rule that made it. A text is never emptied: if every line would go, none goes.
+The lines that a page's template or a reposting blog left in an article are taken out.
+
+The rules are data (`data/furniture.csv`); what one host repeats is learned elsewhere
+and passed in. Pure. Every cut is kept with the rule that made it. A text is never
+emptied: if every line would go, none goes.
 """
 
 import csv
@@ -16,15 +19,18 @@ from crawler.extraction import calendars
 from storage.folding import fold, printable
 from storage.model import Cut
 
-# Longer lines are never furniture by themselves: authors' notes and newsletter offers end here.
+# Longer lines are never furniture by themselves: authors' notes and newsletter offers
+# end here.
 _MAX_LINE_CHARS = 400
-# A host is taught by short lines only. Background paragraphs of wire stories recur word for word in many distinct
-# articles ("The Taliban returned to power in August 2021 ...") and are longer than this.
+# A host is taught by short lines only. Background paragraphs of wire stories recur word
+# for word in many distinct articles ("The Taliban returned to power in August 2021
+# ...") and are longer than this.
 _MAX_LEARNABLE_CHARS = 100
 _START_LINES = 12  # lines of breadcrumbs, names and dates above a text
 _END_LINES = 20
 _HEADLINE_LINES = 6  # lines: kicker and date may stand above the repeated headline
-_TAIL_LINES = 4  # lines from the end in which a phrase glued to a sentence is looked for
+# Lines from the end in which a phrase glued to a sentence is looked for
+_TAIL_LINES = 4
 _MAX_TAIL_WORDS = 60
 _SENTENCE_END = tuple(".!?…:;\"'”’»)]>؟۔।。|-–—")
 _TOKEN = re.compile(r"[^\W\d_]+(?:[.'-][^\W\d_]+)*|\d[\w:.,/-]*")
@@ -70,10 +76,20 @@ def clean(
     `headlines` are further forms of the title; `labels` are names that stand alone above or below a text: authors,
     section, address.
     """
-    whole = [line for raw in printable(text).splitlines() if (line := " ".join(raw.split()))]
+    whole = [
+        line for raw in printable(text).splitlines() if (line := " ".join(raw.split()))
+    ]
     titles = (title or "", f"{title or ''} {site or ''}", *headlines)
     heads = _find_headline(whole, titles)
-    kept, cuts = _remove(whole, _find_boilerplate(whole, furniture, {_comparable(name) for name in (site or "", *labels)}, heads))
+    kept, cuts = _remove(
+        whole,
+        _find_boilerplate(
+            whole,
+            furniture,
+            {_comparable(name) for name in (site or "", *labels)},
+            heads,
+        ),
+    )
     kept, tails = _cut_tails(kept)
     if not kept:
         return Cleaned(text="\n".join(whole))
@@ -82,17 +98,31 @@ def clean(
 
 def is_credit_to_source(line: str) -> bool:
     """Whether a line is what a reposting blog writes over or under its link to the original: "Source link"."""
-    return len(line) <= _MAX_LINE_CHARS and (_rules().line(_comparable(line)) or "").startswith("syndication")
+    return len(line) <= _MAX_LINE_CHARS and (
+        _rules().line(_comparable(line)) or ""
+    ).startswith("syndication")
 
 
 def line_hash(line: str) -> int:
-    """Signed 64 bits of a line as it is compared: folded, without marks at its edges."""
-    return int.from_bytes(blake2b(_comparable(line).encode(), digest_size=8).digest(), signed=True)
+    """Signed 64 bits of a line as it is compared.
+
+    Folded, without marks at its edges.
+    """
+    return int.from_bytes(
+        blake2b(_comparable(line).encode(), digest_size=8).digest(), signed=True
+    )
 
 
 def line_hashes(text: str) -> tuple[int, ...]:
-    """Hashes of the lines that a host may be taught by: short ones, each once, in the order of the text."""
-    short = (line for line in text.splitlines() if 0 < len(line.strip()) <= _MAX_LEARNABLE_CHARS)
+    """Hashes of the lines that a host may be taught by.
+
+    Short ones, each once, in the order of the text.
+    """
+    short = (
+        line
+        for line in text.splitlines()
+        if 0 < len(line.strip()) <= _MAX_LEARNABLE_CHARS
+    )
     return tuple(dict.fromkeys(line_hash(line) for line in short if _comparable(line)))
 
 
@@ -104,22 +134,35 @@ def _comparable(line: str) -> str:
 RuleByLine = dict[int, str]
 
 
-def _find_boilerplate(whole: list[str], furniture: frozenset[int], labels: set[str], heads: RuleByLine) -> RuleByLine:
+def _find_boilerplate(
+    whole: list[str], furniture: frozenset[int], labels: set[str], heads: RuleByLine
+) -> RuleByLine:
     """Which lines are furniture: anywhere, then peeled off the start and the end."""
     table = _rules()
-    plain = [_comparable(line) if len(line) <= _MAX_LINE_CHARS else None for line in whole]
+    plain = [
+        _comparable(line) if len(line) <= _MAX_LINE_CHARS else None for line in whole
+    ]
     out = dict(heads)
     for number, line in enumerate(plain):
         if line is None or number in out:
             continue
         if rule := "no words" if not line else table.line(line):
             out[number] = rule
-        elif furniture and len(whole[number]) <= _MAX_LEARNABLE_CHARS and line_hash(whole[number]) in furniture:
+        elif (
+            furniture
+            and len(whole[number]) <= _MAX_LEARNABLE_CHARS
+            and line_hash(whole[number]) in furniture
+        ):
             out[number] = "learned from the host"
     label = labels - {""}
-    start, end = (partial(_edge_rule, place=place, labels=label) for place in (table.start, table.end))
+    start, end = (
+        partial(_edge_rule, place=place, labels=label)
+        for place in (table.start, table.end)
+    )
     out |= _peel(plain, range(min(len(plain), _START_LINES)), out, start)
-    return out | _peel(plain, range(len(plain) - 1, max(-1, len(plain) - 1 - _END_LINES), -1), out, end)
+    return out | _peel(
+        plain, range(len(plain) - 1, max(-1, len(plain) - 1 - _END_LINES), -1), out, end
+    )
 
 
 def _edge_rule(line: str, *, place: _Phrases, labels: set[str]) -> str | None:
@@ -139,7 +182,10 @@ def _is_date(line: str) -> bool:
     return (
         1 <= len(numbers) <= 8
         and len(words) >= 2
-        and all(word[0].isdigit() or word in known or word in calendars.months_by_name() for word in words)
+        and all(
+            word[0].isdigit() or word in known or word in calendars.months_by_name()
+            for word in words
+        )
     )
 
 
@@ -167,7 +213,9 @@ def _remove(whole: list[str], judged: RuleByLine) -> tuple[list[str], tuple[Cut,
     if len(judged) == len(whole):
         return whole, ()
     kept = [line for number, line in enumerate(whole) if number not in judged]
-    return kept, tuple(Cut(rule=judged[number], text=whole[number]) for number in sorted(judged))
+    return kept, tuple(
+        Cut(rule=judged[number], text=whole[number]) for number in sorted(judged)
+    )
 
 
 def _find_headline(whole: list[str], titles: Iterable[str]) -> RuleByLine:
@@ -201,7 +249,9 @@ def _find_tail(line: str) -> Cut | None:
             continue
         before = words[-size - 1]
         rule = table.tail(_comparable(" ".join(words[-size:])))
-        if rule and (before.endswith(_SENTENCE_END) or rule.startswith(_GLUED_ANYWHERE)):
+        if rule and (
+            before.endswith(_SENTENCE_END) or rule.startswith(_GLUED_ANYWHERE)
+        ):
             return Cut(rule=rule, text=" ".join(words[-size:]))
     return None
 
@@ -215,7 +265,10 @@ _PLACES = ("line", "start", "end", "tail")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rules:
-    """The furniture table by place: `line` anywhere, `start` and `end` peeled from an edge, `tail` glued to a line."""
+    """The furniture table by place.
+
+    `line` anywhere, `start` and `end` peeled from an edge, `tail` glued to a line.
+    """
 
     line: _Phrases
     start: _Phrases
@@ -227,17 +280,25 @@ class _Rules:
 @cache
 def _rules() -> _Rules:
     rows = list(_rows())
-    by_place = {place: _phrases(row for row in rows if place in row["place"].split()) for place in _PLACES}
+    by_place = {
+        place: _phrases(row for row in rows if place in row["place"].split())
+        for place in _PLACES
+    }
     words = (fold(row["phrase"]).split() for row in rows if row["place"] == "date")
     return _Rules(**by_place, date=frozenset(word for line in words for word in line))
 
 
 def _rows() -> Iterator[dict[str, str]]:
-    yield from csv.DictReader(files("crawler").joinpath("data/furniture.csv").read_text("utf-8").splitlines())
+    yield from csv.DictReader(
+        files("crawler").joinpath("data/furniture.csv").read_text("utf-8").splitlines()
+    )
 
 
 def _phrases(rows: Iterable[dict[str, str]]) -> _Phrases:
-    """Compile the phrases of one place. `*` stands for up to 90 characters, `**` for up to 300, `#` for a number."""
+    """Compile the phrases of one place.
+
+    `*` stands for up to 90 characters, `**` for up to 300, `#` for a number.
+    """
     exact: dict[str, str] = {}
     loose: list[str] = []
     names: list[str] = []

@@ -1,4 +1,7 @@
-"""Where a page says when it was published or changed: each place with its text, unread, the surest first. Pure."""
+"""Where a page says when it was published or changed.
+
+Each place with its text, unread, the surest first. Pure.
+"""
 
 import csv
 import json
@@ -17,7 +20,8 @@ MODIFIED = "modified"
 
 MAX_JSON_LD_CHARS = 500_000  # characters of JSON-LD on one page
 MAX_ELEMENTS = 400  # elements of one kind that are looked at
-TIME_ELEMENT_WEIGHT = 0.88  # the weight of a time element that says what it dates; microdata weigh more
+# The weight of a time element that says what it dates; microdata weigh more
+TIME_ELEMENT_WEIGHT = 0.88
 MAX_CANDIDATES = 40
 MAX_ANCESTORS = 40  # ancestors that are asked what they are
 MAX_TEXTS = 4_000
@@ -26,7 +30,9 @@ MIN_WEIGHT = 0.2  # a text below this is a sentence with a date in it
 LINK_PENALTY = 0.15  # and one in a link
 MAX_TEXT_CHARS = 160  # characters of an element that may hold a date
 
-_ARTICLES = re.compile(r"(article|posting|blogposting|newsarticle|report|reportage|review|recipe|creativework|story)$")
+_ARTICLES = re.compile(
+    r"(article|posting|blogposting|newsarticle|report|reportage|review|recipe|creativework|story)$"
+)
 _PAGES = frozenset({"webpage", "itempage", "aboutpage", "medicalwebpage"})
 _SCRIPTED = re.compile(
     r"""\b(?:firstPubli(?:shed|cation)(?:Date)?|publi(?:shed|sh|cation)[_]?(?:Date|At|Time|on)|datePublished|pubDate|deployDt|"""
@@ -47,7 +53,9 @@ _DATE_CLASS = re.compile(
     r"(date|time|meta|info)|dateline|timestamp|byline|datum|date|fecha|created|zeit|veroeff|submitted|meta-?info",
     re.IGNORECASE,
 )
-_CHANGED = re.compile(r"updat|modif|aktualis|actualiz|bearbeit|changed|edited|mis-?a-?jour", re.IGNORECASE)
+_CHANGED = re.compile(
+    r"updat|modif|aktualis|actualiz|bearbeit|changed|edited|mis-?a-?jour", re.IGNORECASE
+)
 _FIRST = re.compile(r"publi|entry-date|post-date|created|posted", re.IGNORECASE)
 _URL_DATE = re.compile(
     r"(?<!\d)(?:((?:19|20)\d{2}|1[34]\d{2})([/_-])(\d{1,2})\2(\d{1,2})(?!\d)|(20\d{2})(\d{2})(\d{2})(?!\d))"
@@ -55,7 +63,8 @@ _URL_DATE = re.compile(
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _CUE = re.compile(
-    r"publi|posted|stand\b|erschienen|veröff|created|date|datum|تاریخ|نشر|انتشار|نېټه|خپور", re.IGNORECASE
+    r"publi|posted|stand\b|erschienen|veröff|created|date|datum|تاریخ|نشر|انتشار|نېټه|خپور",
+    re.IGNORECASE,
 )
 _SHORT = etree.XPath("//body//text()[string-length() > 5 and string-length() < 200]")
 _COMMENTS = re.compile(r"comment|reply|respond|related", re.IGNORECASE)
@@ -69,7 +78,10 @@ _CLASSED = etree.XPath(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DateCandidate:
-    """One place of a page that gives a date: what it dates, where it stands, and how far such places are right."""
+    """One place of a page that gives a date.
+
+    What it dates, where it stands, and how far such places are right.
+    """
 
     kind: str  # published, modified
     how: str  # jsonld, meta, time, url, text
@@ -84,8 +96,13 @@ def candidates_of_page(
     text: str = "",
     objects: Sequence[Mapping[str, Any]] | None = None,
 ) -> Iterator[list[DateCandidate]]:
-    """The marks of a page, group by group, the surest groups first: a reader who is content stops early."""
-    structured = candidates_in_json_ld(_objects(tree) if objects is None else objects, url)
+    """The marks of a page, group by group, the surest groups first.
+
+    A reader who is content stops early.
+    """
+    structured = candidates_in_json_ld(
+        _objects(tree) if objects is None else objects, url
+    )
     yield structured + ([] if structured else list(_unparsed(tree))) + _meta(tree)
     yield _itemprops(tree)
     yield _time_elements(tree) + _classed(tree) + list(candidates_in_url(url))
@@ -93,19 +110,34 @@ def candidates_of_page(
     yield _anywhere(tree) + list(_in_scripts(tree))
 
 
-def candidates_in_json_ld(objects: Iterable[Mapping[str, Any]], url: str) -> list[DateCandidate]:
+def candidates_in_json_ld(
+    objects: Iterable[Mapping[str, Any]], url: str
+) -> list[DateCandidate]:
     """JSON-LD: the object that names this page first, then articles, then pages."""
     marks = []
     for place, item in enumerate(objects):
         rank = _rank(item)
         if rank:
             own = 0.01 if _names(item, url) else 0.0
-            for key, kind in (("datePublished", PUBLISHED), ("dateModified", MODIFIED), ("dateCreated", PUBLISHED)):
+            for key, kind in (
+                ("datePublished", PUBLISHED),
+                ("dateModified", MODIFIED),
+                ("dateCreated", PUBLISHED),
+            ):
                 value = item.get(key)
                 raw = next(iter(value), "") if isinstance(value, list) else value
                 if isinstance(raw, str) and raw.strip():
-                    weight = rank + own - min(place, 50) / 10_000 - (0.1 if key == "dateCreated" else 0.0)
-                    marks.append(DateCandidate(kind=kind, how="jsonld", raw=raw, weight=round(weight, 4)))
+                    weight = (
+                        rank
+                        + own
+                        - min(place, 50) / 10_000
+                        - (0.1 if key == "dateCreated" else 0.0)
+                    )
+                    marks.append(
+                        DateCandidate(
+                            kind=kind, how="jsonld", raw=raw, weight=round(weight, 4)
+                        )
+                    )
     return sorted(marks, key=_by_weight)
 
 
@@ -119,7 +151,11 @@ def _rank(item: Mapping[str, Any]) -> float:
 
 def _names(item: Mapping[str, Any], url: str) -> bool:
     page = item.get("mainEntityOfPage")
-    named = (item.get("url"), item.get("@id"), page.get("@id") if isinstance(page, Mapping) else page)
+    named = (
+        item.get("url"),
+        item.get("@id"),
+        page.get("@id") if isinstance(page, Mapping) else page,
+    )
     path = url.partition("://")[2].partition("?")[0].rstrip("/")
     return bool(path) and any(isinstance(name, str) and path in name for name in named)
 
@@ -139,7 +175,11 @@ def _objects(tree: html.HtmlElement) -> list[Mapping[str, Any]]:
                 stack.extend(reversed(node[:MAX_ELEMENTS]))
             elif isinstance(node, dict):
                 found.append(node)
-                stack.extend(node[key] for key in ("mainEntity", "mainEntityOfPage", "@graph") if key in node)
+                stack.extend(
+                    node[key]
+                    for key in ("mainEntity", "mainEntityOfPage", "@graph")
+                    if key in node
+                )
     return found
 
 
@@ -147,7 +187,9 @@ def _unparsed(tree: html.HtmlElement) -> Iterator[DateCandidate]:
     """Dates of JSON-LD that no parser reads, which is as common as it is broken."""
     for raw in _scripts(tree):
         for which, value in _LOOSE_LD.findall(raw)[:20]:
-            yield DateCandidate(kind=which.lower(), how="jsonld", raw=value, weight=0.85)
+            yield DateCandidate(
+                kind=which.lower(), how="jsonld", raw=value, weight=0.85
+            )
 
 
 def _scripts(tree: html.HtmlElement) -> Iterator[str]:
@@ -167,25 +209,55 @@ def _meta(tree: html.HtmlElement) -> list[DateCandidate]:
         content = (element.get("content") or element.get("value") or "").strip()
         for attribute in ("property", "name", "itemprop", "http-equiv"):
             known = _known().get((element.get(attribute) or "").strip().lower())
-            if known and content and not (attribute == "itemprop" and _is_elsewhere(element)):
-                marks.append(DateCandidate(kind=known[0], how="meta", raw=content[:MAX_TEXT_CHARS], weight=known[1]))
+            if (
+                known
+                and content
+                and not (attribute == "itemprop" and _is_elsewhere(element))
+            ):
+                marks.append(
+                    DateCandidate(
+                        kind=known[0],
+                        how="meta",
+                        raw=content[:MAX_TEXT_CHARS],
+                        weight=known[1],
+                    )
+                )
     return sorted(marks, key=_by_weight)
 
 
 @cache
 def _known() -> dict[str, tuple[str, float]]:
-    text = resources.files("crawler").joinpath("data", "date_marks.csv").read_text(encoding="utf-8")
-    return {row["name"]: (row["kind"], float(row["weight"])) for row in csv.DictReader(text.splitlines())}
+    text = (
+        resources.files("crawler")
+        .joinpath("data", "date_marks.csv")
+        .read_text(encoding="utf-8")
+    )
+    return {
+        row["name"]: (row["kind"], float(row["weight"]))
+        for row in csv.DictReader(text.splitlines())
+    }
 
 
 def _itemprops(tree: html.HtmlElement) -> list[DateCandidate]:
-    """Microdata of the article: some sites give the first publication here and the last one in their meta tags."""
+    """Microdata of the article.
+
+    Some sites give the first publication here and the last one in their meta tags.
+    """
     marks: list[DateCandidate] = []
     for element in _elements(_MICRODATA, tree)[:20]:
-        raw = element.get("content") or element.get("datetime") or element.get("title") or _text(element)
+        raw = (
+            element.get("content")
+            or element.get("datetime")
+            or element.get("title")
+            or _text(element)
+        )
         if raw and element.tag != "meta" and not _COMMENTS.search(_lineage(element)):
             weight = round(0.9 - len(marks) / 1_000, 3)
-            marks.append(DateCandidate(kind=PUBLISHED, how="time", raw=raw[:MAX_TEXT_CHARS], weight=weight))
+            marks.append(
+                DateCandidate(
+                    kind=PUBLISHED, how="time", raw=raw[:MAX_TEXT_CHARS], weight=weight
+                )
+            )
     return marks
 
 
@@ -195,7 +267,10 @@ def _lineage(element: html.HtmlElement) -> str:
 
 
 def _time_elements(tree: html.HtmlElement) -> list[DateCandidate]:
-    """`<time>`: those that say what they date first, then in the order of the page; asides and teasers last."""
+    """`<time>`: those that say what they date first, then in the order of the page.
+
+    Asides and teasers last.
+    """
     marks = []
     for place, element in enumerate(tree.iter("time")):
         if place >= MAX_ELEMENTS:
@@ -207,44 +282,83 @@ def _time_elements(tree: html.HtmlElement) -> list[DateCandidate]:
 
 
 def _time_mark(element: html.HtmlElement, raw: str, place: int) -> DateCandidate:
-    said = (
-        f"{element.get('itemprop') or ''} {_own_words(element)} {'publi' if element.get('pubdate') is not None else ''}"
-    )
+    said = f"{element.get('itemprop') or ''} {_own_words(element)} {'publi' if element.get('pubdate') is not None else ''}"
     first = _FIRST.search(said)
     changed = not first and _CHANGED.search(f"{said} {_own_words(element.getparent())}")
-    weight = (TIME_ELEMENT_WEIGHT if first else 0.82) - (ELSEWHERE_PENALTY if _is_elsewhere(element) else 0.0) - min(place, 50) / 1_000
-    return DateCandidate(kind=MODIFIED if changed else PUBLISHED, how="time", raw=raw[:MAX_TEXT_CHARS], weight=round(weight, 4))
+    weight = (
+        (TIME_ELEMENT_WEIGHT if first else 0.82)
+        - (ELSEWHERE_PENALTY if _is_elsewhere(element) else 0.0)
+        - min(place, 50) / 1_000
+    )
+    return DateCandidate(
+        kind=MODIFIED if changed else PUBLISHED,
+        how="time",
+        raw=raw[:MAX_TEXT_CHARS],
+        weight=round(weight, 4),
+    )
 
 
 def _classed(tree: html.HtmlElement) -> list[DateCandidate]:
     """Elements whose class or id speaks of a date, with a short text or a machine-readable attribute."""
     marks: list[DateCandidate] = []
     for element in _elements(_CLASSED, tree)[: 20 * MAX_ELEMENTS]:
-        said = f"{element.get('itemprop') or ''} {element.get('property') or ''} {_own_words(element)}"[:300]
+        said = f"{element.get('itemprop') or ''} {element.get('property') or ''} {_own_words(element)}"[
+            :300
+        ]
         if element.tag == "time" or not _says_date(said):
             continue
-        raw = element.get("content") or element.get("datetime") or element.get("title") or _text(element)
+        raw = (
+            element.get("content")
+            or element.get("datetime")
+            or element.get("title")
+            or _text(element)
+        )
         if raw and len(raw) <= MAX_TEXT_CHARS and _DIGIT.search(raw):
-            weight = (0.78 if _FIRST.search(said) else 0.72) - _wordy(raw) - len(marks) / 1_000
-            weight -= (ELSEWHERE_PENALTY if _is_elsewhere(element) else 0.0) + (LINK_PENALTY if _is_link(element) else 0.0)
-            changed = (_CHANGED.search(said) and not _FIRST.search(said)) or _CHANGED.match(raw)
-            marks.append(DateCandidate(kind=MODIFIED if changed else PUBLISHED, how="text", raw=raw, weight=round(weight, 4)))
+            weight = (
+                (0.78 if _FIRST.search(said) else 0.72)
+                - _wordy(raw)
+                - len(marks) / 1_000
+            )
+            weight -= (ELSEWHERE_PENALTY if _is_elsewhere(element) else 0.0) + (
+                LINK_PENALTY if _is_link(element) else 0.0
+            )
+            changed = (
+                _CHANGED.search(said) and not _FIRST.search(said)
+            ) or _CHANGED.match(raw)
+            marks.append(
+                DateCandidate(
+                    kind=MODIFIED if changed else PUBLISHED,
+                    how="text",
+                    raw=raw,
+                    weight=round(weight, 4),
+                )
+            )
             if len(marks) >= MAX_CANDIDATES:
                 break
     return sorted(marks, key=_by_weight)
 
 
 def _is_link(element: html.HtmlElement) -> bool:
-    """Whether an element stands in a link, or is little else than one: its date is that of another page."""
+    """Whether an element stands in a link, or is little else than one.
+
+    Its date is that of another page.
+    """
     return (
         element.tag == "a"
         or (element.getparent() is not None and element.getparent().tag == "a")
-        or (len(element) == 1 and element[0].tag == "a" and not (element.text or "").strip())
+        or (
+            len(element) == 1
+            and element[0].tag == "a"
+            and not (element.text or "").strip()
+        )
     )
 
 
 def _wordy(raw: str) -> float:
-    """What is taken off for words beside the date: a date in a sentence is what the sentence is about."""
+    """What is taken off for words beside the date.
+
+    A date in a sentence is what the sentence is about.
+    """
     return 0.04 * max(0, len(_LETTERS.findall(raw)) - 4)
 
 
@@ -258,7 +372,11 @@ def candidates_in_url(url: str) -> Iterator[DateCandidate]:
     match = _URL_DATE.search(path)
     if match:
         parts = match[1], match[3], match[4]
-        raw = "-".join(part for part in (parts if match[1] else (match[5], match[6], match[7])) if part)
+        raw = "-".join(
+            part
+            for part in (parts if match[1] else (match[5], match[6], match[7]))
+            if part
+        )
         yield DateCandidate(kind=PUBLISHED, how="url", raw=raw, weight=0.8)
 
 
@@ -269,7 +387,11 @@ def _near_headline(tree: html.HtmlElement) -> list[DateCandidate]:
         heading = next(tree.iter("h2"), None)
     if heading is None:
         return []
-    near = ((_inside(heading), 10, 0.62), (_behind(heading), 40, 0.62), (_before(heading), 10, 0.54))
+    near = (
+        (_inside(heading), 10, 0.62),
+        (_behind(heading), 40, 0.62),
+        (_before(heading), 10, 0.54),
+    )
     marks = []
     for texts, most, weight in near:
         worded = (found for found in texts if len(found[0].strip()) > 5)
@@ -289,7 +411,10 @@ def _inside(element: html.HtmlElement) -> Iterator[tuple[str, html.HtmlElement]]
 
 
 def _behind(element: html.HtmlElement) -> Iterator[tuple[str, html.HtmlElement]]:
-    """Texts that follow an element, nearest first. XPath's axis would collect them all to its end."""
+    """Texts that follow an element, nearest first.
+
+    XPath's axis would collect them all to its end.
+    """
     node: html.HtmlElement | None = element
     while node is not None and node.getparent() is not None:
         if node.tail:
@@ -302,13 +427,18 @@ def _behind(element: html.HtmlElement) -> Iterator[tuple[str, html.HtmlElement]]
 
 
 def _before(element: html.HtmlElement) -> Iterator[tuple[str, html.HtmlElement]]:
-    """Texts that stand before an element, nearest first; of a long neighbour only its beginning."""
+    """Texts that stand before an element, nearest first.
+
+    Of a long neighbour only its beginning.
+    """
     for node in islice((element, *element.iterancestors()), 4):
         for sibling in node.itersiblings(preceding=True):
             yield from reversed(list(islice(_inside(sibling), 50)))
 
 
-def _text_mark(text: str, parent: html.HtmlElement, weight: float) -> DateCandidate | None:
+def _text_mark(
+    text: str, parent: html.HtmlElement, weight: float
+) -> DateCandidate | None:
     """A text as a mark, if it has a figure and is short enough to be one."""
     if not _DIGIT.search(text) or parent.tag in ("script", "style"):
         return None
@@ -316,17 +446,41 @@ def _text_mark(text: str, parent: html.HtmlElement, weight: float) -> DateCandid
     if len(said) > MAX_TEXT_CHARS:
         return None
     cued = 0.08 if _CUE.search(said) else 0.0
-    weight -= _wordy(said) - cued + (0.15 if _is_elsewhere(parent) else 0.0) + (LINK_PENALTY if _is_link(parent) else 0.0)
+    weight -= (
+        _wordy(said)
+        - cued
+        + (0.15 if _is_elsewhere(parent) else 0.0)
+        + (LINK_PENALTY if _is_link(parent) else 0.0)
+    )
     kind = MODIFIED if _CHANGED.search(said) else PUBLISHED
-    return DateCandidate(kind=kind, how="text", raw=said, weight=round(weight, 4)) if weight >= MIN_WEIGHT else None
+    return (
+        DateCandidate(kind=kind, how="text", raw=said, weight=round(weight, 4))
+        if weight >= MIN_WEIGHT
+        else None
+    )
 
 
 def _in_text(text: str) -> list[DateCandidate]:
-    """The first and last lines of the article itself: a dateline, or "published on ..."."""
-    lines = [line for line in text[:3_000].split("\n")[:4] + text[-1_000:].split("\n")[-3:] if _DIGIT.search(line)]
-    weighed = ((line, 0.45 - place / 100 - _wordy(line[:MAX_TEXT_CHARS])) for place, line in enumerate(lines))
+    """The first and last lines of the article itself.
+
+    A dateline, or "published on ...".
+    """
+    lines = [
+        line
+        for line in text[:3_000].split("\n")[:4] + text[-1_000:].split("\n")[-3:]
+        if _DIGIT.search(line)
+    ]
+    weighed = (
+        (line, 0.45 - place / 100 - _wordy(line[:MAX_TEXT_CHARS]))
+        for place, line in enumerate(lines)
+    )
     return [
-        DateCandidate(kind=PUBLISHED, how="text", raw=line[:MAX_TEXT_CHARS], weight=round(weight, 4))
+        DateCandidate(
+            kind=PUBLISHED,
+            how="text",
+            raw=line[:MAX_TEXT_CHARS],
+            weight=round(weight, 4),
+        )
         for line, weight in weighed
         if weight >= MIN_WEIGHT
     ]
@@ -335,9 +489,21 @@ def _in_text(text: str) -> list[DateCandidate]:
 def _anywhere(tree: html.HtmlElement) -> list[DateCandidate]:
     """Texts anywhere that are little else than a date, and the page's title, which some sites end with one."""
     title = next(tree.iter("title"), None)
-    marks = [] if title is None else [DateCandidate(kind=PUBLISHED, how="text", raw=(title.text or "")[-40:], weight=0.5)]
+    marks = (
+        []
+        if title is None
+        else [
+            DateCandidate(
+                kind=PUBLISHED, how="text", raw=(title.text or "")[-40:], weight=0.5
+            )
+        ]
+    )
     for place, node in enumerate(_elements(_SHORT, tree)[:MAX_TEXTS]):
-        mark = _text_mark(node, node.getparent(), 0.42 - place / 20_000) if len(node.split()) <= 9 else None
+        mark = (
+            _text_mark(node, node.getparent(), 0.42 - place / 20_000)
+            if len(node.split()) <= 9
+            else None
+        )
         if mark and _wordy(mark.raw) == 0:
             marks.append(mark)
             if len(marks) >= MAX_CANDIDATES:
@@ -381,7 +547,9 @@ def _is_elsewhere(element: html.HtmlElement) -> bool:
     for ancestor in islice((element, *element.iterancestors()), MAX_ANCESTORS):
         if ancestor.tag in ("body", "main", "html"):
             return False
-        if ancestor.tag in ("aside", "footer", "nav") or _says_elsewhere(_own_words(ancestor)):
+        if ancestor.tag in ("aside", "footer", "nav") or _says_elsewhere(
+            _own_words(ancestor)
+        ):
             return True
         if ancestor.tag == "header" and next(ancestor.iter("h1", "h2"), None) is None:
             return True  # the site's, which shows what day it is
@@ -390,7 +558,10 @@ def _is_elsewhere(element: html.HtmlElement) -> bool:
 
 @lru_cache(4_096)
 def _says_date(words: str) -> bool:
-    """Whether classes and ids speak of a date. They are few on a page, and the same on the next one."""
+    """Whether classes and ids speak of a date.
+
+    They are few on a page, and the same on the next one.
+    """
     return _DATE_CLASS.search(words) is not None
 
 
@@ -400,4 +571,8 @@ def _says_elsewhere(words: str) -> bool:
 
 
 def _own_words(element: html.HtmlElement | None) -> str:
-    return "" if element is None else f"{element.get('class') or ''} {element.get('id') or ''}"[:300]
+    return (
+        ""
+        if element is None
+        else f"{element.get('class') or ''} {element.get('id') or ''}"[:300]
+    )

@@ -1,14 +1,24 @@
 """One page to one document, or to the reason why it is none. Pure.
 
-The sequence: guards and parsing (`markup`), the text (`body`), what the page says about it (`metadata`, `dates`,
-`language`), cleaning (`clean`). Nothing here judges what an article is about.
+The sequence: guards and parsing (`markup`), the text (`body`), what the page says about
+it (`metadata`, `dates`, `language`), cleaning (`clean`). Nothing here judges what an
+article is about.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
-from crawler.extraction import attribution, body, clean, dates, language, markup, metadata, page_type
+from crawler.extraction import (
+    attribution,
+    body,
+    clean,
+    dates,
+    language,
+    markup,
+    metadata,
+    page_type,
+)
 from crawler.extraction.markup import Markup
 from crawler.sources import Source
 from storage import identity
@@ -27,16 +37,20 @@ def extract(
     furniture: frozenset[int] = frozenset(),
     now: datetime,
 ) -> Document | Rejection:
-    """The article of a page, cleaned, with everything that the page says about it; never raises for any bytes.
+    """The article of a page, cleaned, with everything that the page says about it.
 
-    `furniture` are the line hashes that the host has taught. A page's own address is the one it declares for itself
-    within its site; `now` bounds its dates.
+    Never raises for any bytes.
+
+    `furniture` are the line hashes that the host has taught. A page's own address is
+    the one it declares for itself within its site; `now` bounds its dates.
     """
     parsed = markup.parse_page(page)
     if isinstance(parsed, Rejection):
         return parsed
     about = metadata.read_metadata(parsed, page.final_url)
-    own, other = identity.resolve_canonical(page.final_url or _declared_address(parsed, about.canonical), about.canonical)
+    own, other = identity.resolve_canonical(
+        page.final_url or _declared_address(parsed, about.canonical), about.canonical
+    )
     found = body.find_body(parsed, selector=source.body_selector if source else None)
     cleaned = clean.clean(
         found.text,
@@ -47,10 +61,18 @@ def extract(
         labels=(*about.authors, about.section or "", own),
     )
     cuts = (*found.cuts, *cleaned.cuts)
-    if turned := page_type.reject(parsed, found.page, cleaned.text, title=about.title, url=own, cuts=cuts):
+    if turned := page_type.reject(
+        parsed, found.page, cleaned.text, title=about.title, url=own, cuts=cuts
+    ):
         return turned
-    spoken = language.detect_language(cleaned.text, declared=about.language, source=source.language if source else None)
-    when = _find_dates(parsed, page, cleaned.text, lead=lead, source=source, spoken=spoken, now=now)
+    spoken = language.detect_language(
+        cleaned.text,
+        declared=about.language,
+        source=source.language if source else None,
+    )
+    when = _find_dates(
+        parsed, page, cleaned.text, lead=lead, source=source, spoken=spoken, now=now
+    )
     document = Document(
         url=own,
         source=source.id if source else lead.source if lead else "",
@@ -83,7 +105,9 @@ def _with_dates(document: Document, when: dates.PageDates) -> Document:
             published_confidence=published.confidence,
             published_raw=published.raw,
         )
-    return replace(document, modified_at=modified.at) if modified is not None else document
+    return (
+        replace(document, modified_at=modified.at) if modified is not None else document
+    )
 
 
 def _declared_address(parsed: Markup, canonical: str | None) -> str:
@@ -126,8 +150,15 @@ def extract_entry(
 ) -> Document | None:
     """The article as the feed entry carries it, None where it carries fewer than 100 words, a channel's post 15."""
     post = lead.via == "telegram"
-    cleaned = clean.clean(markup.fragment_text(lead.body or ""), title=lead.title, furniture=furniture, labels=lead.authors)
-    if len(identity.fold_words(cleaned.text)) < (MIN_POST_WORDS if post else MIN_ENTRY_WORDS):
+    cleaned = clean.clean(
+        markup.fragment_text(lead.body or ""),
+        title=lead.title,
+        furniture=furniture,
+        labels=lead.authors,
+    )
+    if len(identity.fold_words(cleaned.text)) < (
+        MIN_POST_WORDS if post else MIN_ENTRY_WORDS
+    ):
         return None
     said = _entry_date(lead, now)
     return Document(
@@ -136,13 +167,19 @@ def extract_entry(
         title=lead.title,
         text=cleaned.text,
         authors=lead.authors,
-        language=language.detect_language(cleaned.text, declared=lead.language, source=source.language if source else None),
+        language=language.detect_language(
+            cleaned.text,
+            declared=lead.language,
+            source=source.language if source else None,
+        ),
         published_at=said,
         published_how="feed" if said else None,
         published_confidence=dates.FEED_CONFIDENCE if said else None,
         published_raw=lead.published_raw,
         credit=attribution.find_credit(cleaned.text, cuts=cleaned.cuts),
-        extracted_how="telegram: text of the post" if post else "feed: full text of the entry",
+        extracted_how="telegram: text of the post"
+        if post
+        else "feed: full text of the entry",
         extractor=VERSION,
         cuts=cleaned.cuts,
         via=lead.via,

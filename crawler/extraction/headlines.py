@@ -13,15 +13,29 @@ _WORD = re.compile(r"\w+")
 _MARKS = re.compile(r"[\W_]+")
 
 
-def choose_headline(*, said: Sequence[str], heads: Sequence[str], site: str | None, host: str) -> str | None:
-    """The headline: an `h1` that the page's head confirms, else what the head says, without the site's name.
+def choose_headline(
+    *, said: Sequence[str], heads: Sequence[str], site: str | None, host: str
+) -> str | None:
+    """The headline.
 
-    `said`: og:title, JSON-LD headline, twitter:title and title element in this order, "" where there is none. `heads`:
-    the `h1` elements in the order of the page. `host`: without www.
+    An `h1` that the page's head confirms, else what the head says, without the site's
+    name.
+
+    `said`: og:title, JSON-LD headline, twitter:title and title element in this order,
+    "" where there is none. `heads`: the `h1` elements in the order of the page. `host`:
+    without www.
     """
     said = [_single_spaced(text) for text in said]
-    names = {bare_letters(site or ""), bare_letters(host), bare_letters(host.rpartition(".")[0])} - {""}
-    heads = [text for text in map(_single_spaced, heads) if bare_letters(text) and bare_letters(text) not in names]
+    names = {
+        bare_letters(site or ""),
+        bare_letters(host),
+        bare_letters(host.rpartition(".")[0]),
+    } - {""}
+    heads = [
+        text
+        for text in map(_single_spaced, heads)
+        if bare_letters(text) and bare_letters(text) not in names
+    ]
     short = [strip_site_name(text, site or "", host) for text in said]
     bare = [strip_site_name(text, site or "", host) for text in heads]
     return (
@@ -33,7 +47,10 @@ def choose_headline(*, said: Sequence[str], heads: Sequence[str], site: str | No
 
 
 def bare_letters(text: str) -> str:
-    """What two spellings of a headline are compared by: letters and digits, lower case."""
+    """What two spellings of a headline are compared by.
+
+    Letters and digits, lower case.
+    """
     return _MARKS.sub("", text).lower()
 
 
@@ -55,7 +72,8 @@ def strip_site_name(title: str, site: str, host: str) -> str:
 
 
 def _single_spaced(text: str) -> str:
-    # After unescaping: a page may write a control character as a reference (&#x81;), or as one of a reference.
+    # After unescaping: a page may write a control character as a reference (&#x81;), or
+    # as one of a reference.
     return " ".join(printable(unescape(text[:MAX_HEADLINE_CHARS])).split())
 
 
@@ -66,14 +84,19 @@ def _names_site(segment: str, site: str, host: str) -> bool:
         return True
     label = bare_letters(host.rpartition(".")[0])
     return any(
-        name == known or (len(name) > 2 and name in known) or (len(known) > 3 and known in name[: 5 * len(known) // 2])
+        name == known
+        or (len(name) > 2 and name in known)
+        or (len(known) > 3 and known in name[: 5 * len(known) // 2])
         for known in (bare_letters(site), label)
         if known and len(name) < max(5 * len(known) // 2, len(known) + 1)
     )
 
 
 def _is_tag(segment: str, rest: str, mark: str) -> bool:
-    """Whether the last segment is a site or section by its shape: few words after a bar, a capital after a dash."""
+    """Whether the last segment is a site or section by its shape.
+
+    Few words after a bar, a capital after a dash.
+    """
     words = len(segment.split())
     if "|" in mark:
         return words <= 4 and len(rest.split()) >= 2
@@ -82,7 +105,9 @@ def _is_tag(segment: str, rest: str, mark: str) -> bool:
     )
 
 
-def _confirmed_h1(heads: Iterable[str], said: Sequence[str], short: Sequence[str]) -> str | None:
+def _confirmed_h1(
+    heads: Iterable[str], said: Sequence[str], short: Sequence[str]
+) -> str | None:
     """An `h1` that the head repeats, without the kicker that stands before it."""
     known = {bare_letters(text) for text in said} - {""}
     for head in heads:
@@ -90,13 +115,20 @@ def _confirmed_h1(heads: Iterable[str], said: Sequence[str], short: Sequence[str
             og, told = short[:2]
             if _is_main_part(og, head) or _is_main_part(told, head):
                 return og if _is_main_part(og, head) else told
-            return og if bare_letters(og) == bare_letters(told) and _is_main_part(head, og) else head
+            return (
+                og
+                if bare_letters(og) == bare_letters(told) and _is_main_part(head, og)
+                else head
+            )
     return None
 
 
 def _most_similar_h1(heads: Iterable[str], said: Sequence[str]) -> str | None:
     """The `h1` that shares at least half of its words with what the head says."""
-    scored = [(max((_word_overlap(head, text) for text in said), default=0.0), head) for head in heads]
+    scored = [
+        (max((_word_overlap(head, text) for text in said), default=0.0), head)
+        for head in heads
+    ]
     score, head = max(scored, key=lambda pair: pair[0], default=(0.0, ""))
     if score < 0.5:
         return None
@@ -105,13 +137,19 @@ def _most_similar_h1(heads: Iterable[str], said: Sequence[str]) -> str | None:
             return text
     for text in said:
         tail = _common_ending(text, head)
-        if 2 * len(bare_letters(tail)) >= len(bare_letters(head)) and len(tail.split()) >= 3:
+        if (
+            2 * len(bare_letters(tail)) >= len(bare_letters(head))
+            and len(tail.split()) >= 3
+        ):
             return tail
     return head if len(head.split()) > 1 or not any(said) else None
 
 
 def _fallback(heads: Sequence[str], said: Sequence[str]) -> str | None:
-    """What the head says; a lone `h1` where that is nothing but a short or unrelated title."""
+    """What the head says.
+
+    A lone `h1` where that is nothing but a short or unrelated title.
+    """
     og, told, _, title = said
     if told or og:
         return told or og
@@ -121,7 +159,10 @@ def _fallback(heads: Sequence[str], said: Sequence[str]) -> str | None:
 
 
 def _is_main_part(part: str, whole: str) -> bool:
-    """Whether a text is the greater part of a longer one's end: the same headline without its kicker."""
+    """Whether a text is the greater part of a longer one's end.
+
+    The same headline without its kicker.
+    """
     short, long = bare_letters(part), bare_letters(whole)
     return len(long) <= 2 * len(short) < 2 * len(long) and long.endswith(short)
 
@@ -129,7 +170,9 @@ def _is_main_part(part: str, whole: str) -> bool:
 def _word_overlap(one: str, other: str) -> float:
     """Share of the words of the shorter text that the other has."""
     first, second = set(_WORD.findall(one.lower())), set(_WORD.findall(other.lower()))
-    return len(first & second) / min(len(first), len(second)) if first and second else 0.0
+    return (
+        len(first & second) / min(len(first), len(second)) if first and second else 0.0
+    )
 
 
 def _common_ending(one: str, other: str) -> str:

@@ -1,4 +1,7 @@
-"""Who wrote what, where and in which section: title, authors, site, picture and declared address of a parsed page."""
+"""Who wrote what, where and in which section.
+
+Title, authors, site, picture and declared address of a parsed page.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +15,16 @@ from crawler.extraction.markup import Markup, select
 from storage import identity
 from storage.folding import printable
 
-_ARTICLES = ("Article", "NewsArticle", "BlogPosting", "Report", "Posting", "Review", "Story", "WebPage")
+_ARTICLES = (
+    "Article",
+    "NewsArticle",
+    "BlogPosting",
+    "Report",
+    "Posting",
+    "Review",
+    "Story",
+    "WebPage",
+)
 _AUTHOR_TAGS = (
     "author",
     "authors",
@@ -25,8 +37,20 @@ _AUTHOR_TAGS = (
     "citation_author",
     "cxenseparse:author",
 )
-_SECTION_TAGS = ("article:section", "parsely-section", "section", "cxenseparse:section", "sailthru.section")
-_IMAGE_TAGS = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
+_SECTION_TAGS = (
+    "article:section",
+    "parsely-section",
+    "section",
+    "cxenseparse:section",
+    "sailthru.section",
+)
+_IMAGE_TAGS = (
+    "og:image",
+    "og:image:url",
+    "og:image:secure_url",
+    "twitter:image",
+    "twitter:image:src",
+)
 _BYLINES = etree.XPath(
     "(//*[@rel='author' or @itemprop='author'] | //*[self::a or self::span or self::div or self::p or self::address"
     " or self::li][contains(@class, 'byline') or contains(@class, 'Byline') or contains(@class, 'author')"
@@ -40,7 +64,10 @@ _Signature = tuple[str, bool]  # a name, and whether it can be a person's
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What a page says about its article. Strings are single-spaced, None where it says nothing."""
+    """What a page says about its article.
+
+    Strings are single-spaced, None where it says nothing.
+    """
 
     title: str | None = None
     headlines: tuple[str, ...] = ()  # every form of the title that the page has
@@ -54,22 +81,33 @@ class Metadata:
 
 
 def read_metadata(markup: Markup, url: str) -> Metadata:
-    """Everything that the page's head, headline and byline say. `url` is where the page was found, or empty."""
+    """Everything that the page's head, headline and byline say.
+
+    `url` is where the page was found, or empty.
+    """
     site = _first_meta(markup, "og:site_name", "application-name") or _publisher(markup)
-    heads = [" ".join(printable(e.text_content()[:1_000]).split()) for e in _first_elements(markup.tree, "h1")]
+    heads = [
+        " ".join(printable(e.text_content()[:1_000]).split())
+        for e in _first_elements(markup.tree, "h1")
+    ]
     said = _declared_titles(markup)
-    title = headlines.choose_headline(said=said, heads=heads, site=site, host=identity.url_host(url))
+    title = headlines.choose_headline(
+        said=said, heads=heads, site=site, host=identity.url_host(url)
+    )
     signed = list(_signatures(markup))
     return Metadata(
         title=title[: headlines.MAX_HEADLINE_CHARS] if title else None,
         headlines=tuple(dict.fromkeys(text for text in (*said, *heads) if text)),
         authors=_authors(markup, signed, site),
         site=site,
-        section=_first_meta(markup, *_SECTION_TAGS) or _text(_article(markup).get("articleSection")),
+        section=_first_meta(markup, *_SECTION_TAGS)
+        or _text(_article(markup).get("articleSection")),
         image=_image(markup, url),
         language=_language(markup),
         canonical=_canonical(markup),
-        agency=next((name for text, _ in signed if (name := bylines.agency_name(text))), None),
+        agency=next(
+            (name for text, _ in signed if (name := bylines.agency_name(text))), None
+        ),
     )
 
 
@@ -79,10 +117,27 @@ def _first_elements(tree: html.HtmlElement, tag: str) -> list[html.HtmlElement]:
 
 
 def _declared_titles(markup: Markup) -> list[str]:
-    """What the head gives as title: og:title, JSON-LD headline, twitter:title, title element; "" for none."""
-    title = next((" ".join(e.text_content()[:1_000].split()) for e in _first_elements(markup.tree, "title")), "")
-    headline = next((text for node in _articles(markup) if (text := _text(node.get("headline")))), "")
-    return [_first_meta(markup, "og:title") or "", headline, _first_meta(markup, "twitter:title") or "", title]
+    """What the head gives as title.
+
+    Og:title, JSON-LD headline, twitter:title, title element; "" for none.
+    """
+    title = next(
+        (
+            " ".join(e.text_content()[:1_000].split())
+            for e in _first_elements(markup.tree, "title")
+        ),
+        "",
+    )
+    headline = next(
+        (text for node in _articles(markup) if (text := _text(node.get("headline")))),
+        "",
+    )
+    return [
+        _first_meta(markup, "og:title") or "",
+        headline,
+        _first_meta(markup, "twitter:title") or "",
+        title,
+    ]
 
 
 def _first_meta(markup: Markup, *names: str) -> str | None:
@@ -91,8 +146,15 @@ def _first_meta(markup: Markup, *names: str) -> str | None:
 
 
 def _articles(markup: Markup) -> Iterator[Mapping[str, Any]]:
-    """The JSON-LD objects that are articles; the others that carry a headline after them."""
-    yield from (node for node in markup.objects if str(node.get("@type")).strip("[]'\"").endswith(_ARTICLES[:-1]))
+    """The JSON-LD objects that are articles.
+
+    The others that carry a headline after them.
+    """
+    yield from (
+        node
+        for node in markup.objects
+        if str(node.get("@type")).strip("[]'\"").endswith(_ARTICLES[:-1])
+    )
     yield from (node for node in markup.objects if node.get("headline"))
 
 
@@ -103,7 +165,11 @@ def _article(markup: Markup) -> Mapping[str, Any]:
 def _text(value: Any) -> str | None:
     """The string of a JSON-LD value, which may be one or a list of them."""
     first = value[0] if isinstance(value, list) and value else value
-    return " ".join(printable(first[:_MAX_NAME_CHARS]).split()) or None if isinstance(first, str) else None
+    return (
+        " ".join(printable(first[:_MAX_NAME_CHARS]).split()) or None
+        if isinstance(first, str)
+        else None
+    )
 
 
 def _publisher(markup: Markup) -> str | None:
@@ -111,8 +177,12 @@ def _publisher(markup: Markup) -> str | None:
     return _text(publisher.get("name")) if isinstance(publisher, dict) else None
 
 
-def _authors(markup: Markup, signed: list[_Signature], site: str | None) -> tuple[str, ...]:
-    """The people whom the page names: by JSON-LD, else by meta tags, else by the byline above the text.
+def _authors(
+    markup: Markup, signed: list[_Signature], site: str | None
+) -> tuple[str, ...]:
+    """The people whom the page names.
+
+    By JSON-LD, else by meta tags, else by the byline above the text.
 
     Where no person signs, the agency or the paper that does.
     """
@@ -128,9 +198,15 @@ def _authors(markup: Markup, signed: list[_Signature], site: str | None) -> tupl
 
 def _signatures(markup: Markup) -> Iterator[_Signature]:
     """The authors of the first article in JSON-LD that has any, references to other objects followed."""
-    by_id = {node["@id"]: node for node in markup.objects if isinstance(node.get("@id"), str)}
+    by_id = {
+        node["@id"]: node for node in markup.objects if isinstance(node.get("@id"), str)
+    }
     for article in _articles(markup):
-        signed = [found for author in _list(article.get("author")) if (found := _signature(author, by_id))]
+        signed = [
+            found
+            for author in _list(article.get("author"))
+            if (found := _signature(author, by_id))
+        ]
         if signed:
             yield from signed
             return
@@ -140,7 +216,9 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _signature(author: Any, by_id: Mapping[str, Mapping[str, Any]]) -> _Signature | None:
+def _signature(
+    author: Any, by_id: Mapping[str, Mapping[str, Any]]
+) -> _Signature | None:
     """The name of an author: a string, an object, or a reference to one."""
     if not isinstance(author, dict):
         name = _text(author)
@@ -152,7 +230,10 @@ def _signature(author: Any, by_id: Mapping[str, Mapping[str, Any]]) -> _Signatur
 
 
 def _byline(markup: Markup, site: str | None) -> tuple[str, ...]:
-    """The names in the first byline of the page that holds one; names of a single word only where it is marked up."""
+    """The names in the first byline of the page that holds one.
+
+    Names of a single word only where it is marked up.
+    """
     for element in select(markup.tree, _BYLINES)[:20]:
         if next(element.iter("style", "script"), None) is not None:
             continue
@@ -177,8 +258,16 @@ def _image(markup: Markup, url: str) -> str | None:
 
 def _language(markup: Markup) -> str | None:
     """The language tag of the page: html element, Content-Language, og:locale."""
-    root = markup.tree.get("lang") or markup.tree.get("{http://www.w3.org/XML/1998/namespace}lang")
-    tag = root or _first_meta(markup, "content-language", "og:locale", "dc.language", "language") or ""
+    root = markup.tree.get("lang") or markup.tree.get(
+        "{http://www.w3.org/XML/1998/namespace}lang"
+    )
+    tag = (
+        root
+        or _first_meta(
+            markup, "content-language", "og:locale", "dc.language", "language"
+        )
+        or ""
+    )
     return tag.strip().replace("_", "-")[:35] or None
 
 

@@ -1,9 +1,12 @@
-"""Hold an extracted text against the page it came from: take out what is not the article's, put back what is.
+"""Hold an extracted text against the page it came from.
 
-Most errors of an extraction have few causes, and the page's own structure shows them: a promotion inside the body
-stands in a container of its own; a body that is split over several containers repeats their class; the standfirst is
-the paragraph that the page itself gives as its description. One walk over the page finds all of them, for a tenth of
-what a second extractor costs.
+Take out what is not the article's, put back what is.
+
+Most errors of an extraction have few causes, and the page's own structure shows them: a
+promotion inside the body stands in a container of its own; a body that is split over
+several containers repeats their class; the standfirst is the paragraph that the page
+itself gives as its description. One walk over the page finds all of them, for a tenth
+of what a second extractor costs.
 """
 
 import csv
@@ -29,10 +32,23 @@ _MOST_LINKS = 0.2  # of the lines: a text with more link-only paragraphs lives b
 _MOST_AFTER = 0.2  # of the text
 _SENTENCE_CHARS = 60  # characters of a paragraph that says something
 _MIN_PARAGRAPH_CHARS = 60  # characters of a paragraph
-_MIN_PASSAGE_PARAGRAPHS = 3  # paragraphs that nobody writes twice in a row; an interviewer repeats one
+# Paragraphs that nobody writes twice in a row; an interviewer repeats one
+_MIN_PASSAGE_PARAGRAPHS = 3
 _MAX_STANDFIRST_CHARS = 800  # characters at most
 _SENTENCE_END = (".", "?", "!", "”", '"', ":", "؟", "۔")
-_ASIDES = frozenset({"aside", "nav", "footer", "form", "figure", "figcaption", "button", "noscript", "dialog"})
+_ASIDES = frozenset(
+    {
+        "aside",
+        "nav",
+        "footer",
+        "form",
+        "figure",
+        "figcaption",
+        "button",
+        "noscript",
+        "dialog",
+    }
+)
 _HEADINGS = frozenset({"h2", "h3", "h4", "h5", "h6"})
 
 
@@ -53,7 +69,8 @@ class _AlignedText:
     pairs: list[tuple[str, Block | None]]
     container: html.HtmlElement
     shared: Collection[html.HtmlElement]  # the container and everything around it
-    around: Collection[html.HtmlElement]  # what holds a paragraph of the text within the container
+    # What holds a paragraph of the text within the container
+    around: Collection[html.HtmlElement]
     mass: int
     letters: str  # of the whole text, as keys are made
     aside: dict[html.HtmlElement, str] = field(default_factory=dict)
@@ -70,7 +87,9 @@ class _AlignedText:
         return block.key in self.letters
 
 
-def repair_text(lines: list[str], page: list[Block], descriptions: Collection[str]) -> Repaired:
+def repair_text(
+    lines: list[str], page: list[Block], descriptions: Collection[str]
+) -> Repaired:
     """The lines without promotions and lists of links, with the lost paragraphs, headings and standfirst.
 
     `descriptions` are what the page's head says that it is about. A text that cannot be found on its page, such as one
@@ -85,17 +104,30 @@ def repair_text(lines: list[str], page: list[Block], descriptions: Collection[st
     notes = Counter(note for note, _ in back)
     return Repaired(
         lines=tuple(_merge(text, gone, [block for _, block in back])),
-        cuts=(*repeated, *(Cut(rule=rule, text=page[index].text[:500]) for index, rule in sorted(gone.items()))),
+        cuts=(
+            *repeated,
+            *(
+                Cut(rule=rule, text=page[index].text[:500])
+                for index, rule in sorted(gone.items())
+            ),
+        ),
         notes=tuple(f"{count} {note}" for note, count in notes.items()),
     )
 
 
-def _without_repetition(lines: list[str], page: list[Block]) -> tuple[list[str], tuple[Cut, ...]]:
-    """The lines without passages that stood already: some templates carry an article once for each width of screen."""
+def _without_repetition(
+    lines: list[str], page: list[Block]
+) -> tuple[list[str], tuple[Cut, ...]]:
+    """The lines without passages that stood already.
+
+    Some templates carry an article once for each width of screen.
+    """
     kept: list[str] = []
     cuts: list[Cut] = []
     seen: set[str] = set()
-    for stood, run in groupby(lines, key=lambda line: _stood(blocks.bare_letters(line), seen)):
+    for stood, run in groupby(
+        lines, key=lambda line: _stood(blocks.bare_letters(line), seen)
+    ):
         passage = list(run)
         if stood and _is_second(passage, page):
             cuts += [Cut(rule="repeated", text=line[:500]) for line in passage]
@@ -106,10 +138,14 @@ def _without_repetition(lines: list[str], page: list[Block]) -> tuple[list[str],
 
 def _is_second(passage: list[str], page: list[Block]) -> bool:
     """Whether lines are several paragraphs that the page has in two places."""
-    keys = {blocks.line_key(line) for line in passage if len(line) >= _MIN_PARAGRAPH_CHARS}
+    keys = {
+        blocks.line_key(line) for line in passage if len(line) >= _MIN_PARAGRAPH_CHARS
+    }
     if len(keys) < _MIN_PASSAGE_PARAGRAPHS:
         return False
-    parents = {(block.key, block.node.getparent()) for block in page if block.key in keys}
+    parents = {
+        (block.key, block.node.getparent()) for block in page if block.key in keys
+    }
     return len(parents) >= 2 * len(keys)
 
 
@@ -131,7 +167,9 @@ def _align(lines: list[str], page: list[Block]) -> _AlignedText | None:
             weights.update(dict.fromkeys(block.node.iterancestors(), len(line)))
     if mass < 200 or mass < _ALIGNED * sum(map(len, lines)):
         return None
-    wide = [element for element, weight in weights.items() if weight >= _CONTAINS * mass]
+    wide = [
+        element for element, weight in weights.items() if weight >= _CONTAINS * mass
+    ]
     container = max(wide, key=lambda element: sum(1 for _ in element.iterancestors()))
     return _AlignedText(
         page=page,
@@ -157,38 +195,62 @@ def _find_foreign(text: _AlignedText) -> dict[int, str]:
             gone[block.index] = "list of links"
     linked = [index for index, rule in gone.items() if rule == "link-only paragraph"]
     if len(linked) > max(1, _MOST_LINKS * len(text.pairs)):
-        gone = {index: rule for index, rule in gone.items() if rule != "link-only paragraph"}
+        gone = {
+            index: rule for index, rule in gone.items() if rule != "link-only paragraph"
+        }
     gone |= dict.fromkeys(_find_after_body(text, gone), "after the body")
     cut = sum(len(line) for line, block in text.found if block.index in gone)
     return {} if cut > _MOST_CUT * text.mass else gone
 
 
 def _find_after_body(text: _AlignedText, gone: Mapping[int, str]) -> list[int]:
-    """Blocks below the last paragraph of the body, in other places than it: offers, credits, lists of further stories.
+    """Blocks below the last paragraph of the body, in other places than it.
 
-    Not where they begin with a whole paragraph, or make up more than a fifth: then they are a part of the body. On the
-    news pages of the labelled sets 21 of 23 such ends are no part of the article.
+    Offers, credits, lists of further stories.
+
+    Not where they begin with a whole paragraph, or make up more than a fifth: then they
+    are a part of the body. On the news pages of the labelled sets 21 of 23 such ends
+    are no part of the article.
     """
     kinds = _body_kinds(text, gone)
     places = {kind[1:] for kind in kinds}
     left = [(line, block) for line, block in text.found if block.index not in gone]
-    own = [n for n, (_, block) in enumerate(left) if _paragraph_kind(block) in kinds or _place(_list_root(block)) in places]
+    own = [
+        n
+        for n, (_, block) in enumerate(left)
+        if _paragraph_kind(block) in kinds or _place(_list_root(block)) in places
+    ]
     if not own:
         return []
-    parents = {block.node.getparent() for _, block in left[: own[-1] + 1] if _paragraph_kind(block) in kinds}
-    end = [pair for pair in left[own[-1] + 1 :] if parents.isdisjoint(pair[1].node.iterancestors())]
+    parents = {
+        block.node.getparent()
+        for _, block in left[: own[-1] + 1]
+        if _paragraph_kind(block) in kinds
+    }
+    end = [
+        pair
+        for pair in left[own[-1] + 1 :]
+        if parents.isdisjoint(pair[1].node.iterancestors())
+    ]
     if not end or sum(len(line) for line, _ in end) > _MOST_AFTER * text.mass:
         return []
     line, first = end[0]
-    if first.tag == "p" and len(line) >= _SENTENCE_CHARS and line.rstrip().endswith(_SENTENCE_END):
+    if (
+        first.tag == "p"
+        and len(line) >= _SENTENCE_CHARS
+        and line.rstrip().endswith(_SENTENCE_END)
+    ):
         return []
     return [block.index for _, block in end]
 
 
 def _aside(text: _AlignedText, block: Block) -> str:
-    """The kind of section between a block and the body's container, by tag and class; empty for none.
+    """The kind of section between a block and the body's container, by tag and class.
 
-    A heading's own class and id say nothing: tables of contents mark the headings that they list.
+    Empty for none.
+
+    A heading's own class and id say nothing: tables of contents mark the headings that
+    they list.
     """
     node = block.node.getparent() if block.tag in _HEADINGS else block.node
     return "" if node is None else _kind(text, node)
@@ -199,7 +261,11 @@ def _kind(text: _AlignedText, node: html.HtmlElement) -> str:
         return ""
     if node not in text.aside:
         parent = node.getparent()
-        own = "aside" if node.tag in _ASIDES else _section(f"{node.get('class') or ''} {node.get('id') or ''}"[:300])
+        own = (
+            "aside"
+            if node.tag in _ASIDES
+            else _section(f"{node.get('class') or ''} {node.get('id') or ''}"[:300])
+        )
         text.aside[node] = own or ("" if parent is None else _kind(text, parent))
     return text.aside[node]
 
@@ -216,7 +282,9 @@ def _only_a_link(line: str, block: Block) -> bool:
     )
 
 
-def _list_of_links(text: _AlignedText, block: Block, known: dict[html.HtmlElement | None, bool]) -> bool:
+def _list_of_links(
+    text: _AlignedText, block: Block, known: dict[html.HtmlElement | None, bool]
+) -> bool:
     parent = block.node.getparent()
     if parent not in known:
         items = [other for _, other in text.found if other.node.getparent() is parent]
@@ -224,7 +292,9 @@ def _list_of_links(text: _AlignedText, block: Block, known: dict[html.HtmlElemen
     return known[parent]
 
 
-def _find_lost(text: _AlignedText, gone: Mapping[int, str], descriptions: Collection[str]) -> list[tuple[str, Block]]:
+def _find_lost(
+    text: _AlignedText, gone: Mapping[int, str], descriptions: Collection[str]
+) -> list[tuple[str, Block]]:
     """Blocks of the page that the text lacks, each with the reason why it belongs there."""
     taken = text.taken
     kinds = _body_kinds(text, gone)
@@ -259,7 +329,11 @@ def _place(node: html.HtmlElement | None) -> _Place:
         return ("", "", "")
     own = parent.get("class")
     above = parent.getparent() if own is None else None
-    return (str(parent.tag), own or "", (above.get("class") or "") if above is not None else "")
+    return (
+        str(parent.tag),
+        own or "",
+        (above.get("class") or "") if above is not None else "",
+    )
 
 
 def _body_kinds(text: _AlignedText, gone: Mapping[int, str]) -> set[_ParagraphKind]:
@@ -268,11 +342,18 @@ def _body_kinds(text: _AlignedText, gone: Mapping[int, str]) -> set[_ParagraphKi
     for line, block in text.found:
         if block.index not in gone and len(line) > 60:
             weights[_paragraph_kind(block)] += len(line)
-    return {kind for kind, weight in weights.items() if weight >= _BODY_SHARE * text.mass}
+    return {
+        kind for kind, weight in weights.items() if weight >= _BODY_SHARE * text.mass
+    }
 
 
-def _paragraphs(text: _AlignedText, kinds: set[_ParagraphKind], taken: set[int]) -> Iterator[Block]:
-    """Paragraphs of the body's own kind that are missing: trafilatura reads only the first of several containers."""
+def _paragraphs(
+    text: _AlignedText, kinds: set[_ParagraphKind], taken: set[int]
+) -> Iterator[Block]:
+    """Paragraphs of the body's own kind that are missing.
+
+    Trafilatura reads only the first of several containers.
+    """
     first, last = min(taken), max(taken)
     for block in text.page[max(0, first - 3) :]:
         if block.tag == "h1" and block.index > last:
@@ -290,14 +371,19 @@ def _paragraphs(text: _AlignedText, kinds: set[_ParagraphKind], taken: set[int])
             yield block
 
 
-def _headings(text: _AlignedText, parents: set[tuple[str, str, str]], taken: set[int]) -> Iterator[Block]:
+def _headings(
+    text: _AlignedText, parents: set[tuple[str, str, str]], taken: set[int]
+) -> Iterator[Block]:
     """Headings between two paragraphs of the body."""
     for block in text.page[min(taken) : max(taken)]:
         if (
             block.tag in _HEADINGS
             and block.index not in taken
             and not text.has(block)
-            and (_paragraph_kind(block)[1:] in parents or block.node.getparent() in text.around)
+            and (
+                _paragraph_kind(block)[1:] in parents
+                or block.node.getparent() in text.around
+            )
             and not _aside(text, block)
             and block.link_share < 0.5
         ):
@@ -327,9 +413,15 @@ def _list_root(block: Block) -> html.HtmlElement | None:
     return next((node for node in reversed(around) if node.tag in _LISTS), None)
 
 
-def _standfirst(text: _AlignedText, descriptions: Collection[str], taken: set[int]) -> Iterator[Block]:
+def _standfirst(
+    text: _AlignedText, descriptions: Collection[str], taken: set[int]
+) -> Iterator[Block]:
     """The paragraph above the body that the page gives as its description."""
-    wanted = {short for said in descriptions if len(said) > 50 and len(short := blocks.line_key(said)) >= 30}
+    wanted = {
+        short
+        for said in descriptions
+        if len(said) > 50 and len(short := blocks.line_key(said)) >= 30
+    }
     for block in text.page[: min(taken) + 1]:
         if (
             block.key in wanted
@@ -342,7 +434,9 @@ def _standfirst(text: _AlignedText, descriptions: Collection[str], taken: set[in
             return
 
 
-def _merge(text: _AlignedText, gone: Mapping[int, str], back: list[Block]) -> Iterator[str]:
+def _merge(
+    text: _AlignedText, gone: Mapping[int, str], back: list[Block]
+) -> Iterator[str]:
     """The lines that stay, with those that come back in their places."""
     waiting = sorted(back, key=lambda block: block.index)
     for line, block in text.pairs:
@@ -362,7 +456,9 @@ def _section(names: str) -> str:
 
 @cache
 def _sections() -> tuple[re.Pattern[str], dict[str, str]]:
-    rows = csv.DictReader(files("crawler").joinpath("data/page_parts.csv").read_text("utf-8").splitlines())
+    rows = csv.DictReader(
+        files("crawler").joinpath("data/page_parts.csv").read_text("utf-8").splitlines()
+    )
     kinds = {row["word"]: row["kind"] for row in rows}
     words = "|".join(sorted(map(re.escape, kinds), key=len, reverse=True))
     return re.compile(rf"(?:^|[\s_-])({words})(?=$|[\s_-])", re.IGNORECASE), kinds

@@ -1,9 +1,13 @@
-"""Pages as their scripts make them, for sources that ask for it (`javascript = true`). Needs the extra `javascript`.
+"""Pages as their scripts make them, for sources that ask for it (`javascript = true`).
 
-The browser has no network of its own: no name resolves in it, its proxy is a closed port, and each request that a page
-makes is handed to the fetcher and answered with what that brought. So the guard, robots.txt, delays, redirects and
-sizes hold for a script's requests as for ours, and no address can be reached by rebinding a name. Only scripts and what
-they read by GET are asked for; every page has a context of its own, without storage, and bounds on all that it uses.
+Needs the extra `javascript`.
+
+The browser has no network of its own: no name resolves in it, its proxy is a closed
+port, and each request that a page makes is handed to the fetcher and answered with what
+that brought. So the guard, robots.txt, delays, redirects and sizes hold for a script's
+requests as for ours, and no address can be reached by rebinding a name. Only scripts
+and what they read by GET are asked for; every page has a context of its own, without
+storage, and bounds on all that it uses.
 """
 
 import asyncio
@@ -28,41 +32,49 @@ log = logging.getLogger(__name__)
 ServeRequest = Callable[[str, Mapping[str, str]], Awaitable[Page | None]]
 
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-REQUESTED_TYPES = frozenset({"document", "script", "xhr", "fetch"})  # nothing that is only to be looked at
-FORWARDED_HEADERS = ("accept", "origin")  # of a script's own request headers: never cookies, never where it comes from
+# Nothing that is only to be looked at
+REQUESTED_TYPES = frozenset({"document", "script", "xhr", "fetch"})
+# Of a script's own request headers: never cookies, never where it comes from
+FORWARDED_HEADERS = ("accept", "origin")
 RETURNED_HEADERS = ("content-type", "access-control-allow-origin")
 NO_CONTENT = 204
-MAX_REQUESTS = 60  # of one page; the heaviest of news pages need about forty scripts and answers
+# Of one page; the heaviest of news pages need about forty scripts and answers
+MAX_REQUESTS = 60
 MAX_TOTAL_BYTES = 20_000_000  # of all its answers together
 MAX_ANSWER_BYTES = 5_000_000  # of one
 MAX_NAVIGATIONS = 2  # to other addresses of the same site, by script
-PAGE_SECONDS = 60.0  # seconds for one page: its scripts wait for each other as politely as anything else
+# Seconds for one page: its scripts wait for each other as politely as anything else
+PAGE_SECONDS = 60.0
 SCRIPT_SECONDS = 20.0  # of these, after the document itself is there
 QUIET_SECONDS = 0.7  # seconds without a request, after which a page is taken to be made
 START_SECONDS = 60.0  # seconds, for the browser itself
 CLOSE_SECONDS = 10.0
 MAX_PAGES_AT_ONCE = 2  # pages in the browser
-MAX_PAGES_PER_BROWSER = 25  # after which a browser is replaced: what it leaks goes with it
+# After which a browser is replaced: what it leaks goes with it
+MAX_PAGES_PER_BROWSER = 25
 IDLE_SECONDS = 20.0  # seconds without a page, after which it is ended: 200 MB
-MAX_SCRIPT_CACHE_BYTES = 20_000_000  # bytes of scripts that are kept for the next page ...
+# Bytes of scripts that are kept for the next page ...
+MAX_SCRIPT_CACHE_BYTES = 20_000_000
 SCRIPT_CACHE_SECONDS = 3_600.0  # ... for so many seconds
 SCRIPT_MEMORY_MEGABYTES = 256  # megabytes of one page's script objects
 FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",
-    "--proxy-server=127.0.0.1:9",  # the discard port: whatever passes by the routes ends there
+    # The discard port: whatever passes by the routes ends there
+    "--proxy-server=127.0.0.1:9",
     "--proxy-bypass-list=<-loopback>",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     f"--js-flags=--max-old-space-size={SCRIPT_MEMORY_MEGABYTES}",
     "--disable-gpu",
 )
 # Read in a world of its own, in which the page cannot have changed what these words do.
-_WHOLE = (
-    "document.querySelectorAll('noscript').forEach(e => e.remove()); document.documentElement.outerHTML.slice(0, {})"
-)
+_WHOLE = "document.querySelectorAll('noscript').forEach(e => e.remove()); document.documentElement.outerHTML.slice(0, {})"
 
 
 def missing_requirement(executable: str = "") -> str | None:
-    """What has to be installed before a page can be rendered, or None. `executable` is the configured one."""
+    """What has to be installed before a page can be rendered, or None.
+
+    `executable` is the configured one.
+    """
     if find_spec("playwright") is None:
         return "Playwright is not installed: pip install 'khabar[javascript]'"
     if find_browser(executable) is None:
@@ -73,11 +85,21 @@ def missing_requirement(executable: str = "") -> str | None:
 
 def find_browser(executable: str = "") -> str | None:
     """The browser's program: the configured one, or the first that is on the path."""
-    return next((path for name in ((executable,) if executable else EXECUTABLES) if (path := shutil.which(name))), None)
+    return next(
+        (
+            path
+            for name in ((executable,) if executable else EXECUTABLES)
+            if (path := shutil.which(name))
+        ),
+        None,
+    )
 
 
 def is_sandboxed() -> bool:
-    """Whether the browser's own sandbox can be on: Chromium has none where root starts it."""
+    """Whether the browser's own sandbox can be on.
+
+    Chromium has none where root starts it.
+    """
     return not hasattr(os, "geteuid") or os.geteuid() != 0
 
 
@@ -102,14 +124,21 @@ class BrowserPage:
         self._last = time.monotonic()
 
     def refused(self, kind: str, method: str, url: str, *, moves: bool) -> str | None:
-        """Why a request of the page is not made. `moves`: it is for another document in the page's place."""
+        """Why a request of the page is not made.
+
+        `moves`: it is for another document in the page's place.
+        """
         if kind not in REQUESTED_TYPES or (kind == "document" and not moves):
             return f"{kind} is not read"
         if method != "GET":
             return f"{method} would change something"
         if self.requests >= MAX_REQUESTS or self.bytes >= MAX_TOTAL_BYTES:
             return "too much was asked for"
-        if moves and (self.moves >= MAX_NAVIGATIONS or identity.registrable_domain(url) != identity.registrable_domain(self.page.final_url)):
+        if moves and (
+            self.moves >= MAX_NAVIGATIONS
+            or identity.registrable_domain(url)
+            != identity.registrable_domain(self.page.final_url)
+        ):
             return "it leads elsewhere"
         return None
 
@@ -131,11 +160,14 @@ class BrowserPage:
             self._shown = True
             await _fulfil(route, self.page)
             return
-        why = self.refused(request.resource_type, request.method, request.url, moves=moves)
+        why = self.refused(
+            request.resource_type, request.method, request.url, moves=moves
+        )
         part = None if why else await self._part(request, moves=moves)
         if part is None:
             self.left[why or "not had"] += 1
-            await (route.fulfill(status=NO_CONTENT) if moves else route.abort())  # the page stays where it was
+            # The page stays where it was
+            await (route.fulfill(status=NO_CONTENT) if moves else route.abort())
             return
         if moves:
             self.url = part.final_url
@@ -148,7 +180,14 @@ class BrowserPage:
         part = self._scripts.get(request.url) if is_script else None
         if part is None:
             given = await request.all_headers()
-            part = await self._asked(request.url, {name.title(): given[name] for name in FORWARDED_HEADERS if name in given})
+            part = await self._asked(
+                request.url,
+                {
+                    name.title(): given[name]
+                    for name in FORWARDED_HEADERS
+                    if name in given
+                },
+            )
         if part is not None:
             self.bytes += len(part.body)
             if is_script and part.status == 200:
@@ -159,13 +198,16 @@ class BrowserPage:
         asking = asyncio.ensure_future(self._serve(url, headers))
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
-        await asyncio.wait({asking})  # `end` cancels it; the browser is told that there is nothing
+        # `end` cancels it; the browser is told that there is nothing
+        await asyncio.wait({asking})
         return None if asking.cancelled() else asking.result()
 
     async def settled(self, until: float) -> None:
         """Wait until the page has asked for nothing for a while, or until a time of the monotonic clock."""
         # A loop, since it is no event that nothing happens.
-        while time.monotonic() < until and (self._open or time.monotonic() - self._last < QUIET_SECONDS):  # noqa: ASYNC110
+        while time.monotonic() < until and (  # noqa: ASYNC110
+            self._open or time.monotonic() - self._last < QUIET_SECONDS
+        ):  # noqa: ASYNC110, RUF100
             await asyncio.sleep(QUIET_SECONDS / 5)
 
     def end(self) -> None:
@@ -175,7 +217,10 @@ class BrowserPage:
 
 
 class ScriptCache:
-    """Scripts that were fetched lately: the next page of a site needs the same ones, and nobody is asked for them."""
+    """Scripts that were fetched lately.
+
+    The next page of a site needs the same ones, and nobody is asked for them.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, tuple[float, Page]] = OrderedDict()
@@ -219,12 +264,20 @@ class Browser:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """One of the few places: taken before the document is fetched, so that no other body waits in memory."""
+        """One of the few places.
+
+        Taken before the document is fetched, so that no other body waits in memory.
+        """
         async with self._places:
             yield
 
-    async def rendered(self, page: Page, serve: ServeRequest, *, limit: int) -> Page | Failure:
-        """The page as its scripts leave it, at most `limit` bytes. `serve` brings what they ask for, or None."""
+    async def rendered(
+        self, page: Page, serve: ServeRequest, *, limit: int
+    ) -> Page | Failure:
+        """The page as its scripts leave it, at most `limit` bytes.
+
+        `serve` brings what they ask for, or None.
+        """
         lacking = missing_requirement(self.settings.browser)
         if lacking is not None:
             return Failure(detail=f"javascript: {lacking}")
@@ -237,14 +290,24 @@ class Browser:
             async with asyncio.timeout(PAGE_SECONDS + 2 * CLOSE_SECONDS):
                 html = await self._shown(opened, visit, limit)
         except (Error, TimeoutError) as fault:
-            self._pages = MAX_PAGES_PER_BROWSER  # what hangs may hang whatever shares its process
-            reason = "timeout" if "imeout" in f"{type(fault).__name__}{fault}" else str(fault).partition("\n")[0][:150]
+            # What hangs may hang whatever shares its process
+            self._pages = MAX_PAGES_PER_BROWSER
+            reason = (
+                "timeout"
+                if "imeout" in f"{type(fault).__name__}{fault}"
+                else str(fault).partition("\n")[0][:150]
+            )
             return Failure(detail=f"javascript: {reason}")
         finally:
             visit.end()
             self._in_use -= 1
             self._rest()
-        log.debug("rendered %s: %s requests, left out %s", visit.url, visit.requests, dict(visit.left))
+        log.debug(
+            "rendered %s: %s requests, left out %s",
+            visit.url,
+            visit.requests,
+            dict(visit.left),
+        )
         return _made(page, visit.url, html, limit)
 
     async def _shown(self, opened: Any, visit: BrowserPage, limit: int) -> str:
@@ -260,8 +323,14 @@ class Browser:
             tab = await context.new_page()
             context.on("page", lambda popup: asyncio.ensure_future(_closed(popup)))
             with suppress(Late):  # what stands there by then is read
-                await tab.goto(visit.url, wait_until="domcontentloaded", timeout=PAGE_SECONDS * 1_000)
-                await visit.settled(min(time.monotonic() + SCRIPT_SECONDS, began + PAGE_SECONDS))
+                await tab.goto(
+                    visit.url,
+                    wait_until="domcontentloaded",
+                    timeout=PAGE_SECONDS * 1_000,
+                )
+                await visit.settled(
+                    min(time.monotonic() + SCRIPT_SECONDS, began + PAGE_SECONDS)
+                )
             return await asyncio.wait_for(_whole(context, tab, limit), CLOSE_SECONDS)
         finally:
             visit.end()
@@ -279,7 +348,9 @@ class Browser:
         async with self._lock:
             if self._resting is not None:
                 self._resting.cancel()
-            if self._browser is not None and (not self._browser.is_connected() or self._is_used_up()):
+            if self._browser is not None and (
+                not self._browser.is_connected() or self._is_used_up()
+            ):
                 await self._end()
             if self._browser is None:
                 await self._start()
@@ -292,7 +363,9 @@ class Browser:
     async def _start(self) -> None:
         from playwright.async_api import async_playwright  # noqa: PLC0415 - an extra
 
-        self._home = tempfile.TemporaryDirectory(prefix="khabar-browser-", ignore_cleanup_errors=True)
+        self._home = tempfile.TemporaryDirectory(
+            prefix="khabar-browser-", ignore_cleanup_errors=True
+        )
         self._driver = await async_playwright().start()
         self._pages = 0
         try:
@@ -310,7 +383,9 @@ class Browser:
         if self._in_use == 0 and self._browser is not None:
             if self._resting is not None:
                 self._resting.cancel()
-            self._resting = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end_if_idle)
+            self._resting = asyncio.get_running_loop().call_later(
+                IDLE_SECONDS, self._end_if_idle
+            )
 
     def _end_if_idle(self) -> None:
         if self._in_use == 0:
@@ -326,7 +401,10 @@ class Browser:
     async def _end(self) -> None:
         browser, driver, home = self._browser, self._driver, self._home
         self._browser = self._driver = self._home = None
-        for going in (browser.close() if browser else None, driver.stop() if driver else None):
+        for going in (
+            browser.close() if browser else None,
+            driver.stop() if driver else None,
+        ):
             if going is not None:
                 with suppress(Exception):  # a browser that is gone has ended
                     await asyncio.wait_for(going, CLOSE_SECONDS)
@@ -346,14 +424,34 @@ async def _whole(context: Any, tab: Any, limit: int) -> str:
     if not frame["url"].startswith("http"):
         raise TimeoutError("the page left for an address that is none")
     world = await session.send("Page.createIsolatedWorld", {"frameId": frame["id"]})
-    asked = {"expression": _WHOLE.format(limit), "contextId": world["executionContextId"], "returnByValue": True}
-    return str((await session.send("Runtime.evaluate", asked))["result"].get("value") or "")
+    asked = {
+        "expression": _WHOLE.format(limit),
+        "contextId": world["executionContextId"],
+        "returnByValue": True,
+    }
+    return str(
+        (await session.send("Runtime.evaluate", asked))["result"].get("value") or ""
+    )
 
 
 def _made(page: Page, url: str, html: str, limit: int) -> Page:
-    """The page with what scripts made of it. Its validators go: they are those of an empty shell, and never change."""
-    gone = {"content-type", "content-length", "etag", "last-modified", "cache-control", "expires"}
+    """The page with what scripts made of it.
+
+    Its validators go: they are those of an empty shell, and never change.
+    """
+    gone = {
+        "content-type",
+        "content-length",
+        "etag",
+        "last-modified",
+        "cache-control",
+        "expires",
+    }
     kept = tuple(pair for pair in page.headers if pair[0].lower() not in gone)
-    headers = (*kept, ("Content-Type", "text/html; charset=utf-8"), ("X-Khabar-Rendered", "by its scripts"))
+    headers = (
+        *kept,
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("X-Khabar-Rendered", "by its scripts"),
+    )
     body = f"<!DOCTYPE html>{html}".encode("utf-8", "replace")[:limit]
     return replace(page, final_url=url, headers=headers, body=body)

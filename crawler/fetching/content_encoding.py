@@ -1,7 +1,10 @@
-"""Content-Encoding, undone within limits: a bomb is cut, a broken stream is said to be broken.
+"""Content-Encoding, undone within limits.
 
-Scrapy's own middleware hands on a truncated gzip and an unknown coding as if nothing were wrong, and undoes any number
-of layers; here each of these is a value with a reason.
+A bomb is cut, a broken stream is said to be broken.
+
+Scrapy's own middleware hands on a truncated gzip and an unknown coding as if nothing
+were wrong, and undoes any number of layers; here each of these is a value with a
+reason.
 """
 
 import zlib
@@ -31,12 +34,19 @@ class _Truncated(Exception):
     pass
 
 
-def decode_body(raw: bytes, encoding: str | None, *, limit: int, partial: bool = False) -> bytes | DecodeFailure:
+def decode_body(
+    raw: bytes, encoding: str | None, *, limit: int, partial: bool = False
+) -> bytes | DecodeFailure:
     """The body without its content codings, at most `limit` bytes of it.
 
-    `partial` takes what can be had of a body that was cut on purpose (robots.txt: its first 500 kB).
+    `partial` takes what can be had of a body that was cut on purpose (robots.txt: its
+    first 500 kB).
     """
-    codings = [name for name in (part.strip().lower() for part in (encoding or "").split(",")) if name]
+    codings = [
+        name
+        for name in (part.strip().lower() for part in (encoding or "").split(","))
+        if name
+    ]
     codings = [name for name in codings if name not in {"identity", "none", "utf-8"}]
     if len(codings) > MAX_CODINGS:
         return DecodeFailure("bad_encoding", f"{len(codings)} layers of content coding")
@@ -48,7 +58,9 @@ def decode_body(raw: bytes, encoding: str | None, *, limit: int, partial: bool =
     return raw[:limit] if partial else raw
 
 
-def _layer(raw: bytes, coding: str, *, limit: int, partial: bool) -> bytes | DecodeFailure:
+def _layer(
+    raw: bytes, coding: str, *, limit: int, partial: bool
+) -> bytes | DecodeFailure:
     decode = CODINGS.get(coding)
     if decode is None:
         return DecodeFailure("bad_encoding", f"unknown content coding {coding[:30]!r}")
@@ -58,12 +70,25 @@ def _layer(raw: bytes, coding: str, *, limit: int, partial: bool) -> bytes | Dec
     try:
         decode(raw, out, limit)
     except _TooLarge:
-        return bytes(out[:limit]) if partial else DecodeFailure("too_large", f"more than {limit} bytes after {coding}")
+        return (
+            bytes(out[:limit])
+            if partial
+            else DecodeFailure("too_large", f"more than {limit} bytes after {coding}")
+        )
     except _Truncated:
-        return bytes(out) if partial else DecodeFailure("bad_encoding", f"truncated {coding}")
+        return (
+            bytes(out)
+            if partial
+            else DecodeFailure("bad_encoding", f"truncated {coding}")
+        )
     except (zlib.error, brotli.error, zstandard.ZstdError) as error:
-        # Servers that name a coding and send the plain text are common enough to be read as what they are.
-        return raw if looks_plain(raw) else DecodeFailure("bad_encoding", f"{coding}: {str(error)[:100]}")
+        # Servers that name a coding and send the plain text are common enough to be
+        # read as what they are.
+        return (
+            raw
+            if looks_plain(raw)
+            else DecodeFailure("bad_encoding", f"{coding}: {str(error)[:100]}")
+        )
     return bytes(out)
 
 
@@ -80,7 +105,10 @@ def _grow(out: bytearray, piece: bytes, limit: int) -> None:
 
 
 def _gzip(raw: bytes, out: bytearray, limit: int) -> None:
-    """One or more gzip members; what follows the last one and is not gzip is ignored, as browsers do."""
+    """One or more gzip members.
+
+    What follows the last one and is not gzip is ignored, as browsers do.
+    """
     rest = raw
     while rest.startswith(b"\x1f\x8b") or not out:
         stream = zlib.decompressobj(wbits=31)
@@ -93,14 +121,18 @@ def _gzip(raw: bytes, out: bytearray, limit: int) -> None:
 
 def _deflate(raw: bytes, out: bytearray, limit: int) -> None:
     """With the zlib header that the RFC asks for, or without it as many servers send it."""
-    has_header = len(raw) > 1 and raw[0] & 0x0F == 8 and (raw[0] << 8 | raw[1]) % 31 == 0
+    has_header = (
+        len(raw) > 1 and raw[0] & 0x0F == 8 and (raw[0] << 8 | raw[1]) % 31 == 0
+    )
     stream = zlib.decompressobj(wbits=15 if has_header else -15)
     _zlib_stream(stream, raw, out, limit)
     if not stream.eof:
         raise _Truncated
 
 
-def _zlib_stream(stream: "zlib._Decompress", raw: bytes, out: bytearray, limit: int) -> bytes:
+def _zlib_stream(
+    stream: "zlib._Decompress", raw: bytes, out: bytearray, limit: int
+) -> bytes:
     while True:
         piece = stream.decompress(raw, STEP_BYTES)
         _grow(out, piece, limit)
@@ -120,8 +152,11 @@ def _brotli(raw: bytes, out: bytearray, limit: int) -> None:
 
 
 def _zstd(raw: bytes, out: bytearray, limit: int) -> None:
-    # 8 MB is the window that browsers and RFC 9659 allow; a larger one is a memory bomb.
-    stream = zstandard.ZstdDecompressor(max_window_size=1 << 23).stream_reader(raw, read_across_frames=True)
+    # 8 MB is the window that browsers and RFC 9659 allow; a larger one is a memory
+    # bomb.
+    stream = zstandard.ZstdDecompressor(max_window_size=1 << 23).stream_reader(
+        raw, read_across_frames=True
+    )
     while piece := stream.read(STEP_BYTES):
         _grow(out, piece, limit)
     if not zstd_is_whole(raw):

@@ -1,8 +1,11 @@
-"""The Scrapy side: one crawler and one downloader for everything, from a URL to a `Page`.
+"""The Scrapy side.
 
-Scrapy's part is the network: connections, TLS, the proxy, delays by host (its slots belong to one crawler, hence one
-for all). Redirects, robots.txt, content codings and retries are decided here, where their reasons can be told: each
-request ends in `Fetched`, or in a `Refusal` or `Failure` with a reason, never in an exception.
+One crawler and one downloader for everything, from a URL to a `Page`.
+
+Scrapy's part is the network: connections, TLS, the proxy, delays by host (its slots
+belong to one crawler, hence one for all). Redirects, robots.txt, content codings and
+retries are decided here, where their reasons can be told: each request ends in
+`Fetched`, or in a `Refusal` or `Failure` with a reason, never in an exception.
 """
 
 import asyncio
@@ -43,9 +46,11 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
 MAX_ROBOTS_REDIRECTS = 5  # RFC 9309 2.3.1.2
 MAX_HEADERS_KEPT = 200  # kept of a response
-MAX_HEADERS_ACCEPTED = 2_000  # names in a response; one with more is no answer but an attack
+# Names in a response; one with more is no answer but an attack
+MAX_HEADERS_ACCEPTED = 2_000
 MAX_HEADER_CHARS = 8192  # characters kept of one header's value
-MAX_INLINE_BYTES = 100_000  # packed bytes that are unpacked on the event loop, about a millisecond
+# Packed bytes that are unpacked on the event loop, about a millisecond
+MAX_INLINE_BYTES = 100_000
 MAX_REQUESTS_PER_HOST = 4  # requests at once to a host that is asked for no delay
 DELAY_JITTER_SHARE = 0.2
 BASIC_HEADERS = {
@@ -76,7 +81,10 @@ class Fetched:
         """Where the unbroken run of permanent redirects at the start led, if there was one."""
         urls = [*(hop.url for hop in self.redirects), self.page.final_url]
         permanent = 0
-        while permanent < len(self.redirects) and self.redirects[permanent].status in PERMANENT:
+        while (
+            permanent < len(self.redirects)
+            and self.redirects[permanent].status in PERMANENT
+        ):
             permanent += 1
         target = urls[permanent]
         downgraded = urls[0].startswith("https:") and not target.startswith("https:")
@@ -96,19 +104,24 @@ class FetchRequest:
     redirects: int
     obey_robots: bool = True
     verify_tls: bool = True
-    cut: bool = False  # take the first `limit` bytes of a longer body instead of refusing it
+    # Take the first `limit` bytes of a longer body instead of refusing it
+    cut: bool = False
     javascript: bool = False  # let the page's scripts make it first
 
 
 class IdleSpider(Spider):
-    """The one long-lived spider. It keeps the crawler open; requests come through the engine's download API."""
+    """The one long-lived spider.
+
+    It keeps the crawler open; requests come through the engine's download API.
+    """
 
     name = "khabar"
 
     async def start(self) -> AsyncIterator[Any]:
         """Stay until the crawler is stopped."""
         await asyncio.Event().wait()
-        yield None  # pragma: no cover - makes this a generator; the wait is ended by cancelling it
+        # Pragma: no cover - makes this a generator; the wait is ended by cancelling it
+        yield None
 
 
 class DownloadHandler(HTTP11DownloadHandler):
@@ -119,7 +132,10 @@ class DownloadHandler(HTTP11DownloadHandler):
         self._trusting: HTTP11DownloadHandler | None = None
 
     async def download_request(self, request: Request) -> Response:
-        """The response to a request. Its `room` is taken here, after the host's delay, so that waiting costs none."""
+        """The response to a request.
+
+        Its `room` is taken here, after the host's delay, so that waiting costs none.
+        """
         room: Slot = request.meta["room"]
         await room.acquire()
         if request.meta["verify_tls"]:
@@ -127,7 +143,10 @@ class DownloadHandler(HTTP11DownloadHandler):
         return await self._unverified().download_request(request)
 
     def _unverified(self) -> HTTP11DownloadHandler:
-        """A handler with connections of its own: one that was made unchecked must never serve a checked request."""
+        """A handler with connections of its own.
+
+        One that was made unchecked must never serve a checked request.
+        """
         if self._trusting is None:
             self._trusting = HTTP11DownloadHandler(self._crawler)
             unchecked: Any = _ScrapyClientContextFactory(verify_certificates=False)
@@ -142,7 +161,10 @@ class DownloadHandler(HTTP11DownloadHandler):
 
 
 class Slot:
-    """One place among the bodies that may be in flight; given back when its body was dealt with."""
+    """One place among the bodies that may be in flight.
+
+    Given back when its body was dealt with.
+    """
 
     def __init__(self, places: asyncio.Semaphore) -> None:
         self._places = places
@@ -150,7 +172,10 @@ class Slot:
         self._left = False
 
     async def acquire(self) -> None:
-        """Wait for a place. Raises DownloadCancelledError where nobody waits for the body any more."""
+        """Wait for a place.
+
+        Raises DownloadCancelledError where nobody waits for the body any more.
+        """
         if self._held:
             return
         await self._places.acquire()
@@ -166,7 +191,10 @@ class Slot:
             self._places.release()
 
     def abandon(self) -> None:
-        """Give the place back for good: a download that still waits for one is not begun."""
+        """Give the place back for good.
+
+        A download that still waits for one is not begun.
+        """
         self._left = True
         self.release()
 
@@ -186,7 +214,8 @@ def scrapy_settings(settings: CrawlSettings) -> dict[str, Any]:
         "RETRY_ENABLED": False,
         "REDIRECT_ENABLED": False,
         "METAREFRESH_ENABLED": False,
-        "ROBOTSTXT_OBEY": False,  # crawler.fetching.robots does: it asks again after a day, and after an error
+        # Crawler.fetching.robots does: it asks again after a day, and after an error
+        "ROBOTSTXT_OBEY": False,
         "HTTPPROXY_ENABLED": False,
         "DOWNLOAD_HANDLERS_BASE": {},
         "DOWNLOAD_HANDLERS": {"http": DownloadHandler, "https": DownloadHandler},
@@ -196,23 +225,32 @@ def scrapy_settings(settings: CrawlSettings) -> dict[str, Any]:
         "DOWNLOAD_WARNSIZE": 0,
         "DOWNLOAD_DELAY_JITTER": DELAY_JITTER_SHARE,
         "CONCURRENT_REQUESTS": settings.concurrency,
-        # A proxy is one host to the pool of connections; delays and their number by site are set slot by slot.
-        "CONCURRENT_REQUESTS_PER_DOMAIN": settings.concurrency if settings.proxy else MAX_REQUESTS_PER_HOST,
+        # A proxy is one host to the pool of connections; delays and their number by
+        # site are set slot by slot.
+        "CONCURRENT_REQUESTS_PER_DOMAIN": settings.concurrency
+        if settings.proxy
+        else MAX_REQUESTS_PER_HOST,
         "LOG_ENABLED": False,
         "LOG_INSTALL_ROOT_HANDLER": False,
     }
 
 
 class Fetcher:
-    """Asks for URLs, politely and under guard. Made once for a process's crawl; `start` before the first request."""
+    """Asks for URLs, politely and under guard.
+
+    Made once for a process's crawl; `start` before the first request.
+    """
 
     def __init__(self, settings: CrawlSettings, guard: Guard, pool: WorkerPool) -> None:
         self.settings = settings
         self.guard = guard
         self.hosts = Hosts()
-        self.robots = robots.RobotsCache(self._robots_txt, agent=settings.user_agent, pool=pool)
+        self.robots = robots.RobotsCache(
+            self._robots_txt, agent=settings.user_agent, pool=pool
+        )
         self.requests = 0
-        self.retired: dict[str, datetime] = {}  # documents that are gone, and until when nobody asks for them again
+        # Documents that are gone, and until when nobody asks for them again
+        self.retired: dict[str, datetime] = {}
         self._places = asyncio.Semaphore(settings.concurrency)
         self._runner = AsyncCrawlerRunner(scrapy_settings(settings))
         self._crawler = self._runner.create_crawler(IdleSpider)
@@ -221,19 +259,27 @@ class Fetcher:
 
     async def start(self) -> None:
         """Open the crawler."""
-        logging.getLogger("scrapy").setLevel(logging.CRITICAL)  # what it warns of is told with the request's outcome
+        # What it warns of is told with the request's outcome
+        logging.getLogger("scrapy").setLevel(logging.CRITICAL)
         opened = asyncio.Event()
-        self._crawler.signals.connect(opened.set, signal=signals.spider_opened, weak=False)
+        self._crawler.signals.connect(
+            opened.set, signal=signals.spider_opened, weak=False
+        )
         self._crawler.signals.connect(_cut, signal=signals.bytes_received, weak=False)
         self._running = asyncio.ensure_future(self._runner.crawl(self._crawler))
         waiting = asyncio.ensure_future(opened.wait())
-        await asyncio.wait({waiting, self._running}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            {waiting, self._running}, return_when=asyncio.FIRST_COMPLETED
+        )
         if self._running.done():
             waiting.cancel()
             self._running.result()
 
     async def stop(self, grace: float) -> None:
-        """Close the crawler; downloads still under way after `grace` seconds are given up."""
+        """Close the crawler.
+
+        Downloads still under way after `grace` seconds are given up.
+        """
         await self._browser.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._runner.stop(), grace)
@@ -243,7 +289,10 @@ class Fetcher:
 
     @contextlib.asynccontextmanager
     async def fetch(self, ask: FetchRequest) -> AsyncIterator[Outcome]:
-        """What came of a request. The body counts as in flight until the block is left."""
+        """What came of a request.
+
+        The body counts as in flight until the block is left.
+        """
         room = Slot(self._places)
         try:
             if ask.javascript:
@@ -254,15 +303,24 @@ class Fetcher:
         finally:
             room.abandon()
 
-    async def _rendered(self, ask: FetchRequest, outcome: Outcome, room: Slot) -> Outcome:
-        """An answer as its scripts make it. What they ask for needs places of its own."""
+    async def _rendered(
+        self, ask: FetchRequest, outcome: Outcome, room: Slot
+    ) -> Outcome:
+        """An answer as its scripts make it.
+
+        What they ask for needs places of its own.
+        """
         if not isinstance(outcome, Fetched) or not browser.is_html_page(outcome.page):
             return outcome
         room.release()
-        page = await self._browser.rendered(outcome.page, partial(self._part, ask), limit=ask.limit)
+        page = await self._browser.rendered(
+            outcome.page, partial(self._part, ask), limit=ask.limit
+        )
         return page if isinstance(page, Failure) else replace(outcome, page=page)
 
-    async def _part(self, ask: FetchRequest, url: str, headers: Mapping[str, str]) -> Page | None:
+    async def _part(
+        self, ask: FetchRequest, url: str, headers: Mapping[str, str]
+    ) -> Page | None:
         """What a page's script asked for, under every rule that holds for the page."""
         own = identity.registrable_domain(url) == identity.registrable_domain(ask.url)
         part = FetchRequest(
@@ -281,7 +339,10 @@ class Fetcher:
             return outcome.page if isinstance(outcome, Fetched) else outcome
 
     async def _follow(self, ask: FetchRequest, room: Slot) -> Outcome:
-        """Ask, and follow redirects; each target passes the guard, robots.txt and its own host's delay."""
+        """Ask, and follow redirects.
+
+        Each target passes the guard, robots.txt and its own host's delay.
+        """
         hops: tuple[Redirect, ...] = ()
         url = ask.url
         while True:
@@ -299,7 +360,9 @@ class Fetcher:
                 return Failure(detail="too_many_redirects")
             url = target
 
-    async def _one(self, ask: FetchRequest, url: str, room: Slot) -> Response | Refusal | Failure:
+    async def _one(
+        self, ask: FetchRequest, url: str, room: Slot
+    ) -> Response | Refusal | Failure:
         refusal = self.guard.check(url)
         if refusal is not None:
             return refusal
@@ -313,14 +376,21 @@ class Fetcher:
         try:
             request = self._request(ask, url, host, room)
         except ValueError as error:
-            return Refusal(why=RejectionReason.SCHEME, detail=f"not a URL: {str(error)[:100]}")
+            return Refusal(
+                why=RejectionReason.SCHEME, detail=f"not a URL: {str(error)[:100]}"
+            )
         response = await self._download(request)
         if isinstance(response, Response):
             return self._waiting(response, host) or response
         return response
 
-    async def _permission(self, ask: FetchRequest, url: str) -> Refusal | Failure | None:
-        """Why robots.txt keeps a URL from being asked for. Its delay is set in passing."""
+    async def _permission(
+        self, ask: FetchRequest, url: str
+    ) -> Refusal | Failure | None:
+        """Why robots.txt keeps a URL from being asked for.
+
+        Its delay is set in passing.
+        """
         host = identity.url_host(url)
         if not (ask.obey_robots and self.settings.obey_robots):
             self._pace(host, self.hosts.delay(host))
@@ -338,7 +408,10 @@ class Fetcher:
         """Give the host's slot its delay. The jitter only ever adds to it."""
         delay = max(self.settings.delay, asked or 0.0) / (1 - DELAY_JITTER_SHARE)
         downloader = self._crawler.engine.downloader
-        downloader.per_slot_settings[host] = {"delay": delay, "concurrency": 1 if delay else MAX_REQUESTS_PER_HOST}
+        downloader.per_slot_settings[host] = {
+            "delay": delay,
+            "concurrency": 1 if delay else MAX_REQUESTS_PER_HOST,
+        }
         slot = downloader.slots.get(host)
         if slot is not None:
             slot.delay, slot.concurrency = delay, 1 if delay else MAX_REQUESTS_PER_HOST
@@ -350,7 +423,8 @@ class Fetcher:
             "verify_tls": ask.verify_tls and self.settings.verify_tls,
             "download_slot": host,
             "download_timeout": self.settings.timeout,
-            # One byte more than asked for tells a body that was cut from one that ended there.
+            # One byte more than asked for tells a body that was cut from one that ended
+            # there.
             "download_maxsize": 0 if ask.cut else ask.limit,
             "cut": ask.limit if ask.cut else 0,
         }
@@ -370,7 +444,8 @@ class Fetcher:
     def _waiting(self, response: Response, host: str) -> Failure | None:
         """429, and 503 that says when to come back, hold the whole host."""
         if response.status not in {429, 503}:
-            if urlsplit(response.url).path != "/robots.txt":  # which hosts serve to whom they refuse everything else
+            # Which hosts serve to whom they refuse everything else
+            if urlsplit(response.url).path != "/robots.txt":
                 self.hosts.answered(host)
             return None
         asked = response.headers.get("Retry-After")
@@ -379,7 +454,13 @@ class Fetcher:
         until = self.hosts.hold(host, (asked or b"").decode("latin-1"), utc_now())
         return Failure(detail=f"http {response.status}", retry_at=until)
 
-    async def _fetched(self, ask: FetchRequest, response: Response, url: str, hops: tuple[Redirect, ...]) -> Outcome:
+    async def _fetched(
+        self,
+        ask: FetchRequest,
+        response: Response,
+        url: str,
+        hops: tuple[Redirect, ...],
+    ) -> Outcome:
         if len(response.headers) > MAX_HEADERS_ACCEPTED:
             return Failure(detail=f"too_many_headers: {len(response.headers)}")
         coding = response.headers.get("Content-Encoding", b"") or b""
@@ -387,7 +468,9 @@ class Fetcher:
         if len(response.body) <= MAX_INLINE_BYTES:
             body = content_encoding.decode_body(*work, limit=ask.limit, partial=ask.cut)
         else:
-            body = await asyncio.to_thread(content_encoding.decode_body, *work, limit=ask.limit, partial=ask.cut)
+            body = await asyncio.to_thread(
+                content_encoding.decode_body, *work, limit=ask.limit, partial=ask.cut
+            )
         if isinstance(body, content_encoding.DecodeFailure):
             if body.reason == "too_large":
                 return Refusal(why=RejectionReason.SIZE, detail=body.detail)
@@ -410,13 +493,21 @@ def _cut(data: bytes, request: Request, spider: Spider) -> None:  # noqa: ARG001
 
 def response_headers(response: Response) -> tuple[tuple[str, str], ...]:
     """A response's headers as text, no more than a server of good will sends."""
-    pairs = ((name, value) for name, values in response.headers.items() for value in values)
-    kept = ((name.decode("latin-1"), value.decode("latin-1")[:MAX_HEADER_CHARS]) for name, value in pairs)
+    pairs = (
+        (name, value) for name, values in response.headers.items() for value in values
+    )
+    kept = (
+        (name.decode("latin-1"), value.decode("latin-1")[:MAX_HEADER_CHARS])
+        for name, value in pairs
+    )
     return tuple(pair for pair, _ in zip(kept, range(MAX_HEADERS_KEPT), strict=False))
 
 
 def redirect_target(response: Response, url: str) -> str | None:
-    """Where a redirect leads, absolute and without fragment; None where it names nothing."""
+    """Where a redirect leads, absolute and without fragment.
+
+    None where it names nothing.
+    """
     location = (response.headers.get("Location") or b"").strip()
     if not location:
         return None
@@ -453,7 +544,9 @@ def describe_fault(error: BaseException) -> Refusal | Failure:
     names = " ".join(f"{type(one).__module__}.{type(one).__name__}" for one in chain)
     if "SSL" in names or "VerificationError" in names or "CertificateError" in names:
         return Failure(detail=f"tls: {str(chain[-1])[:150]}")
-    return Failure(detail=f"connection: {type(chain[-1]).__name__}: {str(chain[-1])[:150]}")
+    return Failure(
+        detail=f"connection: {type(chain[-1]).__name__}: {str(chain[-1])[:150]}"
+    )
 
 
 FAULT_DETAILS: dict[type[Exception], str] = {

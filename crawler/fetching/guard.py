@@ -1,8 +1,9 @@
 """What may be fetched at all: schemes, addresses in every spelling, ports.
 
-Two checks, and both must pass. `Guard.check` looks at a URL before anything is asked, on every redirect too.
-`Guard.check_dial` looks at the very address that a socket is about to connect to, so that a name which answered with a
-public address first and a private one later (rebinding) gains nothing. With a proxy names are resolved there: then
+Two checks, and both must pass. `Guard.check` looks at a URL before anything is asked,
+on every redirect too. `Guard.check_dial` looks at the very address that a socket is
+about to connect to, so that a name which answered with a public address first and a
+private one later (rebinding) gains nothing. With a proxy names are resolved there: then
 only the proxy itself may be dialled.
 """
 
@@ -19,11 +20,15 @@ from storage.model import Refusal, RejectionReason
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-MAX_URL_CHARS = 2048  # characters (rules: feed items with longer ones are kept without a link)
+# Characters (rules: feed items with longer ones are kept without a link)
+MAX_URL_CHARS = 2048
 SCHEMES = {"http": 80, "https": 443}
 NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-# Names that no public resolver answers, or that a proxy would resolve to itself or to its neighbours.
-INSIDE_NAMES = re.compile(r"(^|\.)(localhost|localdomain|local|internal|intranet|lan|home\.arpa)$")
+# Names that no public resolver answers, or that a proxy would resolve to itself or to
+# its neighbours.
+INSIDE_NAMES = re.compile(
+    r"(^|\.)(localhost|localdomain|local|internal|intranet|lan|home\.arpa)$"
+)
 NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}")
 
 
@@ -34,10 +39,17 @@ class AddressRefused(Exception):
 def parse_address(host: str) -> Address | None:
     """The address that a URL's host spells out, or None for a name.
 
-    Reads what browsers and `getaddrinfo` read: dotted, decimal, hexadecimal and octal IPv4 with one to four parts,
-    IPv6 with or without brackets and zone, full-width digits.
+    Reads what browsers and `getaddrinfo` read: dotted, decimal, hexadecimal and octal
+    IPv4 with one to four parts, IPv6 with or without brackets and zone, full-width
+    digits.
     """
-    plain = unicodedata.normalize("NFKC", host).strip("[]").rstrip(".").lower().partition("%")[0]
+    plain = (
+        unicodedata.normalize("NFKC", host)
+        .strip("[]")
+        .rstrip(".")
+        .lower()
+        .partition("%")[0]
+    )
     try:
         return ipaddress.ip_address(plain)
     except ValueError:
@@ -47,7 +59,8 @@ def parse_address(host: str) -> Address | None:
     try:
         return IPv4Address(socket.inet_aton(plain))
     except OSError:
-        return IPv4Address(0)  # all digits and yet no address ("1.2.3.999"): never a name, so never fetched
+        # All digits and yet no address ("1.2.3.999"): never a name, so never fetched
+        return IPv4Address(0)
 
 
 def embedded_ipv4(address: Address) -> Address:
@@ -79,7 +92,10 @@ class Endpoint:
 
 @dataclass(slots=True)
 class Guard:
-    """Decides what may be fetched. `allow` names networks that may be although they are not public."""
+    """Decides what may be fetched.
+
+    `allow` names networks that may be although they are not public.
+    """
 
     allow: tuple[Network, ...] = ()
     proxy: Endpoint | None = None
@@ -88,14 +104,18 @@ class Guard:
     def check(self, url: str) -> Refusal | None:
         """Why a URL may not be asked for, or None. Names are not resolved here."""
         if len(url) > MAX_URL_CHARS:
-            return Refusal(why=RejectionReason.SIZE, detail=f"URL of {len(url)} characters")
+            return Refusal(
+                why=RejectionReason.SIZE, detail=f"URL of {len(url)} characters"
+            )
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError as error:
             return Refusal(why=RejectionReason.SCHEME, detail=f"not a URL: {error}")
         if parts.scheme not in SCHEMES:
-            return Refusal(why=RejectionReason.SCHEME, detail=f"scheme {parts.scheme[:20]!r}")
+            return Refusal(
+                why=RejectionReason.SCHEME, detail=f"scheme {parts.scheme[:20]!r}"
+            )
         if not host:
             return Refusal(why=RejectionReason.SCHEME, detail="no host")
         if parts.username is not None or parts.password is not None:
@@ -107,18 +127,28 @@ class Guard:
             return Refusal(why=RejectionReason.ADDRESS, detail=f"port {port}")
         address = parse_address(host)
         if address is not None and not self.allows(address):
-            return Refusal(why=RejectionReason.ADDRESS, detail=f"{host} is not a public address")
+            return Refusal(
+                why=RejectionReason.ADDRESS, detail=f"{host} is not a public address"
+            )
         if address is None and INSIDE_NAMES.search(host.rstrip(".").lower()):
-            return Refusal(why=RejectionReason.ADDRESS, detail=f"{host} is a name of this machine or its neighbours")
+            return Refusal(
+                why=RejectionReason.ADDRESS,
+                detail=f"{host} is a name of this machine or its neighbours",
+            )
         return None
 
     def allows(self, address: Address) -> bool:
         """Whether a page may come from this address."""
         inner = embedded_ipv4(address)
-        return any(one in net for net in self.allow for one in {address, inner}) or is_public(address)
+        return any(
+            one in net for net in self.allow for one in {address, inner}
+        ) or is_public(address)
 
     def check_dial(self, host: str, port: int) -> None:
-        """Raise AddressRefused unless a socket may connect there now. `host` is an address, or the proxy's name."""
+        """Raise AddressRefused unless a socket may connect there now.
+
+        `host` is an address, or the proxy's name.
+        """
         if self.proxy is not None and port == self.proxy.port and self._is_proxy(host):
             return
         address = parse_address(host)
@@ -130,19 +160,32 @@ class Guard:
         return host == self.proxy.host or parse_address(host) in self._proxy_addresses
 
     def learn(self, host: str, addresses: list[str]) -> None:
-        """Remember what the proxy's own name resolved to; any other name is of no interest."""
+        """Remember what the proxy's own name resolved to.
+
+        Any other name is of no interest.
+        """
         if self.proxy is not None and host == self.proxy.host:
-            self._proxy_addresses = {found for found in map(parse_address, addresses) if found is not None}
+            self._proxy_addresses = {
+                found for found in map(parse_address, addresses) if found is not None
+            }
 
 
 def is_web_port(port: int) -> bool:
-    """80, 443 and the unprivileged ones: below 1024 sit mail, file and login services that speak no HTTP."""
+    """80, 443 and the unprivileged ones.
+
+    Below 1024 sit mail, file and login services that speak no HTTP.
+    """
     return port in SCHEMES.values() or 1024 <= port <= 65535
 
 
 def parse_proxy(proxy: str) -> Endpoint | None:
-    """The proxy that a setting such as `http://127.0.0.1:8899` names; None for the empty setting."""
+    """The proxy that a setting such as `http://127.0.0.1:8899` names.
+
+    None for the empty setting.
+    """
     if not proxy:
         return None
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    return Endpoint(host=parts.hostname or "", port=parts.port or SCHEMES.get(parts.scheme, 80))
+    return Endpoint(
+        host=parts.hostname or "", port=parts.port or SCHEMES.get(parts.scheme, 80)
+    )

@@ -1,4 +1,7 @@
-"""What is known of each host's wishes: its delay, and until when it asked to be left alone."""
+"""What is known of each host's wishes.
+
+Its delay, and until when it asked to be left alone.
+"""
 
 import email.utils
 import random
@@ -9,9 +12,12 @@ from datetime import UTC, datetime, timedelta
 
 from storage.model import utc_now
 
-MAX_WAIT = timedelta(hours=24)  # a Retry-After beyond this is not believed (rules, case 36)
-DEFAULT_WAIT = timedelta(minutes=10)  # a 429 without Retry-After, doubled each time (case 34)
-MAX_JITTER_SECONDS = 60.0  # seconds on top, so that waiting requests do not come back as one
+# A Retry-After beyond this is not believed (rules, case 36)
+MAX_WAIT = timedelta(hours=24)
+# A 429 without Retry-After, doubled each time (case 34)
+DEFAULT_WAIT = timedelta(minutes=10)
+# Seconds on top, so that waiting requests do not come back as one
+MAX_JITTER_SECONDS = 60.0
 MAX_HOSTS = 20_000
 
 
@@ -26,7 +32,8 @@ class Hosts:
     """The wishes of every host that was asked lately."""
 
     def __init__(self) -> None:
-        self.on_hold: Callable[[str, datetime], None] = lambda *_: None  # told of every new hold
+        # Told of every new hold
+        self.on_hold: Callable[[str, datetime], None] = lambda *_: None
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
 
     def _of(self, host: str) -> _Host:
@@ -79,7 +86,10 @@ class Hosts:
 
 
 def parse_retry_after(retry_after: str, now: datetime) -> timedelta | None:
-    """The time that a Retry-After asks for, between nothing and 24 hours; None where it is junk or missing."""
+    """The time that a Retry-After asks for, between nothing and 24 hours.
+
+    None where it is junk or missing.
+    """
     text = retry_after.strip()[:60]
     if text.isascii() and text.isdigit():
         return min(timedelta(seconds=min(int(text), 10**8)), MAX_WAIT)

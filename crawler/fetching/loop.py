@@ -1,7 +1,8 @@
 """The process's one event loop, and the one place through which Twisted connects.
 
-A reactor can be installed once in a process and belongs to one asyncio loop, so both are made here, the first time
-they are needed, and kept. Every TCP connection that Scrapy opens goes through `GuardedReactor.connectTCP`.
+A reactor can be installed once in a process and belongs to one asyncio loop, so both
+are made here, the first time they are needed, and kept. Every TCP connection that
+Scrapy opens goes through `GuardedReactor.connectTCP`.
 """
 
 import asyncio
@@ -81,7 +82,9 @@ class Resolver:
         resolution.task = asyncio.ensure_future(tell)
         return resolution
 
-    async def _tell(self, receiver: Any, host: str, port: int, kind: Literal["TCP", "UDP"]) -> None:
+    async def _tell(
+        self, receiver: Any, host: str, port: int, kind: Literal["TCP", "UDP"]
+    ) -> None:
         try:
             for address in await self._addresses(host):
                 family = IPv6Address if ":" in address else IPv4Address
@@ -108,12 +111,14 @@ def get_loop() -> asyncio.AbstractEventLoop:
     """The loop that the reactor runs on; both are made on the first call."""
     global _made  # noqa: PLW0603 - a process has one reactor, and Twisted keeps it in a module too
     if _made is None:
-        # Each request makes thousands of short-lived objects and few cycles: collecting every 700 frees little.
+        # Each request makes thousands of short-lived objects and few cycles: collecting
+        # every 700 frees little.
         gc.set_threshold(20_000, 20, 20)
         _made = asyncio.new_event_loop()
         reactor = GuardedReactor(_made)
         installReactor(reactor)  # type: ignore[no-untyped-call]
-        # Nobody calls reactor.run(): asyncio drives the loop, and the reactor only has to believe that it runs.
+        # Nobody calls reactor.run(): asyncio drives the loop, and the reactor only has
+        # to believe that it runs.
         reactor.startRunning(installSignalHandlers=False)
     return _made
 
@@ -134,9 +139,17 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def _stopped_by_signals(current: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]") -> Iterator[None]:
-    """Signals cancel the task meanwhile. Only the main thread may be told of signals, and only where they exist."""
-    if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
+def _stopped_by_signals(
+    current: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]"
+) -> Iterator[None]:
+    """Signals cancel the task meanwhile.
+
+    Only the main thread may be told of signals, and only where they exist.
+    """
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or sys.platform == "win32"
+    ):
         yield
         return
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,7 +1,10 @@
-"""robots.txt: asked first on every host, kept a day, an error is not permission (RFC 9309).
+"""robots.txt.
 
-A 4xx answer means that there are no rules; 5xx, 429 and a host that does not answer mean "ask again later": whoever
-wanted a page waits. Only the first 500 kB count. `Crawl-delay` is obeyed up to 30 s.
+Asked first on every host, kept a day, an error is not permission (RFC 9309).
+
+A 4xx answer means that there are no rules; 5xx, 429 and a host that does not answer
+mean "ask again later": whoever wanted a page waits. Only the first 500 kB count.
+`Crawl-delay` is obeyed up to 30 s.
 """
 
 import asyncio
@@ -21,7 +24,8 @@ RETRY_AFTER = timedelta(minutes=10)
 MAX_ROBOTS_BYTES = 500_000  # bytes (RFC 9309 section 2.5: at least 500 KiB)
 MAX_CRAWL_DELAY_SECONDS = 30.0  # seconds
 MAX_HOSTS = 20_000
-MAX_INLINE_BYTES = 20_000  # bytes that are parsed on the event loop, a few ms; larger ones go to a worker
+# Bytes that are parsed on the event loop, a few ms; larger ones go to a worker
+MAX_INLINE_BYTES = 20_000
 
 Answer = Page | Refusal | Failure
 
@@ -32,7 +36,8 @@ class RobotsRules:
 
     agent: str
     delay: float | None = None  # seconds between two requests
-    book: Protego | None = field(default=None, repr=False)  # None: everything is allowed
+    # None: everything is allowed
+    book: Protego | None = field(default=None, repr=False)
 
     def allow(self, url: str) -> bool:
         """Whether the agent may ask for a URL."""
@@ -44,19 +49,29 @@ def parse_robots(body: bytes, agent: str) -> RobotsRules:
     token = agent.partition("/")[0].strip() or agent
     book = Protego.parse(body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", errors="replace"))
     delay = book.crawl_delay(token)
-    return RobotsRules(agent=token, delay=None if delay is None else min(delay, MAX_CRAWL_DELAY_SECONDS), book=book)
+    return RobotsRules(
+        agent=token,
+        delay=None if delay is None else min(delay, MAX_CRAWL_DELAY_SECONDS),
+        book=book,
+    )
 
 
 def why_no_rules(answer: Answer, now: datetime) -> Failure | None:
     """Why the rules of a host are not to be had now, or None where the answer settles them."""
     if isinstance(answer, Refusal):
-        return None  # it lies where nothing may be fetched: no rules are to be had there, and the guard stops the rest
+        # It lies where nothing may be fetched: no rules are to be had there, and the
+        # guard stops the rest
+        return None
     if isinstance(answer, Failure):
         if answer.detail == "too_many_redirects":
             return None  # RFC 9309 2.3.1.2: as if there were none
-        return Failure(detail=answer.detail, retry_at=answer.retry_at or now + RETRY_AFTER)
+        return Failure(
+            detail=answer.detail, retry_at=answer.retry_at or now + RETRY_AFTER
+        )
     if answer.status == 429 or answer.status >= 500:
-        return Failure(detail=f"robots.txt: http {answer.status}", retry_at=now + RETRY_AFTER)
+        return Failure(
+            detail=f"robots.txt: http {answer.status}", retry_at=now + RETRY_AFTER
+        )
     return None
 
 
@@ -67,16 +82,27 @@ class _Kept:
 
 
 class RobotsCache:
-    """The rules of every host that was asked. `ask` takes a URL and whether to verify TLS; once, however many wait."""
+    """The rules of every host that was asked.
 
-    def __init__(self, ask: Callable[[str, bool], Awaitable[Answer]], *, agent: str, pool: WorkerPool) -> None:
+    `ask` takes a URL and whether to verify TLS; once, however many wait.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[str, bool], Awaitable[Answer]],
+        *,
+        agent: str,
+        pool: WorkerPool,
+    ) -> None:
         self.ask = ask
         self.agent = agent
         self.pool = pool
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._asking: dict[str, asyncio.Task[RobotsRules | Failure]] = {}
 
-    async def rules(self, url: str, *, verify_tls: bool = True) -> RobotsRules | Failure:
+    async def rules(
+        self, url: str, *, verify_tls: bool = True
+    ) -> RobotsRules | Failure:
         """The rules of the URL's host, asked for if they are not known or a day old."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
@@ -85,7 +111,9 @@ class RobotsCache:
             return kept.rules
         task = self._asking.get(origin)
         if task is None:
-            task = self._asking[origin] = asyncio.ensure_future(self._ask(origin, verify_tls=verify_tls))
+            task = self._asking[origin] = asyncio.ensure_future(
+                self._ask(origin, verify_tls=verify_tls)
+            )
             task.add_done_callback(lambda _: self._asking.pop(origin, None))
         return await asyncio.shield(task)
 
@@ -109,4 +137,7 @@ class RobotsCache:
         try:
             return await self.pool.run(parse_robots, answer.body, self.agent)
         except WorkerLost as error:
-            return Failure(detail=f"robots.txt: unreadable ({error})", retry_at=utc_now() + CACHE_FOR)
+            return Failure(
+                detail=f"robots.txt: unreadable ({error})",
+                retry_at=utc_now() + CACHE_FOR,
+            )

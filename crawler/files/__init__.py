@@ -1,1 +1,4 @@
-"""Articles and captures that come as files, or rest in the archive: read, extracted, imported, read anew."""
+"""Articles and captures that come as files, or rest in the archive.
+
+Read, extracted, imported, read anew.
+"""

@@ -1,7 +1,10 @@
-"""Articles as others wrote them down: lines of JSON -> landings, by the same desk as a crawl. Pure; runs in a worker.
+"""Articles as others wrote them down.
 
-A line needs `url` and `text`; `title`, `published_at`, `source`, `language` and `authors` are taken if they are there.
-A bad optional value becomes null with a warning, never a lost row; there is no minimum length.
+Lines of JSON -> landings, by the same desk as a crawl. Pure; runs in a worker.
+
+A line needs `url` and `text`; `title`, `published_at`, `source`, `language` and
+`authors` are taken if they are there. A bad optional value becomes null with a warning,
+never a lost row; there is no minimum length.
 """
 
 import json
@@ -28,10 +31,20 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.IGNORECASE)
 
 
 def parse_lines(
-    lines: Sequence[tuple[int, bytes]], *, sources: Mapping[str, Source], settings: CrawlSettings, now: datetime
+    lines: Sequence[tuple[int, bytes]],
+    *,
+    sources: Mapping[str, Source],
+    settings: CrawlSettings,
+    now: datetime,
 ) -> list[ParsedLine]:
-    """The rows of numbered lines, in their order. `sources` are those that have a say in relevance, by id."""
-    return [parse_line(number, line, sources=sources, settings=settings, now=now) for number, line in lines]
+    """The rows of numbered lines, in their order.
+
+    `sources` are those that have a say in relevance, by id.
+    """
+    return [
+        parse_line(number, line, sources=sources, settings=settings, now=now)
+        for number, line in lines
+    ]
 
 
 def parse_line(
@@ -44,14 +57,28 @@ def parse_line(
     reader = _Reader(told)
     url = reader.address()
     if url is None or not isinstance(told.get("text"), str):
-        fault = "url is no http address; skipped" if url is None else "text is missing or no text; skipped"
+        fault = (
+            "url is no http address; skipped"
+            if url is None
+            else "text is missing or no text; skipped"
+        )
         return ParsedLine(number=number, landing=None, warnings=(fault,))
     document = _document(reader, url, now)
     source = sources.get(document.source)
-    outcome: Document | Rejection = Rejection(why=RejectionReason.EMPTY, detail="no text", url=document.url, title=document.title)
+    outcome: Document | Rejection = Rejection(
+        why=RejectionReason.EMPTY,
+        detail="no text",
+        url=document.url,
+        title=document.title,
+    )
     if document.text:
         outcome = intake.judge_document(document, source=source, settings=settings)
-    landing = Landing(outcome=outcome, url=url, source=document.source, lines=clean.line_hashes(document.text))
+    landing = Landing(
+        outcome=outcome,
+        url=url,
+        source=document.source,
+        lines=clean.line_hashes(document.text),
+    )
     return ParsedLine(number=number, landing=landing, warnings=tuple(reader.warnings))
 
 
@@ -88,14 +115,20 @@ def _document(reader: "_Reader", url: str, now: datetime) -> Document:
 
 @dataclass(slots=True)
 class _Reader:
-    """The values of one object; what is wrong with an optional one goes to the warnings."""
+    """The values of one object.
+
+    What is wrong with an optional one goes to the warnings.
+    """
 
     told: Mapping[str, Any]
     warnings: list[str] = field(default_factory=list)
 
     def address(self) -> str | None:
         url = self.told.get("url")
-        if not isinstance(url, str) or not 0 < len(url := printable(url).strip()) <= MAX_URL_CHARS:
+        if (
+            not isinstance(url, str)
+            or not 0 < len(url := printable(url).strip()) <= MAX_URL_CHARS
+        ):
             return None
         try:
             parts = urlsplit(url)
@@ -110,7 +143,12 @@ class _Reader:
         if not isinstance(value, str):
             self._null(key, "is no text")
             return None
-        return " ".join(printable(value[: MAX_NAME_CHARS * 5]).split())[: MAX_NAME_CHARS * 5] or None
+        return (
+            " ".join(printable(value[: MAX_NAME_CHARS * 5]).split())[
+                : MAX_NAME_CHARS * 5
+            ]
+            or None
+        )
 
     def language(self) -> str | None:
         value = self.line("language")
@@ -119,9 +157,15 @@ class _Reader:
             return None
         return value
 
-    def moment(self, key: str, now: datetime, language: str | None) -> written_dates.ParsedDate | None:
+    def moment(
+        self, key: str, now: datetime, language: str | None
+    ) -> written_dates.ParsedDate | None:
         value = self.line(key)
-        dated = written_dates.parse_date(value, now=now, language=language, how="import") if value else None
+        dated = (
+            written_dates.parse_date(value, now=now, language=language, how="import")
+            if value
+            else None
+        )
         if value and dated is None:
             self._null(key, "is no date that can be")
         return dated
@@ -131,10 +175,15 @@ class _Reader:
         names = [value] if isinstance(value, str) else value
         if names is None:
             return ()
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        if not isinstance(names, list) or not all(
+            isinstance(name, str) for name in names
+        ):
             self._null("authors", "is no list of names")
             return ()
-        short = (" ".join(printable(name[:MAX_NAME_CHARS]).split()) for name in names[:MAX_AUTHORS])
+        short = (
+            " ".join(printable(name[:MAX_NAME_CHARS]).split())
+            for name in names[:MAX_AUTHORS]
+        )
         return tuple(name for name in short if name)
 
     def _null(self, key: str, fault: str) -> None:

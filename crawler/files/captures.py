@@ -1,4 +1,7 @@
-"""Captures that others kept -> landings; what cannot be relevant is turned away by its bytes. Pure; in a worker."""
+"""Captures that others kept -> landings.
+
+What cannot be relevant is turned away by its bytes. Pure; in a worker.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -17,27 +20,51 @@ def process_captures(
     furniture: Mapping[str, frozenset[int]],
     watched: Collection[str] = (),
 ) -> list[tuple[Landing, bool]]:
-    """What each capture brings, and whether it was read; the bodies need not travel back.
+    """What each capture brings, and whether it was read.
 
-    `watched` are hosts whose pages are always read; `furniture` is what each host has taught.
+    The bodies need not travel back.
+
+    `watched` are hosts whose pages are always read; `furniture` is what each host has
+    taught.
     """
     return [_one(page, settings, furniture, watched) for page in captures]
 
 
 def _one(
-    page: Page, settings: CrawlSettings, furniture: Mapping[str, frozenset[int]], watched: Collection[str]
+    page: Page,
+    settings: CrawlSettings,
+    furniture: Mapping[str, frozenset[int]],
+    watched: Collection[str],
 ) -> tuple[Landing, bool]:
     host = identity.url_host(page.url)
     why = None if host in watched else off_topic(page, settings)
     if why is not None:
-        return Landing(outcome=Rejection(why=RejectionReason.IRRELEVANT, detail=why), url=page.url, source=host), False
+        return Landing(
+            outcome=Rejection(why=RejectionReason.IRRELEVANT, detail=why),
+            url=page.url,
+            source=host,
+        ), False
     lead = Lead(url=page.url, source=host, via="import")
     lines = furniture.get(host, frozenset())
-    return replace(intake.process_page(page, lead, settings=settings, furniture=lines, now=page.fetched_at), page=None), True
+    return replace(
+        intake.process_page(
+            page, lead, settings=settings, furniture=lines, now=page.fetched_at
+        ),
+        page=None,
+    ), True
 
 
 def off_topic(page: Page, settings: CrawlSettings) -> str | None:
-    """Why the bytes alone say that the page is not kept; None where it is to be read, as where everything is kept."""
-    if settings.min_relevance <= 0 or page_status.why_unavailable(page) is not None or not prefilter.may_hold_text(page):
+    """Why the bytes alone say that the page is not kept.
+
+    None where it is to be read, as where everything is kept.
+    """
+    if (
+        settings.min_relevance <= 0
+        or page_status.why_unavailable(page) is not None
+        or not prefilter.may_hold_text(page)
+    ):
         return None
-    return prefilter.off_topic_reason(page, extra_terms=settings.extra_terms, least=settings.min_relevance)
+    return prefilter.off_topic_reason(
+        page, extra_terms=settings.extra_terms, least=settings.min_relevance
+    )

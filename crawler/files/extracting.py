@@ -1,7 +1,9 @@
-"""Saved pages and WARC files -> one record for each page or response, in their order; nothing is stored or judged.
+"""Saved pages and WARC files -> one record for each page or response, in their order.
 
-Pages are read in the worker pool, a bounded number ahead. A page that is no article is a record too: `text` is null and
-`rejection` says why.
+Nothing is stored or judged.
+
+Pages are read in the worker pool, a bounded number ahead. A page that is no article is
+a record too: `text` is null and `rejection` says why.
 """
 
 import asyncio
@@ -24,8 +26,17 @@ Tell = Callable[[Mapping[str, Any]], None]
 Warn = Callable[[str], None]
 
 
-async def extract(files: Sequence[Path], *, tell: Tell, warn: Warn, workers: int = 0, every: bool = False) -> int:
-    """Tell a record for each page of each file; the number of files that could not be read.
+async def extract(
+    files: Sequence[Path],
+    *,
+    tell: Tell,
+    warn: Warn,
+    workers: int = 0,
+    every: bool = False,
+) -> int:
+    """Tell a record for each page of each file.
+
+    The number of files that could not be read.
 
     `warn` hears of the first faults of each kind in a file, or of every one.
     """
@@ -66,7 +77,11 @@ async def _record(pool: WorkerPool, one: SavedPage) -> dict[str, Any]:
     try:
         return await pool.run(PAGE_RECORD, one)
     except WorkerLost as error:
-        return blank_record(one) | {"rejection": rejection_to_json(Rejection(why=RejectionReason.UNREADABLE, detail=str(error)))}
+        return blank_record(one) | {
+            "rejection": rejection_to_json(
+                Rejection(why=RejectionReason.UNREADABLE, detail=str(error))
+            )
+        }
 
 
 def blank_record(one: SavedPage) -> dict[str, Any]:

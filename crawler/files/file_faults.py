@@ -1,15 +1,23 @@
-"""What is wrong with parts of a file: the first of each kind are told one by one, of the others their number."""
+"""What is wrong with parts of a file.
+
+The first of each kind are told one by one, of the others their number.
+"""
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-MAX_TOLD = 3  # faults of a kind in one file that are told one by one; 101 attack files had 14,296
+# Faults of a kind in one file that are told one by one; 101 attack files had 14,296
+MAX_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFault:
-    """One of them. `what` is the same for all of a kind and one of few; a file with none of them is named alone."""
+    """One of them.
+
+    `what` is the same for all of a kind and one of few; a file with none of them is
+    named alone.
+    """
 
     file: str
     what: str
@@ -17,9 +25,13 @@ class FileFault:
     detail: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.where}" if isinstance(self.where, int) else self.file
+        place = (
+            f"{self.file}:{self.where}" if isinstance(self.where, int) else self.file
+        )
         where = f"{self.where}: " if self.where and isinstance(self.where, str) else ""
-        return f"{place}: {where}{self.what}{f' ({self.detail})' if self.detail else ''}"
+        return (
+            f"{place}: {where}{self.what}{f' ({self.detail})' if self.detail else ''}"
+        )
 
 
 ReportFault = Callable[[FileFault], None]
@@ -46,5 +58,7 @@ class FaultDigest:
         """Say how many were not told one by one."""
         for (file, what), count in self._kinds.items():
             if count > MAX_TOLD and not self._every:
-                self._tell(f"{file}: {count - MAX_TOLD:,} times more: {what} (-v tells each)")
+                self._tell(
+                    f"{file}: {count - MAX_TOLD:,} times more: {what} (-v tells each)"
+                )
         self._kinds.clear()

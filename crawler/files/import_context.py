@@ -1,4 +1,7 @@
-"""Who reads and writes when files are worked on, and by which rules: the service's own, or somebody's for one work."""
+"""Who reads and writes when files are worked on, and by which rules.
+
+The service's own, or somebody's for one work.
+"""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -17,7 +20,8 @@ CAPTURES_PER_TASK = 16  # captures of one task, likewise
 class ImportContext:
     """The writing thread, the workers, and what they go by.
 
-    `ahead` are the tasks in flight for each worker, `pages` the captures of one: others wait behind them.
+    `ahead` are the tasks in flight for each worker, `pages` the captures of one: others
+    wait behind them.
     """
 
     writer: Writer
@@ -34,10 +38,20 @@ class ImportContext:
 
 
 @asynccontextmanager
-async def open_context(store: Store, sources: Iterable[Source], settings: CrawlSettings) -> AsyncIterator[ImportContext]:
-    """A desk of one's own over an open store, for as long as the block; the store stays open."""
+async def open_context(
+    store: Store, sources: Iterable[Source], settings: CrawlSettings
+) -> AsyncIterator[ImportContext]:
+    """A desk of one's own over an open store, for as long as the block.
+
+    The store stays open.
+    """
     by_id = {source.id: source for source in sources}
-    desk = ImportContext(writer=Writer(store), pool=WorkerPool(settings.workers), settings=settings, sources=by_id)
+    desk = ImportContext(
+        writer=Writer(store),
+        pool=WorkerPool(settings.workers),
+        settings=settings,
+        sources=by_id,
+    )
     try:
         yield desk
     finally:

@@ -11,7 +11,14 @@ import ctypes
 import gzip
 import hashlib
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,17 +33,29 @@ from crawler.sources import Source
 from crawler.workers import Task, WorkerLost
 from storage import identity
 from storage.errors import UsageError
-from storage.model import ChangeKind, FateKind, Landed, Landing, Page, Rejection, RejectionReason, utc_now
+from storage.model import (
+    ChangeKind,
+    FateKind,
+    Landed,
+    Landing,
+    Page,
+    Rejection,
+    RejectionReason,
+    utc_now,
+)
 from storage.tables import progress as noting
 
-LINES_PER_TASK = 32  # JSON lines of one task: what a task costs by itself is then under a tenth
+# JSON lines of one task: what a task costs by itself is then under a tenth
+LINES_PER_TASK = 32
 MAX_TASK_BYTES = 2_000_000  # of one task, so that what is in flight stays small
 LANDINGS_PER_BATCH = 64  # landings of one transaction
 EDGE_BYTES = 1 << 20  # bytes at either end of a file by which it is known again
 MAX_LINE_BYTES = 20_000_000  # bytes
 
 PARSE_LINES: Task[list[ParsedLine]] = Task("crawler.files.articles", "parse_lines")
-PROCESS_CAPTURES: Task[list[tuple[Landing, bool]]] = Task("crawler.files.captures", "process_captures")
+PROCESS_CAPTURES: Task[list[tuple[Landing, bool]]] = Task(
+    "crawler.files.captures", "process_captures"
+)
 
 T = TypeVar("T")
 Warn = Callable[[str], None]
@@ -45,14 +64,18 @@ Progress = Callable[["ImportCounts"], None]
 
 @dataclass(slots=True)
 class ImportCounts:
-    """What an import came to. `kinds` counts new, copied, revised, unchanged, and the reasons of the rest."""
+    """What an import came to.
+
+    `kinds` counts new, copied, revised, unchanged, and the reasons of the rest.
+    """
 
     file: str = ""  # that is being read
     rows: int = 0  # lines and captures that were there
     skipped: int = 0  # of these, without a usable address or text
     warnings: int = 0
     unreadable: int = 0  # files
-    unread: int = 0  # captures without an Afghan word in their bytes; they count among the rejected too
+    # Captures without an Afghan word in their bytes; they count among the rejected too
+    unread: int = 0
     before: int = 0  # rows that an earlier run of the same file took in
     kinds: Counter[str] = field(default_factory=Counter)
 
@@ -68,7 +91,9 @@ class ImportCounts:
 
 def counts_to_json(taken: ImportCounts) -> dict[str, Any]:
     """The numbers as a request carries them."""
-    return {name: getattr(taken, name) for name in ImportCounts.__slots__} | {"kinds": dict(taken.kinds)}
+    return {name: getattr(taken, name) for name in ImportCounts.__slots__} | {
+        "kinds": dict(taken.kinds)
+    }
 
 
 def counts_from_json(told: Mapping[str, Any]) -> ImportCounts:
@@ -79,18 +104,30 @@ def counts_from_json(told: Mapping[str, Any]) -> ImportCounts:
 
 def import_outcome(landed: Landed) -> str:
     """In one word what became of something that landed."""
-    if landed.what in {ChangeKind.NEW, ChangeKind.COPIED, ChangeKind.REVISED, ChangeKind.PROMOTED}:
-        return {ChangeKind.NEW: "new", ChangeKind.REVISED: "revised"}.get(landed.what, "copies")
+    if landed.what in {
+        ChangeKind.NEW,
+        ChangeKind.COPIED,
+        ChangeKind.REVISED,
+        ChangeKind.PROMOTED,
+    }:
+        return {ChangeKind.NEW: "new", ChangeKind.REVISED: "revised"}.get(
+            landed.what, "copies"
+        )
     if landed.fate in {FateKind.ARTICLE, FateKind.COPY}:
         return "unchanged"
     return (
-        f"{landed.fate}: {landed.reason}" if landed.fate and landed.fate != landed.reason else landed.fate or "pending"
+        f"{landed.fate}: {landed.reason}"
+        if landed.fate and landed.fate != landed.reason
+        else landed.fate or "pending"
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Piece:
-    """What one task reads: numbered lines or captures, and where the file goes on after them."""
+    """What one task reads.
+
+    Numbered lines or captures, and where the file goes on after them.
+    """
 
     end: int
     lines: Sequence[tuple[int, bytes]] = ()
@@ -116,7 +153,11 @@ class _Readers:
 
     def __init__(self, desk: ImportContext) -> None:
         self.desk = desk
-        self._judges = {id_: one for id_, one in desk.sources.items() if one.min_relevance is not None}
+        self._judges = {
+            id_: one
+            for id_, one in desk.sources.items()
+            if one.min_relevance is not None
+        }
         self._watched = _hosts(desk.sources.values())
 
     async def read(self, name: str, piece: _Piece) -> _Part:
@@ -124,43 +165,74 @@ class _Readers:
         if piece.lines:
             rows = await self._lines(piece.lines)
             told = ((row.number, warning) for row in rows for warning in row.warnings)
-            faults = tuple(FileFault(file=name, where=number, what=warning) for number, warning in told)
-            return _Part(piece=piece, landings=[row.landing for row in rows if row.landing], faults=faults)
+            faults = tuple(
+                FileFault(file=name, where=number, what=warning)
+                for number, warning in told
+            )
+            return _Part(
+                piece=piece,
+                landings=[row.landing for row in rows if row.landing],
+                faults=faults,
+            )
         landings, unread = await self._captures([one.page for one in piece.captures])
         return _Part(piece=piece, landings=landings, unread=unread)
 
     async def _lines(self, numbered: Sequence[tuple[int, bytes]]) -> list[ParsedLine]:
         settings, now = self.desk.settings, utc_now()
         try:
-            return await self.desk.pool.run(PARSE_LINES, numbered, sources=self._judges, settings=settings, now=now)
+            return await self.desk.pool.run(
+                PARSE_LINES, numbered, sources=self._judges, settings=settings, now=now
+            )
         except WorkerLost as error:
-            if len(numbered) > 1:  # one line of the batch did it: the others must not pay
+            # One line of the batch did it: the others must not pay
+            if len(numbered) > 1:
                 return [row for line in numbered for row in await self._lines([line])]
-            return [ParsedLine(number=numbered[0][0], landing=None, warnings=(f"unreadable ({error}); skipped",))]
+            return [
+                ParsedLine(
+                    number=numbered[0][0],
+                    landing=None,
+                    warnings=(f"unreadable ({error}); skipped",),
+                )
+            ]
 
     async def _captures(self, pages: Sequence[Page]) -> tuple[list[Landing], int]:
         """What some captures bring, and how many of them were not worth reading."""
         hosts = {identity.url_host(page.url) for page in pages}
         furniture = await self._furniture(hosts)
-        told = {"settings": self.desk.settings, "furniture": furniture, "watched": self._watched & hosts}
+        told = {
+            "settings": self.desk.settings,
+            "furniture": furniture,
+            "watched": self._watched & hosts,
+        }
         try:
             read = await self.desk.pool.run(PROCESS_CAPTURES, pages, **told)
         except WorkerLost as error:
             if len(pages) > 1:  # one of them did it: the others must not pay
                 apart = [await self._captures([page]) for page in pages]
-                return [landing for landings, _ in apart for landing in landings], sum(unread for _, unread in apart)
+                return [landing for landings, _ in apart for landing in landings], sum(
+                    unread for _, unread in apart
+                )
             rejection = Rejection(why=RejectionReason.UNREADABLE, detail=str(error))
-            lost = Landing(outcome=rejection, url=pages[0].url, source=identity.url_host(pages[0].url))
+            lost = Landing(
+                outcome=rejection,
+                url=pages[0].url,
+                source=identity.url_host(pages[0].url),
+            )
             read = [(lost, True)]
         # What was not read is not kept either: the file that it came from has it.
         landings = [
-            replace(one, page=page if was_read else None) for page, (one, was_read) in zip(pages, read, strict=True)
+            replace(one, page=page if was_read else None)
+            for page, (one, was_read) in zip(pages, read, strict=True)
         ]
         return landings, sum(not was_read for _, was_read in read)
 
     async def _furniture(self, hosts: Iterable[str]) -> dict[str, frozenset[int]]:
         writer = self.desk.writer
-        return await writer.run(lambda: {host: lines for host in hosts if (lines := writer.store.furniture(host))})
+        return await writer.run(
+            lambda: {
+                host: lines for host in hosts if (lines := writer.store.furniture(host))
+            }
+        )
 
 
 def _hosts(sources: Iterable[Source]) -> frozenset[str]:
@@ -172,13 +244,18 @@ def require_known(files: Iterable[Path]) -> None:
     """Raise UsageError for a file of no known kind, before anything is read."""
     for file in files:
         if not is_articles(file) and not saved.is_warc(file):
-            raise UsageError(f"{file} is neither .jsonl nor .warc (nor one of them as .gz) nor .wacz")
+            raise UsageError(
+                f"{file} is neither .jsonl nor .warc (nor one of them as .gz) nor .wacz"
+            )
 
 
 async def import_files(
     desk: ImportContext, files: Sequence[Path], *, warn: Warn, progress: Progress, every: bool = False
 ) -> ImportCounts:  # fmt: skip
-    """Import files one after the other. `warn` hears of the first faults of each kind in a file, or of every one."""
+    """Import files one after the other.
+
+    `warn` hears of the first faults of each kind in a file, or of every one.
+    """
     taken = ImportCounts()
     readers, faults = _Readers(desk), FaultDigest(warn, every=every)
     for file in files:
@@ -186,7 +263,13 @@ async def import_files(
     return taken
 
 
-async def _file(readers: _Readers, file: Path, taken: ImportCounts, faults: FaultDigest, progress: Progress) -> None:
+async def _file(
+    readers: _Readers,
+    file: Path,
+    taken: ImportCounts,
+    faults: FaultDigest,
+    progress: Progress,
+) -> None:
     intake = _Intake(readers.desk, file, taken, progress)
     try:
         await intake.begin()
@@ -195,7 +278,11 @@ async def _file(readers: _Readers, file: Path, taken: ImportCounts, faults: Faul
         await intake.finish()
     except (OSError, EOFError, ValueError) as fault:
         taken.unreadable += 1
-        faults.note(FileFault(file=str(file), what=str(getattr(fault, "strerror", None) or fault)))
+        faults.note(
+            FileFault(
+                file=str(file), what=str(getattr(fault, "strerror", None) or fault)
+            )
+        )
     finally:
         faults.end_file()
         taken.warnings = faults.total
@@ -205,7 +292,9 @@ async def _file(readers: _Readers, file: Path, taken: ImportCounts, faults: Faul
 class _Intake:
     """One file on its way into the store."""
 
-    def __init__(self, desk: ImportContext, file: Path, taken: ImportCounts, progress: Progress) -> None:
+    def __init__(
+        self, desk: ImportContext, file: Path, taken: ImportCounts, progress: Progress
+    ) -> None:
         self.desk = desk
         self.file = file
         self.taken = taken
@@ -236,13 +325,25 @@ class _Intake:
         if len(self._batch) >= LANDINGS_PER_BATCH:
             await self.land()
             if self.at:
-                await self._run(noting.save_progress, "import", self._key, self.file.name, {"at": self.at, "rows": self._rows})
+                await self._run(
+                    noting.save_progress,
+                    "import",
+                    self._key,
+                    self.file.name,
+                    {"at": self.at, "rows": self._rows},
+                )
 
     async def land(self) -> None:
-        """Store what waits. A kill between this and the note of how far it came lands the same again, unchanged."""
+        """Store what waits.
+
+        A kill between this and the note of how far it came lands the same again,
+        unchanged.
+        """
         batch, self._batch = self._batch, []
         if batch:
-            self.taken.count(await self.desk.writer.run(self.desk.writer.store.land, batch))
+            self.taken.count(
+                await self.desk.writer.run(self.desk.writer.store.land, batch)
+            )
             _give_back()
         self.progress(self.taken)
 
@@ -256,13 +357,20 @@ class _Intake:
 
 
 def _give_back() -> None:
-    """Hand what was freed back to the system: bodies of all sizes leave holes that glibc keeps: 30 MB after 3,000."""
-    with suppress(OSError, AttributeError, TypeError):  # another C library has its own way, or none
+    """Hand what was freed back to the system.
+
+    Bodies of all sizes leave holes that glibc keeps: 30 MB after 3,000.
+    """
+    # Another C library has its own way, or none
+    with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def file_key(file: Path) -> str:
-    """What a file is known by again, wherever it lies: its size and the bytes at its two ends."""
+    """What a file is known by again, wherever it lies.
+
+    Its size and the bytes at its two ends.
+    """
     size = file.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
     with file.open("rb") as stream:
@@ -272,10 +380,13 @@ def file_key(file: Path) -> str:
     return digest.hexdigest()
 
 
-async def _in_order(readers: _Readers, file: Path, start: int, faults: FaultDigest) -> AsyncIterator[_Part]:
+async def _in_order(
+    readers: _Readers, file: Path, start: int, faults: FaultDigest
+) -> AsyncIterator[_Part]:
     """What each task of a file brought, in the file's order, from a place on."""
     waiting: deque[asyncio.Future[_Part]] = deque()
-    found: deque[FileFault] = deque()  # filled in the thread that reads, told in this one
+    # Filled in the thread that reads, told in this one
+    found: deque[FileFault] = deque()
 
     async def next_one() -> _Part:
         part = await waiting.popleft()
@@ -303,9 +414,15 @@ def _emptied(faults: deque[FileFault]) -> Iterator[FileFault]:
         yield faults.popleft()
 
 
-def _pieces(file: Path, start: int, most: int, note: Callable[[FileFault], None]) -> Iterator[_Piece]:
+def _pieces(
+    file: Path, start: int, most: int, note: Callable[[FileFault], None]
+) -> Iterator[_Piece]:
     if not is_articles(file):
-        for captures in _bounded(saved.read_pages(file, note, start=start), most, lambda one: len(one.page.body)):
+        for captures in _bounded(
+            saved.read_pages(file, note, start=start),
+            most,
+            lambda one: len(one.page.body),
+        ):
             yield _Piece(captures=captures, end=captures[-1].end)
         return
     lines = enumerate(numbered_lines(file), 1)
@@ -314,7 +431,9 @@ def _pieces(file: Path, start: int, most: int, note: Callable[[FileFault], None]
         yield _Piece(lines=[line for _, line in batch], end=batch[-1][0])
 
 
-def _bounded(items: Iterable[T], most: int, size_of: Callable[[T], int]) -> Iterator[list[T]]:
+def _bounded(
+    items: Iterable[T], most: int, size_of: Callable[[T], int]
+) -> Iterator[list[T]]:
     """So many items at a time, or fewer where they are large."""
     batch: list[T] = []
     size = 0
@@ -334,8 +453,14 @@ def is_articles(file: Path) -> bool:
 
 
 def numbered_lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, from 1; of one that is too long only so much that it is no JSON any more."""
-    with cast("IO[bytes]", gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb")) as stream:
+    """The lines that are not blank, from 1.
+
+    Of one that is too long only so much that it is no JSON any more.
+    """
+    with cast(
+        "IO[bytes]",
+        gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb"),
+    ) as stream:
         number = 0
         while line := stream.readline(MAX_LINE_BYTES):
             number += 1

@@ -13,10 +13,16 @@ def page_record(one: SavedPage) -> dict[str, Any]:
     """The record of a page: its article, or why there is none."""
     unavailable = page_status.why_unavailable(one.page)
     if isinstance(unavailable, Failure):
-        return blank_record(one) | {"rejection": {"why": "failed", "detail": unavailable.detail}}
+        return blank_record(one) | {
+            "rejection": {"why": "failed", "detail": unavailable.detail}
+        }
     outcome = unavailable or extract.extract(one.page, now=one.page.fetched_at)
     if isinstance(outcome, Rejection):
-        return blank_record(one) | {"url": _url(one, outcome.url), "title": outcome.title, "rejection": rejection_to_json(outcome)}
+        return blank_record(one) | {
+            "url": _url(one, outcome.url),
+            "title": outcome.title,
+            "rejection": rejection_to_json(outcome),
+        }
     return blank_record(one) | {
         "url": _url(one, outcome.url),
         "title": outcome.title,

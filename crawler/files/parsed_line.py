@@ -1,4 +1,7 @@
-"""What one line of JSON brought; a module that needs nothing, since the process that hands it on reads nothing."""
+"""What one line of JSON brought.
+
+A module that needs nothing, since the process that hands it on reads nothing.
+"""
 
 from dataclasses import dataclass
 

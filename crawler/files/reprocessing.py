@@ -30,7 +30,8 @@ class ReprocessOutcome(StrEnum):
     """What reading anew makes of a page."""
 
     SAME = "same"
-    RETOLD = "retold"  # the same text, with another date, authors, relevance, address of origin
+    # The same text, with another date, authors, relevance, address of origin
+    RETOLD = "retold"
     CHANGED = "changed"  # another text or title
     LET_IN = "let in"  # was not kept, and would be now
     LET_OUT = "let out"  # was kept, and would not be now
@@ -66,13 +67,23 @@ Progress = Callable[[ReprocessCounts], None]
 
 def counts_to_json(tally: ReprocessCounts) -> dict[str, int]:
     """The numbers as a request or a program takes them."""
-    return {"pages": tally.pages, **{turn.replace(" ", "_"): tally.turns[turn] for turn in ReprocessOutcome}}
+    return {
+        "pages": tally.pages,
+        **{turn.replace(" ", "_"): tally.turns[turn] for turn in ReprocessOutcome},
+    }
 
 
 async def reprocess(
-    desk: ImportContext, criteria: Criteria, *, dry_run: bool, tell: Tell, progress: Progress = lambda _: None
+    desk: ImportContext,
+    criteria: Criteria,
+    *,
+    dry_run: bool,
+    tell: Tell,
+    progress: Progress = lambda _: None,
 ) -> ReprocessCounts:
-    """Read everything anew that a search finds, and what was not kept; `tell` of whatever is not the same.
+    """Read everything anew that a search finds, and what was not kept.
+
+    `tell` of whatever is not the same.
 
     With `dry_run` nothing is written. Raises StoreError.
     """
@@ -82,7 +93,11 @@ async def reprocess(
         tally.turns[redone.turn] += 1
         if redone.turn is not ReprocessOutcome.SAME:
             tell(redone)
-        if not dry_run and redone.landing is not None and redone.turn not in {ReprocessOutcome.SAME, ReprocessOutcome.LOST}:
+        if (
+            not dry_run
+            and redone.landing is not None
+            and redone.turn not in {ReprocessOutcome.SAME, ReprocessOutcome.LOST}
+        ):
             batch.append(redone.landing)
         if len(batch) >= LANDINGS_PER_BATCH:
             await desk.writer.run(desk.writer.store.land, batch)
@@ -93,7 +108,9 @@ async def reprocess(
     return tally
 
 
-async def _in_order(desk: ImportContext, criteria: Criteria, tally: ReprocessCounts) -> AsyncIterator[ReprocessedPage]:
+async def _in_order(
+    desk: ImportContext, criteria: Criteria, tally: ReprocessCounts
+) -> AsyncIterator[ReprocessedPage]:
     """Every page, a few ahead of the one that is handed out."""
     db, run = desk.writer.store.db, desk.writer.run
     ids = await run(reprocess_candidates.list_document_ids, db, criteria)
@@ -113,7 +130,9 @@ async def _in_order(desk: ImportContext, criteria: Criteria, tally: ReprocessCou
             left.cancel()
 
 
-def _loads(desk: ImportContext, ids: Sequence[int], keys: Sequence[str]) -> Iterator[Callable[[], list[ReprocessCandidate]]]:
+def _loads(
+    desk: ImportContext, ids: Sequence[int], keys: Sequence[str]
+) -> Iterator[Callable[[], list[ReprocessCandidate]]]:
     db = desk.writer.store.db
     for some in _pieces(ids):
         yield partial(reprocess_candidates.load_documents, db, some)
@@ -140,17 +159,24 @@ async def _redo(desk: ImportContext, before: ReprocessCandidate) -> ReprocessedP
     except WorkerLost:
         return ReprocessedPage(before=before, turn=ReprocessOutcome.LOST)
     landing = _landing(before, page, read)
-    return ReprocessedPage(before=before, turn=compare_outcomes(before, landing), landing=landing)
+    return ReprocessedPage(
+        before=before, turn=compare_outcomes(before, landing), landing=landing
+    )
 
 
 def _lead(before: ReprocessCandidate) -> Lead:
     """What was told of the page, as far as it is still known: the feed's date."""
     told_at = before.published_at if before.published_how == "feed" else None
-    return Lead(url=before.url, source=before.source, via=before.via, published_at=told_at)
+    return Lead(
+        url=before.url, source=before.source, via=before.via, published_at=told_at
+    )
 
 
 def _landing(before: ReprocessCandidate, page: Page, read: Landing) -> Landing:
-    """The landing at the address that the text has: reading anew is no reason to move it."""
+    """The landing at the address that the text has.
+
+    Reading anew is no reason to move it.
+    """
     outcome = read.outcome
     if before.document_id is not None and isinstance(outcome, Document):
         # What only the feed told was not kept apart.
@@ -168,15 +194,31 @@ def compare_outcomes(before: ReprocessCandidate, landing: Landing) -> ReprocessO
     """What became of a page. Pure."""
     after = landing.outcome
     if before.document_id is None:
-        return ReprocessOutcome.LET_IN if isinstance(after, Document) else ReprocessOutcome.SAME
+        return (
+            ReprocessOutcome.LET_IN
+            if isinstance(after, Document)
+            else ReprocessOutcome.SAME
+        )
     if isinstance(after, Rejection):
         return ReprocessOutcome.LET_OUT
     if not isinstance(after, Document):
         return ReprocessOutcome.LOST
-    if identity.text_hash(after.text) != identity.text_hash(before.text) or (after.title or "") != (before.title or ""):
+    if identity.text_hash(after.text) != identity.text_hash(before.text) or (
+        after.title or ""
+    ) != (before.title or ""):
         return ReprocessOutcome.CHANGED
-    # A page that moves its date with each edit was still published when it was first published.
-    at = before.published_at if after.published_at is None or before.revision > 1 else after.published_at
+    # A page that moves its date with each edit was still published when it was first
+    # published.
+    at = (
+        before.published_at
+        if after.published_at is None or before.revision > 1
+        else after.published_at
+    )
     told = (after.authors, at, round(after.verdict.score, 3), after.extractor)
-    known = (before.authors, before.published_at, round(before.relevance, 3), before.extractor)
+    known = (
+        before.authors,
+        before.published_at,
+        round(before.relevance, 3),
+        before.extractor,
+    )
     return ReprocessOutcome.SAME if told == known else ReprocessOutcome.RETOLD

@@ -1,7 +1,10 @@
-"""Saved responses on the disk: WARC and WACZ files, pages as a browser saves them. Bytes -> `Page`s, one at a time.
+"""Saved responses on the disk: WARC and WACZ files, pages as a browser saves them.
 
-Sizes are bounded before anything is unpacked; a record that cannot be read is left out and told of, and the next one is
-looked for. Where a file breaks off, what came before it counts. Each page says where reading may go on after it.
+Bytes -> `Page`s, one at a time.
+
+Sizes are bounded before anything is unpacked; a record that cannot be read is left out
+and told of, and the next one is looked for. Where a file breaks off, what came before
+it counts. Each page says where reading may go on after it.
 """
 
 import gzip
@@ -38,7 +41,16 @@ _BEGINNING = re.compile(rb"\x1f\x8b\x08[\x00\x04]|WARC/[01]\.[0-9]\r?\n")
 _CHUNK = 1 << 20  # bytes
 _PART = 1 << 44  # a place in a file of several parts is `part * _PART + offset`
 # What warcio raises for bytes that are no record: it was written for whole files.
-RECORD_FAULTS = (ArchiveLoadFailed, zlib.error, EOFError, ValueError, KeyError, AttributeError, IndexError, TypeError)
+RECORD_FAULTS = (
+    ArchiveLoadFailed,
+    zlib.error,
+    EOFError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    TypeError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +60,9 @@ class SavedPage:
     page: Page
     file: str
     record_id: str | None = None  # WARC-Record-ID with its angle brackets
-    end: int = 0  # where to go on after this one (`pages(start=…)`); 0 where a file can only be read from its start
+    # Where to go on after this one (`pages(start=…)`); 0 where a file can only be read
+    # from its start
+    end: int = 0
 
 
 def is_warc(file: Path) -> bool:
@@ -66,10 +80,13 @@ def is_warc(file: Path) -> bool:
     return head.startswith(b"WARC/")
 
 
-def read_pages(file: Path, note: ReportFault, *, limit: int = MAX_PAGE_BYTES, start: int = 0) -> Iterator[SavedPage]:
+def read_pages(
+    file: Path, note: ReportFault, *, limit: int = MAX_PAGE_BYTES, start: int = 0
+) -> Iterator[SavedPage]:
     """The responses of a file: each response record of a WARC or WACZ, or the one page.
 
-    `start` is the `end` of the page after which to go on. Raises OSError where the file is none of these.
+    `start` is the `end` of the page after which to go on. Raises OSError where the file
+    is none of these.
     """
     if not is_warc(file):
         yield SavedPage(page=_page(file, limit), file=str(file))
@@ -79,8 +96,14 @@ def read_pages(file: Path, note: ReportFault, *, limit: int = MAX_PAGE_BYTES, st
         if part < first:
             continue
         with opened() as stream:
-            for saved in _records(stream, name, note, limit, offset if part == first else 0):
-                yield replace(saved, file=str(file), end=part * _PART + saved.end if saved.end else 0)
+            for saved in _records(
+                stream, name, note, limit, offset if part == first else 0
+            ):
+                yield replace(
+                    saved,
+                    file=str(file),
+                    end=part * _PART + saved.end if saved.end else 0,
+                )
 
 
 @contextmanager
@@ -90,21 +113,35 @@ def _whole(file: Path) -> Iterator[IO[bytes]]:
 
 
 def _parts(file: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """The WARC files in a file, by name: itself, or those in the folder `archive` of a WACZ."""
+    """The WARC files in a file, by name.
+
+    Itself, or those in the folder `archive` of a WACZ.
+    """
     if not file.name.lower().endswith(WACZ_SUFFIX):
         yield str(file), partial(_whole, file)
         return
     try:
         with zipfile.ZipFile(file) as folder:
-            named = [one for one in folder.namelist() if one.startswith("archive/") and one.lower().endswith(WARC_SUFFIXES)]
+            named = [
+                one
+                for one in folder.namelist()
+                if one.startswith("archive/") and one.lower().endswith(WARC_SUFFIXES)
+            ]
             for name in sorted(named):
                 yield f"{file}: {name}", partial(folder.open, name)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as fault:
-        raise OSError(0, f"is not a WACZ file ({str(fault)[:100]})", str(file)) from fault
+        raise OSError(
+            0, f"is not a WACZ file ({str(fault)[:100]})", str(file)
+        ) from fault
 
 
-def _records(stream: IO[bytes], name: str, note: ReportFault, limit: int, start: int) -> Iterator[SavedPage]:
-    """The responses of one WARC, from a place on; after a broken record the next one is looked for."""
+def _records(
+    stream: IO[bytes], name: str, note: ReportFault, limit: int, start: int
+) -> Iterator[SavedPage]:
+    """The responses of one WARC, from a place on.
+
+    After a broken record the next one is looked for.
+    """
     any_read, broken, at = start > 0, 0, start
     while True:
         stream.seek(at)
@@ -123,28 +160,44 @@ def _records(stream: IO[bytes], name: str, note: ReportFault, limit: int, start:
             yield from _packed_whole(stream, name, note, limit)
             return
         broken += 1
-        following = _next_beginning(stream, at + 1) if broken < MAX_BROKEN_RECORDS else None
+        following = (
+            _next_beginning(stream, at + 1) if broken < MAX_BROKEN_RECORDS else None
+        )
         if not any_read and (following is None or broken > 1):
             raise OSError(0, "is not a WARC file", name) from fault
         how = "goes on after a broken record" if following is not None else "breaks off"
-        note(FileFault(file=name, what=how, detail=f"{type(fault).__name__}: {str(fault)[:100]}"))
+        note(
+            FileFault(
+                file=name,
+                what=how,
+                detail=f"{type(fault).__name__}: {str(fault)[:100]}",
+            )
+        )
         if following is None:
             return
         at = following
 
 
 class _Lines(DecompressingBufferedReader):  # type: ignore[misc]
-    """warcio's reader with lines that end: of a packed gigabyte without one it would make a single line."""
+    """warcio's reader with lines that end.
+
+    Of a packed gigabyte without one it would make a single line.
+    """
 
     in_lines = 0  # bytes that were read as lines since the last record began
 
     def readline(self, length: int | None = None) -> bytes:
-        """One line of headers. Raises ArchiveLoadFailed where it or the headers have no end."""
+        """One line of headers.
+
+        Raises ArchiveLoadFailed where it or the headers have no end.
+        """
         if length == 0:
             return b""
         line: bytes = super().readline(min(length or MAX_LINE_BYTES, MAX_LINE_BYTES))
         self.in_lines += len(line)
-        if self.in_lines > MAX_HEADER_BYTES or (len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")):
+        if self.in_lines > MAX_HEADER_BYTES or (
+            len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
+        ):
             raise ArchiveLoadFailed("headers without an end")
         return line
 
@@ -155,19 +208,34 @@ def _archive(stream: IO[bytes]) -> ArchiveIterator:
     return records
 
 
-def _each(records: Any, name: str, note: ReportFault, limit: int) -> Iterator[tuple[SavedPage | None, int]]:
-    """Each record of an iterator: the response in it or None, and where the next record begins."""
+def _each(
+    records: Any, name: str, note: ReportFault, limit: int
+) -> Iterator[tuple[SavedPage | None, int]]:
+    """Each record of an iterator.
+
+    The response in it or None, and where the next record begins.
+    """
     for record in records:
-        saved = _saved(record, name, note, limit) if record.rec_type == "response" else None
+        saved = (
+            _saved(record, name, note, limit) if record.rec_type == "response" else None
+        )
         records.get_record_offset()  # reads the record to its end
         if record.raw_stream.limit > 0:
             raise EOFError("a record is shorter than it says")
-        yield (None if saved is None else replace(saved, end=records.offset)), records.offset
+        yield (
+            (None if saved is None else replace(saved, end=records.offset)),
+            records.offset,
+        )
         records.reader.in_lines = 0
 
 
-def _packed_whole(stream: IO[bytes], name: str, note: ReportFault, limit: int) -> Iterator[SavedPage]:
-    """A WARC that was packed in one piece: readable from its start only. Its first record was read already."""
+def _packed_whole(
+    stream: IO[bytes], name: str, note: ReportFault, limit: int
+) -> Iterator[SavedPage]:
+    """A WARC that was packed in one piece: readable from its start only.
+
+    Its first record was read already.
+    """
     stream.seek(0)
     plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
     try:
@@ -175,7 +243,13 @@ def _packed_whole(stream: IO[bytes], name: str, note: ReportFault, limit: int) -
             if saved is not None and number:
                 yield replace(saved, end=0)
     except RECORD_FAULTS as fault:
-        note(FileFault(file=name, what="breaks off", detail=f"{type(fault).__name__}: {str(fault)[:100]}"))
+        note(
+            FileFault(
+                file=name,
+                what="breaks off",
+                detail=f"{type(fault).__name__}: {str(fault)[:100]}",
+            )
+        )
 
 
 def _next_beginning(stream: IO[bytes], start: int) -> int | None:
@@ -198,13 +272,23 @@ def _saved(record: Any, file: str, note: ReportFault, limit: int) -> SavedPage |
         which = printable(headers.get_header("WARC-Record-ID") or "")[:MAX_NAME_CHARS]
         note(FileFault(file=file, where=which, what="no HTTP response with an address"))
         return None
-    # The packed body may not be larger either: brotli and zstd make 10 MB of 10 kB, never the other way round.
+    # The packed body may not be larger either: brotli and zstd make 10 MB of 10 kB,
+    # never the other way round.
     raw = record.raw_stream.read(limit + 1)
     if (http.get_header("Transfer-Encoding") or "").lower() == "chunked":
         raw = decode_chunks(raw)
-    body = content_encoding.decode_body(raw[:limit], http.get_header("Content-Encoding"), limit=limit, partial=True)
+    body = content_encoding.decode_body(
+        raw[:limit], http.get_header("Content-Encoding"), limit=limit, partial=True
+    )
     if isinstance(body, content_encoding.DecodeFailure):
-        note(FileFault(file=file, where=url[:MAX_NAME_CHARS], what=body.reason, detail=body.detail))
+        note(
+            FileFault(
+                file=file,
+                where=url[:MAX_NAME_CHARS],
+                what=body.reason,
+                detail=body.detail,
+            )
+        )
         body = b""
     page = Page(
         url=url,
@@ -214,11 +298,16 @@ def _saved(record: Any, file: str, note: ReportFault, limit: int) -> SavedPage |
         body=body,
         fetched_at=_moment(headers.get_header("WARC-Date")),
     )
-    return SavedPage(page=page, file=file, record_id=headers.get_header("WARC-Record-ID"))
+    return SavedPage(
+        page=page, file=file, record_id=headers.get_header("WARC-Record-ID")
+    )
 
 
 def decode_chunks(raw: bytes) -> bytes:
-    """A body without its chunk sizes; as it is where it has none (many archives keep the header and not the form)."""
+    """A body without its chunk sizes.
+
+    As it is where it has none (many archives keep the header and not the form).
+    """
     out, rest = bytearray(), raw
     while rest:
         size, found, after = rest[:20].partition(b"\r\n")
@@ -235,7 +324,11 @@ def decode_chunks(raw: bytes) -> bytes:
 
 
 def _status(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) == 3 else 200
+    return (
+        int(text)
+        if text and text.isascii() and text.isdecimal() and len(text) == 3
+        else 200
+    )
 
 
 def _moment(text: str | None) -> datetime:
@@ -255,4 +348,6 @@ def _page(file: Path, limit: int) -> Page:
             body = stream.read(limit)
         except (EOFError, zlib.error) as fault:
             raise OSError(f"{file}: not a whole gzip file") from fault
-    return Page(url="", final_url="", status=200, headers=(), body=body, fetched_at=utc_now())
+    return Page(
+        url="", final_url="", status=200, headers=(), body=body, fetched_at=utc_now()
+    )

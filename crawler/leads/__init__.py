@@ -1,1 +1,4 @@
-"""What a source shows: feeds, sitemaps, section pages, channels and archives, as bytes, to leads."""
+"""What a source shows.
+
+Feeds, sitemaps, section pages, channels and archives, as bytes, to leads.
+"""

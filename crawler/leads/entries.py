@@ -1,7 +1,9 @@
-"""What an entry of any feed says -> `Lead`: its address, identity, title, date, authors. Pure.
+"""What an entry of any feed says -> `Lead`.
 
-RSS, Atom, JSON Feed and sitemaps are all read into `Entry`; the rules for links and identities
-(cases 71 to 100 of the polling rules) live here, once.
+Its address, identity, title, date, authors. Pure.
+
+RSS, Atom, JSON Feed and sitemaps are all read into `Entry`; the rules for links and
+identities (cases 71 to 100 of the polling rules) live here, once.
 """
 
 import re
@@ -24,9 +26,12 @@ MAX_AUTHOR_CHARS = 200
 MAX_AUTHORS = 20
 MIN_FULL_TEXT_WORDS = 100  # words that make an entry's text an article's
 
-_INVISIBLE_EDGES = " \n\u00a0\u200b\u200c\u200d\u200e\u200f\ufeff"  # what copying leaves at the ends of a link
+# What copying leaves at the ends of a link
+_INVISIBLE_EDGES = " \n\u00a0\u200b\u200c\u200d\u200e\u200f\ufeff"
 _SPACE = re.compile(r"\s+")
-_MAIL_ADDRESS = re.compile(r"[<(\[]?[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,5}[>)\]]?")
+_MAIL_ADDRESS = re.compile(
+    r"[<(\[]?[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,5}[>)\]]?"
+)
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 
 
@@ -40,13 +45,16 @@ class FeedEntry:
     title: str = ""
     title_html: str = ""
     date: str = ""  # of publication
-    changed: str = ""  # of the last change; it stands in where there is no other, and is no `published_raw`
+    # Of the last change; it stands in where there is no other, and is no
+    # `published_raw`
+    changed: str = ""
     authors: tuple[str, ...] = ()
     language: str = ""
     summary_html: str = ""
     content_html: str = ""
     origin: str = ""
-    edit_marker: str = ""  # what changes when the entry is edited, where that is more than its title
+    # What changes when the entry is edited, where that is more than its title
+    edit_marker: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,14 @@ class EntryLeads:
     repeated: int = 0
 
 
-def build_leads(entries: Iterable[FeedEntry], *, source: Source, language: str | None, via: str, now: datetime) -> EntryLeads:
+def build_leads(
+    entries: Iterable[FeedEntry],
+    *,
+    source: Source,
+    language: str | None,
+    via: str,
+    now: datetime,
+) -> EntryLeads:
     """Leads with identities that are unique in this document (cases 71 to 73, 82, 88 to 91)."""
     found: dict[tuple[str, str], Lead] = {}
     guids: set[str] = set()
@@ -75,19 +90,37 @@ def build_leads(entries: Iterable[FeedEntry], *, source: Source, language: str |
         else:
             guid = _unique_guid(entry, url, guids)
             guids.add(guid)
-            found[key] = _build_lead(entry, url, guid, source=source, language=language, via=via, now=now)
-    return EntryLeads(leads=tuple(found.values()), without_url=without_url, home_pages=home_pages, repeated=repeated)
+            found[key] = _build_lead(
+                entry, url, guid, source=source, language=language, via=via, now=now
+            )
+    return EntryLeads(
+        leads=tuple(found.values()),
+        without_url=without_url,
+        home_pages=home_pages,
+        repeated=repeated,
+    )
 
 
 def absolute_url(link: str, base: str) -> str | None:
-    """The absolute web address of a link, as written otherwise; None for what is never requested (cases 88 to 90)."""
-    trimmed = re.sub(r"[\t\r\n]", "", printable(link[: MAX_URL_CHARS + 1])).strip(_INVISIBLE_EDGES).replace(" ", "%20")
+    """The absolute web address of a link, as written otherwise.
+
+    None for what is never requested (cases 88 to 90).
+    """
+    trimmed = (
+        re.sub(r"[\t\r\n]", "", printable(link[: MAX_URL_CHARS + 1]))
+        .strip(_INVISIBLE_EDGES)
+        .replace(" ", "%20")
+    )
     if not trimmed or len(trimmed) > MAX_URL_CHARS:
         return None
     try:
         url = urljoin(base, trimmed)
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.username is None
+        usable = (
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and parts.username is None
+        )
         _ = parts.port
     except ValueError:
         return None
@@ -101,7 +134,10 @@ def is_home_page(url: str) -> bool:
 
 
 def _unique_guid(entry: FeedEntry, url: str, taken: set[str]) -> str:
-    """The entry's own identity, else its address; made unique where a document uses one for many (cases 71 to 73)."""
+    """The entry's own identity, else its address.
+
+    Made unique where a document uses one for many (cases 71 to 73).
+    """
     own = _collapse_spaces(entry.guid, MAX_GUID_CHARS) or url
     if own not in taken:
         return own
@@ -117,14 +153,27 @@ def _guid_candidates(guid: str) -> Iterator[str]:
         number += 1
 
 
-def _build_lead(entry: FeedEntry, url: str, guid: str, *, source: Source, language: str | None, via: str, now: datetime) -> Lead:
+def _build_lead(
+    entry: FeedEntry,
+    url: str,
+    guid: str,
+    *,
+    source: Source,
+    language: str | None,
+    via: str,
+    now: datetime,
+) -> Lead:
     own = language_tag(entry.language) or language or source.language
-    dated = dates.parse_date(entry.date or entry.changed, now=now, language=own, zone=source.zone, how="feed")
+    dated = dates.parse_date(
+        entry.date or entry.changed, now=now, language=own, zone=source.zone, how="feed"
+    )
     summary = _markup_to_text(entry.summary_html, MAX_SUMMARY_CHARS)
     return Lead(
         url=url,
         source=source.id,
-        title=_markup_to_text(entry.title_html, MAX_TITLE_CHARS) or _collapse_spaces(entry.title, MAX_TITLE_CHARS) or None,
+        title=_markup_to_text(entry.title_html, MAX_TITLE_CHARS)
+        or _collapse_spaces(entry.title, MAX_TITLE_CHARS)
+        or None,
         published_at=dated.at if dated else None,
         published_raw=_collapse_spaces(entry.date, dates.MAX_DATE_CHARS) or None,
         authors=author_names(entry.authors),
@@ -140,16 +189,28 @@ def _build_lead(entry: FeedEntry, url: str, guid: str, *, source: Source, langua
 
 
 def _full_text(entry: FeedEntry) -> str | None:
-    """The entry's text where it gives one: its content, or a description as long as an article (case 99)."""
+    """The entry's text where it gives one.
+
+    Its content, or a description as long as an article (case 99).
+    """
     if entry.content_html.strip():
         return printable(entry.content_html[:MAX_BODY_CHARS])
     description = entry.summary_html[:MAX_BODY_CHARS]
-    return printable(description) if description.count(" ") >= MIN_FULL_TEXT_WORDS else None
+    return (
+        printable(description)
+        if description.count(" ") >= MIN_FULL_TEXT_WORDS
+        else None
+    )
 
 
 def author_names(authors: Iterable[str]) -> tuple[str, ...]:
     """Names only: "a@b.c (Name)" is Name (case 97)."""
-    found = (_SPACE.sub(" ", _MAIL_ADDRESS.sub(" ", _collapse_spaces(author, MAX_AUTHOR_CHARS))).strip(" ()<>,;\"'") for author in authors)
+    found = (
+        _SPACE.sub(
+            " ", _MAIL_ADDRESS.sub(" ", _collapse_spaces(author, MAX_AUTHOR_CHARS))
+        ).strip(" ()<>,;\"'")
+        for author in authors
+    )
     return tuple(dict.fromkeys(name for name in found if name))[:MAX_AUTHORS]
 
 
@@ -159,7 +220,9 @@ def language_tag(language: str | None) -> str | None:
     if not _LANGUAGE_TAG.fullmatch(plain):
         return None
     head, *rest = plain.split("-")
-    return "-".join([head.lower(), *(part.upper() if len(part) == 2 else part for part in rest)])
+    return "-".join(
+        [head.lower(), *(part.upper() if len(part) == 2 else part for part in rest)]
+    )
 
 
 def newest_date(found: Iterable[Lead]) -> datetime | None:
@@ -168,8 +231,15 @@ def newest_date(found: Iterable[Lead]) -> datetime | None:
 
 
 def _markup_to_text(fragment: str, most: int) -> str:
-    """Text of markup with entities decoded once; 20 characters of markup are allowed for each of text."""
-    return _collapse_spaces(markup.fragment_text(fragment[: 20 * most]), most) if fragment else ""
+    """Text of markup with entities decoded once.
+
+    20 characters of markup are allowed for each of text.
+    """
+    return (
+        _collapse_spaces(markup.fragment_text(fragment[: 20 * most]), most)
+        if fragment
+        else ""
+    )
 
 
 def _collapse_spaces(text: str, most: int) -> str:

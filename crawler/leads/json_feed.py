@@ -30,7 +30,11 @@ def parse_json_feed(text: str, *, url: str, most: int) -> JsonFeedDocument | str
         data = json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:
         return f"invalid_json: {str(error)[:100]}"
-    if not isinstance(data, dict) or not isinstance(data.get("items"), list) or "version" not in data:
+    if (
+        not isinstance(data, dict)
+        or not isinstance(data.get("items"), list)
+        or "version" not in data
+    ):
         return "not_a_feed: JSON without version and items"
     link = _string_value(data, "home_page_url")
     hubs = [hub for hub in _list_value(data, "hubs") if isinstance(hub, dict)]
@@ -52,7 +56,8 @@ def _build_entry(item: dict[str, Any], *, base: str) -> FeedEntry:
         base=base,
         guid=_string_value(item, "id"),
         title=_string_value(item, "title"),
-        date=_string_value(item, "date_published") or _string_value(item, "date_modified"),
+        date=_string_value(item, "date_published")
+        or _string_value(item, "date_modified"),
         authors=tuple(_author_names(item)),
         language=_string_value(item, "language"),
         summary_html=escape(_string_value(item, "summary"), quote=False),
@@ -63,7 +68,9 @@ def _build_entry(item: dict[str, Any], *, base: str) -> FeedEntry:
 def _author_names(item: dict[str, Any]) -> list[str]:
     """Version 1.1 has a list, 1.0 one object."""
     people = [*_list_value(item, "authors"), item.get("author")]
-    return [_string_value(person, "name") for person in people if isinstance(person, dict)]
+    return [
+        _string_value(person, "name") for person in people if isinstance(person, dict)
+    ]
 
 
 def _list_value(data: dict[str, Any], key: str) -> list[Any]:
@@ -72,15 +79,25 @@ def _list_value(data: dict[str, Any], key: str) -> list[Any]:
 
 
 def _string_value(data: dict[str, Any], key: str) -> str:
-    """Text of a member; numbers are written out, since some servers send ids as numbers."""
+    """Text of a member.
+
+    Numbers are written out, since some servers send ids as numbers.
+    """
     value = data.get(key)
     if isinstance(value, str):
         return value
-    return str(value)[:100] if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
+    return (
+        str(value)[:100]
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+        else ""
+    )
 
 
 def _nesting_depth(text: str) -> int:
-    """How deep brackets nest, those in strings counted too: an upper bound that stops early."""
+    """How deep brackets nest, those in strings counted too.
+
+    An upper bound that stops early.
+    """
     deepest = depth = 0
     for bracket in filter("[]{}".__contains__, text):
         depth += 1 if bracket in "[{" else -1

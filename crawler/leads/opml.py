@@ -34,17 +34,30 @@ class Outlines:
 
 
 def parse_opml(body: bytes) -> Outlines:
-    """The feeds of an OPML document, folders opened. Never raises; entities and doctypes are not followed."""
+    """The feeds of an OPML document, folders opened.
+
+    Never raises; entities and doctypes are not followed.
+    """
     text, _ = xml_text.decode_text(body[:MAX_OPML_BYTES], None)
     start = _ROOT.search(text[:20_000])
     if start is None:
         return Outlines(error="not an OPML file: it holds no <opml>")
     # From the root element on: no doctype, hence no entities but XML's own.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True, huge_tree=False)
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        recover=True,
+        huge_tree=False,
+    )
     root = etree.fromstring(text[start.start() :].encode("utf-8", "replace"), parser)
     found: dict[str, Outline] = {}
     unusable = 0
-    for element, _ in zip(root.iter("outline") if root is not None else (), range(MAX_OUTLINES), strict=False):
+    for element, _ in zip(
+        root.iter("outline") if root is not None else (),
+        range(MAX_OUTLINES),
+        strict=False,
+    ):
         low = {str(name).lower(): str(value) for name, value in element.attrib.items()}
         if "xmlurl" not in low:
             continue  # a folder
@@ -52,18 +65,35 @@ def parse_opml(body: bytes) -> Outlines:
         if url is None:
             unusable += 1
             continue
-        title = " ".join(printable(low.get("title") or low.get("text") or "").split())[:200]
-        found.setdefault(url, Outline(url=url, title=title, language=low.get("language", "")[:20]))
+        title = " ".join(printable(low.get("title") or low.get("text") or "").split())[
+            :200
+        ]
+        found.setdefault(
+            url, Outline(url=url, title=title, language=low.get("language", "")[:20])
+        )
     return Outlines(feeds=tuple(found.values()), unusable=unusable)
 
 
 def write_opml(sources: Iterable[Source]) -> bytes:
-    """An OPML 2.0 document of the feeds among the sources; other kinds have no place in it."""
+    """An OPML 2.0 document of the feeds among the sources.
+
+    Other kinds have no place in it.
+    """
     root = etree.Element("opml", version="2.0")
     etree.SubElement(etree.SubElement(root, "head"), "title").text = "khabar"
     body = etree.SubElement(root, "body")
     for source in sources:
         if source.kind == "feed":
-            told = {"type": "rss", "text": source.name or source.id, "xmlUrl": source.url}
-            etree.SubElement(body, "outline", told | ({"language": source.language} if source.language else {}))
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+            told = {
+                "type": "rss",
+                "text": source.name or source.id,
+                "xmlUrl": source.url,
+            }
+            etree.SubElement(
+                body,
+                "outline",
+                told | ({"language": source.language} if source.language else {}),
+            )
+    return etree.tostring(
+        root, xml_declaration=True, encoding="UTF-8", pretty_print=True
+    )

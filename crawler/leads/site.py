@@ -1,8 +1,11 @@
-"""A whole site, looked over from one page: which links lead to more lists of articles, and which go round in circles.
+"""A whole site, looked over from one page.
 
-A visit goes `depth` levels below the source's page and looks at `budget` pages at most, all of one registrable domain.
-Traps are told by their address (calendars, sessions, sorted and printed twins, accounts, addresses that wind) and by
-their number: of pages that are shaped alike only so many are looked at. Whatever is left out is counted. Pure.
+Which links lead to more lists of articles, and which go round in circles.
+
+A visit goes `depth` levels below the source's page and looks at `budget` pages at most,
+all of one registrable domain. Traps are told by their address (calendars, sessions,
+sorted and printed twins, accounts, addresses that wind) and by their number: of pages
+that are shaped alike only so many are looked at. Whatever is left out is counted. Pure.
 """
 
 import re
@@ -13,17 +16,28 @@ from urllib.parse import parse_qsl, urlsplit
 from crawler.leads import sections
 from storage import identity
 
-MAX_PAGES_OF_A_SHAPE = 12  # pages of one shape in a visit: a site has a dozen sections, a calendar has thousands of months
-MAX_PART_REPEATS = 2  # that one part stands in a path: /a/b/a/b/a/b is a relative link that winds
+# Pages of one shape in a visit: a site has a dozen sections, a calendar has thousands
+# of months
+MAX_PAGES_OF_A_SHAPE = 12
+# That one part stands in a path: /a/b/a/b/a/b is a relative link that winds
+MAX_PART_REPEATS = 2
 MAX_ADDRESS_CHARS = 200  # of an address
 MAX_PATH_PARTS = 6  # parts of a path
 MAX_SEEN_PAGES = 2_000
-_DAY = re.compile(r"/(?:19|20)\d\d(?:[/-]\d{1,2}){0,2}(?=/|$)|[/-]\d{1,2}[/-](?:19|20)\d\d(?=/|$)")
-_SESSION = re.compile(r"[;?&](?:jsessionid|phpsessid|sid|session_?id)=|/\(s\([a-z0-9]{10,}\)\)/", re.IGNORECASE)
+_DAY = re.compile(
+    r"/(?:19|20)\d\d(?:[/-]\d{1,2}){0,2}(?=/|$)|[/-]\d{1,2}[/-](?:19|20)\d\d(?=/|$)"
+)
+_SESSION = re.compile(
+    r"[;?&](?:jsessionid|phpsessid|sid|session_?id)=|/\(s\([a-z0-9]{10,}\)\)/",
+    re.IGNORECASE,
+)
 
 
 def trap_reason(url: str) -> str | None:
-    """Why a page is not worth a look, by its address; None where it may list articles."""
+    """Why a page is not worth a look, by its address.
+
+    None where it may list articles.
+    """
     parts = urlsplit(url)
     path = parts.path.lower()
     steps = [step for step in path.split("/") if step]
@@ -33,11 +47,19 @@ def trap_reason(url: str) -> str | None:
         return "sessions"
     if _DAY.search(path) or named & words["clock"]:
         return "calendars"
-    if len(url) > MAX_ADDRESS_CHARS or len(steps) > MAX_PATH_PARTS or any(steps.count(step) > MAX_PART_REPEATS for step in steps):
+    if (
+        len(url) > MAX_ADDRESS_CHARS
+        or len(steps) > MAX_PATH_PARTS
+        or any(steps.count(step) > MAX_PART_REPEATS for step in steps)
+    ):
         return "addresses that wind"
-    if named & (words["twin"] - words["turns"]) or not words["copies"].isdisjoint(steps):
+    if named & (words["twin"] - words["turns"]) or not words["copies"].isdisjoint(
+        steps
+    ):
         return "sorted, printed and searched twins"
-    if path.rpartition(".")[2] in words["files"] or not words["dead_ends"].isdisjoint(steps):
+    if path.rpartition(".")[2] in words["files"] or not words["dead_ends"].isdisjoint(
+        steps
+    ):
         return "files, accounts and notices"
     return None
 
@@ -46,7 +68,10 @@ class Frontier:
     """The pages of a site that are still to be looked at in one visit, the nearest first."""
 
     def __init__(self, start: Iterable[str], *, depth: int, budget: int) -> None:
-        """`start` are addresses of the page where it begins: as it was asked for, and where that led."""
+        """`start` are addresses of the page where it begins.
+
+        As it was asked for, and where that led.
+        """
         begun = tuple(start)
         self.depth = depth
         self.budget = budget
@@ -62,7 +87,10 @@ class Frontier:
         return identity.registrable_domain(url) in self._sites
 
     def add_pages(self, urls: Iterable[str], level: int) -> None:
-        """Take up the ways that a page names; `level` is that of the pages they lead to, 1 below the first."""
+        """Take up the ways that a page names.
+
+        `level` is that of the pages they lead to, 1 below the first.
+        """
         for url in urls:
             if level > self.depth or len(self._met) >= MAX_SEEN_PAGES:
                 return
@@ -84,7 +112,10 @@ class Frontier:
         self._waiting.append((url, level))
 
     def next(self) -> tuple[str, int] | None:
-        """The next page and its level; None when all were looked at, or as many as there may be."""
+        """The next page and its level.
+
+        None when all were looked at, or as many as there may be.
+        """
         if self.looked >= self.budget or not self._waiting:
             return None
         self.looked += 1
@@ -94,5 +125,9 @@ class Frontier:
         """What the visit looked at and left out, in words."""
         left = Counter(self.left)
         left["beyond the budget"] = len(self._waiting)
-        reasons = ", ".join(f"{count} {what}" for what, count in left.most_common() if count)
-        return (f"{self.looked} pages of the site looked at{f'; left out: {reasons}' if reasons else ''}",)
+        reasons = ", ".join(
+            f"{count} {what}" for what, count in left.most_common() if count
+        )
+        return (
+            f"{self.looked} pages of the site looked at{f'; left out: {reasons}' if reasons else ''}",
+        )

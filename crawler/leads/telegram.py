@@ -1,7 +1,10 @@
-"""The preview page of a public Telegram channel (`https://t.me/s/NAME`) -> leads. Pure; runs in a worker.
+"""The preview page of a public Telegram channel (`https://t.me/s/NAME`) -> leads.
 
-A post of some length is a short article of its own, under the post's address. A shorter one that points to another site
-is a lead to that page. What is neither is counted. An edited post comes again with another `edition`: it is read again.
+Pure; runs in a worker.
+
+A post of some length is a short article of its own, under the post's address. A shorter
+one that points to another site is a lead to that page. What is neither is counted. An
+edited post comes again with another `edition`: it is read again.
 """
 
 import hashlib
@@ -19,7 +22,8 @@ from crawler.sources import Source
 from storage.model import Page, Rejection
 
 MIN_POST_WORDS = 15  # of a post that is an article
-MAX_TEASER_WORDS = 60  # words: a post with a link and fewer than these announces the page behind it
+# Words: a post with a link and fewer than these announces the page behind it
+MAX_TEASER_WORDS = 60
 MAX_POST_TITLE_CHARS = 140  # characters of a post's first line that stand as its title
 TELEGRAM_HOSTS = frozenset({"t.me", "telegram.me", "telegram.org", "telegram.dog"})
 
@@ -45,19 +49,39 @@ def parse_telegram_page(
 ) -> Feed:
     """The posts of a channel, newest first. Never raises for any bytes.
 
-    Errors: not_a_page, no_posts (a private channel, one without a preview, or none at all).
+    Errors: not_a_page, no_posts (a private channel, one without a preview, or none at
+    all).
     """
     page = Page(
-        url=url, final_url=url, status=200, headers=tuple(headers.items()), body=body[:max_bytes], fetched_at=now
+        url=url,
+        final_url=url,
+        status=200,
+        headers=tuple(headers.items()),
+        body=body[:max_bytes],
+        fetched_at=now,
     )
     parsed = markup.parse_page(page)
     if isinstance(parsed, Rejection):
-        return Feed(kind="telegram", error=f"not_a_page: {parsed.detail}", hints=parse_hints(headers))
+        return Feed(
+            kind="telegram",
+            error=f"not_a_page: {parsed.detail}",
+            hints=parse_hints(headers),
+        )
     posts = markup.select(parsed.tree, _POSTS)
     if not posts:
-        return Feed(kind="telegram", error="no_posts: the channel has no public preview", hints=parse_hints(headers))
-    found = [entry for post in reversed(posts[-max_entries:]) if (entry := _build_entry(post, url)) is not None]
-    made = entries.build_leads(found, source=source, language=None, via="telegram", now=now)
+        return Feed(
+            kind="telegram",
+            error="no_posts: the channel has no public preview",
+            hints=parse_hints(headers),
+        )
+    found = [
+        entry
+        for post in reversed(posts[-max_entries:])
+        if (entry := _build_entry(post, url)) is not None
+    ]
+    made = entries.build_leads(
+        found, source=source, language=None, via="telegram", now=now
+    )
     bare = len(posts[-max_entries:]) - len(found)
     title = next(iter(markup.select(parsed.tree, _TITLE)), None)
     return Feed(
@@ -65,7 +89,9 @@ def parse_telegram_page(
         leads=made.leads,
         entries=len(posts),
         newest_at=entries.newest_date(made.leads),
-        title=" ".join(title.text_content().split())[:300] if title is not None else None,
+        title=" ".join(title.text_content().split())[:300]
+        if title is not None
+        else None,
         warnings=(f"{bare} posts without text or link",) if bare else (),
         hints=parse_hints(headers),
     )
@@ -81,10 +107,25 @@ def _build_entry(post: html.HtmlElement, base: str) -> FeedEntry | None:
         return _of(text, link=link, name=name, post=post, base=base)
     if words < MIN_POST_WORDS:
         return None
-    return _of(text, link=f"https://t.me/{name}", name=name, post=post, base=base, content=fragment)
+    return _of(
+        text,
+        link=f"https://t.me/{name}",
+        name=name,
+        post=post,
+        base=base,
+        content=fragment,
+    )
 
 
-def _of(text: str, *, link: str, name: str, post: html.HtmlElement, base: str, content: str = "") -> FeedEntry:
+def _of(
+    text: str,
+    *,
+    link: str,
+    name: str,
+    post: html.HtmlElement,
+    base: str,
+    content: str = "",
+) -> FeedEntry:
     time = next(iter(markup.select(post, _DATE)), None)
     lines = [line for line in text.split("\n") if line.strip()]
     return FeedEntry(
@@ -94,7 +135,9 @@ def _of(text: str, *, link: str, name: str, post: html.HtmlElement, base: str, c
         title=_headline(lines[0]) if lines else "",
         date=(time.get("datetime") or "")[:100] if time is not None else "",
         content_html=content,
-        edit_marker=hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12).hexdigest(),
+        edit_marker=hashlib.blake2b(
+            text.encode("utf-8", "replace"), digest_size=12
+        ).hexdigest(),
     )
 
 
@@ -111,9 +154,19 @@ def _markup(element: html.HtmlElement) -> str:
 
 
 def _external_links(post: html.HtmlElement, base: str) -> Iterator[str]:
-    """Addresses of other sites in a post: its preview's first, then those of its text."""
-    anchors = [*markup.select(post, _PREVIEW), *(a for text in markup.select(post, _TEXTS) for a in text.iter("a"))]
+    """Addresses of other sites in a post.
+
+    Its preview's first, then those of its text.
+    """
+    anchors = [
+        *markup.select(post, _PREVIEW),
+        *(a for text in markup.select(post, _TEXTS) for a in text.iter("a")),
+    ]
     for anchor in anchors[:50]:
         address = entries.absolute_url(anchor.get("href") or "", base)
-        if address and (urlsplit(address).hostname or "").removeprefix("www.") not in TELEGRAM_HOSTS:
+        if (
+            address
+            and (urlsplit(address).hostname or "").removeprefix("www.")
+            not in TELEGRAM_HOSTS
+        ):
             yield address

@@ -1,7 +1,10 @@
-"""Numbers that a text claims: how many killed, wounded, captured, displaced, districts fallen, who says so.
+"""Numbers that a text claims.
 
-Unverified hints with the sentence they stand in, never facts. Digits of three scripts and number words of three
-languages. Rules: `data/claims.toml`. Pure; each sentence costs a bounded number of words.
+How many killed, wounded, captured, displaced, districts fallen, who says so.
+
+Unverified hints with the sentence they stand in, never facts. Digits of three scripts
+and number words of three languages. Rules: `data/claims.toml`. Pure; each sentence
+costs a bounded number of words.
 """
 
 import re
@@ -19,7 +22,9 @@ from storage.model import Claim
 _CLAIMING = frozenset({"event", "context", "actor"})
 MAX_CLAIMS = 30
 MAX_CLAIMED_NUMBER = 10_000_000
-_MAX_WORDS_AFTER = 9  # words between a number and what became of those counted: "30 Taliban militants, including ..., were"
+# Words between a number and what became of those counted: "30 Taliban militants,
+# including ..., were"
+_MAX_WORDS_AFTER = 9
 _MAX_WORDS_BEFORE = 4
 _MAX_NUMBER_WORDS = 5  # words: "two hundred and thirty five"
 _MAX_SPEAKER_WORDS = 8  # words: a name and an office
@@ -57,20 +62,36 @@ def _phrase(text: str) -> tuple[str, ...]:
 
 @cache
 def _load_rules() -> _ClaimRules:
-    data = tomllib.loads(resources.files("crawler").joinpath("data/claims.toml").read_text(encoding="utf-8"))
+    data = tomllib.loads(
+        resources.files("crawler")
+        .joinpath("data/claims.toml")
+        .read_text(encoding="utf-8")
+    )
     after, before = _phrases(data["kinds"], "after"), _phrases(data["kinds"], "before")
     return _ClaimRules(
-        numbers={vocabulary.fold_letters(w): n for words in data["numbers"].values() for w, n in words.items()},
+        numbers={
+            vocabulary.fold_letters(w): n
+            for words in data["numbers"].values()
+            for w, n in words.items()
+        },
         multiples={vocabulary.fold_letters(w): n for w, n in data["multiples"].items()},
         qualifiers={_phrase(words): kept for words, kept in data["qualifiers"].items()},
         after=after,
         before=before,
         counted=frozenset((*after, *before)),
-        units={k["kind"]: frozenset(map(vocabulary.fold_letters, k["units"])) for k in data["kinds"] if "units" in k},
+        units={
+            k["kind"]: frozenset(map(vocabulary.fold_letters, k["units"]))
+            for k in data["kinds"]
+            if "units" in k
+        },
         not_people=frozenset(map(vocabulary.fold_letters, data["units"]["not_people"])),
         said_latin=_any_of(data["said"]["verbs"]),
-        said_arabic=_any_of(map(vocabulary.fold_letters, (*data["said"]["fa"], *data["said"]["ps"]))),
-        named_after=frozenset(map(vocabulary.fold_letters, data["said"]["named_after"])),
+        said_arabic=_any_of(
+            map(vocabulary.fold_letters, (*data["said"]["fa"], *data["said"]["ps"]))
+        ),
+        named_after=frozenset(
+            map(vocabulary.fold_letters, data["said"]["named_after"])
+        ),
         offices=frozenset(data["said"]["offices"]),
         pronouns=frozenset(data["said"]["pronouns"]),
     )
@@ -86,12 +107,19 @@ def _phrases(kinds: Iterable[dict[str, Any]], side: str) -> _Phrases:
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:
-    return re.compile(r"\b(" + "|".join(sorted(map(re.escape, words), key=len, reverse=True)) + r")\b")
+    return re.compile(
+        r"\b(" + "|".join(sorted(map(re.escape, words), key=len, reverse=True)) + r")\b"
+    )
 
 
 def find_claims(read: Scan) -> tuple[Claim, ...]:
-    """Every claim, in order, each once; sentences without a word of conflict or an armed party are not looked at."""
-    spoken = {h.sentence for h in read.matches if any(t.group in _CLAIMING for t in h.terms)}
+    """Every claim, in order, each once.
+
+    Sentences without a word of conflict or an armed party are not looked at.
+    """
+    spoken = {
+        h.sentence for h in read.matches if any(t.group in _CLAIMING for t in h.terms)
+    }
     found: dict[tuple[str, int], Claim] = {}
     for number in sorted(spoken):
         sentence = read.sentences[number]
@@ -154,14 +182,26 @@ def _clauses(sentence: str, plain: str) -> Iterator[list[str]]:
 
 
 def _all_kinds(words: Sequence[str], numbers: Sequence[_Number]) -> list[str]:
-    """The kind of each number; one without its own in a list has the next one's: "12 police, 21 Taliban killed"."""
+    """The kind of each number; one without its own in a list has the next one's.
+
+    "12 police, 21 Taliban killed".
+    """
     kinds = [""] * len(numbers)
     for at in range(len(numbers) - 1, -1, -1):
         reach = numbers[at + 1].start if at + 1 < len(numbers) else len(words)
-        kinds[at] = _kind(words, numbers[at], floor=numbers[at - 1].end if at else 0, reach=reach)
+        kinds[at] = _kind(
+            words, numbers[at], floor=numbers[at - 1].end if at else 0, reach=reach
+        )
         listed = reach - numbers[at].end in (1, 2, 3)
-        if not kinds[at] and at + 1 < len(numbers) and listed and _counts_people(words, numbers[at]):
-            kinds[at] = kinds[at + 1] if kinds[at + 1] not in _load_rules().units else ""
+        if (
+            not kinds[at]
+            and at + 1 < len(numbers)
+            and listed
+            and _counts_people(words, numbers[at])
+        ):
+            kinds[at] = (
+                kinds[at + 1] if kinds[at + 1] not in _load_rules().units else ""
+            )
     return kinds
 
 
@@ -176,7 +216,10 @@ def _numbers(words: Sequence[str]) -> Iterator[_Number]:
 
 
 def _value(words: Sequence[str], at: int) -> tuple[int, int]:
-    """The number that starts at a word and the index after it; (0, at) where none does."""
+    """The number that starts at a word and the index after it.
+
+    (0, at) where none does.
+    """
     rules = _load_rules()
     total, end = 0, at
     while end < len(words) and end - at < _MAX_NUMBER_WORDS:
@@ -185,9 +228,16 @@ def _value(words: Sequence[str], at: int) -> tuple[int, int]:
             total *= rules.multiples[word]
         elif not total and word.isdecimal() and len(word) <= _MAX_DIGITS:
             total = int(word)
-        elif word in rules.numbers and (not total or 0 < rules.numbers[word] < _step(total)):
+        elif word in rules.numbers and (
+            not total or 0 < rules.numbers[word] < _step(total)
+        ):
             total += rules.numbers[word]
-        elif not (word in _AND and total >= 20 and words[end + 1 : end + 2] and words[end + 1] in rules.numbers):
+        elif not (
+            word in _AND
+            and total >= 20
+            and words[end + 1 : end + 2]
+            and words[end + 1] in rules.numbers
+        ):
             break
         end += 1
     return total, end
@@ -203,12 +253,21 @@ def _kind(words: Sequence[str], number: _Number, *, floor: int, reach: int) -> s
     rules = _load_rules()
     near = frozenset(words[number.end : number.end + 4])
     people = _counts_people(words, number)
-    options = []  # at the same distance the word after the number is the one that speaks of it
-    for gap, at in enumerate(range(number.end, min(reach, number.end + _MAX_WORDS_AFTER))):
+    # At the same distance the word after the number is the one that speaks of it
+    options = []
+    for gap, at in enumerate(
+        range(number.end, min(reach, number.end + _MAX_WORDS_AFTER))
+    ):
         options += [(gap, 0, kind) for kind in _kinds_at(words, at, rules.after)]
-    for gap, at in enumerate(range(number.start - 1, max(floor, number.start - _MAX_WORDS_BEFORE) - 1, -1)):
+    for gap, at in enumerate(
+        range(number.start - 1, max(floor, number.start - _MAX_WORDS_BEFORE) - 1, -1)
+    ):
         options += [(gap, 1, kind) for kind in _kinds_at(words, at, rules.before)]
-    fitting = [o for o in options if (bool(near & rules.units[o[2]]) if o[2] in rules.units else people)]
+    fitting = [
+        o
+        for o in options
+        if (bool(near & rules.units[o[2]]) if o[2] in rules.units else people)
+    ]
     return min(fitting)[2] if fitting else ""
 
 
@@ -238,24 +297,46 @@ _ENDS = re.compile(r"\s[–—-]\s|:\s")
 
 
 def _find_speaker(sentence: str) -> str:
-    """Who says so, as the text names them: "officials", "Kandahar governor"; "" where nobody is named."""
+    """Who says so, as the text names them: "officials", "Kandahar governor".
+
+    "" where nobody is named.
+    """
     parts = [part.strip(" .،,") for part in _CUT.split(sentence)]
-    spoken = next((who for part in parts if (who := _speaker(part)) and not _is_pronoun(who)), "")
+    spoken = next(
+        (who for part in parts if (who := _speaker(part)) and not _is_pronoun(who)), ""
+    )
     pieces = _ENDS.split(sentence)
     if not spoken and len(pieces) > 1:
         # A headline names its source at an end: "Officials: ...", "... - agency".
-        ends = (part.strip(" .") for part in (pieces[-1], pieces[0]) if len(part.split()) <= _MAX_HEADLINE_SOURCE_WORDS)
-        spoken = next((part for part in ends if set(vocabulary.fold_letters(part).split()) & _load_rules().offices), "")
+        ends = (
+            part.strip(" .")
+            for part in (pieces[-1], pieces[0])
+            if len(part.split()) <= _MAX_HEADLINE_SOURCE_WORDS
+        )
+        spoken = next(
+            (
+                part
+                for part in ends
+                if set(vocabulary.fold_letters(part).split()) & _load_rules().offices
+            ),
+            "",
+        )
     return spoken[:120]
 
 
 def _is_pronoun(who: str) -> bool:
-    """Whether "he said" names nobody: who is meant stands in a sentence that is not quoted."""
+    """Whether "he said" names nobody.
+
+    Who is meant stands in a sentence that is not quoted.
+    """
     return vocabulary.fold_letters(who) in _load_rules().pronouns
 
 
 def _speaker(part: str) -> str:
-    """The words beside the phrase of saying: after "according to", before "said"; "" where only a joining word is."""
+    """The words beside the phrase of saying: after "according to", before "said".
+
+    "" where only a joining word is.
+    """
     rules = _load_rules()
     folded = vocabulary.fold_letters(part)
     found = rules.said_latin.search(folded) or rules.said_arabic.search(folded)
@@ -266,7 +347,12 @@ def _speaker(part: str) -> str:
         return ""
     if found.group() in rules.named_after or not before:
         return " ".join(after[:_MAX_SPEAKER_WORDS])
-    if found.group().startswith("په "):  # "د چارواکو په خبره": the name begins with the last د
+    # "د چارواکو په خبره": the name begins with the last د
+    if found.group().startswith("په "):
         start = max((n for n, word in enumerate(before) if word == "د"), default=0)
         return " ".join(before[start:][-_MAX_SPEAKER_WORDS:])
-    return " ".join(before[-_MAX_SPEAKER_WORDS:] if found.re is rules.said_arabic else before[:_MAX_SPEAKER_WORDS])
+    return " ".join(
+        before[-_MAX_SPEAKER_WORDS:]
+        if found.re is rules.said_arabic
+        else before[:_MAX_SPEAKER_WORDS]
+    )

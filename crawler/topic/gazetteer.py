@@ -1,6 +1,9 @@
-"""The places of Afghanistan: provinces, districts, cities, passes, crossings and bases, with their spellings.
+"""The places of Afghanistan.
 
-Data: `data/places.csv`; where its facts come from stands in `data/CREDITS.md`. Read once, lazily; pure.
+Provinces, districts, cities, passes, crossings and bases, with their spellings.
+
+Data: `data/places.csv`; where its facts come from stands in `data/CREDITS.md`. Read
+once, lazily; pure.
 """
 
 import csv
@@ -12,7 +15,10 @@ from importlib import resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One row of the gazetteer. Coordinates are WGS 84 degrees; None where nobody gives one."""
+    """One row of the gazetteer.
+
+    Coordinates are WGS 84 degrees; None where nobody gives one.
+    """
 
     code: str  # OCHA P-code, GeoNames id with `GN`, or a name for what has neither
     kind: str  # province, district, city, crossing, pass, base
@@ -21,18 +27,30 @@ class Place:
     lat: float | None
     lon: float | None
     spellings: tuple[str, ...]  # every form, in three languages
-    cued: frozenset[str]  # the forms that are also ordinary words or names of persons: not a place without a cue
+    # The forms that are also ordinary words or names of persons: not a place without a
+    # cue
+    cued: frozenset[str]
 
 
 @cache
 def load_places() -> dict[str, Place]:
-    """All places by code, in the order of the file: provinces and districts before towns."""
-    text = resources.files("crawler").joinpath("data/places.csv").read_text(encoding="utf-8")
+    """All places by code, in the order of the file.
+
+    Provinces and districts before towns.
+    """
+    text = (
+        resources.files("crawler")
+        .joinpath("data/places.csv")
+        .read_text(encoding="utf-8")
+    )
     return {row["code"]: _parse_place(row) for row in csv.DictReader(text.splitlines())}
 
 
 def _parse_place(row: dict[str, str]) -> Place:
-    free, cued = (tuple(form for form in row[column].split("|") if form) for column in ("spellings", "cued"))
+    free, cued = (
+        tuple(form for form in row[column].split("|") if form)
+        for column in ("spellings", "cued")
+    )
     return Place(
         code=row["code"],
         kind=row["kind"],

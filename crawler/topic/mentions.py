@@ -1,7 +1,10 @@
-"""What a text names: places, armed parties, kinds of event (ACLED's six), and the numbers that it claims.
+"""What a text names.
 
-Each mention has its count and the first sentence that names it. State forces are told apart by period: "Afghan forces"
-are those of the Republic until 15 August 2021 and the Taliban's after it. Data: `data/actors.csv`. Pure.
+Places, armed parties, kinds of event (ACLED's six), and the numbers that it claims.
+
+Each mention has its count and the first sentence that names it. State forces are told
+apart by period: "Afghan forces" are those of the Republic until 15 August 2021 and the
+Taliban's after it. Data: `data/actors.csv`. Pure.
 """
 
 import csv
@@ -16,7 +19,8 @@ from crawler.topic.scan import Scan, scan_text
 from crawler.topic.vocabulary import LexiconTerm
 from storage.model import Claim, Mention
 
-# ACLED's types. The lexicon's other ids of events (violence, casualties, forces) name none by themselves.
+# ACLED's types. The lexicon's other ids of events (violence, casualties, forces) name
+# none by themselves.
 EVENT_NAMES = {
     "battles": "Battles",
     "explosions": "Explosions and remote violence",
@@ -27,7 +31,8 @@ EVENT_NAMES = {
 }
 
 
-# Parties of several wars, and the weight as an Afghan anchor up to which a form means the party anywhere.
+# Parties of several wars, and the weight as an Afghan anchor up to which a form means
+# the party anywhere.
 _ANYWHERE, _ANYWHERE_WEIGHT = frozenset({"iskp", "alqaeda", "nato"}), 0.15
 
 
@@ -52,9 +57,18 @@ class Actor:
 @cache
 def load_actors() -> dict[str, Actor]:
     """All parties by id."""
-    text = resources.files("crawler").joinpath("data/actors.csv").read_text(encoding="utf-8")
+    text = (
+        resources.files("crawler")
+        .joinpath("data/actors.csv")
+        .read_text(encoding="utf-8")
+    )
     return {
-        row["id"]: Actor(id=row["id"], name=row["name"], until=_midnight(row["until"]), then=row["then"])
+        row["id"]: Actor(
+            id=row["id"],
+            name=row["name"],
+            until=_midnight(row["until"]),
+            then=row["then"],
+        )
         for row in csv.DictReader(text.splitlines())
     }
 
@@ -71,42 +85,66 @@ def find_mentions(
     published_at: datetime | None = None,
     found: Scan | None = None,
 ) -> TextMentions:
-    """Name what a text names. `found` is a scan already made of the same title and text.
+    """Name what a text names.
 
-    A text that says nothing of Afghanistan has no actors and events, only the places that it names.
+    `found` is a scan already made of the same title and text.
+
+    A text that says nothing of Afghanistan has no actors and events, only the places
+    that it names.
     """
     del language  # the words of all languages are in one automaton
     read = found or scan_text(title, text)
     tally: dict[tuple[str, str], tuple[str, int, str]] = {}
     for kind, code, name, sentence in _named(read, published_at):
-        _, count, first = tally.get((kind, code), (name, 0, read.sentences[sentence].text))
+        _, count, first = tally.get(
+            (kind, code), (name, 0, read.sentences[sentence].text)
+        )
         tally[kind, code] = (name, count + 1, first)
     mentions = tuple(
         Mention(kind=kind, code=code, name=name, count=count, sentence=first)
-        for (kind, code), (name, count, first) in sorted(tally.items(), key=lambda item: (item[0][0], -item[1][1]))
+        for (kind, code), (name, count, first) in sorted(
+            tally.items(), key=lambda item: (item[0][0], -item[1][1])
+        )
     )
-    return TextMentions(mentions=mentions, claims=claims.find_claims(read) if read.names_afghanistan else ())
+    return TextMentions(
+        mentions=mentions,
+        claims=claims.find_claims(read) if read.names_afghanistan else (),
+    )
 
 
-def _named(read: Scan, published_at: datetime | None) -> Iterator[tuple[str, str, str, int]]:
+def _named(
+    read: Scan, published_at: datetime | None
+) -> Iterator[tuple[str, str, str, int]]:
     for located in read.places:
         yield "place", located.place.code, located.place.name, located.match.sentence
     if not read.names_afghanistan:
         return
     seen: dict[int, set[str]] = {}
-    abroad = {hit.sentence for hit in read.matches if any(t.id == "far" for t in hit.terms)}
+    abroad = {
+        hit.sentence for hit in read.matches if any(t.id == "far" for t in hit.terms)
+    }
     for hit in read.matches:
         # NATO in Ukraine, ISIS in Syria: parties of other wars too.
-        names = hit.terms if hit.sentence not in abroad else [t for t in hit.terms if not _anywhere(t)]
+        names = (
+            hit.terms
+            if hit.sentence not in abroad
+            else [t for t in hit.terms if not _anywhere(t)]
+        )
         for group, code in {(t.group, t.id): None for t in names}:
             if group == "actor":
                 actor = _of_period(code, published_at, hit_text=read.matched_text(hit))
                 yield "actor", actor.id, actor.name, hit.sentence
             elif group == "event" and code in EVENT_NAMES:
                 yield "event", code, EVENT_NAMES[code], hit.sentence
-            seen.setdefault(hit.sentence, set()).add(group if group == "actor" else code)
+            seen.setdefault(hit.sentence, set()).add(
+                group if group == "actor" else code
+            )
     for sentence, said in seen.items():
-        if "violence" in said and said.isdisjoint(EVENT_NAMES) and (kind := _kind_of_violence(said)):
+        if (
+            "violence" in said
+            and said.isdisjoint(EVENT_NAMES)
+            and (kind := _kind_of_violence(said))
+        ):
             yield "event", kind, EVENT_NAMES[kind], sentence
 
 
@@ -125,7 +163,10 @@ _FORMER = ("former", "ex-", "پیشین", "پخوان")
 
 
 def _of_period(code: str, published_at: datetime | None, *, hit_text: str) -> Actor:
-    """The party that the words meant on the day; without a date, that of the Republic."""
+    """The party that the words meant on the day.
+
+    Without a date, that of the Republic.
+    """
     actor = load_actors()[code]
     later = actor.until and published_at and published_at >= actor.until
     if later and not any(word in hit_text.lower() for word in _FORMER):

@@ -13,7 +13,10 @@ from crawler.topic import gazetteer, vocabulary
 
 
 def name_rows() -> Iterator[tuple[str, str, str]]:
-    """(kind, code, form) for the store: searches are widened with `name`, filters resolved by the others."""
+    """(kind, code, form) for the store.
+
+    Searches are widened with `name`, filters resolved by the others.
+    """
     for place in gazetteer.load_places().values():
         for form in place.spellings:
             yield "place", place.code, form
@@ -22,7 +25,11 @@ def name_rows() -> Iterator[tuple[str, str, str]]:
     for group in ("actor", "event"):
         for term in vocabulary.terms_of_group(group):
             yield group, term.id, term.text
-    text = resources.files("crawler").joinpath("data/names.csv").read_text(encoding="utf-8")
+    text = (
+        resources.files("crawler")
+        .joinpath("data/names.csv")
+        .read_text(encoding="utf-8")
+    )
     for row in csv.DictReader(text.splitlines()):
         for form in row["forms"].split("|"):
             yield "name", row["name"], form

@@ -1,10 +1,13 @@
-"""Is a text coverage of the conflict in Afghanistan: a score from 0 to 1, and every term that made it.
+"""Is a text coverage of the conflict in Afghanistan.
 
-The rule: a sentence proves something when an Afghan anchor (a place, a party, the country) and a word of conflict
-stand in it together. Sentences add up as independent hints do (one minus the product of the doubts), the title
-weighing most. Words against (sport, trade, disasters, rights, other countries' courts ...) take from the ambiguous
-words first: a "killed" near an earthquake is no battle, a suicide bombing at a cricket match is one. "Taliban" alone
-names a government and proves nothing; nor does a place.
+A score from 0 to 1, and every term that made it.
+
+The rule: a sentence proves something when an Afghan anchor (a place, a party, the
+country) and a word of conflict stand in it together. Sentences add up as independent
+hints do (one minus the product of the doubts), the title weighing most. Words against
+(sport, trade, disasters, rights, other countries' courts ...) take from the ambiguous
+words first: a "killed" near an earthquake is no battle, a suicide bombing at a cricket
+match is one. "Taliban" alone names a government and proves nothing; nor does a place.
 
 Words: `data/lexicon.csv`, `data/places.csv`; figures: `data/weights.toml`. Pure.
 """
@@ -26,7 +29,11 @@ MAX_REASONS = 40
 
 @cache
 def _load_weights() -> dict[str, dict[str, float]]:
-    text = resources.files("crawler").joinpath("data/weights.toml").read_text(encoding="utf-8")
+    text = (
+        resources.files("crawler")
+        .joinpath("data/weights.toml")
+        .read_text(encoding="utf-8")
+    )
     return tomllib.loads(text)
 
 
@@ -51,8 +58,13 @@ def judge(
     published_at: datetime | None = None,
     found: Scan | None = None,
 ) -> Verdict:
-    """Score a text. `found` is a scan already made of the same title and text, so that it is not made twice."""
-    del language, published_at  # the words of all languages are in one automaton; no rule depends on the date yet
+    """Score a text.
+
+    `found` is a scan already made of the same title and text, so that it is not made
+    twice.
+    """
+    # The words of all languages are in one automaton; no rule depends on the date yet
+    del language, published_at
     read = found or scan_text(title, text, extra_terms=extra_terms)
     evidence, reasons = _weigh(read)
     score = _score(evidence)
@@ -95,12 +107,21 @@ def _meanings(terms: Sequence[LexiconTerm]) -> Sequence[LexiconTerm]:
     return list(best.values())
 
 
-def _count(line: _Evidence, term: LexiconTerm, reasons: dict[tuple[str, str, str], float]) -> None:
+def _count(
+    line: _Evidence, term: LexiconTerm, reasons: dict[tuple[str, str, str], float]
+) -> None:
     figures = _load_weights()
     signed = term.weight
     if term.group in ("anchor", "actor"):
         line.anchor = _either(line.anchor, term.weight)
-        armed = max((figures["actors"][flag] for flag in ("armed", "state") if flag in term.flags), default=0.0)
+        armed = max(
+            (
+                figures["actors"][flag]
+                for flag in ("armed", "state")
+                if flag in term.flags
+            ),
+            default=0.0,
+        )
         line.soft = _either(line.soft, armed)
         signed = max(signed, armed)
     elif term.group in ("event", "context"):
@@ -118,7 +139,13 @@ def _count(line: _Evidence, term: LexiconTerm, reasons: dict[tuple[str, str, str
         _note(reasons, term.text, line.where, f"{term.group}:{term.id}", signed)
 
 
-def _note(reasons: dict[tuple[str, str, str], float], term: str, where: str, kind: str, weight: float) -> None:
+def _note(
+    reasons: dict[tuple[str, str, str], float],
+    term: str,
+    where: str,
+    kind: str,
+    weight: float,
+) -> None:
     reasons[term, where, kind] = weight * _load_weights()["part"][where]
 
 
@@ -140,18 +167,30 @@ def _score(evidence: Sequence[_Evidence]) -> float:
 
 
 def _titled_abroad(evidence: Sequence[_Evidence]) -> bool:
-    return any(line.where == "title" and line.elsewhere and not line.anchor for line in evidence)
+    return any(
+        line.where == "title" and line.elsewhere and not line.anchor
+        for line in evidence
+    )
 
 
 def _shares(evidence: Sequence[_Evidence]) -> dict[str, float]:
-    """What one sentence of each part may prove: in a long body each one less, so that length alone proves nothing."""
+    """What one sentence of each part may prove.
+
+    In a long body each one less, so that length alone proves nothing.
+    """
     part = _load_weights()["part"]
     body = sum(line.where == "body" for line in evidence)
-    return {**part, "body": part["body"] * min(1.0, part["body_sentences"] / max(body, 1))}
+    return {
+        **part,
+        "body": part["body"] * min(1.0, part["body_sentences"] / max(body, 1)),
+    }
 
 
 def _against(evidence: Sequence[_Evidence]) -> float:
-    """How surely the text is of another kind: the title's word counts whole, each later one less."""
+    """How surely the text is of another kind.
+
+    The title's word counts whole, each later one less.
+    """
     figures = _load_weights()["negative"]
     sure = 0.0
     for line in evidence:
@@ -160,7 +199,10 @@ def _against(evidence: Sequence[_Evidence]) -> float:
 
 
 def _sorted(reasons: dict[tuple[str, str, str], float]) -> tuple[Reason, ...]:
-    ordered = sorted(reasons.items(), key=lambda item: (-abs(item[1]), item[0]))[:MAX_REASONS]
+    ordered = sorted(reasons.items(), key=lambda item: (-abs(item[1]), item[0]))[
+        :MAX_REASONS
+    ]
     return tuple(
-        Reason(term=term, where=where, weight=round(weight, 3), kind=kind) for (term, where, kind), weight in ordered
+        Reason(term=term, where=where, weight=round(weight, 3), kind=kind)
+        for (term, where, kind), weight in ordered
     )

@@ -1,9 +1,12 @@
-"""The further documents that a source's first one names: sitemaps of an index, next pages, a feed's older pages.
+"""The further documents that a source's first one names.
 
-Bounded on every side: each address once, sitemaps at most three deep, fifty on the first visit and ten after, only of
-the source's own site; a section's further pages on the first visit. Older pages, of feeds (RFC 5005) and sections, are
-read where the first document has moved on faster than it was asked, until one shows an entry from before. A sitemap
-that is gone is not asked for again for a week.
+Sitemaps of an index, next pages, a feed's older pages.
+
+Bounded on every side: each address once, sitemaps at most three deep, fifty on the
+first visit and ten after, only of the source's own site; a section's further pages on
+the first visit. Older pages, of feeds (RFC 5005) and sections, are read where the first
+document has moved on faster than it was asked, until one shows an entry from before. A
+sitemap that is gone is not asked for again for a week.
 """
 
 from collections import deque
@@ -21,19 +24,22 @@ from storage import identity
 from storage.model import Lead, Page, Refusal, SeenBefore, SourceState, utc_now
 
 MAX_SITEMAPS_FIRST = 50  # sitemaps on the first visit ...
-MAX_SITEMAPS_LATER = 10  # ... and on each later one, the newest first: the others hold no news
+# ... and on each later one, the newest first: the others hold no news
+MAX_SITEMAPS_LATER = 10
 MAX_SITEMAP_DEPTH = 3  # an index, an index within it, its sitemaps
 MAX_SECTION_PAGES = 3
 MAX_OLDER_PAGES = 10  # back to what is known (rules, case 68)
 GONE_ERRORS = frozenset({"http 404", "http 410"})
 RETIRED_FOR = timedelta(days=7)
 MAX_RETIRED = 20_000
-SITEMAP_OVERLAP = timedelta(days=2)  # a sitemap that changed so shortly before the last visit is read again
+# A sitemap that changed so shortly before the last visit is read again
+SITEMAP_OVERLAP = timedelta(days=2)
 
 PARSE_FEED: Task[Feed] = Task("crawler.leads.feeds", "parse_feed")
 PARSE_SECTION: Task[Feed] = Task("crawler.leads.sections", "parse_section_page")
 PARSE_CHANNEL: Task[Feed] = Task("crawler.leads.telegram", "parse_telegram_page")
-# Each kind of source has a reader: (body, url, headers, source, now, max_bytes, max_entries) -> Feed, run in a worker.
+# Each kind of source has a reader: (body, url, headers, source, now, max_bytes,
+# max_entries) -> Feed, run in a worker.
 READERS: dict[str, Task[Feed]] = {
     "feed": PARSE_FEED,
     "sitemap": PARSE_FEED,
@@ -48,8 +54,10 @@ class VisitLimits:
 
     sitemaps: int = MAX_SITEMAPS_FIRST
     pages: int = MAX_SECTION_PAGES
-    site: int | None = None  # pages of a site that is looked over; None: the source's own budget
-    since: datetime | None = None  # sitemaps that were not changed since then hold nothing of interest
+    # Pages of a site that is looked over; None: the source's own budget
+    site: int | None = None
+    # Sitemaps that were not changed since then hold nothing of interest
+    since: datetime | None = None
 
 
 class RecallLeads(Protocol):
@@ -80,7 +88,8 @@ class FurtherDocuments:
     old: int = 0
     dead: int = 0
     over: int = 0  # beyond the bound
-    looked: tuple[str, ...] = ()  # over a whole site: at how much, and what was left out
+    # Over a whole site: at how much, and what was left out
+    looked: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -93,22 +102,34 @@ class FurtherDocuments:
         return (*(f"{count} {what}" for count, what in counted if count), *self.looked)
 
 
-def visit_limits(source: Source, state: SourceState, settings: CrawlSettings, now: datetime) -> VisitLimits:
+def visit_limits(
+    source: Source, state: SourceState, settings: CrawlSettings, now: datetime
+) -> VisitLimits:
     """A first visit goes far, a later one only where something changed."""
     max_age = settings.max_age if source.max_age is None else source.max_age
     oldest = now - max_age
     if state.last_success_at is None:
         return VisitLimits(since=oldest)
-    return VisitLimits(sitemaps=MAX_SITEMAPS_LATER, pages=1, since=max(oldest, state.last_success_at - SITEMAP_OVERLAP))
+    return VisitLimits(
+        sitemaps=MAX_SITEMAPS_LATER,
+        pages=1,
+        since=max(oldest, state.last_success_at - SITEMAP_OVERLAP),
+    )
 
 
-def document_request(source: Source, url: str, settings: CrawlSettings, headers: dict[str, str]) -> FetchRequest:
-    """How a document of a source is asked for. Of a sitemap that is too large its first part is taken."""
+def document_request(
+    source: Source, url: str, settings: CrawlSettings, headers: dict[str, str]
+) -> FetchRequest:
+    """How a document of a source is asked for.
+
+    Of a sitemap that is too large its first part is taken.
+    """
     sitemap = source.kind == "sitemap"
     return FetchRequest(
         url=url,
         headers=headers,
-        limit=settings.max_feed_size + sitemap,  # the one byte more tells that it was cut
+        # The one byte more tells that it was cut
+        limit=settings.max_feed_size + sitemap,
         redirects=settings.max_redirects,
         obey_robots=source.obey_robots,
         verify_tls=source.verify_tls,
@@ -117,7 +138,9 @@ def document_request(source: Source, url: str, settings: CrawlSettings, headers:
     )
 
 
-async def read_document(pool: WorkerPool, page: Page, source: Source, settings: CrawlSettings) -> Feed:
+async def read_document(
+    pool: WorkerPool, page: Page, source: Source, settings: CrawlSettings
+) -> Feed:
     """A document of a source, read in a worker."""
     try:
         return await pool.run(
@@ -131,7 +154,10 @@ async def read_document(pool: WorkerPool, page: Page, source: Source, settings: 
 async def follow(
     fetcher: Fetcher, pool: WorkerPool, first: Feed, source: Source, settings: CrawlSettings, limits: VisitLimits, *, url: str
 ) -> FurtherDocuments:  # fmt: skip
-    """The documents that the first one of a visit names. `url` is where that was found in the end."""
+    """The documents that the first one of a visit names.
+
+    `url` is where that was found in the end.
+    """
     walk = FurtherDocuments()
     if first.children:
         await _sitemaps(fetcher, pool, first, source, settings, limits, walk)
@@ -143,7 +169,13 @@ async def follow(
 
 
 async def _sitemaps(
-    fetcher: Fetcher, pool: WorkerPool, first: Feed, source: Source, settings: CrawlSettings, limits: VisitLimits, walk: FurtherDocuments
+    fetcher: Fetcher,
+    pool: WorkerPool,
+    first: Feed,
+    source: Source,
+    settings: CrawlSettings,
+    limits: VisitLimits,
+    walk: FurtherDocuments,
 ) -> None:
     seen = {identity.url_key(source.url)}
     waiting: deque[tuple[str, int]] = deque()
@@ -151,7 +183,10 @@ async def _sitemaps(
 
     def enter(index: Feed, depth: int) -> None:
         if depth < MAX_SITEMAP_DEPTH:
-            waiting.extendleft((child, depth) for child in reversed(_wanted(index, source, limits, walk, seen)))
+            waiting.extendleft(
+                (child, depth)
+                for child in reversed(_wanted(index, source, limits, walk, seen))
+            )
 
     enter(first, 1)
     while waiting:
@@ -169,14 +204,25 @@ async def _sitemaps(
             enter(child, depth + 1)
 
 
-def _wanted(index: Feed, source: Source, limits: VisitLimits, walk: FurtherDocuments, seen: set[str]) -> list[str]:
-    """The sitemaps of an index that are worth asking for, in its order; those that are not are counted."""
+def _wanted(
+    index: Feed,
+    source: Source,
+    limits: VisitLimits,
+    walk: FurtherDocuments,
+    seen: set[str],
+) -> list[str]:
+    """The sitemaps of an index that are worth asking for, in its order.
+
+    Those that are not are counted.
+    """
     site, wanted = identity.registrable_domain(source.url), []
     for url in index.children:
         changed = index.children_changed_at.get(url)
         if identity.registrable_domain(url) != site:
             walk.elsewhere += 1
-        elif changed is not None and limits.since is not None and changed < limits.since:
+        elif (
+            changed is not None and limits.since is not None and changed < limits.since
+        ):
             walk.old += 1
         elif (key := identity.url_key(url)) not in seen:
             seen.add(key)
@@ -189,9 +235,15 @@ async def _one(
     own: Callable[[str], bool] = lambda _: True,
 ) -> Feed:  # fmt: skip
     headers = {"Accept": polls.accept_header(source.kind), **source.headers}
-    async with fetcher.fetch(document_request(source, url, settings, headers)) as outcome:
+    async with fetcher.fetch(
+        document_request(source, url, settings, headers)
+    ) as outcome:
         if not isinstance(outcome, Fetched):
-            return Feed(error=f"{outcome.why}: {outcome.detail}" if isinstance(outcome, Refusal) else outcome.detail)
+            return Feed(
+                error=f"{outcome.why}: {outcome.detail}"
+                if isinstance(outcome, Refusal)
+                else outcome.detail
+            )
         if outcome.page.status != 200:
             return Feed(error=f"http {outcome.page.status}")
         if not own(outcome.page.final_url):
@@ -202,7 +254,13 @@ async def _one(
 
 
 async def _pages(
-    fetcher: Fetcher, pool: WorkerPool, first: Feed, source: Source, settings: CrawlSettings, limits: VisitLimits, walk: FurtherDocuments
+    fetcher: Fetcher,
+    pool: WorkerPool,
+    first: Feed,
+    source: Source,
+    settings: CrawlSettings,
+    limits: VisitLimits,
+    walk: FurtherDocuments,
 ) -> None:
     page, seen = first, {identity.url_key(source.url)}
     known = {identity.url_key(lead.url) for lead in first.leads}
@@ -226,7 +284,9 @@ async def _site(
     frontier = site.Frontier((source.url, url), depth=source.depth, budget=budget)
     frontier.add_pages(first.list_pages, 1)
     while (step := frontier.next()) is not None:
-        page = await _one(fetcher, pool, step[0], source, settings, walk, own=frontier.is_own)
+        page = await _one(
+            fetcher, pool, step[0], source, settings, walk, own=frontier.is_own
+        )
         if page.error is not None:
             frontier.left[page.error.partition(":")[0]] += 1
         frontier.add_pages(page.list_pages, step[1] + 1)
@@ -242,15 +302,21 @@ async def catch_up(
     `url` is where the first document was found in the end: its site's pages are followed, too.
     """
     walk = FurtherDocuments()
-    if first.next_page is None or state.body_hash is None:  # nothing was read yet at this address
+    # Nothing was read yet at this address
+    if first.next_page is None or state.body_hash is None:
         return walk
     met = await memory(source.id, first.leads)
     if not polls.has_outrun_polls(state, found=met.shown, known=met.known):
         return walk
     page, closed, ended = first, False, ""
-    seen, sites = {identity.url_key(source.url)}, {identity.registrable_domain(source.url), identity.registrable_domain(url)}
+    seen, sites = (
+        {identity.url_key(source.url)},
+        {identity.registrable_domain(source.url), identity.registrable_domain(url)},
+    )
     shown = {identity.url_key(lead.url) for lead in first.leads}
-    while not closed and not (ended := _barrier(page, sites, seen, len(shown), settings.max_entries)):
+    while not closed and not (
+        ended := _barrier(page, sites, seen, len(shown), settings.max_entries)
+    ):
         assert page.next_page is not None
         seen.add(identity.url_key(page.next_page))
         page = await _one(fetcher, pool, page.next_page, source, settings, walk)
@@ -261,7 +327,11 @@ async def catch_up(
             ended = page.error or "the page shows nothing more"
             break
     walk.gap = FeedGap(
-        found=met.shown, fresh=met.shown - met.known, closed=closed, pages=len(walk.found), ended=ended or "met"
+        found=met.shown,
+        fresh=met.shown - met.known,
+        closed=closed,
+        pages=len(walk.found),
+        ended=ended or "met",
     )
     return walk
 
@@ -295,8 +365,22 @@ def merge_feeds(feed: Feed, further: Sequence[Feed], most: int) -> Feed:
     """A feed with the leads of the documents that it named, the newest first where there are too many."""
     leads = [*feed.leads, *(lead for one in further for lead in one.leads)]
     if len(leads) > most:
-        leads.sort(key=lambda lead: lead.published_at.timestamp() if lead.published_at else 0.0, reverse=True)
-    newest = max((one.newest_at for one in (feed, *further) if one.newest_at), default=None)
+        leads.sort(
+            key=lambda lead: (
+                lead.published_at.timestamp() if lead.published_at else 0.0
+            ),
+            reverse=True,
+        )
+    newest = max(
+        (one.newest_at for one in (feed, *further) if one.newest_at), default=None
+    )
     left = (f"{len(leads) - most} older pages left out",) if len(leads) > most else ()
-    told = tuple(dict.fromkeys(warning for one in further for warning in one.warnings))[:10]
-    return replace(feed, leads=tuple(leads[:most]), newest_at=newest, warnings=(*feed.warnings, *told, *left))
+    told = tuple(dict.fromkeys(warning for one in further for warning in one.warnings))[
+        :10
+    ]
+    return replace(
+        feed,
+        leads=tuple(leads[:most]),
+        newest_at=newest,
+        warnings=(*feed.warnings, *told, *left),
+    )

@@ -1,4 +1,7 @@
-"""Commands for working with what was found: say what is right, tell a day, hand out a case, answer a model."""
+"""Commands for working with what was found.
+
+Say what is right, tell a day, hand out a case, answer a model.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -18,17 +21,34 @@ from scheduler.commands.options import (
 
 @click.command()
 @click.argument("what", metavar="[URL|ID]", required=False)
-@click.option("--relevant", "label", flag_value="relevant", help="It is about the conflict; dropped texts come back.")
-@click.option("--irrelevant", "label", flag_value="irrelevant", help="It is not; it goes with its copies.")
+@click.option(
+    "--relevant",
+    "label",
+    flag_value="relevant",
+    help="It is about the conflict; dropped texts come back.",
+)
+@click.option(
+    "--irrelevant",
+    "label",
+    flag_value="irrelevant",
+    help="It is not; it goes with its copies.",
+)
 @click.option("--copy-of", metavar="URL|ID", help="It is a copy of that one.")
 @click.option("--not-a-copy-of", metavar="URL|ID", help="It is none of that one.")
 @click.option("--tag", metavar="TEXT", help="Put a tag of yours on it.")
 @click.option("--untag", metavar="TEXT", help="Take it off.")
-@click.option("--list", "listing", is_flag=True, help="All that was ever said, with the texts as they were.")
+@click.option(
+    "--list",
+    "listing",
+    is_flag=True,
+    help="All that was ever said, with the texts as they were.",
+)
 @json_option
 @common_options
 @click.pass_obj
-def mark(call: CommonOptions, /, what: str | None, *, listing: bool, **said: Any) -> None:
+def mark(
+    call: CommonOptions, /, what: str | None, *, listing: bool, **said: Any
+) -> None:
     """Correct the machine; it holds whatever is read again."""
     from scheduler import actions
     from scheduler.views import article_views
@@ -42,7 +62,13 @@ def mark(call: CommonOptions, /, what: str | None, *, listing: bool, **said: Any
         return
     if what is None or len(given) != 1:
         raise click.UsageError("name a URL or a number, and one thing to say of it")
-    article_views.show_correction(call.screen, actions.mark(call.load_config(), _correction_request(parse_url_or_id(what), given)), json=call.json)
+    article_views.show_correction(
+        call.screen,
+        actions.mark(
+            call.load_config(), _correction_request(parse_url_or_id(what), given)
+        ),
+        json=call.json,
+    )
 
 
 def _correction_request(what: str | int, given: dict[str, str]) -> dict[str, Any]:
@@ -52,12 +78,27 @@ def _correction_request(what: str | int, given: dict[str, str]) -> dict[str, Any
         return {"what": what, "label": value}
     if name in {"tag", "untag"}:
         return {"what": what, "label": "tag", "tag": value, "is_off": name == "untag"}
-    return {"what": what, "label": name.removesuffix("_of"), "other": parse_url_or_id(value)}
+    return {
+        "what": what,
+        "label": name.removesuffix("_of"),
+        "other": parse_url_or_id(value),
+    }
 
 
 @click.command()
-@click.option("--day", metavar="DAY", default="yesterday", show_default=True, help="2026-11-22, today, 2d (ago); UTC.")
-@click.option("--place", multiple=True, metavar="NAME", help="Only what names this place; may be repeated.")
+@click.option(
+    "--day",
+    metavar="DAY",
+    default="yesterday",
+    show_default=True,
+    help="2026-11-22, today, 2d (ago); UTC.",
+)
+@click.option(
+    "--place",
+    multiple=True,
+    metavar="NAME",
+    help="Only what names this place; may be repeated.",
+)
 @json_option
 @common_options
 @click.pass_obj
@@ -75,7 +116,9 @@ def brief(call: CommonOptions, /, day: str, place: tuple[str, ...]) -> None:
 
     since, until = criteria.parse_day(day, now=utc_now())
     with call.read() as store:
-        told = telling.build_brief(store.db, since, until, tuple(name for name in place if name.strip()))
+        told = telling.build_brief(
+            store.db, since, until, tuple(name for name in place if name.strip())
+        )
     if call.json:
         call.screen.json_line(asdict(told))
         return
@@ -85,7 +128,13 @@ def brief(call: CommonOptions, /, day: str, place: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("id", type=ARTICLE_ID)
-@click.option("--output", type=PATH, metavar="DIR", required=True, help="A folder that is not there yet.")
+@click.option(
+    "--output",
+    type=PATH,
+    metavar="DIR",
+    required=True,
+    help="A folder that is not there yet.",
+)
 @json_option
 @common_options
 @click.pass_obj
@@ -101,7 +150,9 @@ def evidence(call: CommonOptions, /, id: int, output: Path) -> None:  # noqa: A0
     from storage.query import evidence as case
 
     with call.read() as store:
-        made = case.write_case_folder(store, id, output, now=utc_now(), version=installed_version())
+        made = case.write_case_folder(
+            store, id, output, now=utc_now(), version=installed_version()
+        )
     if call.json:
         call.screen.json_line(asdict(made))
         return
@@ -109,7 +160,9 @@ def evidence(call: CommonOptions, /, id: int, output: Path) -> None:  # noqa: A0
         call.screen.note(f"missing: {call.screen.safe_text(fault)}")
     texts = f"{article_views.format_count(made.documents, 'text')}, {article_views.format_count(made.revisions, 'former state')}"
     raw = article_views.format_count(made.captures, "raw page")
-    call.screen.line(f"{made.folder}: {texts}, {raw}; check it with `sha256sum -c {case.SUMS_FILE}` in there")
+    call.screen.line(
+        f"{made.folder}: {texts}, {raw}; check it with `sha256sum -c {case.SUMS_FILE}` in there"
+    )
 
 
 @click.command()

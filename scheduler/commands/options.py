@@ -1,4 +1,7 @@
-"""What commands may be told, and how they get at the configuration and the store; the same for all of them."""
+"""What commands may be told, and how they get at the configuration and the store.
+
+The same for all of them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +47,9 @@ class CommonOptions:
         return Store.read(settings.path, captures=settings.captures)
 
 
-def _keep_option(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+def _keep_option(
+    context: click.Context, parameter: click.Parameter, value: Any
+) -> None:
     if value:
         setattr(context.ensure_object(CommonOptions), str(parameter.name), value)
     if value and parameter.name == "verbose":
@@ -60,17 +65,33 @@ def _common_option(*names: str, **how: Any) -> Callable[[Command], Command]:
 def common_options(command: Command) -> Command:
     """--config, --db and -v, before or after the command's name."""
     file = click.Path(path_type=Path)
-    command = _common_option("-v", "--verbose", count=True, help="Say more; twice for everything.")(command)
-    command = _common_option("--db", type=file, metavar="FILE", help="The database.  [default: as configured]")(command)
-    return _common_option("--config", type=file, metavar="FILE", help="The configuration.  [default: ./config.toml]")(command)
+    command = _common_option(
+        "-v", "--verbose", count=True, help="Say more; twice for everything."
+    )(command)
+    command = _common_option(
+        "--db",
+        type=file,
+        metavar="FILE",
+        help="The database.  [default: as configured]",
+    )(command)
+    return _common_option(
+        "--config",
+        type=file,
+        metavar="FILE",
+        help="The configuration.  [default: ./config.toml]",
+    )(command)
 
 
 json_option = _common_option("--json", is_flag=True, help="JSON, one object a line.")
 
 
 PATH = click.Path(path_type=Path)
-since_option = click.option("--since", metavar="TIME", help="From then on: 2026-11-01, yesterday, 7d (ago).")
-until_option = click.option("--until", metavar="TIME", help="Up to then, that day included.")
+since_option = click.option(
+    "--since", metavar="TIME", help="From then on: 2026-11-01, yesterday, 7d (ago)."
+)
+until_option = click.option(
+    "--until", metavar="TIME", help="Up to then, that day included."
+)
 ARTICLE_ID = click.IntRange(0, (1 << 63) - 1)  # what SQLite can count to
 timeout_option = click.option(
     "--timeout", "patience", type=click.IntRange(1, 3_600), default=20, metavar="SECONDS", show_default=True,
@@ -82,13 +103,31 @@ _FILTER_OPTIONS = (
     click.argument("words", nargs=-1),
     since_option,
     until_option,
-    click.option("--source", multiple=True, metavar="ID", help="Of this source; may be repeated, as all that follow."),
-    click.option("--lang", multiple=True, metavar="TAG", help="In this language: en, fa, ps."),
-    click.option("--place", multiple=True, metavar="NAME", help="Naming this place, in any spelling."),
+    click.option(
+        "--source",
+        multiple=True,
+        metavar="ID",
+        help="Of this source; may be repeated, as all that follow.",
+    ),
+    click.option(
+        "--lang", multiple=True, metavar="TAG", help="In this language: en, fa, ps."
+    ),
+    click.option(
+        "--place",
+        multiple=True,
+        metavar="NAME",
+        help="Naming this place, in any spelling.",
+    ),
     click.option("--actor", multiple=True, metavar="NAME", help="Naming this actor."),
-    click.option("--event", multiple=True, metavar="CODE", help="With this type of event."),
-    click.option("--tag", multiple=True, metavar="TEXT", help="Tagged so with `khabar mark`."),
-    click.option("--min-relevance", metavar="SHARE", help="At least so relevant, 0 to 1."),
+    click.option(
+        "--event", multiple=True, metavar="CODE", help="With this type of event."
+    ),
+    click.option(
+        "--tag", multiple=True, metavar="TEXT", help="Tagged so with `khabar mark`."
+    ),
+    click.option(
+        "--min-relevance", metavar="SHARE", help="At least so relevant, 0 to 1."
+    ),
     click.option("--copies", is_flag=True, help="Copies as results of their own."),
 )
 

@@ -1,4 +1,7 @@
-"""Commands for the catalogue: what is watched, how each source is doing, what could be added."""
+"""Commands for the catalogue.
+
+What is watched, how each source is doing, what could be added.
+"""
 
 from pathlib import Path
 
@@ -17,7 +20,12 @@ def sources() -> None:
 
 
 @sources.command("list")
-@click.option("--all/--enabled", "every", default=True, help="Also those that are switched off.  [default: all]")
+@click.option(
+    "--all/--enabled",
+    "every",
+    default=True,
+    help="Also those that are switched off.  [default: all]",
+)
 @json_option
 @common_options
 @click.pass_obj
@@ -26,7 +34,11 @@ def list_(call: CommonOptions, /, every: bool) -> None:
     from scheduler import actions
     from scheduler.views import article_views
 
-    article_views.show_sources(call.screen, actions.list_sources(call.load_config(), every=every), json=call.json)
+    article_views.show_sources(
+        call.screen,
+        actions.list_sources(call.load_config(), every=every),
+        json=call.json,
+    )
 
 
 @sources.command()
@@ -39,7 +51,9 @@ def show(call: CommonOptions, /, source: str) -> None:
     from scheduler import actions
     from scheduler.views import source_views
 
-    source_views.show_source(call.screen, actions.describe_source(call.load_config(), source), json=call.json)
+    source_views.show_source(
+        call.screen, actions.describe_source(call.load_config(), source), json=call.json
+    )
 
 
 @sources.command()
@@ -50,7 +64,8 @@ def show(call: CommonOptions, /, source: str) -> None:
 def check(call: CommonOptions, /, sources: tuple[str, ...]) -> None:
     """Ask each once, and tell what to mend; keeps nothing.
 
-    One page of each is tried. Where the pages of a source yield less than they did, one of them is shown.
+    One page of each is tried. Where the pages of a source yield less than they did, one
+    of them is shown.
     """
     from scheduler import actions
     from scheduler.views import source_views
@@ -59,16 +74,28 @@ def check(call: CommonOptions, /, sources: tuple[str, ...]) -> None:
     with screen.progress("asking") as progress:
         checked = actions.check_sources(config, sources, progress=progress)
     drifting = actions.find_drifting_sources(config, sources)
-    source_views.show_checked(screen, checked, drifting, captures=config.store.captures, json=call.json)
+    source_views.show_checked(
+        screen, checked, drifting, captures=config.store.captures, json=call.json
+    )
     if not any(found.visited.poll.leads for found in checked):
         raise WorkFailed("no source answered with items; see what each one said above")
 
 
 @sources.command()
 @click.argument("address", metavar="URL")
-@click.option("--id", "id_", metavar="ID", help="What to call it.  [default: from its host]")
-@click.option("--name", metavar="TEXT", help="What people call it.  [default: what it calls itself]")
-@click.option("--kind", type=click.Choice(SOURCE_KINDS), help="Watch it by this.  [default: the best]")
+@click.option(
+    "--id", "id_", metavar="ID", help="What to call it.  [default: from its host]"
+)
+@click.option(
+    "--name",
+    metavar="TEXT",
+    help="What people call it.  [default: what it calls itself]",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(SOURCE_KINDS),
+    help="Watch it by this.  [default: the best]",
+)
 @click.option("--dry-run", is_flag=True, help="Only show what there is.")
 @json_option
 @common_options
@@ -78,7 +105,8 @@ def add(
 ) -> None:  # fmt: skip
     """Find what a site can be watched by, and add the best.
 
-    Its feeds, sitemaps and section page are tried; the entry goes to the end of the configuration.
+    Its feeds, sitemaps and section page are tried; the entry goes to the end of the
+    configuration.
     """
     from scheduler import actions, catalogue
     from scheduler.views import source_views
@@ -87,11 +115,20 @@ def add(
     with screen.progress("looking") as progress:
         found = actions.discover_sources(config, address, progress=progress)
     source_views.show_offers(screen, found, json=call.json)
-    source = catalogue.build_source(config, catalogue.choose_best(found, kind), id=id_, name=name)
+    source = catalogue.build_source(
+        config, catalogue.choose_best(found, kind), id=id_, name=name
+    )
     file = catalogue.writable_config_file(config)
     if not dry_run:
         catalogue.append_sources(file, [source])
-    source_views.show_added(screen, source, catalogue.format_entry(source), str(file), written=not dry_run, json=call.json)
+    source_views.show_added(
+        screen,
+        source,
+        catalogue.format_entry(source),
+        str(file),
+        written=not dry_run,
+        json=call.json,
+    )
 
 
 @sources.command("import")
@@ -122,7 +159,9 @@ def import_(call: CommonOptions, /, file: Path, *, dry_run: bool) -> None:
         return
     if new:
         call.screen.table(("id", "feed"), [(source.id, source.url) for source in new])
-    call.screen.line(f"{len(new)} added, {there} there already, {outlines.unusable} without a usable address")
+    call.screen.line(
+        f"{len(new)} added, {there} there already, {outlines.unusable} without a usable address"
+    )
 
 
 @sources.command("export")
@@ -136,4 +175,6 @@ def export(call: CommonOptions, /, file: Path) -> None:
     config = call.load_config()
     file.write_bytes(opml.write_opml(config.sources))
     left = sum(source.kind != "feed" for source in config.sources)
-    call.screen.line(f"{file}: {len(config.sources) - left} feeds; {left} sources of other kinds have no place in OPML")
+    call.screen.line(
+        f"{file}: {len(config.sources) - left} feeds; {left} sources of other kinds have no place in OPML"
+    )

@@ -1,1 +1,4 @@
-"""The reading pages: what they show (`routes`), draw (`drawing`), compare (`diffs`) and write (`rendering`)."""
+"""The reading pages.
+
+What they show (`routes`), draw (`drawing`), compare (`diffs`) and write (`rendering`).
+"""

@@ -1,4 +1,7 @@
-"""Numbers as the geometry of a drawing: bars over days, places on a map. Templates write it as SVG. Pure."""
+"""Numbers as the geometry of a drawing: bars over days, places on a map.
+
+Templates write it as SVG. Pure.
+"""
 
 import csv
 import math
@@ -12,7 +15,8 @@ from storage.query.overview import PlaceCount
 
 MAP_WIDTH = 1_000.0
 _MARGIN = 18.0
-_MIDDLE_LATITUDE = math.radians(34)  # the latitude at which a degree east is drawn as long as it is
+# The latitude at which a degree east is drawn as long as it is
+_MIDDLE_LATITUDE = math.radians(34)
 _MAX_RADIUS = 34.0  # radius of the most named place
 _MAX_LABELS = 14
 
@@ -30,7 +34,14 @@ class Bar:
     weekend: bool  # Thursday and Friday
 
 
-def draw_bars(counts: Mapping[str, int], *, last: date, days: int, width: float = 620, height: float = 90) -> list[Bar]:
+def draw_bars(
+    counts: Mapping[str, int],
+    *,
+    last: date,
+    days: int,
+    width: float = 620,
+    height: float = 90,
+) -> list[Bar]:
     """A bar for each of the `days` days up to `last`, also for those without any."""
     top = max([*counts.values(), 1])
     step = width / days
@@ -82,9 +93,15 @@ def draw_map(places: Iterable[PlaceCount]) -> Map:
     height = (high - low) * scale + 2 * _MARGIN
 
     def on_paper(lon: float, lat: float) -> tuple[float, float]:
-        return round(_MARGIN + (lon - left) * math.cos(_MIDDLE_LATITUDE) * scale, 1), round(_MARGIN + (high - lat) * scale, 1)
+        return round(
+            _MARGIN + (lon - left) * math.cos(_MIDDLE_LATITUDE) * scale, 1
+        ), round(_MARGIN + (high - lat) * scale, 1)
 
-    known = [place for place in places if place.lat is not None and place.lon is not None and place.kind != "country"]
+    known = [
+        place
+        for place in places
+        if place.lat is not None and place.lon is not None and place.kind != "country"
+    ]
     top = max([place.articles for place in known], default=1)
     spots = [(place, *on_paper(place.lon or 0, place.lat or 0)) for place in known]
     labelled = _choose_labels([(place.name, x, y) for place, x, y in spots])
@@ -100,23 +117,37 @@ def draw_map(places: Iterable[PlaceCount]) -> Map:
         for at, (place, x, y) in enumerate(spots)
         if -40 <= x <= MAP_WIDTH + 40 and -40 <= y <= height + 40
     )
-    path = "M" + "L".join("{},{}".format(*on_paper(lon, lat)) for lon, lat in load_outline()) + "Z"
+    path = (
+        "M"
+        + "L".join("{},{}".format(*on_paper(lon, lat)) for lon, lat in load_outline())
+        + "Z"
+    )
     return Map(width=MAP_WIDTH, height=round(height, 1), outline=path, dots=dots)
 
 
 def _radius(articles: int, top: int) -> float:
     """By area, and never so large that a handful looks like a war."""
-    return round(max(min(_MAX_RADIUS * math.sqrt(articles / top), 8.0 * math.sqrt(articles)), 4.0), 1)
+    return round(
+        max(
+            min(_MAX_RADIUS * math.sqrt(articles / top), 8.0 * math.sqrt(articles)), 4.0
+        ),
+        1,
+    )
 
 
 def _choose_labels(spots: Sequence[tuple[str, float, float]]) -> set[int]:
-    """Which places are named: the first ones that do not write over each other, each name once."""
+    """Which places are named.
+
+    The first ones that do not write over each other, each name once.
+    """
     kept: dict[str, int] = {}
     for at, (name, x, y) in enumerate(spots):
         if len(kept) == _MAX_LABELS:
             break
         near = (spots[other] for other in kept.values())
-        if name not in kept and all(abs(y - other[2]) > 24 or abs(x - other[1]) > 150 for other in near):
+        if name not in kept and all(
+            abs(y - other[2]) > 24 or abs(x - other[1]) > 150 for other in near
+        ):
             kept[name] = at
     return set(kept.values())
 
@@ -128,6 +159,16 @@ def _measure_extent() -> tuple[float, float, float, float]:
 
 @cache
 def load_outline() -> tuple[tuple[float, float], ...]:
-    """The border as (longitude, latitude), degrees of WGS 84: Natural Earth 1:110m, public domain."""
-    text = resources.files("scheduler.pages").joinpath("outline.csv").read_text(encoding="utf-8")
-    return tuple((float(row["lon"]), float(row["lat"])) for row in csv.DictReader(text.splitlines()))
+    """The border as (longitude, latitude), degrees of WGS 84.
+
+    Natural Earth 1:110m, public domain.
+    """
+    text = (
+        resources.files("scheduler.pages")
+        .joinpath("outline.csv")
+        .read_text(encoding="utf-8")
+    )
+    return tuple(
+        (float(row["lon"]), float(row["lat"]))
+        for row in csv.DictReader(text.splitlines())
+    )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 MAX_LINES = 400  # of a text that is compared; what follows is shown as it is now
-MAX_WORDS = 600  # of a passage that is compared word by word: the comparison is quadratic
+# Of a passage that is compared word by word: the comparison is quadratic
+MAX_WORDS = 600
 _WORDS_AND_SPACES = re.compile(r"\s+|\S+")
 
 
@@ -22,7 +23,9 @@ def compare_texts(old: str, new: str) -> list[list[Piece]]:
     """Paragraphs in order, each as its pieces."""
     before, after = old.split("\n")[:MAX_LINES], new.split("\n")[:MAX_LINES]
     made: list[list[Piece]] = []
-    for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for what, a, b, c, d in SequenceMatcher(
+        None, before, after, autojunk=False
+    ).get_opcodes():
         if what == "equal":
             made += [[Piece("same", line)] for line in after[c:d]]
         else:
@@ -30,7 +33,9 @@ def compare_texts(old: str, new: str) -> list[list[Piece]]:
     return made
 
 
-def _compare_paragraphs(old: Sequence[str], new: Sequence[str]) -> Iterator[list[Piece]]:
+def _compare_paragraphs(
+    old: Sequence[str], new: Sequence[str]
+) -> Iterator[list[Piece]]:
     """Paragraphs that were replaced, the n-th by the n-th."""
     for at in range(max(len(old), len(new))):
         if at >= len(old):
@@ -47,7 +52,9 @@ def _compare_words(old: str, new: str) -> list[Piece]:
         return [Piece("gone", old), Piece("new", new)]
     pieces: list[Piece] = []
     gone = fresh = ""
-    for what, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for what, a, b, c, d in SequenceMatcher(
+        None, before, after, autojunk=False
+    ).get_opcodes():
         here, there = "".join(before[a:b]), "".join(after[c:d])
         if what == "equal" and there.strip():
             pieces += [*_replacement(gone, fresh), Piece("same", there)]
@@ -60,4 +67,6 @@ def _compare_words(old: str, new: str) -> list[Piece]:
 def _replacement(gone: str, fresh: str) -> list[Piece]:
     if gone == fresh:
         return [Piece("same", gone)] if gone else []
-    return [Piece(kind, text) for kind, text in (("gone", gone), ("new", fresh)) if text]
+    return [
+        Piece(kind, text) for kind, text in (("gone", gone), ("new", fresh)) if text
+    ]

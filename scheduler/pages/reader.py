@@ -1,4 +1,7 @@
-"""Reading threads of the pages: each has its own read-only connection, and no question may take for ever."""
+"""Reading threads of the pages.
+
+Each has its own read-only connection, and no question may take for ever.
+"""
 
 import asyncio
 import threading
@@ -12,7 +15,8 @@ from storage.store import Store
 Answer = TypeVar("Answer")
 
 READER_THREADS = 3
-ANSWER_SECONDS = 5.0  # seconds; the worst search of a million articles takes less than one
+# Seconds; the worst search of a million articles takes less than one
+ANSWER_SECONDS = 5.0
 
 
 class StoreReader:
@@ -29,8 +33,13 @@ class StoreReader:
             pass
 
     async def ask(self, work: Callable[[Store], Answer]) -> Answer:
-        """What `work` says of the store. Raises TookTooLong, StoreError and what `work` raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, work)
+        """What `work` says of the store.
+
+        Raises TookTooLong, StoreError and what `work` raises.
+        """
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._answer, work
+        )
 
     def close(self) -> None:
         """End the threads and their connections."""

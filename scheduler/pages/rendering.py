@@ -1,7 +1,10 @@
-"""Templates, and what makes a stranger's text harmless in them: all is text, nothing steers, links are http only.
+"""Templates, and what makes a stranger's text harmless in them.
 
-Every expression is escaped, and stripped of control characters and of the marks that reorder what follows; a passage
-with hits comes as parts, so that the marks become elements and nothing else does.
+All is text, nothing steers, links are http only.
+
+Every expression is escaped, and stripped of control characters and of the marks that
+reorder what follows; a passage with hits comes as parts, so that the marks become
+elements and nothing else does.
 """
 
 import hashlib
@@ -20,13 +23,18 @@ from storage import folding
 from storage.query import snippets
 from storage.query.criteria import Criteria, criteria_to_pairs
 
-_REORDERING_CHARS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+_REORDERING_CHARS = re.compile(
+    "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _AGE_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def strip_steering(value: object) -> object:
-    """What an expression shows: text without anything that steers; markup of ours and numbers as they are."""
+    """What an expression shows: text without anything that steers.
+
+    Markup of ours and numbers as they are.
+    """
     if isinstance(value, str) and not isinstance(value, Markup):
         return _REORDERING_CHARS.sub("", folding.printable(value))
     return "" if value is None else value
@@ -49,7 +57,9 @@ def language_attribute(tag: object) -> str:
 
 def split_highlights(marked: str) -> list[tuple[bool, str]]:
     """(whether it is a hit, text) of a passage with marks."""
-    pieces = marked.replace(snippets.HIGHLIGHT_END, snippets.HIGHLIGHT_START).split(snippets.HIGHLIGHT_START)
+    pieces = marked.replace(snippets.HIGHLIGHT_END, snippets.HIGHLIGHT_START).split(
+        snippets.HIGHLIGHT_START
+    )
     return [(bool(at % 2), piece) for at, piece in enumerate(pieces) if piece]
 
 
@@ -72,9 +82,18 @@ def format_time(moment: object) -> str:
 
 
 def build_address(path: str, criteria: Criteria, **changes: Any) -> str:
-    """A page of these criteria, with some of the pairs replaced; None takes a pair out."""
-    pairs = [(name, value) for name, value in criteria_to_pairs(criteria) if name not in changes]
-    pairs += [(name, str(value)) for name, value in changes.items() if value is not None]
+    """A page of these criteria, with some of the pairs replaced.
+
+    None takes a pair out.
+    """
+    pairs = [
+        (name, value)
+        for name, value in criteria_to_pairs(criteria)
+        if name not in changes
+    ]
+    pairs += [
+        (name, str(value)) for name, value in changes.items() if value is not None
+    ]
     return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
@@ -88,24 +107,45 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"outward": safe_link, "language": language_attribute, "parts": split_highlights, "clock": format_time}
+    environment.filters |= {
+        "outward": safe_link,
+        "language": language_attribute,
+        "parts": split_highlights,
+        "clock": format_time,
+    }
     version = hashlib.sha256(load_style().encode()).hexdigest()[:12]
-    environment.globals |= {"address": build_address, "empty": Criteria(), "style": f"/style.css?{version}"}
+    environment.globals |= {
+        "address": build_address,
+        "empty": Criteria(),
+        "style": f"/style.css?{version}",
+    }
     return environment
 
 
 def render_page(template: str, values: Mapping[str, Any], *, now: datetime) -> str:
     """A whole page."""
-    return _environment().get_template(template).render(**values, now=now, ago=lambda moment: format_age(moment, now))
+    return (
+        _environment()
+        .get_template(template)
+        .render(**values, now=now, ago=lambda moment: format_age(moment, now))
+    )
 
 
 @cache
 def load_style() -> str:
     """The one style sheet."""
-    return resources.files("scheduler.pages").joinpath("style.css").read_text(encoding="utf-8")
+    return (
+        resources.files("scheduler.pages")
+        .joinpath("style.css")
+        .read_text(encoding="utf-8")
+    )
 
 
 @cache
 def load_icon() -> str:
     """The one picture."""
-    return resources.files("scheduler.pages").joinpath("icon.svg").read_text(encoding="utf-8")
+    return (
+        resources.files("scheduler.pages")
+        .joinpath("icon.svg")
+        .read_text(encoding="utf-8")
+    )

@@ -1,4 +1,7 @@
-"""Which address shows what: each asks the store in a reader's thread and hands plain values to its template."""
+"""Which address shows what.
+
+Each asks the store in a reader's thread and hands plain values to its template.
+"""
 
 import asyncio
 import re
@@ -27,9 +30,12 @@ View = Callable[[Request], Awaitable[Response]]
 
 _MONTH = timedelta(days=31)
 _WEEK = timedelta(days=7)
-_MAX_COUNTED = 5_000  # newest matches that a page's counts are made of; the command line counts more
-_FRESH_SECONDS = 30.0  # seconds after which the numbers of the front page and the map are made anew
-_STALE_SECONDS = 300.0  # seconds after which a reader waits for them; before, the old ones are shown meanwhile
+# Newest matches that a page's counts are made of; the command line counts more
+_MAX_COUNTED = 5_000
+# Seconds after which the numbers of the front page and the map are made anew
+_FRESH_SECONDS = 30.0
+# Seconds after which a reader waits for them; before, the old ones are shown meanwhile
+_STALE_SECONDS = 300.0
 _MAX_FEED_ENTRIES = 100  # entries of an Atom feed
 _MAX_CSV_ROWS = 10_000  # rows that a browser is given; `khabar export` gives all
 _FILTER_FIELDS = ("source", "lang", "place", "actor", "event", "tag")
@@ -42,7 +48,9 @@ class PageNotFound(Exception):
 class Pages:
     """The routes over one reader."""
 
-    def __init__(self, reader: StoreReader, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, reader: StoreReader, *, now: Callable[[], datetime] = utc_now
+    ) -> None:
         self._reader = reader
         self._now = now
         self._cache: dict[str, tuple[float, Any]] = {}
@@ -65,7 +73,10 @@ class Pages:
             r"^/style\.css$": self.style,
             r"^/icon\.svg$": self.icon,
         }
-        return [(pattern, _with_error_pages(view, self._now)) for pattern, view in views.items()]
+        return [
+            (pattern, _with_error_pages(view, self._now))
+            for pattern, view in views.items()
+        ]
 
     async def front(self, request: Request) -> Response:
         """What is new, who carries it, where and how much, and who has gone quiet."""
@@ -73,7 +84,10 @@ class Pages:
         newest = Criteria(limit=25, after=_parse_query(request).get("after", [""])[0])
         found, carried = await self._reader.ask(lambda store: _find_hits(store, newest))
         numbers = await self._cached("front", lambda store: _front_numbers(store, now))
-        return self._html("front.html", {"found": found, "carried": carried, "criteria": newest, **numbers})
+        return self._html(
+            "front.html",
+            {"found": found, "carried": carried, "criteria": newest, **numbers},
+        )
 
     async def search(self, request: Request) -> Response:
         """Hits with their passages, counts to narrow by, and how many voices stand behind them."""
@@ -87,41 +101,90 @@ class Pages:
                 "carried": carried,
                 "facets": search.count_facets(store.db, wanted, counted=_MAX_COUNTED),
                 "tally": search.count_coverage(store.db, wanted, counted=_MAX_COUNTED),
-                "changed": search.list_matching_corrections(store.db, wanted, counted=_MAX_COUNTED, most=8),
+                "changed": search.list_matching_corrections(
+                    store.db, wanted, counted=_MAX_COUNTED, most=8
+                ),
                 "names": {state.id: state.name for state in store.sources()},
             }
 
         told = await self._reader.ask(work)
         days = {count.value: count.count for count in told["facets"].days}
-        told["bars"] = charts.draw_bars(days, last=date.fromisoformat(max(days)), days=30) if days else []
+        told["bars"] = (
+            charts.draw_bars(days, last=date.fromisoformat(max(days)), days=30)
+            if days
+            else []
+        )
         told["labels"] = {count.value: count.name for count in told["facets"].places}
-        told["typed"] = {name: (values.get(name) or [""])[-1] for name in ("since", "until")}
-        return self._html("search.html", {"criteria": wanted, "fields": _FILTER_FIELDS, **_filter_links(wanted), **told})
+        told["typed"] = {
+            name: (values.get(name) or [""])[-1] for name in ("since", "until")
+        }
+        return self._html(
+            "search.html",
+            {
+                "criteria": wanted,
+                "fields": _FILTER_FIELDS,
+                **_filter_links(wanted),
+                **told,
+            },
+        )
 
     async def search_json(self, request: Request) -> Response:
-        """The same search for programs: the page's records, and the cursor of the next."""
+        """The same search for programs.
+
+        The page's records, and the cursor of the next.
+        """
         wanted = criteria_of.parse_criteria(_parse_query(request), now=self._now())
         found = await self._reader.ask(lambda store: search.search(store.db, wanted))
-        return Response.json({"articles": [hit.record for hit in found.hits], "next": found.next_cursor}, default=str)
+        return Response.json(
+            {"articles": [hit.record for hit in found.hits], "next": found.next_cursor},
+            default=str,
+        )
 
     async def search_csv(self, request: Request) -> Response:
         """The same search for a spreadsheet, its first rows."""
         wanted = criteria_of.parse_criteria(_parse_query(request), now=self._now())
-        body = await self._reader.ask(lambda store: b"".join(export.to_csv(_first_pages(store, wanted, _MAX_CSV_ROWS))))
+        body = await self._reader.ask(
+            lambda store: b"".join(
+                export.to_csv(_first_pages(store, wanted, _MAX_CSV_ROWS))
+            )
+        )
         return _file_response(body, "text/csv; charset=utf-8", "khabar.csv")
 
     async def feed(self, request: Request) -> Response:
         """The same search as an Atom feed."""
-        wanted = replace(criteria_of.parse_criteria(_parse_query(request), now=self._now()), sort=criteria_of.Sort.NEWEST, after="")
+        wanted = replace(
+            criteria_of.parse_criteria(_parse_query(request), now=self._now()),
+            sort=criteria_of.Sort.NEWEST,
+            after="",
+        )
         home = f"{request.scheme}://{request.host}"
-        title = " · ".join(["khabar", *(value for name, value in criteria_of.criteria_to_pairs(wanted) if name != "limit")])
+        title = " · ".join(
+            [
+                "khabar",
+                *(
+                    value
+                    for name, value in criteria_of.criteria_to_pairs(wanted)
+                    if name != "limit"
+                ),
+            ]
+        )
 
         def work(store: Store) -> bytes:
-            pages = _first_pages(store, wanted, min(max(wanted.limit, 50), _MAX_FEED_ENTRIES))
-            mine, page = (home + rendering.build_address(path, wanted) for path in ("/feed.atom", "/search"))
-            return b"".join(export.to_atom(pages, title=title, url=mine, now=self._now(), home=page))
+            pages = _first_pages(
+                store, wanted, min(max(wanted.limit, 50), _MAX_FEED_ENTRIES)
+            )
+            mine, page = (
+                home + rendering.build_address(path, wanted)
+                for path in ("/feed.atom", "/search")
+            )
+            return b"".join(
+                export.to_atom(pages, title=title, url=mine, now=self._now(), home=page)
+            )
 
-        return Response(await self._reader.ask(work), content_type="application/atom+xml; charset=utf-8")
+        return Response(
+            await self._reader.ask(work),
+            content_type="application/atom+xml; charset=utf-8",
+        )
 
     async def map(self, request: Request) -> Response:
         """Where the last month's articles are."""
@@ -132,11 +195,21 @@ class Pages:
             counts = overview.count_places(store.db, now - _MONTH)
             top = [place for place in counts if place.kind != "country"][:12]
             newest = {
-                place.code: search.search(store.db, Criteria(places=(place.code,), since=now - _MONTH, limit=3)).hits
+                place.code: search.search(
+                    store.db,
+                    Criteria(places=(place.code,), since=now - _MONTH, limit=3),
+                ).hits
                 for place in top
             }
-            names = search.disambiguate_places(store.db, {place.code: place.name for place in top})
-            return {"map": charts.draw_map(counts), "top": top, "newest": newest, "names": names}
+            names = search.disambiguate_places(
+                store.db, {place.code: place.name for place in top}
+            )
+            return {
+                "map": charts.draw_map(counts),
+                "top": top,
+                "newest": newest,
+                "names": names,
+            }
 
         return self._html("map.html", await self._cached("map", work))
 
@@ -147,13 +220,19 @@ class Pages:
 
         def work(store: Store) -> dict[str, Any]:
             states = {state.id: state for state in store.sources()}
-            rows = [row | {"state": _describe_state(states[row["id"]], now)} for row in store.source_counts()]
+            rows = [
+                row | {"state": _describe_state(states[row["id"]], now)}
+                for row in store.source_counts()
+            ]
             return {"rows": rows}
 
         return self._html("sources.html", await self._cached("sources", work))
 
     async def source(self, request: Request) -> Response:
-        """One source: what it is, its visits by day, its last ones, its newest articles."""
+        """One source.
+
+        What it is, its visits by day, its last ones, its newest articles.
+        """
         name = request.url_vars["id"]
         now = self._now()
 
@@ -172,7 +251,9 @@ class Pages:
                 "found": found,
                 "carried": carried,
                 "bars": charts.draw_bars(
-                    {row["day"]: row["new"] + row["copies"] for row in visits}, last=now.date(), days=45
+                    {row["day"]: row["new"] + row["copies"] for row in visits},
+                    last=now.date(),
+                    days=45,
                 ),
                 "polls": overview.list_polls(store.db, name, 20),
                 "errors": sum(row["errors"] for row in visits),
@@ -181,55 +262,85 @@ class Pages:
         return self._html("source.html", await self._reader.ask(work))
 
     async def article(self, request: Request) -> Response:
-        """One article, whole: text, carriers, states, mentions, claims, why it was kept."""
+        """One article, whole.
+
+        Text, carriers, states, mentions, claims, why it was kept.
+        """
         number = int(request.url_vars["id"])
-        return self._html("article.html", await self._reader.ask(lambda store: _article_values(store, number)))
+        return self._html(
+            "article.html",
+            await self._reader.ask(lambda store: _article_values(store, number)),
+        )
 
     async def article_json(self, request: Request) -> Response:
         """The JSON form of one article."""
         number = int(request.url_vars["id"])
-        record = await self._reader.ask(lambda store: search.load_record(store.db, number))
+        record = await self._reader.ask(
+            lambda store: search.load_record(store.db, number)
+        )
         if record is None:
             raise PageNotFound(f"no article {number}")
         return Response.json(record)
 
     async def raw(self, request: Request) -> Response:
-        """The response as it came, as a file of plain text: a browser never reads it as a page."""
+        """The response as it came, as a file of plain text.
+
+        A browser never reads it as a page.
+        """
         number = int(request.url_vars["id"])
 
         def work(store: Store) -> bytes:
             article = store.article(number)
-            page = store.raw(article.capture_id) if article and article.capture_id else None
+            page = (
+                store.raw(article.capture_id)
+                if article and article.capture_id
+                else None
+            )
             if page is None:
                 raise PageNotFound("the raw page was not kept, or has expired")
             return page.body
 
-        return _file_response(await self._reader.ask(work), "text/plain; charset=utf-8", f"article-{number}.txt")
+        return _file_response(
+            await self._reader.ask(work),
+            "text/plain; charset=utf-8",
+            f"article-{number}.txt",
+        )
 
     async def style(self, request: Request) -> Response:
         """The style sheet."""
         del request
         return Response(
-            rendering.load_style(), content_type="text/css; charset=utf-8", headers={"cache-control": "max-age=604800"}
+            rendering.load_style(),
+            content_type="text/css; charset=utf-8",
+            headers={"cache-control": "max-age=604800"},
         )
 
     async def icon(self, request: Request) -> Response:
         """The sign that a browser puts beside the title."""
         del request
-        return Response(rendering.load_icon(), content_type="image/svg+xml", headers={"cache-control": "max-age=604800"})
+        return Response(
+            rendering.load_icon(),
+            content_type="image/svg+xml",
+            headers={"cache-control": "max-age=604800"},
+        )
 
     def _html(self, template: str, values: Mapping[str, Any]) -> Response:
         return Response.html(rendering.render_page(template, values, now=self._now()))
 
     async def _cached(self, name: str, work: Callable[[Store], Value]) -> Value:
-        """What the same question was answered a moment ago: these read much and change little."""
+        """What the same question was answered a moment ago.
+
+        These read much and change little.
+        """
         at, kept = self._cache.get(name, (0.0, None))
         age = time.monotonic() - at
         if kept is None or age > _STALE_SECONDS:
             return await self._refresh(name, work)
         if age > _FRESH_SECONDS and name not in self._refreshing:
             self._refreshing[name] = asyncio.create_task(self._refresh(name, work))
-            self._refreshing[name].add_done_callback(lambda done: self._refresh_done(name, done))
+            self._refreshing[name].add_done_callback(
+                lambda done: self._refresh_done(name, done)
+            )
         value: Value = kept
         return value
 
@@ -257,7 +368,12 @@ def _with_error_pages(view: View, now: Callable[[], datetime]) -> View:
             status, said = 400, str(fault)
         except (TookTooLong, StoreError) as fault:
             status, said = 503, str(fault)
-        return Response.html(rendering.render_page("error.html", {"status": status, "said": said}, now=now()), status=status)
+        return Response.html(
+            rendering.render_page(
+                "error.html", {"status": status, "said": said}, now=now()
+            ),
+            status=status,
+        )
 
     return answer
 
@@ -271,20 +387,37 @@ def _parse_query(request: Request) -> dict[str, list[str]]:
 
 def _filter_links(wanted: Criteria) -> dict[str, Any]:
     """The pairs of a search, and its filters each with the address of the search without it."""
-    pairs = [pair for pair in criteria_of.criteria_to_pairs(wanted) if pair[0] != "after"]
-    filters = [pair for pair in pairs if pair[0] not in {"q", "sort", "limit", "since", "until"}]
-    without = [f"/search?{urlencode([other for other in pairs if other != pair])}" for pair in filters]
-    return {"pairs": pairs, "chosen": [(*pair, href) for pair, href in zip(filters, without, strict=True)]}
+    pairs = [
+        pair for pair in criteria_of.criteria_to_pairs(wanted) if pair[0] != "after"
+    ]
+    filters = [
+        pair
+        for pair in pairs
+        if pair[0] not in {"q", "sort", "limit", "since", "until"}
+    ]
+    without = [
+        f"/search?{urlencode([other for other in pairs if other != pair])}"
+        for pair in filters
+    ]
+    return {
+        "pairs": pairs,
+        "chosen": [(*pair, href) for pair, href in zip(filters, without, strict=True)],
+    }
 
 
-def _find_hits(store: Store, wanted: Criteria) -> tuple[search.SearchPage, dict[int, overview.CopyCounts]]:
+def _find_hits(
+    store: Store, wanted: Criteria
+) -> tuple[search.SearchPage, dict[int, overview.CopyCounts]]:
     found = search.search(store.db, wanted)
     return found, overview.count_copies(store.db, {hit.id for hit in found.hits})
 
 
 def _front_numbers(store: Store, now: datetime) -> dict[str, Any]:
     week = Criteria(since=now - _WEEK)
-    counts = {day.value: day.count for day in search.count_by_day(store.db, Criteria(since=now - _MONTH))}
+    counts = {
+        day.value: day.count
+        for day in search.count_by_day(store.db, Criteria(since=now - _MONTH))
+    }
     states = [state for state in store.sources() if state.enabled]
     return {
         "tally": search.count_coverage(store.db, week),
@@ -292,7 +425,11 @@ def _front_numbers(store: Store, now: datetime) -> dict[str, Any]:
         "bars": charts.draw_bars(counts, last=now.date(), days=31),
         "provinces": overview.count_provinces(store.db, now - _MONTH)[:12],
         "corrections": overview.list_corrections(store.db, 8),
-        "quiet": [state for state in states if _describe_state(state, now) in {"quiet", "failing"}][:10],
+        "quiet": [
+            state
+            for state in states
+            if _describe_state(state, now) in {"quiet", "failing"}
+        ][:10],
         "states": {state.id: _describe_state(state, now) for state in states},
         "names": {state.id: state.name for state in states},
     }
@@ -322,7 +459,9 @@ def _first_pages(store: Store, wanted: Criteria, most: int) -> list[list[str]]:
 
 
 def _file_response(body: bytes, kind: str, name: str) -> Response:
-    headers = {"content-disposition": f'attachment; filename="{re.sub(r"[^A-Za-z0-9._-]", "", name)}"'}
+    headers = {
+        "content-disposition": f'attachment; filename="{re.sub(r"[^A-Za-z0-9._-]", "", name)}"'
+    }
     return Response(body, content_type=kind, headers=headers)
 
 
@@ -332,10 +471,18 @@ def _article_values(store: Store, number: int) -> dict[str, Any]:
     if article is None or record is None:
         raise PageNotFound(f"no article {number}")
     told = store.explain(article.id)
-    states = [(state.seen_at, state.title or "", state.text) for state in store.history(article.document_id)]
+    states = [
+        (state.seen_at, state.title or "", state.text)
+        for state in store.history(article.document_id)
+    ]
     states.append((article.updated_at, article.title or "", article.text))
-    places = {one["code"]: one["name"] for one in told["mentions"] if one["kind"] == "place"}
-    similar = [(search.load_record(store.db, other), score) for other, score in store.probable(article.id)[:10]]
+    places = {
+        one["code"]: one["name"] for one in told["mentions"] if one["kind"] == "place"
+    }
+    similar = [
+        (search.load_record(store.db, other), score)
+        for other, score in store.probable(article.id)[:10]
+    ]
     return {
         "article": record,
         "document": told["document"],
@@ -348,7 +495,9 @@ def _article_values(store: Store, number: int) -> dict[str, Any]:
         "carried": overview.count_copies(store.db, [article.id])[article.id],
         "similar": [(other, score) for other, score in similar if other],
         "claims": overview.list_claims(store.db, article.document_id),
-        "reasons": sorted(told["document"]["reasons"], key=lambda reason: -abs(reason["weight"]))[:20],
+        "reasons": sorted(
+            told["document"]["reasons"], key=lambda reason: -abs(reason["weight"])
+        )[:20],
         "marks": store.said(article.id),
         "changes": told["changes"],
         "capture": told["capture"],
@@ -372,4 +521,6 @@ def _revision_diffs(states: list[tuple[datetime, str, str]]) -> list[dict[str, A
 
 def _changed_paragraphs(paragraphs: list[list[diffs.Piece]]) -> list[list[diffs.Piece]]:
     """The paragraphs that changed."""
-    return [pieces for pieces in paragraphs if any(piece.kind != "same" for piece in pieces)]
+    return [
+        pieces for pieces in paragraphs if any(piece.kind != "same" for piece in pieces)
+    ]

@@ -1,8 +1,9 @@
 """Saved searches that tell of what is new: into a file, to a webhook, to a command.
 
-How far each has come in the log of changes stands in the file, and moves after a delivery, in a transaction of its own.
-So a restart misses nothing. It repeats nothing either in a file, whose last lines are compared; a webhook or command
-that was served in the very moment of a crash is served once more, with the same key.
+How far each has come in the log of changes stands in the file, and moves after a
+delivery, in a transaction of its own. So a restart misses nothing. It repeats nothing
+either in a file, whose last lines are compared; a webhook or command that was served in
+the very moment of a crash is served once more, with the same key.
 """
 
 import asyncio
@@ -36,7 +37,8 @@ MAX_CHANGES_PER_CHECK = 500  # changes; rows of the log that one look goes throu
 MAX_MESSAGES_PER_DELIVERY = 100  # messages of one alert before the others have theirs
 FIRST_PAUSE = timedelta(seconds=30)  # after a failure; doubled with each that follows
 MAX_PAUSE = timedelta(hours=1)
-_TAIL_BYTES = 1_000_000  # bytes at a file's end that are compared, beside the length of what is to be appended
+# Bytes at a file's end that are compared, beside the length of what is to be appended
+_TAIL_BYTES = 1_000_000
 _KEY_PATTERN = re.compile(rb'"key": "(khabar-[0-9a-f]{32})"')
 
 
@@ -51,7 +53,10 @@ class AlertMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What is to be told for one alert now; `upto` is the cursor that it has come to after that."""
+    """What is to be told for one alert now.
+
+    `upto` is the cursor that it has come to after that.
+    """
 
     alert: Alert
     standing: AlertCursor
@@ -60,7 +65,10 @@ class Delivery:
 
 
 class Alerts:
-    """Delivers what is due. `keep` writes standings in the store's one writing thread."""
+    """Delivers what is due.
+
+    `keep` writes standings in the store's one writing thread.
+    """
 
     def __init__(
         self,
@@ -90,8 +98,14 @@ class Alerts:
         """The turns with something in them; the others are done with."""
         if not self.alerts:
             return []
-        turns = await asyncio.to_thread(find_deliveries, self.path, self.alerts, utc_now())
-        passed = [advanced(turn.standing, turn.next_cursor) for turn in turns if not turn.messages]
+        turns = await asyncio.to_thread(
+            find_deliveries, self.path, self.alerts, utc_now()
+        )
+        passed = [
+            advanced(turn.standing, turn.next_cursor)
+            for turn in turns
+            if not turn.messages
+        ]
         if passed:
             await self._keep(passed)
         return [turn for turn in turns if turn.messages]
@@ -99,17 +113,31 @@ class Alerts:
     async def _take(self, turn: Delivery) -> None:
         """Tell everything of a turn in its order, or as far as it goes."""
         standing = turn.standing
-        batches = [turn.messages] if turn.alert.file else [(message,) for message in turn.messages]
+        batches = (
+            [turn.messages]
+            if turn.alert.file
+            else [(message,) for message in turn.messages]
+        )
         for batch in batches:
             error = await self._tell(turn.alert, batch)
             now = utc_now()
             if error:
-                log.warning("alert %s: %s", turn.alert.id, error, extra={"facts": {"action": "alert", "error": error}})
+                log.warning(
+                    "alert %s: %s",
+                    turn.alert.id,
+                    error,
+                    extra={"facts": {"action": "alert", "error": error}},
+                )
                 await self._keep([after_failure(standing, error, now)])
                 return
             standing = after_success(standing, batch, now)
             await self._keep([standing])
-        log.info("alert %s: %d told", turn.alert.id, len(turn.messages), extra={"facts": {"action": "alert"}})
+        log.info(
+            "alert %s: %d told",
+            turn.alert.id,
+            len(turn.messages),
+            extra={"facts": {"action": "alert"}},
+        )
         await self._keep([advanced(standing, turn.next_cursor)])
 
     async def _tell(self, alert: Alert, batch: Sequence[AlertMessage]) -> str:
@@ -128,26 +156,52 @@ class Alerts:
             secret = webhook.parse_secret(given)
         except ValueError as error:
             return f"{alert.secret_env}: {error}"
-        signed = webhook.WebhookMessage(id=message.key, body=message.body, at=utc_now(), secret=secret, agent=self._agent)
-        refused = await webhook.post(alert.webhook, signed, guard=self._guard, within=alert.timeout)
+        signed = webhook.WebhookMessage(
+            id=message.key,
+            body=message.body,
+            at=utc_now(),
+            secret=secret,
+            agent=self._agent,
+        )
+        refused = await webhook.post(
+            alert.webhook, signed, guard=self._guard, within=alert.timeout
+        )
         if refused is None:
             return ""
-        return f"refused: {refused.detail}" if isinstance(refused, Refusal) else refused.detail
+        return (
+            f"refused: {refused.detail}"
+            if isinstance(refused, Refusal)
+            else refused.detail
+        )
 
 
 # What is due
 
 
-def find_deliveries(path: Path, alerts: Sequence[Alert], now: datetime) -> list[Delivery]:
-    """A turn for each alert that may be told now and has not seen the whole log; a new alert begins at its end."""
+def find_deliveries(
+    path: Path, alerts: Sequence[Alert], now: datetime
+) -> list[Delivery]:
+    """A turn for each alert that may be told now and has not seen the whole log.
+
+    A new alert begins at its end.
+    """
     with Store.read(path) as store:
         known, last = alert_cursors.load_cursors(store.db), store.last_cursor()
         turns = []
         for alert in alerts:
             standing = known.get(alert.id)
             if standing is None:
-                turns.append(Delivery(alert=alert, standing=AlertCursor(id=alert.id, cursor=last), messages=(), next_cursor=last))
-            elif standing.cursor < last and (standing.next_try_at is None or standing.next_try_at <= now):
+                turns.append(
+                    Delivery(
+                        alert=alert,
+                        standing=AlertCursor(id=alert.id, cursor=last),
+                        messages=(),
+                        next_cursor=last,
+                    )
+                )
+            elif standing.cursor < last and (
+                standing.next_try_at is None or standing.next_try_at <= now
+            ):
                 turns.append(_delivery(store, alert, standing))
         return turns
 
@@ -155,10 +209,18 @@ def find_deliveries(path: Path, alerts: Sequence[Alert], now: datetime) -> list[
 def _delivery(store: Store, alert: Alert, standing: AlertCursor) -> Delivery:
     entries = changes.list_entries(store.db, standing.cursor, MAX_CHANGES_PER_CHECK)
     wanted = [entry for entry in entries if entry.what in alert.changes]
-    found = search.filter_matching(store.db, alert.criteria, [entry.article_id for entry in wanted])
+    found = search.filter_matching(
+        store.db, alert.criteria, [entry.article_id for entry in wanted]
+    )
     chosen = [entry for entry in wanted if entry.article_id in found]
-    messages = tuple(_message(store, alert, entry) for entry in chosen[:MAX_MESSAGES_PER_DELIVERY])
-    upto = messages[-1].cursor if len(chosen) > MAX_MESSAGES_PER_DELIVERY else entries[-1].cursor
+    messages = tuple(
+        _message(store, alert, entry) for entry in chosen[:MAX_MESSAGES_PER_DELIVERY]
+    )
+    upto = (
+        messages[-1].cursor
+        if len(chosen) > MAX_MESSAGES_PER_DELIVERY
+        else entries[-1].cursor
+    )
     return Delivery(alert=alert, standing=standing, messages=messages, next_cursor=upto)
 
 
@@ -167,7 +229,11 @@ def _message(store: Store, alert: Alert, entry: changes.ChangeEntry) -> AlertMes
         "key": delivery_key(alert, entry), "alert": alert.id, "cursor": entry.cursor, "at": entry.at, "what": entry.what,
         "detail": entry.detail, "article": search.load_record(store.db, entry.article_id),
     }  # fmt: skip
-    return AlertMessage(cursor=entry.cursor, key=str(told["key"]), body=json.dumps(told, ensure_ascii=True).encode("ascii"))
+    return AlertMessage(
+        cursor=entry.cursor,
+        key=str(told["key"]),
+        body=json.dumps(told, ensure_ascii=True).encode("ascii"),
+    )
 
 
 def delivery_key(alert: Alert, entry: changes.ChangeEntry) -> str:
@@ -181,36 +247,58 @@ def delivery_key(alert: Alert, entry: changes.ChangeEntry) -> str:
 
 def advanced(standing: AlertCursor, cursor: int) -> AlertCursor:
     """Up to this cursor there is nothing more to tell."""
-    return replace(standing, cursor=cursor, failures=0, next_try_at=None, last_error=None)
+    return replace(
+        standing, cursor=cursor, failures=0, next_try_at=None, last_error=None
+    )
 
 
-def after_success(standing: AlertCursor, batch: Sequence[AlertMessage], now: datetime) -> AlertCursor:
+def after_success(
+    standing: AlertCursor, batch: Sequence[AlertMessage], now: datetime
+) -> AlertCursor:
     """After a success."""
     return AlertCursor(
-        id=standing.id, cursor=batch[-1].cursor, delivered=standing.delivered + len(batch), last_delivered_at=now
+        id=standing.id,
+        cursor=batch[-1].cursor,
+        delivered=standing.delivered + len(batch),
+        last_delivered_at=now,
     )
 
 
 def after_failure(standing: AlertCursor, error: str, now: datetime) -> AlertCursor:
-    """After a failure: the same change is tried again, after 30 s, 1 min, 2 min, up to an hour."""
+    """After a failure.
+
+    The same change is tried again, after 30 s, 1 min, 2 min, up to an hour.
+    """
     failures = standing.failures + 1
     pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), MAX_PAUSE)
-    return replace(standing, failures=failures, next_try_at=now + pause, last_error=error)
+    return replace(
+        standing, failures=failures, next_try_at=now + pause, last_error=error
+    )
 
 
 # How it is told
 
 
 def append_to_file(file: Path, batch: Sequence[AlertMessage]) -> str:
-    """Add lines to a file, on the disk when this returns. Lines that are at its end already are not added again.
+    """Add lines to a file, on the disk when this returns.
+
+    Lines that are at its end already are not added again.
 
     A line that a crash tore is taken off first. Returns why it failed, or nothing.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as out:
-            there = _keys_at_end(out, _TAIL_BYTES + sum(len(message.body) for message in batch))
-            out.writelines(message.body + b"\n" for message in batch if message.key.encode() not in there)
+        with os.fdopen(
+            os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b"
+        ) as out:
+            there = _keys_at_end(
+                out, _TAIL_BYTES + sum(len(message.body) for message in batch)
+            )
+            out.writelines(
+                message.body + b"\n"
+                for message in batch
+                if message.key.encode() not in there
+            )
             out.flush()
             os.fsync(out.fileno())
     except OSError as error:
@@ -231,7 +319,10 @@ def _keys_at_end(out: BinaryIO, length: int) -> frozenset[bytes]:
 
 
 async def run_command(command: Sequence[str], body: bytes, *, within: float) -> str:
-    """Run a program with JSON on its standard input. Returns why it failed, or nothing when it ended with 0."""
+    """Run a program with JSON on its standard input.
+
+    Returns why it failed, or nothing when it ended with 0.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -252,4 +343,8 @@ async def run_command(command: Sequence[str], body: bytes, *, within: float) -> 
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    return "" if process.returncode == 0 else f"{command[0]} ended with {process.returncode}"
+    return (
+        ""
+        if process.returncode == 0
+        else f"{command[0]} ended with {process.returncode}"
+    )

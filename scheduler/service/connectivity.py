@@ -1,13 +1,18 @@
-"""Whether the whole machine is offline, so that no source is charged for it. Pure but for what it remembers."""
+"""Whether the whole machine is offline, so that no source is charged for it.
+
+Pure but for what it remembers.
+"""
 
 from collections import deque
 from dataclasses import dataclass, field
 
 from crawler.visits.source_visit import VisitResult
 
-# Errors that a missing network makes; a status, a bad certificate or a broken feed show that somebody answered.
+# Errors that a missing network makes; a status, a bad certificate or a broken feed show
+# that somebody answered.
 NETWORK_ERRORS = ("dns", "timeout", "connection")
-SILENT_HOSTS = 3  # different hosts in a row that must be silent before the machine is to blame
+# Different hosts in a row that must be silent before the machine is to blame
+SILENT_HOSTS = 3
 
 
 @dataclass(slots=True)
@@ -19,7 +24,11 @@ class OfflineDetector:
     def note(self, host: str, visited: VisitResult) -> None:
         """Remember how a visit to a host went."""
         poll = visited.poll
-        if poll.status == "error" and poll.http_status is None and (poll.error or "").startswith(NETWORK_ERRORS):
+        if (
+            poll.status == "error"
+            and poll.http_status is None
+            and (poll.error or "").startswith(NETWORK_ERRORS)
+        ):
             if host not in self._silent:
                 self._silent.append(host)
         else:

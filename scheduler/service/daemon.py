@@ -1,7 +1,10 @@
-"""The service, as a table of contents: what runs beside what, how it starts, and how it ends.
+"""The service, as a table of contents.
 
-The truth of what is due lives in the file (`sources.next_check_at`, `leads.next_attempt_at`, `requests`); the heartbeat
-only asks. APScheduler keeps the jobs apart from one another; nothing of it is persistent.
+What runs beside what, how it starts, and how it ends.
+
+The truth of what is due lives in the file (`sources.next_check_at`,
+`leads.next_attempt_at`, `requests`); the heartbeat only asks. APScheduler keeps the
+jobs apart from one another; nothing of it is persistent.
 """
 
 import asyncio
@@ -37,21 +40,31 @@ from storage.tables.alert_cursors import AlertCursor
 
 log = logging.getLogger("khabar")
 
-MAX_VISITS = 100  # sources visited at once; with 200, the loop stood still for 139 ms at p99 under 42,000 polls a minute
-VISITS_PER_LOOP_TURN = 5  # visits begun before the loop turns: each takes about a millisecond to its request
+# Sources visited at once; with 200, the loop stood still for 139 ms at p99 under 42,000
+# polls a minute
+MAX_VISITS = 100
+# Visits begun before the loop turns: each takes about a millisecond to its request
+VISITS_PER_LOOP_TURN = 5
 STOP_SECONDS = 10.0  # seconds from SIGTERM to the end
 DOWNLOAD_GRACE_SECONDS = 3.0  # of these, for downloads in flight
-IDLE_WORKERS_END_AFTER = timedelta(minutes=2)  # without a page to read, the workers end: 60 MB each that an idle service spares
+# Without a page to read, the workers end: 60 MB each that an idle service spares
+IDLE_WORKERS_END_AFTER = timedelta(minutes=2)
 RECHECK_SECONDS = 60  # seconds; second looks at kept pages
 DRAIN_SECONDS = 10  # seconds; leads that wait for another try
-FAULT_PAUSE_SECONDS = 10.0  # seconds without new work after the file could not be written
+# Seconds without new work after the file could not be written
+FAULT_PAUSE_SECONDS = 10.0
 
 
 class Service:
     """One process that visits what is due until it is told to stop."""
 
     def __init__(
-        self, store: Store, config: Config, *, read_config: Callable[[], Config], plan: PollPlanner = poll_schedule.plan_next_check
+        self,
+        store: Store,
+        config: Config,
+        *,
+        read_config: Callable[[], Config],
+        plan: PollPlanner = poll_schedule.plan_next_check,
     ) -> None:
         self.store = store
         self.config = config
@@ -61,10 +74,15 @@ class Service:
         self.offline_detector = OfflineDetector()
         self.metrics = Metrics()
         self.requests = job_runner.JobRunner(self.engine, self._visit_of)
-        self.alerts = alerts.Alerts(config.store.path, config.alerts, config.crawl, keep=self._keep)
-        self._jobs = AsyncIOScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None})
+        self.alerts = alerts.Alerts(
+            config.store.path, config.alerts, config.crawl, keep=self._keep
+        )
+        self._jobs = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None}
+        )
         self._visits: dict[str, asyncio.Task[None]] = {}
-        self._unreleased: set[str] = set()  # claimed sources whose poll could not be stored
+        # Claimed sources whose poll could not be stored
+        self._unreleased: set[str] = set()
         self._resting_until = 0.0  # monotonic; after a fault of the file
         self._stop = asyncio.Event()
         self._working: asyncio.Task[None] | None = None  # what the last heartbeat began
@@ -73,15 +91,23 @@ class Service:
         self._more_is_due = False  # the last claim took all it could
         self._lost: StoreError | None = None  # why the service ends by itself
         self._hasty: asyncio.Task[None] | None = None
-        self._telling: asyncio.Task[None] | None = None  # of saved searches; a receiver may be slow
+        # Of saved searches; a receiver may be slow
+        self._telling: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Live from start to stop. Raises StoreError where the file cannot be used at all."""
+        """Live from start to stop.
+
+        Raises StoreError where the file cannot be used at all.
+        """
         listener = MetricsServer(self.config.service.metrics, self.engine, self.metrics)
         listener.start()
         with self._signals():
-            await self.engine.writer.run(self.store.sync_sources, source_states(self.config.sources))
-            await asyncio.to_thread(stdin_file.remove_leftovers, self.store.path, utc_now())
+            await self.engine.writer.run(
+                self.store.sync_sources, source_states(self.config.sources)
+            )
+            await asyncio.to_thread(
+                stdin_file.remove_leftovers, self.store.path, utc_now()
+            )
             await self.alerts.begin()
             await self.engine.start()
             self.engine.listeners += [self._log_visit, self.metrics.note]
@@ -114,14 +140,21 @@ class Service:
         self._jobs.add_listener(self._note_broken_job, EVENT_JOB_ERROR)
         self._jobs.start()
 
-    def _every(self, seconds: float, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._jobs.add_job(job, "interval", seconds=seconds, next_run_time=utc_now(), max_instances=1)
+    def _every(
+        self, seconds: float, job: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        self._jobs.add_job(
+            job, "interval", seconds=seconds, next_run_time=utc_now(), max_instances=1
+        )
 
     def _note_broken_job(self, event: JobExecutionEvent) -> None:
         log.error("job failed: %s", event.exception, exc_info=event.exception)
 
     async def _tick(self) -> None:
-        """The heartbeat. What it begins may wait long for the file; the heart does not."""
+        """The heartbeat.
+
+        What it begins may wait long for the file; the heart does not.
+        """
         self.metrics.record_heartbeat(time.monotonic())
         if self._working is None or self._working.done():
             self._working = asyncio.ensure_future(self._work())
@@ -142,7 +175,9 @@ class Service:
             return
         self._claiming = True
         try:
-            states = await self.engine.writer.run(self.store.claim_due, utc_now(), limit=room, lease=VISIT_LEASE)
+            states = await self.engine.writer.run(
+                self.store.claim_due, utc_now(), limit=room, lease=VISIT_LEASE
+            )
             self._more_is_due = len(states) == room
             for number, state in enumerate(states, 1):
                 self._begin(state)
@@ -175,7 +210,12 @@ class Service:
         self._looks_due = min(self._looks_due + share, max(share, 1.0))
         if not plan.enabled or self._is_resting() or self._looks_due < 1:
             return
-        looks = await self._write(self.store.claim_looks, utc_now(), limit=int(self._looks_due), lease=VISIT_LEASE)
+        looks = await self._write(
+            self.store.claim_looks,
+            utc_now(),
+            limit=int(self._looks_due),
+            lease=VISIT_LEASE,
+        )
         self._looks_due -= len(looks or ())
         self.engine.start_rechecks(looks or ())
 
@@ -185,14 +225,21 @@ class Service:
             await self._give_up()
 
     async def _give_up(self) -> None:
-        """The file was taken away or replaced: whatever is written from now on would be lost with its last user."""
+        """The file was taken away or replaced.
+
+        Whatever is written from now on would be lost with its last user.
+        """
         path = self.config.store.path
         rescued = path.with_name(path.name + ".rescued")
-        self._lost = StoreUnusable(f"{path} was removed or replaced while the service ran; its content is in {rescued}")
+        self._lost = StoreUnusable(
+            f"{path} was removed or replaced while the service ran; its content is in {rescued}"
+        )
         try:
             await self.engine.writer.run(self.store.backup, rescued)
         except STORE_FAULTS as error:
-            self._lost = StoreUnusable(f"{path} was removed or replaced while the service ran ({error})")
+            self._lost = StoreUnusable(
+                f"{path} was removed or replaced while the service ran ({error})"
+            )
         log.error("%s", self._lost)
         self._stop.set()
 
@@ -210,13 +257,21 @@ class Service:
             max_size=keep.max_size,
         )
         if freed:
-            log.info("expired: %d bytes freed", freed, extra={"facts": {"action": "expire", "freed": freed}})
+            log.info(
+                "expired: %d bytes freed",
+                freed,
+                extra={"facts": {"action": "expire", "freed": freed}},
+            )
 
     async def _back_up(self) -> None:
         target = self.config.service.backup
         assert target is not None
         await asyncio.to_thread(_copy_database, self.config, target)
-        log.info("backed up to %s", target, extra={"facts": {"action": "backup", "file": str(target)}})
+        log.info(
+            "backed up to %s",
+            target,
+            extra={"facts": {"action": "backup", "file": str(target)}},
+        )
 
     async def _show_life(self) -> None:
         """Feed the watchdog once the loop, the writer and the pool were found alive."""
@@ -228,16 +283,25 @@ class Service:
 
     def _begin(self, state: SourceState) -> None:
         if state.id not in self.engine.sources:
-            self._unreleased.add(state.id)  # gone with a new configuration; the next synchronisation switches it off
+            # Gone with a new configuration; the next synchronisation switches it off
+            self._unreleased.add(state.id)
             return
         task = asyncio.ensure_future(self._visit(state))
         self._visits[state.id] = task
         task.add_done_callback(lambda _, id_=state.id: self._ended(id_))  # type: ignore[misc]
 
     def _ended(self, source: str) -> None:
-        """A visit is over; where many wait, the next ones do not wait for the heartbeat."""
+        """A visit is over.
+
+        Where many wait, the next ones do not wait for the heartbeat.
+        """
         del self._visits[source]
-        if self._more_is_due and not self._claiming and len(self._visits) <= MAX_VISITS // 2 and not self._stop.is_set():
+        if (
+            self._more_is_due
+            and not self._claiming
+            and len(self._visits) <= MAX_VISITS // 2
+            and not self._stop.is_set()
+        ):
             self._more_is_due = False
             self._hasty = asyncio.ensure_future(self._hasten())
 
@@ -249,7 +313,9 @@ class Service:
     async def _visit(self, state: SourceState) -> None:
         try:
             landed = await self.engine.visit(state)
-        except Exception:  # one source's fault must not end the service; it is visited again when its lease ends
+        # One source's fault must not end the service; it is visited again when its
+        # lease ends
+        except Exception:
             log.exception("visit failed: %s", state.id)
             return
         if landed is None:
@@ -258,8 +324,19 @@ class Service:
     def _visit_of(self, source: str) -> asyncio.Task[None] | None:
         return self._visits.get(source)
 
-    def _plan(self, source: Source, state: SourceState, visited: VisitResult, *, found: int, fresh: int) -> Poll:
-        """When to look again; while no host answers, the machine is to blame and not the source."""
+    def _plan(
+        self,
+        source: Source,
+        state: SourceState,
+        visited: VisitResult,
+        *,
+        found: int,
+        fresh: int,
+    ) -> Poll:
+        """When to look again.
+
+        While no host answers, the machine is to blame and not the source.
+        """
         self.offline_detector.note(identity.url_host(source.url), visited)
         if visited.trouble is not None and self.offline_detector.is_offline:
             visited = replace(visited, trouble=poll_schedule.FailureKind.OFFLINE)
@@ -276,25 +353,38 @@ class Service:
             "seconds": round((poll.ended_at - poll.started_at).total_seconds(), 3),
         }  # fmt: skip
         told = poll.error or f"{polled.found} found, {len(polled.fresh)} new"
-        log.info("poll %s: %s, %s", poll.source, poll.status, told, extra={"facts": facts})
+        log.info(
+            "poll %s: %s, %s", poll.source, poll.status, told, extra={"facts": facts}
+        )
 
     # The file
 
-    async def _write(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """What a method of the store returns; None where the file could not be used, after which work rests a while."""
+    async def _write(
+        self, function: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """What a method of the store returns.
+
+        None where the file could not be used, after which work rests a while.
+        """
         with self._forgiving():
             return await self.engine.writer.run(function, *args, **kwargs)
 
     @contextlib.contextmanager
     def _forgiving(self) -> Iterator[None]:
-        """The service outlives every fault of the file: it says so, rests, and tries again."""
+        """The service outlives every fault of the file.
+
+        It says so, rests, and tries again.
+        """
         try:
             yield
         except STORE_FAULTS as error:
             self._note_fault(error)
 
     def _is_resting(self) -> bool:
-        """Whether the file could not be written a moment ago. What was not stored is asked for again after that."""
+        """Whether the file could not be written a moment ago.
+
+        What was not stored is asked for again after that.
+        """
         if self.engine.fault is not None:
             self._note_fault(self.engine.fault)
             self.engine.fault = None
@@ -302,7 +392,11 @@ class Service:
 
     def _note_fault(self, error: StoreError | StoreBusy) -> None:
         if time.monotonic() >= self._resting_until:
-            log.error("the file cannot be used: %s", error, extra={"facts": {"action": "storage", "error": str(error)}})
+            log.error(
+                "the file cannot be used: %s",
+                error,
+                extra={"facts": {"action": "storage", "error": str(error)}},
+            )
         self._resting_until = time.monotonic() + FAULT_PAUSE_SECONDS
         self.metrics.storage_faults += 1
 
@@ -316,11 +410,16 @@ class Service:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT stop, a second one at once; SIGHUP reads the configuration again."""
+        """SIGTERM and SIGINT stop, a second one at once.
+
+        SIGHUP reads the configuration again.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(self.reload()))
+        loop.add_signal_handler(
+            signal.SIGHUP, lambda: asyncio.ensure_future(self.reload())
+        )
         try:
             yield
         finally:
@@ -333,7 +432,10 @@ class Service:
         self._stop.set()
 
     async def reload(self) -> None:
-        """Take over a new configuration whole, or none of it. What is in flight goes on."""
+        """Take over a new configuration whole, or none of it.
+
+        What is in flight goes on.
+        """
         notify.notify_reloading()
         try:
             config = await asyncio.to_thread(self.read_config)
@@ -348,8 +450,13 @@ class Service:
 
     def _take_over(self, config: Config) -> None:
         old = self.config
-        if (config.store, config.service) != (old.store, old.service) or config.crawl.proxy != old.crawl.proxy:
-            log.warning("[store], [service] and crawl.proxy take effect with the next start")
+        if (config.store, config.service) != (
+            old.store,
+            old.service,
+        ) or config.crawl.proxy != old.crawl.proxy:
+            log.warning(
+                "[store], [service] and crawl.proxy take effect with the next start"
+            )
         self.config = replace(config, store=old.store, service=old.service)
         self.alerts.alerts = config.alerts
         self.engine.sources = {source.id: source for source in config.sources}
@@ -359,12 +466,24 @@ class Service:
     def _say_ready(self) -> None:
         status = f"{len(self.config.enabled)} sources"
         notify.notify_ready(status)
-        log.info("ready: %s, %s", status, self.config.store.path, extra={"facts": {"action": "ready"}})
+        log.info(
+            "ready: %s, %s",
+            status,
+            self.config.store.path,
+            extra={"facts": {"action": "ready"}},
+        )
 
     async def _end(self) -> None:
-        """End in order: no new work, visits, the engine, the scheduler last. All pending leads are in the file."""
+        """End in order: no new work, visits, the engine, the scheduler last.
+
+        All pending leads are in the file.
+        """
         self._jobs.pause()
-        under_way = [task for task in (self._working, self._hasty, self._telling) if task is not None]
+        under_way = [
+            task
+            for task in (self._working, self._hasty, self._telling)
+            if task is not None
+        ]
         tasks = [*self._visits.values(), *self.requests.tasks, *under_way]
         for task in tasks:
             task.cancel()
@@ -377,7 +496,9 @@ class Service:
         except TimeoutError:
             log.warning("not everything could be ended in time")
         self._jobs.shutdown(wait=False)
-        log.info("stopped at %s", to_text(utc_now()), extra={"facts": {"action": "stopped"}})
+        log.info(
+            "stopped at %s", to_text(utc_now()), extra={"facts": {"action": "stopped"}}
+        )
 
 
 def _copy_database(config: Config, target: Any) -> None:

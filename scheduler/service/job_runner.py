@@ -27,15 +27,23 @@ from storage.tables import corrections
 log = logging.getLogger("khabar")
 
 PROGRESS_SECONDS = 1.0  # seconds
-TASKS_AHEAD_PER_WORKER = 1  # tasks on files in flight for each worker: what a visit brings waits behind one of them at most ...
-CAPTURES_PER_TASK = 3  # ... which reads so many captures (16 of them made a visit wait for 2 s on a busy machine)
-MAX_PROGRESS_LINES = 200  # of what is said on the way, so many are kept for the one who follows
+# Tasks on files in flight for each worker: what a visit brings waits behind one of them
+# at most ...
+TASKS_AHEAD_PER_WORKER = 1
+# ... which reads so many captures (16 of them made a visit wait for 2 s on a busy
+# machine)
+CAPTURES_PER_TASK = 3
+# Of what is said on the way, so many are kept for the one who follows
+MAX_PROGRESS_LINES = 200
 
 Facts = dict[str, Any]
 
 
 class JobProgress:
-    """What the follower of a work on files is shown: its numbers, and the last lines that were said."""
+    """What the follower of a work on files is shown.
+
+    Its numbers, and the last lines that were said.
+    """
 
     def __init__(self) -> None:
         self.facts: Facts = {}
@@ -55,7 +63,9 @@ class JobProgress:
 class JobRunner:
     """Takes up requests one after another and writes back how they go."""
 
-    def __init__(self, engine: Engine, visit_of: Callable[[str], "asyncio.Task[None] | None"]) -> None:
+    def __init__(
+        self, engine: Engine, visit_of: Callable[[str], "asyncio.Task[None] | None"]
+    ) -> None:
         self.engine = engine
         self.tasks: set[asyncio.Task[None]] = set()
         self._visit_of = visit_of
@@ -78,13 +88,25 @@ class JobRunner:
             result = {"error": str(error), "exit_code": error.exit_code}
         except asyncio.CancelledError:
             result = {"error": "the service was stopped", "stopped": True}
-        except Exception as error:  # the boundary of one request: the service goes on, the asker is told
+        # The boundary of one request: the service goes on, the asker is told
+        except Exception as error:
             log.exception("request %d failed", request.id)
             result = {"error": f"{type(error).__name__}: {error}"}
-        await self.engine.writer.run(self.engine.store.finish_request, request.id, result, now=utc_now(), failed=failed)
+        await self.engine.writer.run(
+            self.engine.store.finish_request,
+            request.id,
+            result,
+            now=utc_now(),
+            failed=failed,
+        )
 
     async def _do(self, request: Job) -> Facts:
-        log.info("request %d: %s", request.id, request.kind, extra={"facts": {"action": "request"}})
+        log.info(
+            "request %d: %s",
+            request.id,
+            request.kind,
+            extra={"facts": {"action": "request"}},
+        )
         if request.kind == "crawl":
             return report_to_json(await self._crawl(request))
         if request.kind == "forget":
@@ -96,23 +118,41 @@ class JobRunner:
         if request.kind == "mark":
             said = corrections.parse_correction(request.arguments)
             return asdict(await self.engine.writer.run(self.engine.store.correct, said))
-        raise UsageError(f"the service does not take {request.kind}; stop it, and run the command again")
+        raise UsageError(
+            f"the service does not take {request.kind}; stop it, and run the command again"
+        )
 
     async def _crawl(self, request: Job) -> CrawlReport:
         """A pass like that of a service-less crawl, in the same engine, so that each host's delay holds for both."""
         asked = request.arguments
         asked_for = asked.get("sources")
-        wanted = [str(one) for one in asked_for] if isinstance(asked_for, list) else list(self.engine.sources)
+        wanted = (
+            [str(one) for one in asked_for]
+            if isinstance(asked_for, list)
+            else list(self.engine.sources)
+        )
         known = [one for one in wanted if one in self.engine.sources]
         if len(known) < len(wanted):
-            raise UsageError("the service does not know these sources yet; send it SIGHUP to read config.toml again")
-        window = Window(since=_parse_moment(asked.get("since")), until=_parse_moment(asked.get("until")))
+            raise UsageError(
+                "the service does not know these sources yet; send it SIGHUP to read config.toml again"
+            )
+        window = Window(
+            since=_parse_moment(asked.get("since")),
+            until=_parse_moment(asked.get("until")),
+        )
         self.engine.windows.update(dict.fromkeys(known, window))
-        self.engine.listeners.append(note := _note_only(set(known), report := CrawlReport()))
+        self.engine.listeners.append(
+            note := _note_only(set(known), report := CrawlReport())
+        )
         try:
             async with self._followed(request, lambda: report_to_json(report)):
-                await asyncio.gather(*(task for one in known if (task := self._visit_of(one))), return_exceptions=True)
-                done = await run_pass(self.engine, known, force=bool(asked.get("force")), everything=False)
+                await asyncio.gather(
+                    *(task for one in known if (task := self._visit_of(one))),
+                    return_exceptions=True,
+                )
+                done = await run_pass(
+                    self.engine, known, force=bool(asked.get("force")), everything=False
+                )
         finally:
             self.engine.listeners.remove(note)
             for one in known:
@@ -120,7 +160,10 @@ class JobRunner:
         return done
 
     async def _import(self, request: Job) -> Facts:
-        """Take in files beside what the service does anyway. What was spooled for it goes, whatever comes of it."""
+        """Take in files beside what the service does anyway.
+
+        What was spooled for it goes, whatever comes of it.
+        """
         named = request.arguments.get("files")
         files = [Path(str(one)) for one in named] if isinstance(named, list) else []
         telling = JobProgress()
@@ -165,8 +208,13 @@ class JobRunner:
         )
 
     @asynccontextmanager
-    async def _followed(self, request: Job, now: Callable[[], Facts]) -> AsyncIterator[None]:
-        """While the block runs, whoever follows the request is told what `now` says; at its end once more."""
+    async def _followed(
+        self, request: Job, now: Callable[[], Facts]
+    ) -> AsyncIterator[None]:
+        """While the block runs, whoever follows the request is told what `now` says.
+
+        At its end once more.
+        """
         telling = asyncio.ensure_future(self._write_progress(request.id, now))
         try:
             yield
@@ -184,7 +232,9 @@ class JobRunner:
 
     async def _tell(self, request_id: int, facts: Facts) -> None:
         with suppress(*STORE_FAULTS):  # the next one tells the same
-            await self.engine.writer.run(self.engine.store.note_progress, request_id, facts)
+            await self.engine.writer.run(
+                self.engine.store.note_progress, request_id, facts
+            )
 
     async def _forget(self, asked: Mapping[str, Any]) -> Facts:
         store, run = self.engine.store, self.engine.writer.run
@@ -225,7 +275,10 @@ def _user_name() -> str:
 
 def report_to_json(report: CrawlReport) -> Facts:
     """A report as a request carries it."""
-    return {"sources": [one.to_json() for one in report.sources.values()], "requests": report.requests}
+    return {
+        "sources": [one.to_json() for one in report.sources.values()],
+        "requests": report.requests,
+    }
 
 
 def _note_only(sources: set[str], report: CrawlReport) -> Callable[[CrawlEvent], None]:

@@ -1,4 +1,7 @@
-"""The service's own numbers: Prometheus text and `/healthz`, on a loopback port that is off by default."""
+"""The service's own numbers.
+
+Prometheus text and `/healthz`, on a loopback port that is off by default.
+"""
 
 import threading
 import time
@@ -25,7 +28,8 @@ class Metrics:
     bytes: int = 0
     storage_faults: int = 0
     started: float = field(default_factory=time.time)
-    heartbeat_lags: deque[float] = field(default_factory=lambda: deque(maxlen=600))  # seconds that the heartbeat came late
+    # Seconds that the heartbeat came late
+    heartbeat_lags: deque[float] = field(default_factory=lambda: deque(maxlen=600))
     last_heartbeat: float = field(default_factory=time.monotonic)
 
     def note(self, event: CrawlEvent) -> None:
@@ -45,16 +49,25 @@ class Metrics:
 def render_metrics(figures: Metrics, engine: Engine) -> str:
     """The figures as Prometheus reads them."""
     lines = ["# TYPE khabar_polls_total counter"]
-    lines += [f'khabar_polls_total{{status="{status}"}} {n}' for status, n in sorted(figures.polls.items())]
+    lines += [
+        f'khabar_polls_total{{status="{status}"}} {n}'
+        for status, n in sorted(figures.polls.items())
+    ]
     lines += ["# TYPE khabar_urls_total counter"]
-    lines += [f'khabar_urls_total{{fate="{fate}"}} {n}' for fate, n in sorted(figures.landed.items())]
+    lines += [
+        f'khabar_urls_total{{fate="{fate}"}} {n}'
+        for fate, n in sorted(figures.landed.items())
+    ]
     plain = {
         "khabar_feed_bytes_total": ("counter", figures.bytes),
         "khabar_requests_total": ("counter", engine.fetcher.requests),
         "khabar_workers_lost_total": ("counter", engine.pool.lost),
         "khabar_storage_faults_total": ("counter", figures.storage_faults),
         "khabar_pages_in_flight": ("gauge", engine.pages_under_way),
-        "khabar_heartbeat_lag_seconds": ("gauge", round(max(figures.heartbeat_lags, default=0.0), 4)),
+        "khabar_heartbeat_lag_seconds": (
+            "gauge",
+            round(max(figures.heartbeat_lags, default=0.0), 4),
+        ),
         "khabar_start_time_seconds": ("gauge", round(figures.started, 3)),
     }
     for name, (kind, value) in plain.items():
@@ -74,15 +87,24 @@ class MetricsServer:
         self._server: ThreadingHTTPServer | None = None
 
     def start(self) -> None:
-        """Listen, where an address was configured. Raises UsageError where it is taken."""
+        """Listen, where an address was configured.
+
+        Raises UsageError where it is taken.
+        """
         if not self.address:
             return
         host, _, port = self.address.rpartition(":")
         try:
-            self._server = ThreadingHTTPServer((host.strip("[]"), int(port)), partial(_Handler, self.pages))
+            self._server = ThreadingHTTPServer(
+                (host.strip("[]"), int(port)), partial(_Handler, self.pages)
+            )
         except OSError as error:
-            raise UsageError(f"service.metrics: cannot listen on {self.address}: {error.strerror}") from error
-        threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
+            raise UsageError(
+                f"service.metrics: cannot listen on {self.address}: {error.strerror}"
+            ) from error
+        threading.Thread(
+            target=self._server.serve_forever, name="metrics", daemon=True
+        ).start()
 
     @property
     def port(self) -> int | None:
@@ -99,13 +121,19 @@ class MetricsServer:
 def render_health(figures: Metrics, now: float) -> tuple[int, str]:
     """Status and body of /healthz; `now` is monotonic."""
     late = now - figures.last_heartbeat
-    return (200, "ok\n") if late < MAX_HEARTBEAT_AGE_SECONDS else (503, f"no heartbeat for {late:.0f} s\n")
+    return (
+        (200, "ok\n")
+        if late < MAX_HEARTBEAT_AGE_SECONDS
+        else (503, f"no heartbeat for {late:.0f} s\n")
+    )
 
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = 10
 
-    def __init__(self, pages: Mapping[str, Callable[[], tuple[int, str]]], *args: Any) -> None:
+    def __init__(
+        self, pages: Mapping[str, Callable[[], tuple[int, str]]], *args: Any
+    ) -> None:
         self.pages = pages
         super().__init__(*args)
 

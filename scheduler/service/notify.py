@@ -1,4 +1,7 @@
-"""What a service tells systemd: ready, reloading, stopping, alive. Says nothing where nobody listens."""
+"""What a service tells systemd: ready, reloading, stopping, alive.
+
+Says nothing where nobody listens.
+"""
 
 import os
 import socket
@@ -6,13 +9,19 @@ import time
 
 
 def send(*lines: str) -> bool:
-    """Tell the service manager; True when there was one to tell. The protocol is sd_notify(3)."""
+    """Tell the service manager; True when there was one to tell.
+
+    The protocol is sd_notify(3).
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
         try:
-            sock.sendto("\n".join(lines).encode(), "\0" + address[1:] if address.startswith("@") else address)
+            sock.sendto(
+                "\n".join(lines).encode(),
+                "\0" + address[1:] if address.startswith("@") else address,
+            )
         except OSError:
             return False
     return True
@@ -39,6 +48,9 @@ def feed_watchdog() -> bool:
 
 
 def watchdog_interval() -> float | None:
-    """Seconds between two signs of life, half of what systemd waits; None where it does not ask for any."""
+    """Seconds between two signs of life, half of what systemd waits.
+
+    None where it does not ask for any.
+    """
     asked = os.environ.get("WATCHDOG_USEC", "")
     return int(asked) / 2_000_000 if asked.isdigit() and int(asked) else None

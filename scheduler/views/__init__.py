@@ -1,1 +1,4 @@
-"""What a terminal shows: tables, articles, work in progress, safe whatever strangers wrote."""
+"""What a terminal shows.
+
+Tables, articles, work in progress, safe whatever strangers wrote.
+"""

@@ -1,4 +1,7 @@
-"""A day as Markdown, to print, keep or mail. What strangers wrote is text in it, never markup."""
+"""A day as Markdown, to print, keep or mail.
+
+What strangers wrote is text in it, never markup.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,12 +11,20 @@ from urllib.parse import quote, urlsplit
 from scheduler.views.article_views import format_count
 from scheduler.views.terminal import isolate_rtl, strip_controls
 from storage.model import from_text
-from storage.query.brief import Brief, BriefArticle, BriefBlindPeriod, BriefCorrection, BriefProvince
+from storage.query.brief import (
+    Brief,
+    BriefArticle,
+    BriefBlindPeriod,
+    BriefCorrection,
+    BriefProvince,
+)
 
 MAX_PROVINCE_ARTICLES = 20  # of a province; `khabar search` and --json have them all
 MAX_BLIND_PERIODS = 20
 _MARKUP_CHARS = re.compile(r"([\\`*_{}\[\]()<>#|~&!+=$^:@-])")
-_URL_CHARS = "".join(map(chr, range(0x21, 0x7F))).translate({ord(c): None for c in "<>\\`\"'"})
+_URL_CHARS = "".join(map(chr, range(0x21, 0x7F))).translate(
+    {ord(c): None for c in "<>\\`\"'"}
+)
 
 
 def to_markdown(brief: Brief) -> Iterator[str]:
@@ -66,8 +77,12 @@ def _province_lines(province: BriefProvince) -> Iterator[str]:
 
 def _article_lines(one: BriefArticle) -> Iterator[str]:
     told = [escape_markdown(one.source), f"{from_text(one.at):%H:%M} UTC"]
-    told += [f"carried in {format_count(one.reports, 'place')}"] if one.reports > 1 else []
-    told += [f"also names {', '.join(map(escape_markdown, one.also))}"] if one.also else []
+    told += (
+        [f"carried in {format_count(one.reports, 'place')}"] if one.reports > 1 else []
+    )
+    told += (
+        [f"also names {', '.join(map(escape_markdown, one.also))}"] if one.also else []
+    )
     told += ["**withdrawn since**"] if one.withdrawn_at else []
     yield f"- **{escape_markdown(one.title or '(no title)')}** ({', '.join(told)}; article {one.id}) {format_link(one.url)}"
     for claim in one.claims:
@@ -76,7 +91,11 @@ def _article_lines(one: BriefArticle) -> Iterator[str]:
 
 def _describe_claim(claim: Mapping[str, Any]) -> str:
     count = " ".join(filter(None, (claim["qualifier"], f"{claim['number']:,}")))
-    who = f"says {escape_markdown(claim['said_by'])}" if claim["said_by"] else "nobody is named who says so"
+    who = (
+        f"says {escape_markdown(claim['said_by'])}"
+        if claim["said_by"]
+        else "nobody is named who says so"
+    )
     quoted = f': "{escape_markdown(claim["sentence"])}"' if claim["sentence"] else ""
     return f"**{escape_markdown(count)} {escape_markdown(claim['kind'].replace('_', ' '))}**, {who}{quoted}"
 
@@ -85,8 +104,9 @@ def _correction_lines(one: BriefCorrection) -> Iterator[str]:
     what = one.what + (f", {escape_markdown(one.detail)}" if one.detail else "")
     title = escape_markdown(one.title or one.url or "a text that is no longer kept")
     source = f" ({escape_markdown(one.source)})" if one.source else ""
-    yield f"- {_format_clock(one.at)} {what}: **{title}**{source}, article {one.article_id}" + (
-        f" {format_link(one.url)}" if one.url else ""
+    yield (
+        f"- {_format_clock(one.at)} {what}: **{title}**{source}, article {one.article_id}"
+        + (f" {format_link(one.url)}" if one.url else "")
     )
     if one.former_title:
         yield f"  - was titled: {escape_markdown(one.former_title)}"

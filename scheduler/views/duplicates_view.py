@@ -1,4 +1,7 @@
-"""How kindred texts look: who carried an article, what was changed in it, why two texts are or are not one."""
+"""How kindred texts look.
+
+Who carried an article, what was changed in it, why two texts are or are not one.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -24,19 +27,34 @@ CONTEXT_WORDS = 8  # words shown on either side of a change
 # Who carried it
 
 
-def show_syndication(screen: Screen, store: Store, article: Article, *, json: bool) -> None:
+def show_syndication(
+    screen: Screen, store: Store, article: Article, *, json: bool
+) -> None:
     """Who carried an article, who was first, whom they credit, how many independent reports that is."""
     found = syndication.list_syndication(store.db, article.id)
-    voices = syndication.count_independent(store.db, {carrier.article_id for carrier in found.reports})
+    voices = syndication.count_independent(
+        store.db, {carrier.article_id for carrier in found.reports}
+    )
     if json:
-        told = {"article_id": article.id, "wire": found.wire, "publishers": found.publishers, "independent": voices}
-        screen.json_line(told | {"carriers": [asdict(carrier) for carrier in found.reports]})
+        told = {
+            "article_id": article.id,
+            "wire": found.wire,
+            "publishers": found.publishers,
+            "independent": voices,
+        }
+        screen.json_line(
+            told | {"carriers": [asdict(carrier) for carrier in found.reports]}
+        )
         return
     screen.line(screen.style(screen.safe_text(article.title or "(no title)"), "bold"))
     show_fields(screen, _syndication_fields(found, voices))
     screen.line()
     head = ("document", "kind", "score", "time (UTC)", "source", "credits", "url")
-    screen.table(head, [_carrier_row(carrier) for carrier in found.reports], right=("document", "score"))
+    screen.table(
+        head,
+        [_carrier_row(carrier) for carrier in found.reports],
+        right=("document", "score"),
+    )
 
 
 def _syndication_fields(found: Syndication, voices: int) -> list[tuple[str, object]]:
@@ -45,23 +63,44 @@ def _syndication_fields(found: Syndication, voices: int) -> list[tuple[str, obje
     perhaps = len(found.reports) - len(own)
     return [
         ("carried", f"in {places}, by {format_count(found.publishers, 'publisher')}"),
-        ("perhaps", f"also in {format_count(perhaps, 'other article')}: probable copies" if perhaps else ""),
-        ("first", f"{first.source}, {'published' if first.is_dated else 'seen'} {format_time(first.at)} UTC"),
+        (
+            "perhaps",
+            f"also in {format_count(perhaps, 'other article')}: probable copies"
+            if perhaps
+            else "",
+        ),
+        (
+            "first",
+            f"{first.source}, {'published' if first.is_dated else 'seen'} {format_time(first.at)} UTC",
+        ),
         ("wire", found.wire),
-        ("independent", f"{format_count(voices, 'report')}: copies, probable copies and one owner's papers count once"),
+        (
+            "independent",
+            f"{format_count(voices, 'report')}: copies, probable copies and one owner's papers count once",
+        ),
     ]
 
 
 def _carrier_row(carrier: SyndicatedReport) -> tuple[object, ...]:
     time = f"{format_time(carrier.at)}{'' if carrier.is_dated else ' (seen)'}"
     named = carrier.credit or carrier.origin_url or ""
-    return carrier.document_id, carrier.kind, f"{carrier.score:.2f}", time, carrier.source, named, carrier.url
+    return (
+        carrier.document_id,
+        carrier.kind,
+        f"{carrier.score:.2f}",
+        time,
+        carrier.source,
+        named,
+        carrier.url,
+    )
 
 
 # What was changed
 
 
-def show_history(screen: Screen, article: Article, former: Sequence[Revision], *, json: bool) -> None:
+def show_history(
+    screen: Screen, article: Article, former: Sequence[Revision], *, json: bool
+) -> None:
     """The former states of a text, each with what was changed in it next, by words."""
     states = [*((state.title, state.text, state.seen_at) for state in former)]
     states.append((article.title, article.text, article.updated_at))
@@ -94,39 +133,60 @@ def changed_passages(screen: Screen, edits: Sequence[Edit]) -> Iterator[str]:
             line.append(strip_controls(edit.new))
             continue
         if line:
-            yield " ".join([*line, strip_controls(" ".join(words[:CONTEXT_WORDS])), "..."])
-        line = ["...", strip_controls(" ".join(words[-CONTEXT_WORDS:]))] if place < len(edits) - 1 else []
+            yield " ".join(
+                [*line, strip_controls(" ".join(words[:CONTEXT_WORDS])), "..."]
+            )
+        line = (
+            ["...", strip_controls(" ".join(words[-CONTEXT_WORDS:]))]
+            if place < len(edits) - 1
+            else []
+        )
     if line:
         yield " ".join(line)
 
 
 def highlight_changes(screen: Screen, edits: Iterable[Edit]) -> str:
     """The whole, with its changes marked."""
-    return " ".join(_highlight_change(screen, edit) if edit.is_change else strip_controls(edit.new) for edit in edits)
+    return " ".join(
+        _highlight_change(screen, edit) if edit.is_change else strip_controls(edit.new)
+        for edit in edits
+    )
 
 
 def _highlight_change(screen: Screen, edit: Edit) -> str:
-    """Taken out in red and put in in green; between signs where there are no colours."""
+    """Taken out in red and put in in green.
+
+    Between signs where there are no colours.
+    """
     old, new = strip_controls(edit.old), strip_controls(edit.new)
     if screen.colour:
-        return " ".join(filter(None, (screen.style(old, "red"), screen.style(new, "green"))))
+        return " ".join(
+            filter(None, (screen.style(old, "red"), screen.style(new, "green")))
+        )
     return " ".join(filter(None, (old and f"[-{old}-]", new and f"{{+{new}+}}")))
 
 
 # Why two are or are not one
 
 
-def show_comparison(screen: Screen, store: Store, one: str, other: str, *, json: bool) -> None:
+def show_comparison(
+    screen: Screen, store: Store, one: str, other: str, *, json: bool
+) -> None:
     """Why two texts, each given by its number or address, were or were not taken for one. Raises WorkFailed."""
     here, there = _find_document(store, one), _find_document(store, other)
     found = copies.compare_documents(store.db, here["id"], there["id"])
     assert found is not None
     merged = here["article_id"] == there["article_id"]
     if json:
-        screen.json_line(_comparison_to_json(found) | {"documents": [here["id"], there["id"]], "stored_as_one": merged})
+        screen.json_line(
+            _comparison_to_json(found)
+            | {"documents": [here["id"], there["id"]], "stored_as_one": merged}
+        )
         return
     for row in (here, there):
-        screen.line(f"{row['id']:>7}  {strip_controls(row['source'])}  {screen.style(screen.safe_text(row['title'] or ''), 'bold')}")
+        screen.line(
+            f"{row['id']:>7}  {strip_controls(row['source'])}  {screen.style(screen.safe_text(row['title'] or ''), 'bold')}"
+        )
     screen.line()
     show_fields(screen, _score_fields(found, merged=merged))
     for passage in found.passages:
@@ -136,10 +196,14 @@ def show_comparison(screen: Screen, store: Store, one: str, other: str, *, json:
 
 
 def _find_document(store: Store, what: str) -> Mapping[str, Any]:
-    known = store.explain(int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else what)
+    known = store.explain(
+        int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else what
+    )
     document: Mapping[str, Any] | None = known["document"]
     if document is None:
-        raise WorkFailed(f"no text of {what} is kept; `khabar explain {strip_controls(what)}` tells what is known of it")
+        raise WorkFailed(
+            f"no text of {what} is kept; `khabar explain {strip_controls(what)}` tells what is known of it"
+        )
     return document
 
 
@@ -149,9 +213,18 @@ def _score_fields(found: CopyComparison, *, merged: bool) -> list[tuple[str, obj
         ("verdict", f"{found.verdict}: {found.reason}"),
         ("stored", "as one article" if merged else "as two articles"),
         ("score", f"{likeness.score:.2f}, the mean of words and names"),
-        ("words", f"{likeness.shingles:.2f} of the shorter text's runs of five words stand in the longer one"),
-        ("names", f"{likeness.names:.2f} of its pairs of names and numbers do, {likeness.shared_names} of them"),
-        ("numbers", f"{likeness.agreements} agree, {likeness.conflicts} do not, between the same words"),
+        (
+            "words",
+            f"{likeness.shingles:.2f} of the shorter text's runs of five words stand in the longer one",
+        ),
+        (
+            "names",
+            f"{likeness.names:.2f} of its pairs of names and numbers do, {likeness.shared_names} of them",
+        ),
+        (
+            "numbers",
+            f"{likeness.agreements} agree, {likeness.conflicts} do not, between the same words",
+        ),
         ("length", f"{likeness.shorter:,} and {likeness.longer:,} words"),
     ]
 
@@ -162,17 +235,31 @@ def _comparison_to_json(found: CopyComparison) -> dict[str, Any]:
 
 # What reading anew makes of it
 
-_OUTCOME_COLOURS = {"changed": "yellow", "let in": "green", "let out": "red", "retold": "cyan", "lost": "dim"}
+_OUTCOME_COLOURS = {
+    "changed": "yellow",
+    "let in": "green",
+    "let out": "red",
+    "retold": "cyan",
+    "lost": "dim",
+}
 
 
 def format_reprocess_progress(counts: Mapping[str, int]) -> str:
     """How reading anew goes, in one line."""
-    done = {name.replace("_", " "): count for name, count in counts.items() if name != "pages" and count}
+    done = {
+        name.replace("_", " "): count
+        for name, count in counts.items()
+        if name != "pages" and count
+    }
     parts = ", ".join(f"{count:,} {name}" for name, count in done.items())
-    return f"{sum(done.values()):,} of {counts['pages']:,}{f': {parts}' if parts else ''}"
+    return (
+        f"{sum(done.values()):,} of {counts['pages']:,}{f': {parts}' if parts else ''}"
+    )
 
 
-def show_reprocessed_page(screen: Screen, found: "ReprocessedPage", *, json: bool) -> None:
+def show_reprocessed_page(
+    screen: Screen, found: "ReprocessedPage", *, json: bool
+) -> None:
     """One page that says something else now, with what."""
     before, after = found.before, found.after
     if json:
@@ -180,10 +267,14 @@ def show_reprocessed_page(screen: Screen, found: "ReprocessedPage", *, json: boo
         return
     which = f"{before.document_id or '':>7}"
     title = (after.title if after else None) or before.title or "(no title)"
-    screen.line(f"{which}  {screen.style(f'{found.turn:<8}', _OUTCOME_COLOURS[found.turn])}  {screen.safe_text(title)}")
+    screen.line(
+        f"{which}  {screen.style(f'{found.turn:<8}', _OUTCOME_COLOURS[found.turn])}  {screen.safe_text(title)}"
+    )
     show_fields(screen, [("", before.url), *_list_differences(found)])
     if found.turn == "changed" and isinstance(after, Document):
-        for line in changed_passages(screen, revisions.diff_texts(before.text, after.text)):
+        for line in changed_passages(
+            screen, revisions.diff_texts(before.text, after.text)
+        ):
             screen.line(f"  {line}")
 
 
@@ -197,12 +288,23 @@ def _list_differences(found: "ReprocessedPage") -> Iterator[tuple[str, object]]:
         if after.title != before.title:
             yield "title", format_replacement(before.title, after.title)
         if after.published_at is not None and after.published_at != before.published_at:
-            yield "published", format_replacement(format_time(before.published_at), format_time(after.published_at))
+            yield (
+                "published",
+                format_replacement(
+                    format_time(before.published_at), format_time(after.published_at)
+                ),
+            )
         if after.authors != before.authors:
-            yield "by", format_replacement(", ".join(before.authors), ", ".join(after.authors))
+            yield (
+                "by",
+                format_replacement(", ".join(before.authors), ", ".join(after.authors)),
+            )
     verdict = after.verdict if after is not None else None
     if verdict is not None and round(verdict.score, 2) != round(before.relevance, 2):
-        yield "relevance", format_replacement(f"{before.relevance:.2f}", f"{verdict.score:.2f}")
+        yield (
+            "relevance",
+            format_replacement(f"{before.relevance:.2f}", f"{verdict.score:.2f}"),
+        )
 
 
 def format_replacement(old: str | None, new: str | None) -> str:
@@ -217,15 +319,30 @@ def _reprocessed_to_json(found: "ReprocessedPage") -> dict[str, Any]:
         "title": before.title, "differences": dict(_list_differences(found)),
     }  # fmt: skip
     if isinstance(after, Document):
-        edits = revisions.diff_texts(before.text, after.text) if before.document_id is not None else ()
-        told |= {"new_title": after.title, "changes": [asdict(edit) for edit in edits if edit.is_change]}
+        edits = (
+            revisions.diff_texts(before.text, after.text)
+            if before.document_id is not None
+            else ()
+        )
+        told |= {
+            "new_title": after.title,
+            "changes": [asdict(edit) for edit in edits if edit.is_change],
+        }
     return told
 
 
-def show_reprocess_summary(screen: Screen, counted: Mapping[str, int], *, dry_run: bool, json: bool) -> None:
+def show_reprocess_summary(
+    screen: Screen, counted: Mapping[str, int], *, dry_run: bool, json: bool
+) -> None:
     """How many pages came to what."""
     if json:
         screen.json_line({"dry_run": dry_run, **counted})
         return
-    told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counted.items() if name != "pages")
-    screen.line(f"{format_count(counted['pages'], 'page')} read anew: {told}{'; nothing was written' if dry_run else ''}")
+    told = ", ".join(
+        f"{count:,} {name.replace('_', ' ')}"
+        for name, count in counted.items()
+        if name != "pages"
+    )
+    screen.line(
+        f"{format_count(counted['pages'], 'page')} read anew: {told}{'; nothing was written' if dry_run else ''}"
+    )

@@ -1,4 +1,7 @@
-"""How sources look: what each answered, what a site offers, everything that is known of one."""
+"""How sources look.
+
+What each answered, what a site offers, everything that is known of one.
+"""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,24 +11,52 @@ from typing import Any
 from crawler.source_check import PageSample, SourceCheck
 from crawler.sources import Source
 from scheduler.health import Drift
-from scheduler.views.article_views import format_age, format_count, format_time, show_fields
+from scheduler.views.article_views import (
+    format_age,
+    format_count,
+    format_time,
+    show_fields,
+)
 from scheduler.views.progress_view import describe_error
 from scheduler.views.terminal import Screen, strip_controls
 from storage.model import Poll, from_text, to_text, utc_now
 
 
 def show_checked(
-    screen: Screen, found: Sequence[SourceCheck], drifting: Sequence[Drift] = (), *, captures: Path | None, json: bool
+    screen: Screen,
+    found: Sequence[SourceCheck],
+    drifting: Sequence[Drift] = (),
+    *,
+    captures: Path | None,
+    json: bool,
 ) -> None:
     """What each source answered, what could be mended, and what its pages yield less of than they did."""
     if json:
         for one in found:
-            drifts = [drift_to_json(drift) for drift in drifting if drift.source == one.source.id]
+            drifts = [
+                drift_to_json(drift)
+                for drift in drifting
+                if drift.source == one.source.id
+            ]
             screen.json_line(checked_to_json(one) | {"drifting": drifts})
         return
     now = utc_now()
-    head = ("id", "answer", "items", "newest item", "dated", "lang", "a page of it", "validators", "took")
-    screen.table(head, [_checked_row(one, now) for one in found], right=("items", "dated", "took"))
+    head = (
+        "id",
+        "answer",
+        "items",
+        "newest item",
+        "dated",
+        "lang",
+        "a page of it",
+        "validators",
+        "took",
+    )
+    screen.table(
+        head,
+        [_checked_row(one, now) for one in found],
+        right=("items", "dated", "took"),
+    )
     for one in found:
         for told in (*one.visited.poll.warnings, *_list_advice(one)):
             screen.note(f"{one.source.id}: {strip_controls(told)}")
@@ -43,7 +74,11 @@ def drift_lines(screen: Screen, found: Drift, captures: Path | None) -> Iterator
     why = str(page["why"]).replace("_", " ")
     yield f"  for instance {screen.safe_text(page['url'])}, read {format_time(from_text(page['at']))} UTC: {why}"
     if page["file"] and captures:
-        looked = f"`khabar show {page['article_id']} --raw`" if page["article_id"] else _raw_command(page["url"])
+        looked = (
+            f"`khabar show {page['article_id']} --raw`"
+            if page["article_id"]
+            else _raw_command(page["url"])
+        )
         yield f"  its raw page: {looked}, in {captures / page['file']} at byte {page['offset']:,}"
     else:
         yield "  its raw page was not kept"
@@ -55,14 +90,20 @@ def _raw_command(url: str) -> str:
 
 def drift_to_json(found: Drift) -> dict[str, Any]:
     """One of these as JSON."""
-    return {"what": found.what, "before": found.before, "lately": found.lately, "sample": found.sample}
+    return {
+        "what": found.what,
+        "before": found.before,
+        "lately": found.lately,
+        "sample": found.sample,
+    }
 
 
 def _checked_row(one: SourceCheck, now: Any) -> tuple[object, ...]:
     poll = one.visited.poll
     return (
         one.source.id,
-        (poll.error and describe_error(poll.error)) or ("good" if poll.leads else "no items"),
+        (poll.error and describe_error(poll.error))
+        or ("good" if poll.leads else "no items"),
         len(poll.leads),
         format_age(poll.newest_at, now) if poll.newest_at else "-",
         sum(lead.published_at is not None for lead in poll.leads),
@@ -95,7 +136,14 @@ def _list_advice(one: SourceCheck) -> list[str]:
 
 def _list_validators(poll: Poll) -> list[str]:
     given = poll.validators
-    return [name for name, value in (("etag", given and given.etag), ("date", given and given.last_modified)) if value]
+    return [
+        name
+        for name, value in (
+            ("etag", given and given.etag),
+            ("date", given and given.last_modified),
+        )
+        if value
+    ]
 
 
 def checked_to_json(one: SourceCheck) -> dict[str, Any]:
@@ -113,7 +161,9 @@ def checked_to_json(one: SourceCheck) -> dict[str, Any]:
         "newest_at": to_text(poll.newest_at) if poll.newest_at else None,
         "dated": sum(lead.published_at is not None for lead in poll.leads),
         "language": find_language(one),
-        "page": {"url": sample.url, "words": sample.words, "trouble": sample.trouble} if sample else None,
+        "page": {"url": sample.url, "words": sample.words, "trouble": sample.trouble}
+        if sample
+        else None,
         "validators": _list_validators(poll),
         "bytes": poll.bytes,
         "moved_to": poll.moved_to,
@@ -144,15 +194,29 @@ def show_offers(screen: Screen, found: Sequence[SourceCheck], *, json: bool) -> 
     )  # fmt: skip
 
 
-def show_added(screen: Screen, source: Source, text: str, file: str, *, written: bool, json: bool) -> None:
+def show_added(
+    screen: Screen, source: Source, text: str, file: str, *, written: bool, json: bool
+) -> None:
     """The entry as it was written, or would be."""
     if json:
-        screen.json_line({"id": source.id, "kind": source.kind, "url": source.url, "written": written, "entry": text})
+        screen.json_line(
+            {
+                "id": source.id,
+                "kind": source.kind,
+                "url": source.url,
+                "written": written,
+                "entry": text,
+            }
+        )
         return
     screen.line()
     for line in text.splitlines():
         screen.line(strip_controls(line))
-    told = f"written to {file}; next: `khabar crawl {source.id}`" if written else "nothing was written"
+    told = (
+        f"written to {file}; next: `khabar crawl {source.id}`"
+        if written
+        else "nothing was written"
+    )
     screen.note(told)
 
 
@@ -163,12 +227,36 @@ def show_source(screen: Screen, known: Mapping[str, Any], *, json: bool) -> None
         return
     now = utc_now()
     moments = ("last_success_at", "last_new_at", "newest_at")
-    plain = {name: value for name, value in known.items() if name not in (*moments, "polls", "next_check_at")}
-    show_fields(screen, [(name.replace("_", " "), value) for name, value in plain.items()])
-    show_fields(screen, [(name.removesuffix("_at").replace("_", " "), format_age(known[name], now)) for name in moments])
+    plain = {
+        name: value
+        for name, value in known.items()
+        if name not in (*moments, "polls", "next_check_at")
+    }
+    show_fields(
+        screen, [(name.replace("_", " "), value) for name, value in plain.items()]
+    )
+    show_fields(
+        screen,
+        [
+            (name.removesuffix("_at").replace("_", " "), format_age(known[name], now))
+            for name in moments
+        ],
+    )
     show_fields(screen, [("next visit", known["next_check_at"] or "now")])
     if known["polls"]:
         screen.line()
-        head = ("started_at", "status", "found", "new", "copies", "rejected", "failed", "error")
-        rows = [[poll[name] if poll[name] is not None else "" for name in head] for poll in known["polls"]]
+        head = (
+            "started_at",
+            "status",
+            "found",
+            "new",
+            "copies",
+            "rejected",
+            "failed",
+            "error",
+        )
+        rows = [
+            [poll[name] if poll[name] is not None else "" for name in head]
+            for poll in known["polls"]
+        ]
         screen.table(head, rows, right=("found", "new", "copies", "rejected", "failed"))

@@ -1,8 +1,9 @@
 """What reaches a terminal: a stranger's text made safe, lines, tables, JSON, progress.
 
-Results go to standard output, everything else to standard error. Text from the web can neither steer the terminal
-(control characters, ANSI sequences) nor reorder the line around it (bidirectional overrides); right-to-left text stands
-in isolates, so that a Dari title does not pull the columns beside it apart.
+Results go to standard output, everything else to standard error. Text from the web can
+neither steer the terminal (control characters, ANSI sequences) nor reorder the line
+around it (bidirectional overrides); right-to-left text stands in isolates, so that a
+Dari title does not pull the columns beside it apart.
 """
 
 import json
@@ -16,24 +17,41 @@ from typing import IO, Any, Protocol
 
 from storage.model import to_text
 
-# C0, DEL and C1 controls, line separators, lone surrogates, and every mark that reorders or hides what follows.
+# C0, DEL and C1 controls, line separators, lone surrogates, and every mark that
+# reorders or hides what follows.
 _CONTROL_CHARS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]+"
 )
-_INVISIBLE_CHARS = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_INVISIBLE_CHARS = re.compile(
+    "[\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+)
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 PROGRESS_BAR_CELLS = 24  # cells of a bar
 _FIRST_STRONG, _POP = "\u2068", "\u2069"
-_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+_STYLES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "cyan": "36",
+}
 
 
 def strip_controls(text: object) -> str:
-    """One line of a stranger's text without anything that steers: runs of it become a space."""
+    """One line of a stranger's text without anything that steers.
+
+    Runs of it become a space.
+    """
     return _CONTROL_CHARS.sub(" ", str(text)).strip()
 
 
 def to_json(record: Mapping[str, Any]) -> str:
-    """One line of JSON, lossless; what a terminal might obey or not show stands as an escape."""
+    """One line of JSON, lossless.
+
+    What a terminal might obey or not show stands as an escape.
+    """
     text = json.dumps(record, ensure_ascii=False, default=_json_value)
     return _INVISIBLE_CHARS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
@@ -116,25 +134,48 @@ class Screen:
         short = truncate(plain, width) if width else plain
         return isolate_rtl(short) if self.colour else short
 
-    def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-        """Rows under their headings, columns as wide as their widest cell; `right` names those of numbers."""
+    def table(
+        self,
+        head: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        right: Sequence[str] = (),
+    ) -> None:
+        """Rows under their headings, columns as wide as their widest cell.
+
+        `right` names those of numbers.
+        """
         lines = [[strip_controls(cell) for cell in row] for row in rows]
-        widths = [max(_cell_width(line[at]) for line in [list(head), *lines]) for at in range(len(head))]
+        widths = [
+            max(_cell_width(line[at]) for line in [list(head), *lines])
+            for at in range(len(head))
+        ]
         aligned = [name in right for name in head]
         self.line(self.style(_format_row(head, widths, aligned), "bold"))
         for line in lines:
-            self.line(_format_row([isolate_rtl(cell) if self.colour else cell for cell in line], widths, aligned))
+            self.line(
+                _format_row(
+                    [isolate_rtl(cell) if self.colour else cell for cell in line],
+                    widths,
+                    aligned,
+                )
+            )
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Progress]:
-        """A line that moves while the command works, with a bar where that is known; nothing where nobody watches."""
+        """A line that moves while the command works, with a bar where that is known.
+
+        Nothing where nobody watches.
+        """
         if not self.live:
             yield lambda text, share=None: None  # noqa: ARG005  # nobody watches
             return
         from rich.console import Console
 
         with Console(file=self.err).status(what) as status:
-            yield lambda text, share=None: status.update(_progress_line(f"{what} {strip_controls(text)}", share))
+            yield lambda text, share=None: status.update(
+                _progress_line(f"{what} {strip_controls(text)}", share)
+            )
 
 
 def _progress_line(text: str, share: float | None) -> Any:
@@ -147,12 +188,20 @@ def _progress_line(text: str, share: float | None) -> Any:
         return Text(text)
     done = min(max(share, 0.0), 1.0)
     line = Table.grid(padding=(0, 1))
-    line.add_row(ProgressBar(total=1.0, completed=done, width=PROGRESS_BAR_CELLS), Text(f"{done:4.0%}"), Text(text))
+    line.add_row(
+        ProgressBar(total=1.0, completed=done, width=PROGRESS_BAR_CELLS),
+        Text(f"{done:4.0%}"),
+        Text(text),
+    )
     return line
 
 
-def _format_row(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    return "  ".join(_pad(cell, widths[at], right=right[at]) for at, cell in enumerate(cells)).rstrip()
+def _format_row(
+    cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]
+) -> str:
+    return "  ".join(
+        _pad(cell, widths[at], right=right[at]) for at, cell in enumerate(cells)
+    ).rstrip()
 
 
 def _pad(cell: str, width: int, *, right: bool) -> str:

@@ -1,7 +1,8 @@
 """A day as a morning reader wants it.
 
-By province: what was reported, by how many independently, who claims which numbers; then what was corrected or
-withdrawn, and what could not be seen. Plain data out; reads only.
+By province: what was reported, by how many independently, who claims which numbers;
+then what was corrected or withdrawn, and what could not be seen. Plain data out; reads
+only.
 """
 
 import json
@@ -35,12 +36,16 @@ class BriefArticle:
     reports: int  # itself and its copies
     withdrawn_at: str | None
     also: tuple[str, ...]  # further provinces that it names
-    claims: tuple[Mapping[str, Any], ...]  # kind, number, qualifier, said_by, sentence: unverified
+    # Kind, number, qualifier, said_by, sentence: unverified
+    claims: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BriefProvince:
-    """The articles that name this province, or places in it, most often; `code` is "" for those that name none."""
+    """The articles that name this province, or places in it, most often.
+
+    `code` is "" for those that name none.
+    """
 
     code: str
     name: str
@@ -58,7 +63,8 @@ class BriefCorrection:
     detail: str
     title: str | None
     former_title: str | None  # where it was another one
-    edits: tuple[tuple[str, str], ...]  # the passages that differ, before and now, with a few words around
+    # The passages that differ, before and now, with a few words around
+    edits: tuple[tuple[str, str], ...]
     source: str | None
     url: str | None
 
@@ -75,7 +81,10 @@ class BriefBlindPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:
-    """Everything of a day. `independent` counts copies, probable copies and one owner once."""
+    """Everything of a day.
+
+    `independent` counts copies, probable copies and one owner once.
+    """
 
     since: str
     until: str
@@ -88,12 +97,16 @@ class Brief:
     blind: tuple[BriefBlindPeriod, ...]
 
 
-def build_brief(db: Database, since: datetime, until: datetime, places: Sequence[str] = ()) -> Brief:
+def build_brief(
+    db: Database, since: datetime, until: datetime, places: Sequence[str] = ()
+) -> Brief:
     """What was published from `since` until before `until`, or first seen then where no date is known.
 
     `places` narrows it to articles that name one of these, by code or in any spelling; a province has its districts.
     """
-    told, province_of = _load_articles(db, Criteria(since=since, until=until, places=tuple(places)))
+    told, province_of = _load_articles(
+        db, Criteria(since=since, until=until, places=tuple(places))
+    )
     return Brief(
         since=to_text(since),
         until=to_text(until),
@@ -110,10 +123,18 @@ def build_brief(db: Database, since: datetime, until: datetime, places: Sequence
 # Articles by province
 
 
-def _load_articles(db: Database, criteria: Criteria) -> tuple[list[BriefArticle], dict[int, str]]:
+def _load_articles(
+    db: Database, criteria: Criteria
+) -> tuple[list[BriefArticle], dict[int, str]]:
     """The articles, and the province that each names most often."""
-    names = dict(db.execute("SELECT code, name FROM places WHERE kind = 'province'").fetchall())
-    above = dict(db.execute("SELECT code, province_code FROM places WHERE province_code IS NOT NULL").fetchall())
+    names = dict(
+        db.execute("SELECT code, name FROM places WHERE kind = 'province'").fetchall()
+    )
+    above = dict(
+        db.execute(
+            "SELECT code, province_code FROM places WHERE province_code IS NOT NULL"
+        ).fetchall()
+    )
     told: list[BriefArticle] = []
     province_of: dict[int, str] = {}
     for page in search.iterate_json_pages(db, criteria):
@@ -123,13 +144,22 @@ def _load_articles(db: Database, criteria: Criteria) -> tuple[list[BriefArticle]
             ranked = _rank_provinces(record["places"], above)
             province_of[record["id"]] = ranked[0] if ranked else ""
             also = tuple(names.get(code, code) for code in ranked[1:])
-            told.append(_record_to_article(record, also, claims.get(record["document_id"], [])))
+            told.append(
+                _record_to_article(record, also, claims.get(record["document_id"], []))
+            )
     return told, province_of
 
 
-def _record_to_article(record: Mapping[str, Any], also: tuple[str, ...], claims: Iterable[Mapping[str, Any]]) -> BriefArticle:
+def _record_to_article(
+    record: Mapping[str, Any],
+    also: tuple[str, ...],
+    claims: Iterable[Mapping[str, Any]],
+) -> BriefArticle:
     return BriefArticle(
-        **{name: record[name] for name in ("id", "source", "url", "language", "withdrawn_at")},
+        **{
+            name: record[name]
+            for name in ("id", "source", "url", "language", "withdrawn_at")
+        },
         title=record["title"] or "",
         at=record["published_at"] or record["first_seen_at"],
         reports=1 + record["copies"],
@@ -138,7 +168,9 @@ def _record_to_article(record: Mapping[str, Any], also: tuple[str, ...], claims:
     )
 
 
-def _rank_provinces(places: Iterable[Mapping[str, Any]], above: Mapping[str, str]) -> list[str]:
+def _rank_provinces(
+    places: Iterable[Mapping[str, Any]], above: Mapping[str, str]
+) -> list[str]:
     """The provinces of these places, the most named first."""
     counts: dict[str, int] = {}
     for place in places:
@@ -148,7 +180,9 @@ def _rank_provinces(places: Iterable[Mapping[str, Any]], above: Mapping[str, str
     return sorted(counts, key=lambda code: (-counts[code], code))
 
 
-def _load_claims(db: Database, documents: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
+def _load_claims(
+    db: Database, documents: Iterable[int]
+) -> dict[int, list[dict[str, Any]]]:
     rows = db.execute(
         """
         SELECT document_id, kind, number, qualifier, said_by, sentence FROM document_claims
@@ -158,13 +192,19 @@ def _load_claims(db: Database, documents: Iterable[int]) -> dict[int, list[dict[
     )
     found: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
-        found.setdefault(row["document_id"], []).append({name: row[name] for name in row.keys()[1:]})
+        found.setdefault(row["document_id"], []).append(
+            {name: row[name] for name in row.keys()[1:]}
+        )
     return found
 
 
-def _group_by_province(db: Database, told: Iterable[BriefArticle], province_of: Mapping[int, str]) -> tuple[BriefProvince, ...]:
+def _group_by_province(
+    db: Database, told: Iterable[BriefArticle], province_of: Mapping[int, str]
+) -> tuple[BriefProvince, ...]:
     """The provinces with most articles first, last what names none."""
-    names = dict(db.execute("SELECT code, name FROM places WHERE kind = 'province'").fetchall())
+    names = dict(
+        db.execute("SELECT code, name FROM places WHERE kind = 'province'").fetchall()
+    )
     by_code: dict[str, list[BriefArticle]] = {}
     for one in told:
         by_code.setdefault(province_of[one.id], []).append(one)
@@ -173,19 +213,27 @@ def _group_by_province(db: Database, told: Iterable[BriefArticle], province_of: 
             code=code,
             name=names.get(code, code),
             independent=syndication.count_independent(db, [one.id for one in articles]),
-            articles=tuple(sorted(articles, key=lambda one: (-one.reports, one.at, one.id))),
+            articles=tuple(
+                sorted(articles, key=lambda one: (-one.reports, one.at, one.id))
+            ),
         )
         for code, articles in by_code.items()
     ]
-    return tuple(sorted(found, key=lambda one: (not one.code, -len(one.articles), one.name)))
+    return tuple(
+        sorted(found, key=lambda one: (not one.code, -len(one.articles), one.name))
+    )
 
 
 # What changed, and what was not seen
 
 
-def _load_corrections(db: Database, since: datetime, until: datetime, places: Sequence[str]) -> tuple[BriefCorrection, ...]:
+def _load_corrections(
+    db: Database, since: datetime, until: datetime, places: Sequence[str]
+) -> tuple[BriefCorrection, ...]:
     """The last of each kind for each article, in the order of time."""
-    codes = sorted({code for name in places for code in search.resolve_codes(db, "place", name)})
+    codes = sorted(
+        {code for name in places for code in search.resolve_codes(db, "place", name)}
+    )
     rows = db.execute(
         """
         SELECT max(c.cursor) AS cursor, c.article_id, c.at, c.what, c.detail, d.id, d.title, d.source, d.url, d.text
@@ -199,18 +247,27 @@ def _load_corrections(db: Database, since: datetime, until: datetime, places: Se
                 OR p.province_code IN (SELECT value FROM json_each(:codes)))))
         GROUP BY c.article_id, c.what ORDER BY cursor
         """,
-        {"since": to_text(since), "until": to_text(until), "codes": json.dumps(codes), "ours": _REREAD_DETAIL},
+        {
+            "since": to_text(since),
+            "until": to_text(until),
+            "codes": json.dumps(codes),
+            "ours": _REREAD_DETAIL,
+        },
     )
     return tuple(_row_to_correction(db, row) for row in rows.fetchall())
 
 
 def _row_to_correction(db: Database, row: Any) -> BriefCorrection:
-    plain = {name: row[name] for name in ("article_id", "at", "what", "detail", "title", "source", "url")}
+    plain = {
+        name: row[name]
+        for name in ("article_id", "at", "what", "detail", "title", "source", "url")
+    }
     nothing = BriefCorrection(**plain, former_title=None, edits=())
     if row["what"] != "revised" or row["id"] is None:
         return nothing
     before = db.execute(
-        "SELECT title, text FROM revisions WHERE document_id = ? ORDER BY number DESC LIMIT 1", [row["id"]]
+        "SELECT title, text FROM revisions WHERE document_id = ? ORDER BY number DESC LIMIT 1",
+        [row["id"]],
     ).fetchone()
     if before is None:
         return nothing
@@ -228,8 +285,15 @@ def _first_edits(old: str, new: str) -> tuple[tuple[str, str], ...]:
     for n, edit in enumerate(edits):
         if edit.is_change and len(found) < _MAX_EDITS:
             before = edits[n - 1].new.split()[-_CONTEXT_WORDS:] if n else []
-            after = edits[n + 1].new.split()[:_CONTEXT_WORDS] if n + 1 < len(edits) else []
-            found.append((_edit_passage(before, edit.old, after), _edit_passage(before, edit.new, after)))
+            after = (
+                edits[n + 1].new.split()[:_CONTEXT_WORDS] if n + 1 < len(edits) else []
+            )
+            found.append(
+                (
+                    _edit_passage(before, edit.old, after),
+                    _edit_passage(before, edit.new, after),
+                )
+            )
     return tuple(found)
 
 
@@ -239,7 +303,9 @@ def _edit_passage(before: Sequence[str], words: str, after: Sequence[str]) -> st
     return " ".join((*before, *shown, *after))
 
 
-def _load_blind_periods(db: Database, since: datetime, until: datetime) -> tuple[BriefBlindPeriod, ...]:
+def _load_blind_periods(
+    db: Database, since: datetime, until: datetime
+) -> tuple[BriefBlindPeriod, ...]:
     rows = db.execute(
         """
         SELECT source, from_at, to_at, reason FROM blind WHERE from_at < ? AND (to_at IS NULL OR to_at > ?)
@@ -247,4 +313,7 @@ def _load_blind_periods(db: Database, since: datetime, until: datetime) -> tuple
         """,
         [to_text(until), to_text(since)],
     )
-    return tuple(BriefBlindPeriod(**{name: row[name] for name in BriefBlindPeriod.__slots__}) for row in rows.fetchall())
+    return tuple(
+        BriefBlindPeriod(**{name: row[name] for name in BriefBlindPeriod.__slots__})
+        for row in rows.fetchall()
+    )

@@ -1,4 +1,7 @@
-"""The log of changes as programs follow it: each row once, in order, with a cursor to go on from."""
+"""The log of changes as programs follow it.
+
+Each row once, in order, with a cursor to go on from.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,12 +16,16 @@ _PAGE_ROWS = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeEntry:
-    """One change with what it changed, as it is now; a forgotten article has neither URL nor title."""
+    """One change with what it changed, as it is now.
+
+    A forgotten article has neither URL nor title.
+    """
 
     cursor: int
     at: str  # ISO 8601 UTC
     article_id: int
-    what: str  # new, revised, copied, promoted, split, withdrawn, reclassified, forgotten
+    # New, revised, copied, promoted, split, withdrawn, reclassified, forgotten
+    what: str
     document_id: int | None
     detail: str
     url: str | None
@@ -30,12 +37,17 @@ class ChangeEntry:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def follow_changes(db: Database, since: int = 0, *, wait: Callable[[], bool]) -> Iterator[ChangeEntry]:
-    """Every change after a cursor; at the end `wait` is called, and what came meanwhile follows until it says False.
+def follow_changes(
+    db: Database, since: int = 0, *, wait: Callable[[], bool]
+) -> Iterator[ChangeEntry]:
+    """Every change after a cursor.
 
-    Exactly once: rows are written by one writer, so cursors appear in their order; whoever keeps the last cursor and
-    comes back misses nothing and meets nothing twice. No read is open while the caller works or waits.
-    Raises UsageError for a cursor that lies ahead of the log.
+    At the end `wait` is called, and what came meanwhile follows until it says False.
+
+    Exactly once: rows are written by one writer, so cursors appear in their order;
+    whoever keeps the last cursor and comes back misses nothing and meets nothing twice.
+    No read is open while the caller works or waits. Raises UsageError for a cursor that
+    lies ahead of the log.
     """
     check_cursor(db, since)
     at = since
@@ -48,7 +60,9 @@ def follow_changes(db: Database, since: int = 0, *, wait: Callable[[], bool]) ->
             return
 
 
-def list_entries(db: Database, since: int, limit: int = _PAGE_ROWS) -> list[ChangeEntry]:
+def list_entries(
+    db: Database, since: int, limit: int = _PAGE_ROWS
+) -> list[ChangeEntry]:
     """The next changes after a cursor, with the document that changed, else the article's head."""
     rows = db.execute(
         """
@@ -59,7 +73,10 @@ def list_entries(db: Database, since: int, limit: int = _PAGE_ROWS) -> list[Chan
         """,
         [since, limit],
     ).fetchall()
-    return [ChangeEntry(**dict(zip(ChangeEntry.__slots__, row, strict=True))) for row in rows]
+    return [
+        ChangeEntry(**dict(zip(ChangeEntry.__slots__, row, strict=True)))
+        for row in rows
+    ]
 
 
 def last_cursor(db: Database) -> int:
@@ -68,7 +85,12 @@ def last_cursor(db: Database) -> int:
 
 
 def check_cursor(db: Database, since: int) -> None:
-    """Raise UsageError for a cursor that this log has not given: another database's, or a mistyped one."""
+    """Raise UsageError for a cursor that this log has not given.
+
+    Another database's, or a mistyped one.
+    """
     newest = last_cursor(db)
     if since > newest:
-        raise UsageError(f"The log ends at cursor {newest}, {since} is not one of it; start again with --since 0.")
+        raise UsageError(
+            f"The log ends at cursor {newest}, {since} is not one of it; start again with --since 0."
+        )

@@ -24,17 +24,22 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criteria:
-    """What is looked for. Values of one field are alternatives, fields narrow each other."""
+    """What is looked for.
+
+    Values of one field are alternatives, fields narrow each other.
+    """
 
     words: str = ""  # in the user's language; see storage.query.syntax
     since: datetime | None = None  # of publication, else of first sight; inclusive
     until: datetime | None = None  # exclusive
     sources: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()  # BCP 47; "fa" finds "fa-AF" too
-    places: tuple[str, ...] = ()  # code or name in any spelling; a province finds its districts
+    # Code or name in any spelling; a province finds its districts
+    places: tuple[str, ...] = ()
     actors: tuple[str, ...] = ()  # code or name in any spelling
     events: tuple[str, ...] = ()  # code
-    tags: tuple[str, ...] = ()  # what people called it: `khabar mark ID --tag T`, in any case
+    # What people called it: `khabar mark ID --tag T`, in any case
+    tags: tuple[str, ...] = ()
     min_relevance: float | None = None
     copies: bool = False  # whether copies are hits of their own
     sort: Sort = Sort.NEWEST
@@ -43,15 +48,22 @@ class Criteria:
 
 
 def parse_criteria(values: Mapping[str, Sequence[str]], *, now: datetime) -> Criteria:
-    """Criteria of what was typed, by the names of the command line's options; others are not looked at.
+    """Criteria of what was typed, by the names of the command line's options.
 
-    Names: q, since, until, source, lang, place, actor, event, tag, min_relevance, copies, sort, limit, after.
-    Raises UsageError that names the value which cannot be used.
+    Others are not looked at.
+
+    Names: q, since, until, source, lang, place, actor, event, tag, min_relevance,
+    copies, sort, limit, after. Raises UsageError that names the value which cannot be
+    used.
     """
     return Criteria(
         words=_last_value(values, "q"),
-        since=parse_time(_last_value(values, "since"), now=now) if _last_value(values, "since") else None,
-        until=parse_time(_last_value(values, "until"), now=now, end=True) if _last_value(values, "until") else None,
+        since=parse_time(_last_value(values, "since"), now=now)
+        if _last_value(values, "since")
+        else None,
+        until=parse_time(_last_value(values, "until"), now=now, end=True)
+        if _last_value(values, "until")
+        else None,
         sources=_all_values(values, "source"),
         languages=_all_values(values, "lang"),
         places=_all_values(values, "place"),
@@ -67,7 +79,10 @@ def parse_criteria(values: Mapping[str, Sequence[str]], *, now: datetime) -> Cri
 
 
 def criteria_to_pairs(criteria: Criteria) -> list[tuple[str, str]]:
-    """The pairs that `read` takes back, without those that say nothing: for addresses and saved searches."""
+    """The pairs that `read` takes back, without those that say nothing.
+
+    For addresses and saved searches.
+    """
     pairs = [
         ("q", criteria.words),
         ("since", to_text(criteria.since) if criteria.since else ""),
@@ -78,7 +93,10 @@ def criteria_to_pairs(criteria: Criteria) -> list[tuple[str, str]]:
         *(("actor", value) for value in criteria.actors),
         *(("event", value) for value in criteria.events),
         *(("tag", value) for value in criteria.tags),
-        ("min_relevance", "" if criteria.min_relevance is None else f"{criteria.min_relevance:g}"),
+        (
+            "min_relevance",
+            "" if criteria.min_relevance is None else f"{criteria.min_relevance:g}",
+        ),
         ("copies", "1" if criteria.copies else ""),
         ("sort", "" if criteria.sort is Sort.NEWEST else criteria.sort.value),
         ("limit", "" if criteria.limit == Criteria().limit else str(criteria.limit)),
@@ -88,14 +106,22 @@ def criteria_to_pairs(criteria: Criteria) -> list[tuple[str, str]]:
 
 
 _AGO = re.compile(r"(\d{1,6})\s*(m|h|d|w)", re.ASCII)
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_UNITS = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
 _DAYS = {"today": 0, "yesterday": 1}
 
 
 def parse_time(text: str, *, now: datetime, end: bool = False) -> datetime:
-    """A point in time, UTC: `7d`, `24h`, `2w` before now; `today`, `yesterday`, `2026-11-01`; ISO 8601.
+    """A point in time, UTC: `7d`, `24h`, `2w` before now.
 
-    A day means its first moment, or with `end` the first of the next one: `until` takes its day in. Raises UsageError.
+    `today`, `yesterday`, `2026-11-01`; ISO 8601.
+
+    A day means its first moment, or with `end` the first of the next one: `until` takes
+    its day in. Raises UsageError.
     """
     plain = text.strip()[:40]
     try:
@@ -103,7 +129,9 @@ def parse_time(text: str, *, now: datetime, end: bool = False) -> datetime:
         if ago:
             return now.astimezone(UTC) - int(ago[1]) * _UNITS[ago[2]]
         if plain.lower() in _DAYS:
-            return _midnight(now.astimezone(UTC) - timedelta(days=_DAYS[plain.lower()]), end=end)
+            return _midnight(
+                now.astimezone(UTC) - timedelta(days=_DAYS[plain.lower()]), end=end
+            )
         at = datetime.fromisoformat(plain)
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         return _midnight(at, end=end) if len(plain) <= len("2026-11-01") else at
@@ -130,7 +158,9 @@ def _last_value(values: Mapping[str, Sequence[str]], name: str) -> str:
 
 def _all_values(values: Mapping[str, Sequence[str]], name: str) -> tuple[str, ...]:
     return tuple(
-        value[:_MAX_VALUE_CHARS].strip() for value in list(values.get(name) or ())[:MAX_FIELD_VALUES] if value.strip()
+        value[:_MAX_VALUE_CHARS].strip()
+        for value in list(values.get(name) or ())[:MAX_FIELD_VALUES]
+        if value.strip()
     )
 
 
@@ -156,6 +186,10 @@ def _parse_sort(text: str) -> Sort:
 def _parse_limit(text: str) -> int:
     if not text:
         return Criteria().limit
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:10]) <= MAX_PAGE_HITS):
-        raise UsageError(f"{text[:40]!r} is no limit; write a number from 1 to {MAX_PAGE_HITS}.")
+    if not (
+        text.isascii() and text.isdecimal() and 1 <= int(text[:10]) <= MAX_PAGE_HITS
+    ):
+        raise UsageError(
+            f"{text[:40]!r} is no limit; write a number from 1 to {MAX_PAGE_HITS}."
+        )
     return int(text[:10])

@@ -1,6 +1,10 @@
-"""A case folder: everything that is kept of an article, with hashes that anybody can check without khabar.
+"""A case folder.
 
-Paths are made of our own numbers; nothing from the web becomes one. The folder appears whole or not at all.
+Everything that is kept of an article, with hashes that anybody can check without
+khabar.
+
+Paths are made of our own numbers; nothing from the web becomes one. The folder appears
+whole or not at all.
 """
 
 import hashlib
@@ -65,11 +69,18 @@ class CaseFolder:
     size: int  # bytes
 
 
-def write_case_folder(store: Store, number: int, folder: Path, *, now: datetime, version: str) -> CaseFolder:
-    """Write the case folder of an article. Raises WorkFailed where there is none, UsageError for a folder in use."""
+def write_case_folder(
+    store: Store, number: int, folder: Path, *, now: datetime, version: str
+) -> CaseFolder:
+    """Write the case folder of an article.
+
+    Raises WorkFailed where there is none, UsageError for a folder in use.
+    """
     article = store.article(number)
     if article is None:
-        raise WorkFailed(f"there is no article {number}; `khabar search` shows the numbers")
+        raise WorkFailed(
+            f"there is no article {number}; `khabar search` shows the numbers"
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is in use; name a folder that does not exist")
     try:
@@ -78,7 +89,9 @@ def write_case_folder(store: Store, number: int, folder: Path, *, now: datetime,
     except OSError as error:
         raise UsageError(f"{folder} cannot be written ({error.strerror})") from error
     try:
-        case = _fill_folder(store, article.id, _FolderWriter(path=part), now=now, version=version)
+        case = _fill_folder(
+            store, article.id, _FolderWriter(path=part), now=now, version=version
+        )
         if folder.exists():
             folder.rmdir()
         part.rename(folder)
@@ -105,9 +118,19 @@ class _FolderWriter:
         digest = hashlib.sha256(content).hexdigest()
         self.sums.append(f"{digest}  {name}\n")
         self.size += len(content)
-        self.entries.append({"path": name, "bytes": len(content), "sha256": digest, "what": what, **more})
+        self.entries.append(
+            {
+                "path": name,
+                "bytes": len(content),
+                "sha256": digest,
+                "what": what,
+                **more,
+            }
+        )
 
-    def put_json(self, name: str, content: Mapping[str, Any], what: str, **more: object) -> None:
+    def put_json(
+        self, name: str, content: Mapping[str, Any], what: str, **more: object
+    ) -> None:
         text = json.dumps(content, ensure_ascii=False, indent=1, default=_json_default)
         self.put(name, printable(text).encode() + b"\n", what, **more)
 
@@ -116,21 +139,44 @@ def _json_default(value: object) -> object:
     return to_text(value) if isinstance(value, datetime) else str(value)
 
 
-def _fill_folder(store: Store, article_id: int, folder: _FolderWriter, *, now: datetime, version: str) -> dict[str, Any]:
-    rows = _query_rows(store, "SELECT * FROM documents WHERE article_id = ? ORDER BY is_head DESC, id", article_id)
+def _fill_folder(
+    store: Store, article_id: int, folder: _FolderWriter, *, now: datetime, version: str
+) -> dict[str, Any]:
+    rows = _query_rows(
+        store,
+        "SELECT * FROM documents WHERE article_id = ? ORDER BY is_head DESC, id",
+        article_id,
+    )
     former = sum(_put_document(store, folder, row) for row in rows)
     captures = _list_captures(store, [row["id"] for row in rows])
-    missing = [fault for capture in captures if (fault := _put_capture(store, folder, capture)) is not None]
-    folder.put_json("article.json", _article_json(store, article_id, rows), "the article")
-    about = {"id": article_id, "at": to_text(now), "version": version, "sums": SUMS_FILE}
+    missing = [
+        fault
+        for capture in captures
+        if (fault := _put_capture(store, folder, capture)) is not None
+    ]
+    folder.put_json(
+        "article.json", _article_json(store, article_id, rows), "the article"
+    )
+    about = {
+        "id": article_id,
+        "at": to_text(now),
+        "version": version,
+        "sums": SUMS_FILE,
+    }
     line = "=" * len(f"Case folder of article {article_id}")
-    folder.put("README.txt", _README.format(**about, line=line).encode(), "how to read and check this folder")
+    folder.put(
+        "README.txt",
+        _README.format(**about, line=line).encode(),
+        "how to read and check this folder",
+    )
     manifest = {
         "article_id": article_id, "url": rows[0]["url"], "title": rows[0]["title"], "made_at": to_text(now),
         "made_by": f"khabar {version}", "missing": missing, "files": list(folder.entries),
     }  # fmt: skip
     folder.put_json("manifest.json", manifest, "this list")
-    (folder.path / SUMS_FILE).write_text("".join(sorted(folder.sums, key=lambda line: line[64:])), "ascii")
+    (folder.path / SUMS_FILE).write_text(
+        "".join(sorted(folder.sums, key=lambda line: line[64:])), "ascii"
+    )
     return {
         "documents": len(rows), "revisions": former, "captures": len(captures) - len(missing),
         "missing": tuple(f"capture {one['id']} of {one['url']}: {one['why']}" for one in missing),
@@ -142,17 +188,23 @@ def _query_rows(store: Store, statement: str, *values: object) -> list[dict[str,
     return [dict(row) for row in store.db.execute(statement, list(values))]
 
 
-def _article_json(store: Store, article_id: int, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _article_json(
+    store: Store, article_id: int, rows: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
     carriage = syndication.list_syndication(store.db, article_id)
     names = syndication.SyndicatedReport.__slots__
     keys = json.dumps([row["key"] for row in rows])
     said = _query_rows(
-        store, "SELECT at, url, label, value FROM marks WHERE key IN (SELECT value FROM json_each(?)) ORDER BY id", keys
+        store,
+        "SELECT at, url, label, value FROM marks WHERE key IN (SELECT value FROM json_each(?)) ORDER BY id",
+        keys,
     )
     return {
         "article": search.load_record(store.db, article_id),
         "explained": store.explain(article_id),
-        "carriers": [{name: getattr(one, name) for name in names} for one in carriage.reports],
+        "carriers": [
+            {name: getattr(one, name) for name in names} for one in carriage.reports
+        ],
         "wire": carriage.wire,
         "publishers": carriage.publishers,
         "marks": said,
@@ -163,26 +215,51 @@ def _put_document(store: Store, folder: _FolderWriter, row: Mapping[str, Any]) -
     """One text with its former states; returns how many these are."""
     number = row["id"]
     former = store.history(number)
-    told = {name: json.loads(value) if name in {"authors", "reasons", "cuts"} else value for name, value in row.items()}
+    told = {
+        name: json.loads(value) if name in {"authors", "reasons", "cuts"} else value
+        for name, value in row.items()
+    }
     folder.put_json(
         f"documents/{number}.json",
         {
             **told,
-            "mentions": _query_rows(store, "SELECT * FROM document_mentions WHERE document_id = ?", number),
-            "claims": _query_rows(store, "SELECT * FROM document_claims WHERE document_id = ? ORDER BY position", number),
-            "fates": _query_rows(store, "SELECT * FROM fates WHERE document_id = ?", number),
+            "mentions": _query_rows(
+                store, "SELECT * FROM document_mentions WHERE document_id = ?", number
+            ),
+            "claims": _query_rows(
+                store,
+                "SELECT * FROM document_claims WHERE document_id = ? ORDER BY position",
+                number,
+            ),
+            "fates": _query_rows(
+                store, "SELECT * FROM fates WHERE document_id = ?", number
+            ),
             "revisions": [
-                {"number": one.number, "seen_at": one.seen_at, "title": one.title, "capture_id": one.capture_id}
+                {
+                    "number": one.number,
+                    "seen_at": one.seen_at,
+                    "title": one.title,
+                    "capture_id": one.capture_id,
+                }
                 for one in former
             ],
         },
         "head of the article" if row["is_head"] else f"{row['kind']} copy",
         url=row["url"],
     )
-    folder.put(f"documents/{number}.txt", _state_text(row["title"], row["text"]), f"state {row['revision']}, the present one")
+    folder.put(
+        f"documents/{number}.txt",
+        _state_text(row["title"], row["text"]),
+        f"state {row['revision']}, the present one",
+    )
     for one in former:
         name = f"documents/{number}-r{one.number}.txt"
-        folder.put(name, _state_text(one.title, one.text), f"state {one.number}", seen_at=to_text(one.seen_at))
+        folder.put(
+            name,
+            _state_text(one.title, one.text),
+            f"state {one.number}",
+            seen_at=to_text(one.seen_at),
+        )
     return len(former)
 
 
@@ -191,7 +268,10 @@ def _state_text(title: str | None, text: str) -> bytes:
 
 
 def _list_captures(store: Store, documents: Iterable[int]) -> list[dict[str, Any]]:
-    """Every raw response of these texts: of their states, and of other visits to their addresses."""
+    """Every raw response of these texts.
+
+    Of their states, and of other visits to their addresses.
+    """
     return _query_rows(
         store,
         """
@@ -206,24 +286,56 @@ def _list_captures(store: Store, documents: Iterable[int]) -> list[dict[str, Any
     )
 
 
-def _put_capture(store: Store, folder: _FolderWriter, capture: Mapping[str, Any]) -> dict[str, Any] | None:
-    """One raw response; what could not be had, and why, where it is not kept any more."""
+def _put_capture(
+    store: Store, folder: _FolderWriter, capture: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """One raw response.
+
+    What could not be had, and why, where it is not kept any more.
+    """
     number = capture["id"]
     page = store.raw(number)
     archive = store.archive
-    member = archive.read_member(capture["file"], capture["offset"], capture["length"]) if archive else None
+    member = (
+        archive.read_member(capture["file"], capture["offset"], capture["length"])
+        if archive
+        else None
+    )
     if page is None or member is None:
-        why = "raw pages are not kept here" if archive is None else "gone from the archive, or not what its digest says"
-        return {"id": number, "url": capture["url"], "fetched_at": capture["fetched_at"], "why": why}
-    folder.put(f"captures/{number}.warc.gz", member, "WARC record as it rests in the archive")
-    folder.put(f"captures/{number}.body", page.body, "body of the response, content-decoded", url=capture["url"])
-    folder.put_json(f"captures/{number}.json", _capture_json(capture, page), "the response's circumstances")
+        why = (
+            "raw pages are not kept here"
+            if archive is None
+            else "gone from the archive, or not what its digest says"
+        )
+        return {
+            "id": number,
+            "url": capture["url"],
+            "fetched_at": capture["fetched_at"],
+            "why": why,
+        }
+    folder.put(
+        f"captures/{number}.warc.gz", member, "WARC record as it rests in the archive"
+    )
+    folder.put(
+        f"captures/{number}.body",
+        page.body,
+        "body of the response, content-decoded",
+        url=capture["url"],
+    )
+    folder.put_json(
+        f"captures/{number}.json",
+        _capture_json(capture, page),
+        "the response's circumstances",
+    )
     return None
 
 
 def _capture_json(capture: Mapping[str, Any], page: Page) -> dict[str, Any]:
     return {
-        **{name: capture[name] for name in ("id", "url", "fetched_at", "status", "digest")},
+        **{
+            name: capture[name]
+            for name in ("id", "url", "fetched_at", "status", "digest")
+        },
         "requested_url": page.url,
         "headers": [list(pair) for pair in page.headers],
         "archived_in": {name: capture[name] for name in ("file", "offset", "length")},

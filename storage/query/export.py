@@ -1,4 +1,6 @@
-"""What a search finds as JSONL, CSV, Parquet and Atom: bytes as they come, one page of the store in memory at a time.
+"""What a search finds as JSONL, CSV, Parquet and Atom.
+
+Bytes as they come, one page of the store in memory at a time.
 
 Each takes the pages of `search.lines`.
 """
@@ -22,19 +24,26 @@ from storage.query import search
 Record = Mapping[str, Any]
 Pages = Iterable[Sequence[str]]  # JSON forms
 
-# A spreadsheet runs a cell that begins so, also after blanks and in full-width form (＝ ＋ － ＠).
+# A spreadsheet runs a cell that begins so, also after blanks and in full-width form (＝
+# ＋ － ＠).
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
 _MAX_ATOM_TEXT_CHARS = 2_000_000  # characters of one entry's content
 
 
 def to_jsonl(pages: Pages) -> Iterator[bytes]:
-    """One JSON object a line, UTF-8, fields in the order of `search.FIELDS`; a chunk holds a page."""
+    """One JSON object a line, UTF-8, fields in the order of `search.FIELDS`.
+
+    A chunk holds a page.
+    """
     for page in pages:
         yield "".join(f"{line}\n" for line in page).encode("utf-8", "replace")
 
 
 def to_csv(pages: Pages) -> Iterator[bytes]:
-    """RFC 4180 with a header row, UTF-8; lists as `a; b`; an apostrophe before whatever a spreadsheet would run."""
+    """RFC 4180 with a header row, UTF-8; lists as `a; b`.
+
+    An apostrophe before whatever a spreadsheet would run.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_MINIMAL)
     writer.writerow(search.FIELDS)
@@ -57,7 +66,11 @@ def _cell(value: object) -> object:
     """What stands in a cell; numbers are ours and stay numbers."""
     if value is None or isinstance(value, int | float):
         return value
-    text = "; ".join(_value_name(part) for part in value) if isinstance(value, list) else str(value)
+    text = (
+        "; ".join(_value_name(part) for part in value)
+        if isinstance(value, list)
+        else str(value)
+    )
     text = text.replace("\0", "")
     return "'" + text if _FORMULA.match(text) else text
 
@@ -67,13 +80,18 @@ def _value_name(part: object) -> str:
 
 
 def write_parquet(pages: Pages, sink: BinaryIO) -> int:
-    """Write a Parquet file, a row group a page, zstd; the number of rows. Raises UsageError without pyarrow."""
+    """Write a Parquet file, a row group a page, zstd; the number of rows.
+
+    Raises UsageError without pyarrow.
+    """
     try:
         import pyarrow as pa  # noqa: PLC0415 - 170 MB, an extra
         import pyarrow.parquet as pq  # noqa: PLC0415
     except ImportError:
         raise UsageError("Parquet needs an extra: install khabar[parquet].") from None
-    mention = pa.list_(pa.struct([("code", pa.string()), ("name", pa.string()), ("count", pa.int64())]))
+    mention = pa.list_(
+        pa.struct([("code", pa.string()), ("name", pa.string()), ("count", pa.int64())])
+    )
     kinds = {
         "int": pa.int64(),
         "float": pa.float64(),
@@ -81,25 +99,39 @@ def write_parquet(pages: Pages, sink: BinaryIO) -> int:
         "mentions": mention,
         "text": pa.string(),
     }
-    form = pa.schema([(field, kinds.get(_FIELD_TYPES.get(field, ""), pa.string())) for field in search.FIELDS])
+    form = pa.schema(
+        [
+            (field, kinds.get(_FIELD_TYPES.get(field, ""), pa.string()))
+            for field in search.FIELDS
+        ]
+    )
     rows = 0
     with pq.ParquetWriter(sink, form, compression="zstd") as writer:
         for page in pages:
-            writer.write_table(pa.Table.from_pylist([json.loads(line) for line in page], schema=form))
+            writer.write_table(
+                pa.Table.from_pylist([json.loads(line) for line in page], schema=form)
+            )
             rows += len(page)
     return rows
 
 
 _FIELD_TYPES = {
-    **dict.fromkeys(("id", "revision", "words", "copies", "document_id", "capture_id"), "int"),
+    **dict.fromkeys(
+        ("id", "revision", "words", "copies", "document_id", "capture_id"), "int"
+    ),
     "relevance": "float",
     **dict.fromkeys(("authors", "tags"), "list"),
     **dict.fromkeys(("places", "actors", "events"), "mentions"),
 }
 
 
-def to_atom(pages: Pages, *, title: str, url: str, now: datetime, home: str = "") -> Iterator[bytes]:
-    """An Atom feed (RFC 4287) of plain text; `url` is its address and identity, `home` the search as a page."""
+def to_atom(
+    pages: Pages, *, title: str, url: str, now: datetime, home: str = ""
+) -> Iterator[bytes]:
+    """An Atom feed (RFC 4287) of plain text.
+
+    `url` is its address and identity, `home` the search as a page.
+    """
     origin = "//".join(urlsplit(url)[:2])
     yield _head(title, url, now, home).encode("utf-8", "replace")
     for page in pages:
@@ -121,12 +153,23 @@ def _head(title: str, url: str, now: datetime, home: str) -> str:
 def _entry(record: Record, origin: str) -> str:
     # The URL is no identity: it changes when an earlier original takes the lead.
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{origin}/khabar/{record['id']}").urn
-    published = f"<published>{record['published_at']}</published>\n" if record["published_at"] else ""
-    language = f" xml:lang={quoteattr(_clean(record['language']))}" if record["language"] else ""
+    published = (
+        f"<published>{record['published_at']}</published>\n"
+        if record["published_at"]
+        else ""
+    )
+    language = (
+        f" xml:lang={quoteattr(_clean(record['language']))}"
+        if record["language"]
+        else ""
+    )
     return (
         f"<entry{language}>\n<id>{identity}</id>\n<title>{_text(record['title'] or record['url'])}</title>\n"
         f"<updated>{record['updated_at']}</updated>\n{published}<link href={quoteattr(_clean(record['url']))}/>\n"
-        + "".join(f"<author><name>{_text(str(author))}</name></author>\n" for author in _authors(record))
+        + "".join(
+            f"<author><name>{_text(str(author))}</name></author>\n"
+            for author in _authors(record)
+        )
         + "".join(_category(place["code"], place["name"]) for place in record["places"])
         + f'<content type="text">{_text(record["text"][:_MAX_ATOM_TEXT_CHARS])}</content>\n</entry>\n'
     )

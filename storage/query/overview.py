@@ -1,4 +1,7 @@
-"""The whole at a glance: what each place, each source and the last days brought. Fixed statements; plain rows out."""
+"""The whole at a glance: what each place, each source and the last days brought.
+
+Fixed statements; plain rows out.
+"""
 
 import json
 from collections.abc import Iterable
@@ -14,7 +17,10 @@ from storage.query.criteria import Criteria
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceCount:
-    """A place and the articles that name it. Degrees of WGS 84, None where nobody gives any."""
+    """A place and the articles that name it.
+
+    Degrees of WGS 84, None where nobody gives any.
+    """
 
     code: str
     kind: str
@@ -49,7 +55,10 @@ def count_places(db: Database, since: datetime) -> list[PlaceCount]:
 
 
 def count_provinces(db: Database, since: datetime) -> list[PlaceCount]:
-    """Every province that was named itself or by a place in it; an article counts once for each."""
+    """Every province that was named itself or by a place in it.
+
+    An article counts once for each.
+    """
     return _query_places(
         db,
         since,
@@ -66,7 +75,10 @@ def count_provinces(db: Database, since: datetime) -> list[PlaceCount]:
 def _query_places(db: Database, since: datetime, statement: str) -> list[PlaceCount]:
     names = PlaceCount.__slots__
     low, _ = search.sort_key_range(Criteria(since=since))
-    return [PlaceCount(**dict(zip(names, row, strict=True))) for row in db.execute(statement, [low])]
+    return [
+        PlaceCount(**dict(zip(names, row, strict=True)))
+        for row in db.execute(statement, [low])
+    ]
 
 
 def count_copies(db: Database, article_ids: Iterable[int]) -> dict[int, CopyCounts]:
@@ -81,11 +93,17 @@ def count_copies(db: Database, article_ids: Iterable[int]) -> dict[int, CopyCoun
         """,
         [json.dumps(list(article_ids))],
     )
-    return {row[0]: CopyCounts(reports=row[1], sources=row[2], similar=row[3]) for row in rows}
+    return {
+        row[0]: CopyCounts(reports=row[1], sources=row[2], similar=row[3])
+        for row in rows
+    }
 
 
 def list_claims(db: Database, document_id: int) -> list[dict[str, Any]]:
-    """The numbers that a document claims, in its order: kind, number, qualifier, said_by, sentence."""
+    """The numbers that a document claims, in its order.
+
+    Kind, number, qualifier, said_by, sentence.
+    """
     rows = db.execute(
         "SELECT kind, number, qualifier, said_by, sentence FROM document_claims WHERE document_id = ? "
         "ORDER BY position",
@@ -96,7 +114,10 @@ def list_claims(db: Database, document_id: int) -> list[dict[str, Any]]:
 
 
 def list_corrections(db: Database, limit: int) -> list[dict[str, Any]]:
-    """The newest changes to what had been told: revised, withdrawn, split, promoted, reclassified."""
+    """The newest changes to what had been told.
+
+    Revised, withdrawn, split, promoted, reclassified.
+    """
     rows = db.execute(
         f"""
         SELECT c.at, c.what, c.detail, c.article_id, a.title, a.source FROM changes AS c
@@ -124,7 +145,18 @@ def count_visits_by_day(db: Database, source: str, days: int) -> list[dict[str, 
 
 def list_polls(db: Database, source: str, limit: int) -> list[dict[str, Any]]:
     """The last visits to a source, newest first."""
-    names = ("started_at", "status", "http_status", "found", "known", "new", "copies", "rejected", "failed", "error")
+    names = (
+        "started_at",
+        "status",
+        "http_status",
+        "found",
+        "known",
+        "new",
+        "copies",
+        "rejected",
+        "failed",
+        "error",
+    )
     rows = db.execute(
         """
         SELECT started_at, status, http_status, found, known, new, copies, rejected, failed, error

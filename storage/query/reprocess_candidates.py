@@ -1,4 +1,6 @@
-"""What can be read anew: texts and pages that were not kept whose raw response still rests in the archive.
+"""What can be read anew.
+
+Texts and pages that were not kept whose raw response still rests in the archive.
 
 Functions over an open `Database`; they write nothing.
 """
@@ -19,7 +21,10 @@ from storage.tables.visits import column_to_time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReprocessCandidate:
-    """A raw response and what was made of it; without a `document_id` it was read and not kept."""
+    """A raw response and what was made of it.
+
+    Without a `document_id` it was read and not kept.
+    """
 
     capture_id: int
     url: str
@@ -44,7 +49,11 @@ def list_document_ids(db: Database, criteria: Criteria) -> list[int]:
     A feed's own text has none: what the page said then is no article.
     """
     found: list[int] = []
-    wide = Criteria(**{name: getattr(criteria, name) for name in _NARROWING_FIELDS}, copies=True, sort=Sort.NEWEST)
+    wide = Criteria(
+        **{name: getattr(criteria, name) for name in _NARROWING_FIELDS},
+        copies=True,
+        sort=Sort.NEWEST,
+    )
     for page in search.iterate_json_pages(db, wide):
         ids = json.dumps([json.loads(line)["document_id"] for line in page])
         found += [
@@ -58,7 +67,17 @@ def list_document_ids(db: Database, criteria: Criteria) -> list[int]:
     return sorted(found)
 
 
-_NARROWING_FIELDS = ("words", "since", "until", "sources", "languages", "places", "actors", "events", "min_relevance")
+_NARROWING_FIELDS = (
+    "words",
+    "since",
+    "until",
+    "sources",
+    "languages",
+    "places",
+    "actors",
+    "events",
+    "min_relevance",
+)
 _REJECTION_FIELDS = frozenset({"since", "until", "sources"})
 
 
@@ -67,7 +86,11 @@ def list_rejection_keys(db: Database, criteria: Criteria) -> list[str]:
 
     None where the criteria ask for what only a kept text has: words, language, places, actors, events, relevance.
     """
-    if any(getattr(criteria, name) for name in _NARROWING_FIELDS if name not in _REJECTION_FIELDS):
+    if any(
+        getattr(criteria, name)
+        for name in _NARROWING_FIELDS
+        if name not in _REJECTION_FIELDS
+    ):
         return []
     rows = db.execute(
         """

@@ -1,9 +1,12 @@
-"""`Criteria` -> SQL -> `Hit`s: the only place that builds dynamic SQL, of constants; every value is bound.
+"""`Criteria` -> SQL -> `Hit`s: the only place that builds dynamic SQL, of constants.
 
-Newest first is the order of the index itself (`sort_key`), so no query sorts the store: words and filters meet inside
-FTS5 (`query.tags`), dates are a range of keys, and a page ends where its limit is reached. Ranking by bm25
-weighs the newest `RANKED` matches: all of a common word's took 814 ms at a million articles. Facets count the newest
-`COUNTED` matches.
+Every value is bound.
+
+Newest first is the order of the index itself (`sort_key`), so no query sorts the store:
+words and filters meet inside FTS5 (`query.tags`), dates are a range of keys, and a page
+ends where its limit is reached. Ranking by bm25 weighs the newest `RANKED` matches: all
+of a common word's took 814 ms at a million articles. Facets count the newest `COUNTED`
+matches.
 """
 
 import json
@@ -51,12 +54,17 @@ class SearchHit:
     @property
     def at(self) -> datetime:
         """When it was published, else first seen."""
-        return from_text(str(self.record["published_at"] or self.record["first_seen_at"]))
+        return from_text(
+            str(self.record["published_at"] or self.record["first_seen_at"])
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPage:
-    """One page of hits; `next` is the cursor of the following page, None on the last."""
+    """One page of hits.
+
+    `next` is the cursor of the following page, None on the last.
+    """
 
     hits: tuple[SearchHit, ...]
     next_cursor: str | None
@@ -90,7 +98,8 @@ class CoverageCounts:
     reports: int  # articles and all their copies
     articles: int  # distinct texts
     independent: int  # of these, without those that probably copy another
-    publishers: int  # distinct owners of the independent ones; a source without owner is its own
+    # Distinct owners of the independent ones; a source without owner is its own
+    publishers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,10 @@ class _Plan:
 
     @property
     def matched(self) -> str:
-        """FROM and WHERE over the index of narrow columns alone: the wide rows are read for the page's hits only."""
+        """FROM and WHERE over the index of narrow columns alone.
+
+        The wide rows are read for the page's hits only.
+        """
         where = "".join(f" AND {condition}" for condition in self.conditions)
         if self.match is None:
             return f"FROM documents AS d INDEXED BY documents_newest WHERE d.sort_key BETWEEN ? AND ?{where}"
@@ -123,17 +135,36 @@ class _Plan:
 
     @property
     def bound(self) -> tuple[object, ...]:
-        return (*(() if self.match is None else (self.match,)), self.low, self.high, *self.values)
+        return (
+            *(() if self.match is None else (self.match,)),
+            self.low,
+            self.high,
+            *self.values,
+        )
 
 
-# The JSON form of an article, in this order; docs/data.md documents it. SQLite writes it, three times as fast as Python
-# would: so there is one form for search, show, export and pages.
+# The JSON form of an article, in this order; docs/data.md documents it. SQLite writes
+# it, three times as fast as Python would: so there is one form for search, show, export
+# and pages.
 _FIELD_COLUMNS = {
     "id": "d.article_id",
     **{name: f"d.{name}" for name in ("url", "title")},
     "authors": "json(d.authors)",
-    **{name: f"d.{name}" for name in ("published_at", "published_how", "language", "text", "source", "first_seen_at")},
-    **{name: f"d.{name}" for name in ("updated_at", "withdrawn_at", "revision", "words", "relevance")},
+    **{
+        name: f"d.{name}"
+        for name in (
+            "published_at",
+            "published_how",
+            "language",
+            "text",
+            "source",
+            "first_seen_at",
+        )
+    },
+    **{
+        name: f"d.{name}"
+        for name in ("updated_at", "withdrawn_at", "revision", "words", "relevance")
+    },
     "copies": "(SELECT count(*) FROM documents AS c WHERE c.article_id = d.article_id AND c.is_head = 0)",
     "copy_kind": "d.kind",
     "document_id": "d.id",
@@ -145,18 +176,25 @@ _OF_A_KIND = (
     "'\"{}\":' || json_group_array(json_object('code', m.code, 'name', m.name, 'count', m.count)) "
     "FILTER (WHERE m.kind = '{}')"
 )
-# The mentions are gone through once: a subquery for each kind made an export take half as long again.
-_KINDS = " || ',' || ".join(_OF_A_KIND.format(*kind) for kind in _MENTION_FIELDS.items())
-_MENTIONS_SQL = f"(SELECT {_KINDS} FROM document_mentions AS m WHERE m.document_id = d.id)"  # noqa: S608 - constants
-# Of any text of the article: it keeps its tags when another one takes the lead. Not looked for where nobody ever tagged
-# anything: that is found out once a statement.
+# The mentions are gone through once: a subquery for each kind made an export take half
+# as long again.
+_KINDS = " || ',' || ".join(
+    _OF_A_KIND.format(*kind) for kind in _MENTION_FIELDS.items()
+)
+_MENTIONS_SQL = (
+    f"(SELECT {_KINDS} FROM document_mentions AS m WHERE m.document_id = d.id)"  # noqa: S608 - constants
+)
+# Of any text of the article: it keeps its tags when another one takes the lead. Not
+# looked for where nobody ever tagged anything: that is found out once a statement.
 _TAGS_SQL = """iif(EXISTS (SELECT 1 FROM marks WHERE label = 'tag'), (
     SELECT json_group_array(value) FROM (
         SELECT DISTINCT m.value FROM documents AS o CROSS JOIN marks AS m ON m.key = o.key AND m.label = 'tag'
         WHERE o.article_id = d.article_id ORDER BY m.value)), '[]')"""
 # Two columns, which `_json` joins.
 _RECORD_SQL = (
-    "json_object(" + ", ".join(f"'{name}', {value}" for name, value in _FIELD_COLUMNS.items()) + "), "
+    "json_object("
+    + ", ".join(f"'{name}', {value}" for name, value in _FIELD_COLUMNS.items())
+    + "), "
     f"""{_MENTIONS_SQL} || ',"tags":' || {_TAGS_SQL}"""
 )
 
@@ -167,19 +205,29 @@ def _join_json(first: str, second: str) -> str:
 
 
 def search(db: Database, criteria: Criteria) -> SearchPage:
-    """One page of hits. Raises UsageError for a cursor that no search gave; a query of any form raises nothing."""
+    """One page of hits.
+
+    Raises UsageError for a cursor that no search gave; a query of any form raises
+    nothing.
+    """
     plan = _build_plan(db, criteria)
     limit = max(1, min(criteria.limit, MAX_PAGE_HITS))
     rows = _fetch_page(db, plan, criteria, limit + 1)
     hits = tuple(_row_to_hit(row, plan.terms) for row in rows[:limit])
-    return SearchPage(hits=hits, next_cursor=hits[-1].cursor if len(rows) > limit else None)
+    return SearchPage(
+        hits=hits, next_cursor=hits[-1].cursor if len(rows) > limit else None
+    )
 
 
-def iterate_json_pages(db: Database, criteria: Criteria, *, size: int = 500) -> Iterator[list[str]]:
-    """The JSON form of everything that matches, `size` records a statement; memory is that of one such page.
+def iterate_json_pages(
+    db: Database, criteria: Criteria, *, size: int = 500
+) -> Iterator[list[str]]:
+    """The JSON form of everything that matches, `size` records a statement.
 
-    No read is open while the caller works, so the WAL can be checkpointed. Ranked order goes as far as `RANKED`.
-    `limit` of the criteria is not looked at.
+    Memory is that of one such page.
+
+    No read is open while the caller works, so the WAL can be checkpointed. Ranked order
+    goes as far as `RANKED`. `limit` of the criteria is not looked at.
     """
     while True:
         rows = _fetch_page(db, _build_plan(db, criteria), criteria, size)
@@ -190,8 +238,13 @@ def iterate_json_pages(db: Database, criteria: Criteria, *, size: int = 500) -> 
         criteria = replace(criteria, after=_format_cursor(rows[-1]))
 
 
-def filter_matching(db: Database, criteria: Criteria, article_ids: Iterable[int]) -> frozenset[int]:
-    """Which of these articles a search would find. Each is looked at alone: the store's size makes no difference."""
+def filter_matching(
+    db: Database, criteria: Criteria, article_ids: Iterable[int]
+) -> frozenset[int]:
+    """Which of these articles a search would find.
+
+    Each is looked at alone: the store's size makes no difference.
+    """
     plan = _build_plan(db, replace(criteria, after="", copies=False))
     if plan.empty:
         return frozenset()
@@ -205,11 +258,17 @@ def filter_matching(db: Database, criteria: Criteria, article_ids: Iterable[int]
 
 def _is_matched(db: Database, plan: _Plan, key: int) -> bool:
     alone = replace(plan, low=max(plan.low, key), high=min(plan.high, key))
-    return db.execute(f"SELECT 1 {alone.matched} LIMIT 1", alone.bound).fetchone() is not None
+    return (
+        db.execute(f"SELECT 1 {alone.matched} LIMIT 1", alone.bound).fetchone()
+        is not None
+    )
 
 
 def load_record(db: Database, article_id: int) -> dict[str, Any] | None:
-    """The JSON form of one article, by its id or that of any of its copies; None where there is none."""
+    """The JSON form of one article, by its id or that of any of its copies.
+
+    None where there is none.
+    """
     row = db.execute(
         f"SELECT {_RECORD_SQL} FROM documents AS d WHERE d.is_head = 1 AND d.article_id = coalesce("  # noqa: S608 - constants
         "(SELECT article_id FROM documents WHERE id = ?), ?)",
@@ -218,7 +277,9 @@ def load_record(db: Database, article_id: int) -> dict[str, Any] | None:
     return None if row is None else _load_json(_join_json(row[0], row[1]))
 
 
-def _fetch_page(db: Database, plan: _Plan, criteria: Criteria, limit: int) -> list[tuple[int, float | None, str]]:
+def _fetch_page(
+    db: Database, plan: _Plan, criteria: Criteria, limit: int
+) -> list[tuple[int, float | None, str]]:
     """Rows of key, score and JSON form."""
     if plan.empty:
         return []
@@ -226,15 +287,20 @@ def _fetch_page(db: Database, plan: _Plan, criteria: Criteria, limit: int) -> li
         keys, values = _ranked_keys_sql(plan, criteria.after)
         order = "score, sort_key DESC"
     else:
-        # Ordered by the index's own column: under any other name SQLite would sort all matches.
-        keys, values = f"SELECT {plan.key} AS sort_key, d.id, NULL AS score {plan.matched}", plan.bound
+        # Ordered by the index's own column: under any other name SQLite would sort all
+        # matches.
+        keys, values = (
+            f"SELECT {plan.key} AS sort_key, d.id, NULL AS score {plan.matched}",
+            plan.bound,
+        )
         order = f"{plan.key} DESC"
     rows = db.execute(
         f"WITH page AS MATERIALIZED ({keys} ORDER BY {order} LIMIT ?) "  # noqa: S608 - made of this module's constants
         f"SELECT page.sort_key, page.score, {_RECORD_SQL} FROM page CROSS JOIN documents AS d ON d.id = page.id",
         [*values, limit],
     )
-    # They come in this order, which SQL does not promise; asked for it, SQLite carries the texts through a sorter.
+    # They come in this order, which SQL does not promise; asked for it, SQLite carries
+    # the texts through a sorter.
     found = [(row[0], row[1], _join_json(row[2], row[3])) for row in rows]
     return sorted(found, key=lambda row: (row[1] or 0.0, -row[0]))
 
@@ -250,11 +316,20 @@ def _ranked_keys_sql(plan: _Plan, after: str) -> tuple[str, tuple[object, ...]]:
     )
 
 
-def count_facets(db: Database, criteria: Criteria, *, most: int = 30, counted: int = MAX_COUNTED) -> Facets:
+def count_facets(
+    db: Database, criteria: Criteria, *, most: int = 30, counted: int = MAX_COUNTED
+) -> Facets:
     """Counts over the newest `counted` matches by source, place and day, the largest `most` of each (days: newest)."""
     plan = _build_plan(db, replace(criteria, after=""))
-    rows = [] if plan.empty else _query_matched(db, plan, _FACETS_SQL, (most,) * 4, counted)
-    by = {what: [row[1:] for row in rows if row[0] == what] for what in ("total", "source", "place", "day", "tag")}
+    rows = (
+        []
+        if plan.empty
+        else _query_matched(db, plan, _FACETS_SQL, (most,) * 4, counted)
+    )
+    by = {
+        what: [row[1:] for row in rows if row[0] == what]
+        for what in ("total", "source", "place", "day", "tag")
+    }
     total = _to_int(by["total"][0][2]) if rows else 0
     places = [_row_to_count(row) for row in by["place"]]
     names = disambiguate_places(db, {place.value: place.name for place in places})
@@ -269,16 +344,26 @@ def count_facets(db: Database, criteria: Criteria, *, most: int = 30, counted: i
 
 
 def disambiguate_places(db: Database, places: Mapping[str, str]) -> dict[str, str]:
-    """Names of places by code, with what they are where two have one name: Kunduz is a province and a district."""
+    """Names of places by code, with what they are where two have one name.
+
+    Kunduz is a province and a district.
+    """
     names = Counter(places.values())
     twice = [code for code, name in places.items() if names[name] > 1]
-    known = "SELECT code, kind FROM places WHERE code IN (SELECT value FROM json_each(?))"
-    kinds = {str(code): f" ({kind})" for code, kind in db.execute(known, [json.dumps(twice)])}
+    known = (
+        "SELECT code, kind FROM places WHERE code IN (SELECT value FROM json_each(?))"
+    )
+    kinds = {
+        str(code): f" ({kind})" for code, kind in db.execute(known, [json.dumps(twice)])
+    }
     return {code: name + kinds.get(code, "") for code, name in places.items()}
 
 
 def count_by_day(db: Database, criteria: Criteria) -> tuple[FacetCount, ...]:
-    """Matches by day of UTC, newest first: exact, over everything that matches (bound it with `since`)."""
+    """Matches by day of UTC, newest first.
+
+    Exact, over everything that matches (bound it with `since`).
+    """
     plan = _build_plan(db, replace(criteria, after=""))
     if plan.empty:
         return ()
@@ -289,12 +374,16 @@ def count_by_day(db: Database, criteria: Criteria) -> tuple[FacetCount, ...]:
     return tuple(_row_to_day_count(row) for row in rows)
 
 
-def count_coverage(db: Database, criteria: Criteria, *, counted: int = MAX_COUNTED) -> CoverageCounts:
+def count_coverage(
+    db: Database, criteria: Criteria, *, counted: int = MAX_COUNTED
+) -> CoverageCounts:
     """Reports, distinct texts, independent ones and their publishers, over the newest `counted` matches."""
     plan = _build_plan(db, replace(criteria, after="", copies=False))
     if plan.empty:
         return CoverageCounts(reports=0, articles=0, independent=0, publishers=0)
-    reports, articles, independent, publishers = _query_matched(db, plan, _COVERAGE_SQL, (), counted)[0]
+    reports, articles, independent, publishers = _query_matched(
+        db, plan, _COVERAGE_SQL, (), counted
+    )[0]
     return CoverageCounts(
         reports=_to_int(reports),
         articles=_to_int(articles),
@@ -303,18 +392,25 @@ def count_coverage(db: Database, criteria: Criteria, *, counted: int = MAX_COUNT
     )
 
 
-def list_matching_corrections(db: Database, criteria: Criteria, *, most: int = 20, counted: int = MAX_COUNTED) -> list[dict[str, Any]]:
+def list_matching_corrections(
+    db: Database, criteria: Criteria, *, most: int = 20, counted: int = MAX_COUNTED
+) -> list[dict[str, Any]]:
     """What became of the newest `counted` matches after they were told, the newest first: `CORRECTED`, one a row.
 
     Keys: at, what, detail, article_id, title, source.
     """
     plan = _build_plan(db, replace(criteria, after="", copies=False))
     names = ("at", "what", "detail", "article_id", "title", "source")
-    rows = [] if plan.empty else _query_matched(db, plan, _CORRECTIONS_SQL, (most,), counted)
+    rows = (
+        []
+        if plan.empty
+        else _query_matched(db, plan, _CORRECTIONS_SQL, (most,), counted)
+    )
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-# Changes to what had been told. Another carrier is none, and a tag says nothing of the report.
+# Changes to what had been told. Another carrier is none, and a tag says nothing of the
+# report.
 CORRECTION_SQL = (
     "c.what NOT IN ('new', 'copied', 'forgotten') "
     "AND c.detail NOT GLOB 'tagged *' AND c.detail NOT GLOB 'no longer tagged *'"
@@ -348,13 +444,17 @@ SELECT coalesce(sum(n), 0), count(*), coalesce(sum(alone), 0), count(DISTINCT CA
 """
 
 
-def _query_matched(db: Database, plan: _Plan, statement: str, values: tuple[object, ...], counted: int) -> list[tuple[Any, ...]]:
+def _query_matched(
+    db: Database, plan: _Plan, statement: str, values: tuple[object, ...], counted: int
+) -> list[tuple[Any, ...]]:
     """A statement over `matched`: the newest matches, read once."""
     matched = (
         f"SELECT {plan.key} AS key, d.id AS id, d.article_id AS article_id, d.source AS source {plan.matched} "
         f"ORDER BY {plan.key} DESC LIMIT {int(counted)}"
     )
-    rows = db.execute(f"WITH matched AS MATERIALIZED ({matched}) {statement}", [*plan.bound, *values])
+    rows = db.execute(
+        f"WITH matched AS MATERIALIZED ({matched}) {statement}", [*plan.bound, *values]
+    )
     return [tuple(row) for row in rows]
 
 
@@ -383,9 +483,16 @@ def _build_plan(db: Database, criteria: Criteria) -> _Plan:
         values.append(criteria.min_relevance)
     match = syntax.match_expression(tree, _tag_filters(db, criteria))
     if criteria.tags:
-        # Few texts are tagged, by hand: these are gone through, and not what the words find. For bm25 it is the other
-        # way round, since every visit by key would weigh the words anew.
-        key = "d.sort_key" if match is None else "+fts.rowid" if criteria.sort is Sort.RANK else "fts.rowid"
+        # Few texts are tagged, by hand: these are gone through, and not what the words
+        # find. For bm25 it is the other way round, since every visit by key would weigh
+        # the words anew.
+        key = (
+            "d.sort_key"
+            if match is None
+            else "+fts.rowid"
+            if criteria.sort is Sort.RANK
+            else "fts.rowid"
+        )
         conditions.append(f"{key} IN ({_TAGGED_SQL})")
         values.append(json.dumps(criteria.tags))
     low, high = sort_key_range(criteria)
@@ -412,20 +519,32 @@ def _tag_filters(db: Database, criteria: Criteria) -> list[list[str]]:
         [syntax.index_tag("source", source) for source in criteria.sources],
         [syntax.index_tag("language", language) for language in criteria.languages],
         *(
-            [syntax.index_tag(kind, code) for name in names for code in resolve_codes(db, kind, name)]
+            [
+                syntax.index_tag(kind, code)
+                for name in names
+                for code in resolve_codes(db, kind, name)
+            ]
             for kind, names in _mention_filters(criteria)
         ),
     ]
 
 
 def _mention_filters(criteria: Criteria) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return (("place", criteria.places), ("actor", criteria.actors), ("event", criteria.events))
+    return (
+        ("place", criteria.places),
+        ("actor", criteria.actors),
+        ("event", criteria.events),
+    )
 
 
 def resolve_codes(db: Database, kind: str, name: str) -> tuple[str, ...]:
-    """The codes that a code or a name in any spelling stands for; the name itself where nothing is known of it."""
+    """The codes that a code or a name in any spelling stands for.
+
+    The name itself where nothing is known of it.
+    """
     rows = db.execute(
-        "SELECT DISTINCT code FROM spellings WHERE key = ? AND kind = ?", [folding.fold_spelling(name[:200]), kind]
+        "SELECT DISTINCT code FROM spellings WHERE key = ? AND kind = ?",
+        [folding.fold_spelling(name[:200]), kind],
     )
     return (name[:200], *(str(row[0]) for row in rows))
 
@@ -447,8 +566,16 @@ def list_spellings(db: Database, keys: Iterable[str]) -> dict[str, list[str]]:
 
 def sort_key_range(criteria: Criteria) -> tuple[int, int]:
     """The range of sort keys, both ends in it."""
-    low = _MIN_SORT_KEY if criteria.since is None else _to_unix_seconds(criteria.since) << KEY_BITS
-    high = _MAX_SORT_KEY if criteria.until is None else (_to_unix_seconds(criteria.until) << KEY_BITS) - 1
+    low = (
+        _MIN_SORT_KEY
+        if criteria.since is None
+        else _to_unix_seconds(criteria.since) << KEY_BITS
+    )
+    high = (
+        _MAX_SORT_KEY
+        if criteria.until is None
+        else (_to_unix_seconds(criteria.until) << KEY_BITS) - 1
+    )
     if criteria.after and criteria.sort is Sort.NEWEST:
         high = min(high, _parse_newest_cursor(criteria.after) - 1)
     return low, high
@@ -479,7 +606,9 @@ def _parse_rank_cursor(after: str) -> tuple[float, int]:
 
 
 def _cursor_error(after: str) -> UsageError:
-    return UsageError(f"{after[:40]!r} is not a cursor of this search; take the one that its last page gave.")
+    return UsageError(
+        f"{after[:40]!r} is not a cursor of this search; take the one that its last page gave."
+    )
 
 
 def _format_cursor(row: Sequence[object]) -> str:
@@ -491,12 +620,16 @@ def _load_json(text: object) -> dict[str, Any]:
     return loaded
 
 
-def _row_to_hit(row: Sequence[object], terms: tuple[syntax.SearchTerm, ...]) -> SearchHit:
+def _row_to_hit(
+    row: Sequence[object], terms: tuple[syntax.SearchTerm, ...]
+) -> SearchHit:
     record = _load_json(row[2])
     return SearchHit(
         record=record,
         cursor=_format_cursor(row),
         score=row[1] if isinstance(row[1], float) else None,
-        snippet=snippets.best_passage(record["text"], [term for term in terms if not term.title]),
+        snippet=snippets.best_passage(
+            record["text"], [term for term in terms if not term.title]
+        ),
         marked_title=snippets.highlight(record["title"] or "", terms),
     )

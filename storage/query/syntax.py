@@ -1,7 +1,10 @@
-"""What a person types, made into what the index is asked: words, "phrases", AND, OR, NOT, prefix*, title:, parentheses.
+"""What a person types, made into what the index is asked.
 
-Nothing typed can raise and nothing reaches MATCH unquoted: each word is folded, cut to letters and digits and put in
-double quotes. Also the tags under which a document's source, language and mentions stand in the same index. Pure.
+Words, "phrases", AND, OR, NOT, prefix*, title:, parentheses.
+
+Nothing typed can raise and nothing reaches MATCH unquoted: each word is folded, cut to
+letters and digits and put in double quotes. Also the tags under which a document's
+source, language and mentions stand in the same index. Pure.
 """
 
 import re
@@ -15,8 +18,11 @@ from storage.model import Mention
 MAX_QUERY_CHARS = 1_000  # of a query; the rest is not read
 MAX_QUERY_WORDS = 32  # in a query; further ones are not looked for
 MAX_SPELLINGS = 24  # of one name
-_MAX_DEPTH = 10  # parentheses; deeper ones are read as blanks (FTS5 itself gives up at a depth of 256)
-_MAX_NAME_WORDS = 4  # words of a query that may form one name: "Mazar e Sharif", "de Afghanistan Islami Emarat"
+# Parentheses; deeper ones are read as blanks (FTS5 itself gives up at a depth of 256)
+_MAX_DEPTH = 10
+# Words of a query that may form one name: "Mazar e Sharif", "de Afghanistan Islami
+# Emarat"
+_MAX_NAME_WORDS = 4
 
 _LEXEMES = re.compile(r'"([^"]*)"?|([()])|([^\s"()]+)')
 _QUOTES = str.maketrans({"«": '"', "»": '"', "“": '"', "”": '"', "„": '"'})
@@ -63,16 +69,26 @@ def parse_query(typed: str) -> Node | None:
     text = typed[:MAX_QUERY_CHARS].translate(_QUOTES)
     tree = _Parser(_lexemes(text)).whole()
     # "AND" or "NOT" alone can only be meant as words.
-    return tree if tree is not None else _and_of([_to_term(word) for word in text.split()[:MAX_QUERY_WORDS]])
+    return (
+        tree
+        if tree is not None
+        else _and_of([_to_term(word) for word in text.split()[:MAX_QUERY_WORDS]])
+    )
 
 
 def _lexemes(text: str) -> list[tuple[str, str]]:
     kinds = ("phrase", "bracket", "word")
-    return [(kinds[(found.lastindex or 1) - 1], found[found.lastindex or 1] or "") for found in _LEXEMES.finditer(text)]
+    return [
+        (kinds[(found.lastindex or 1) - 1], found[found.lastindex or 1] or "")
+        for found in _LEXEMES.finditer(text)
+    ]
 
 
 class _Parser:
-    """Recursive descent that takes what it can and lets go of the rest: an operator without a side, an open bracket."""
+    """Recursive descent that takes what it can and lets go of the rest.
+
+    An operator without a side, an open bracket.
+    """
 
     def __init__(self, lexemes: list[tuple[str, str]]) -> None:
         self._lexemes = lexemes
@@ -95,7 +111,10 @@ class _Parser:
 
     def _sequence(self, *, title: bool) -> Node | None:
         parts: list[Node | None] = []
-        while self._at < len(self._lexemes) and self._lexemes[self._at] not in {("word", "OR"), ("bracket", ")")}:
+        while self._at < len(self._lexemes) and self._lexemes[self._at] not in {
+            ("word", "OR"),
+            ("bracket", ")"),
+        }:
             if not self._take("AND"):
                 parts.append(self._one(title=title))
         return _and_of(parts)
@@ -138,7 +157,10 @@ class _Parser:
         return inner
 
     def _take(self, operator: str) -> bool:
-        if self._at < len(self._lexemes) and self._lexemes[self._at] == ("word", operator):
+        if self._at < len(self._lexemes) and self._lexemes[self._at] == (
+            "word",
+            operator,
+        ):
             self._at += 1
             return True
         return False
@@ -151,11 +173,17 @@ class _Parser:
         return replace(term, words=words)
 
 
-def _to_term(text: str, *, title: bool = False, exact: bool = False) -> SearchTerm | None:
+def _to_term(
+    text: str, *, title: bool = False, exact: bool = False
+) -> SearchTerm | None:
     words = tokenize(text)
     # A prefix of one letter would merge half of the index for nothing.
     prefix = not exact and text.endswith("*") and bool(words) and len(words[-1]) > 1
-    return SearchTerm(words=words, prefix=prefix, title=title, exact=exact) if words else None
+    return (
+        SearchTerm(words=words, prefix=prefix, title=title, exact=exact)
+        if words
+        else None
+    )
 
 
 def _and_of(parts: Sequence[Node | None]) -> Node | None:
@@ -173,9 +201,12 @@ def _negated(part: Node | None) -> Node | None:
 
 
 def widen_names(tree: Node, spellings: Spellings) -> Node:
-    """The tree with every name of a place or actor replaced by all its spellings; what stands in quotes stays.
+    """The tree with every name of a place or actor replaced by all its spellings.
 
-    `spellings` takes keys (`folding.fold_spelling`) and gives for those it knows the folded spellings.
+    What stands in quotes stays.
+
+    `spellings` takes keys (`folding.fold_spelling`) and gives for those it knows the
+    folded spellings.
     """
     known = spellings({key for part in _sequences(tree) for _, _, key in _runs(part)})
     return _widened(tree, known) if known else tree
@@ -186,7 +217,15 @@ def _sequences(tree: Node) -> list[tuple[Node, ...]]:
         case SearchTerm():
             return [(tree,)]
         case And(parts):
-            return [parts, *(found for part in parts if not isinstance(part, SearchTerm) for found in _sequences(part))]
+            return [
+                parts,
+                *(
+                    found
+                    for part in parts
+                    if not isinstance(part, SearchTerm)
+                    for found in _sequences(part)
+                ),
+            ]
         case Or(parts):
             return [found for part in parts for found in _sequences(part)]
         case Not(part):
@@ -194,13 +233,22 @@ def _sequences(tree: Node) -> list[tuple[Node, ...]]:
 
 
 def _runs(parts: tuple[Node, ...]) -> list[tuple[int, int, str]]:
-    """Runs of neighbours that could be one name, as (start, end, key); longest first at each start."""
+    """Runs of neighbours that could be one name, as (start, end, key).
+
+    Longest first at each start.
+    """
     found = []
     for start in range(len(parts)):
         for end in range(min(len(parts), start + _MAX_NAME_WORDS), start, -1):
-            terms = [part for part in parts[start:end] if isinstance(part, SearchTerm) and not part.exact and not part.prefix]
+            terms = [
+                part
+                for part in parts[start:end]
+                if isinstance(part, SearchTerm) and not part.exact and not part.prefix
+            ]
             if len(terms) == end - start and len({term.title for term in terms}) == 1:
-                found.append((start, end, "".join(word for term in terms for word in term.words)))
+                found.append(
+                    (start, end, "".join(word for term in terms for word in term.words))
+                )
     return found
 
 
@@ -216,7 +264,9 @@ def _widened(tree: Node, known: Mapping[str, Sequence[str]]) -> Node:
             return Not(_widened(part, known))
 
 
-def _replace_names(parts: tuple[Node, ...], known: Mapping[str, Sequence[str]]) -> tuple[Node, ...]:
+def _replace_names(
+    parts: tuple[Node, ...], known: Mapping[str, Sequence[str]]
+) -> tuple[Node, ...]:
     names = [run for run in _runs(parts) if run[2] in known]
     made: list[Node] = []
     at = 0
@@ -224,30 +274,45 @@ def _replace_names(parts: tuple[Node, ...], known: Mapping[str, Sequence[str]]) 
         run = next((run for run in names if run[0] == at), None)
         part = parts[at]
         if run is not None and isinstance(part, SearchTerm):
-            made.append(_every_spelling(parts[at : run[1]], known[run[2]], title=part.title))
+            made.append(
+                _every_spelling(parts[at : run[1]], known[run[2]], title=part.title)
+            )
         else:
             made.append(part if isinstance(part, SearchTerm) else _widened(part, known))
         at = run[1] if run else at + 1
     return tuple(made)
 
 
-def _every_spelling(typed: tuple[Node, ...], spellings: Sequence[str], *, title: bool) -> Node:
-    own = tuple(word for part in typed if isinstance(part, SearchTerm) for word in part.words)
+def _every_spelling(
+    typed: tuple[Node, ...], spellings: Sequence[str], *, title: bool
+) -> Node:
+    own = tuple(
+        word for part in typed if isinstance(part, SearchTerm) for word in part.words
+    )
     forms: list[tuple[str, ...]] = [own]
     for words in map(tokenize, spellings):
         # "kunduz province" finds nothing that "kunduz" does not.
         if words and not any(_contains_run(shorter, words) for shorter in forms):
             forms.append(words)
-    terms = tuple(SearchTerm(words=words, title=title, exact=True) for words in forms[:MAX_SPELLINGS])
+    terms = tuple(
+        SearchTerm(words=words, title=title, exact=True)
+        for words in forms[:MAX_SPELLINGS]
+    )
     return Or(terms) if len(terms) > 1 else terms[0]
 
 
 def _contains_run(shorter: tuple[str, ...], longer: tuple[str, ...]) -> bool:
-    return any(longer[at : at + len(shorter)] == shorter for at in range(len(longer) - len(shorter) + 1))
+    return any(
+        longer[at : at + len(shorter)] == shorter
+        for at in range(len(longer) - len(shorter) + 1)
+    )
 
 
 def positive_terms(tree: Node) -> tuple[SearchTerm, ...]:
-    """The terms that a text may be found by, for marking them: all but the negated ones."""
+    """The terms that a text may be found by, for marking them.
+
+    All but the negated ones.
+    """
     match tree:
         case SearchTerm():
             return (tree,)
@@ -257,7 +322,8 @@ def positive_terms(tree: Node) -> tuple[SearchTerm, ...]:
             return ()
 
 
-EVERY_DOCUMENT_TAG = "x"  # the tag that every document has: FTS5 knows no NOT without a left side
+# The tag that every document has: FTS5 knows no NOT without a left side
+EVERY_DOCUMENT_TAG = "x"
 NO_DOCUMENT_TAG = "none"  # no tag: those are a letter and hexadecimal digits
 
 
@@ -270,9 +336,16 @@ def index_tag(kind: str, value: str) -> str:
 
 
 def document_tags(
-    *, source: str, language: str | None, mentions: Iterable[Mention], provinces: Mapping[str, str] | None = None
+    *,
+    source: str,
+    language: str | None,
+    mentions: Iterable[Mention],
+    provinces: Mapping[str, str] | None = None,
 ) -> str:
-    """What the index's column `tags` holds for a document; a place counts for its province too."""
+    """What the index's column `tags` holds for a document.
+
+    A place counts for its province too.
+    """
     found = {EVERY_DOCUMENT_TAG: None, index_tag("source", source): None}
     if language:
         found[index_tag("language", language)] = None
@@ -285,10 +358,19 @@ def document_tags(
     return " ".join(found)
 
 
-def match_expression(tree: Node | None, filters: Iterable[Iterable[str]] = ()) -> str | None:
-    """The FTS5 expression; each filter is a group of tags of which one must be there. None: everything matches."""
+def match_expression(
+    tree: Node | None, filters: Iterable[Iterable[str]] = ()
+) -> str | None:
+    """The FTS5 expression.
+
+    Each filter is a group of tags of which one must be there. None: everything matches.
+    """
     parts = [] if tree is None else [_node_sql(tree)]
-    parts += [f"tags : ({' OR '.join(map(_quote, group))})" for group in map(tuple, filters) if group]
+    parts += [
+        f"tags : ({' OR '.join(map(_quote, group))})"
+        for group in map(tuple, filters)
+        if group
+    ]
     return " AND ".join(parts) or None
 
 
@@ -312,13 +394,23 @@ def _conjunction_sql(wanted: list[Node], unwanted: list[Node]) -> str:
     left = " AND ".join(sides)
     if not unwanted:
         return f"({left})"
-    out = [_node_sql(one) for part in unwanted for one in (part.parts if isinstance(part, Or) else (part,))]
-    # Words that are wanted and unwanted are in no text: FTS5 finds that out by reading all that have them.
-    return f'tags : "{NO_DOCUMENT_TAG}"' if not set(sides).isdisjoint(out) else f"(({left}) NOT ({' OR '.join(out)}))"
+    out = [
+        _node_sql(one)
+        for part in unwanted
+        for one in (part.parts if isinstance(part, Or) else (part,))
+    ]
+    # Words that are wanted and unwanted are in no text: FTS5 finds that out by reading
+    # all that have them.
+    return (
+        f'tags : "{NO_DOCUMENT_TAG}"'
+        if not set(sides).isdisjoint(out)
+        else f"(({left}) NOT ({' OR '.join(out)}))"
+    )
 
 
 def _term_sql(term: SearchTerm) -> str:
-    # All columns but one: naming the two that are meant makes FTS5 take a prefix's postings apart, 61 ms instead of 38.
+    # All columns but one: naming the two that are meant makes FTS5 take a prefix's
+    # postings apart, 61 ms instead of 38.
     column = "title" if term.title else "- tags"
     return f"{column} : {_quote(' '.join(term.words))}{' *' if term.prefix else ''}"
 

@@ -1,1 +1,4 @@
-"""Functions over an open database, by what they keep; `Store` opens the transaction around those that write."""
+"""Functions over an open database, by what they keep.
+
+`Store` opens the transaction around those that write.
+"""

@@ -1,4 +1,7 @@
-"""How far each saved search has come in the log of changes. Functions over an open `Database`."""
+"""How far each saved search has come in the log of changes.
+
+Functions over an open `Database`.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +15,10 @@ from storage.tables.visits import column_to_time, time_to_column
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertCursor:
-    """One saved search: everything up to `cursor` was told, or was not what it looks for."""
+    """One saved search.
+
+    Everything up to `cursor` was told, or was not what it looks for.
+    """
 
     id: str
     cursor: int
@@ -27,7 +33,10 @@ def load_cursors(db: Database) -> dict[str, AlertCursor]:
     """Every standing by the id of its search."""
     return {
         row["id"]: AlertCursor(
-            **{name: row[name] for name in ("id", "cursor", "delivered", "failures", "last_error")},
+            **{
+                name: row[name]
+                for name in ("id", "cursor", "delivered", "failures", "last_error")
+            },
             next_try_at=column_to_time(row["next_try_at"]),
             last_delivered_at=column_to_time(row["last_delivered_at"]),
         )

@@ -1,7 +1,9 @@
-"""What people said of texts: it overrules the machine whenever a page lands, and is labelled data for its gates.
+"""What people said of texts.
 
-A mark belongs to a URL's comparison key, so that it outlives the document. Carrying one out is `corrections`.
-Functions over an open `Database`.
+It overrules the machine whenever a page lands, and is labelled data for its gates.
+
+A mark belongs to a URL's comparison key, so that it outlives the document. Carrying one
+out is `corrections`. Functions over an open `Database`.
 """
 
 import json
@@ -57,7 +59,11 @@ class Annotation:
 
 
 def save_annotation(db: Database, mark: Annotation, now: datetime) -> None:
-    """Write a mark. The same one again keeps the text that was judged first, and the machine's score of then."""
+    """Write a mark.
+
+    The same one again keeps the text that was judged first, and the machine's score of
+    then.
+    """
     key = url_key(mark.url)
     if mark.label in _OPPOSITE_LABEL:
         _delete_opposite(db, key, _OPPOSITE_LABEL[mark.label], mark.value)
@@ -67,7 +73,15 @@ def save_annotation(db: Database, mark: Annotation, now: datetime) -> None:
         ON CONFLICT (key, label, value) DO UPDATE SET at = excluded.at,
             document_id = coalesce(excluded.document_id, document_id)
         """,
-        [to_text(now), key, stored_url(mark.url), mark.document_id, mark.label, mark.value, _document_to_json(mark.document)],
+        [
+            to_text(now),
+            key,
+            stored_url(mark.url),
+            mark.document_id,
+            mark.label,
+            mark.value,
+            _document_to_json(mark.document),
+        ],
     )
 
 
@@ -84,12 +98,16 @@ def _delete_opposite(db: Database, key: str, label: Label, other: str) -> None:
         db.execute("DELETE FROM marks WHERE key = ? AND label = ?", [key, label])
         return
     pairs = [(label, key, other), (label, other, key)]
-    db.conn.executemany("DELETE FROM marks WHERE label = ? AND key = ? AND value = ?", pairs)
+    db.conn.executemany(
+        "DELETE FROM marks WHERE label = ? AND key = ? AND value = ?", pairs
+    )
 
 
 def remove_tag(db: Database, key: str, tag: str) -> None:
     """Take a tag off a page; none there is no fault."""
-    db.execute("DELETE FROM marks WHERE key = ? AND label = 'tag' AND value = ?", [key, tag])
+    db.execute(
+        "DELETE FROM marks WHERE key = ? AND label = 'tag' AND value = ?", [key, tag]
+    )
 
 
 def list_dropped_together(db: Database, what: str | int) -> list[dict[str, Any]]:
@@ -115,7 +133,10 @@ def find_annotation(db: Database, key: str, *labels: Label) -> dict[str, Any] | 
 
 
 def apply_judgement(db: Database, landing: Landing) -> Landing:
-    """A landing as a person judged its page: the irrelevant is not kept, the relevant counts 1."""
+    """A landing as a person judged its page.
+
+    The irrelevant is not kept, the relevant counts 1.
+    """
     outcome = landing.outcome
     if not isinstance(outcome, Document):
         return landing
@@ -124,9 +145,16 @@ def apply_judgement(db: Database, landing: Landing) -> Landing:
         return landing
     verdict = outcome.verdict
     if mark["label"] == Label.RELEVANT:
-        return replace(landing, outcome=replace(outcome, verdict=overrule_verdict(verdict)))
+        return replace(
+            landing, outcome=replace(outcome, verdict=overrule_verdict(verdict))
+        )
     rejection = Rejection(
-        why=RejectionReason.IRRELEVANT, detail=BY_PERSON, url=outcome.url, title=outcome.title, verdict=verdict, cuts=outcome.cuts
+        why=RejectionReason.IRRELEVANT,
+        detail=BY_PERSON,
+        url=outcome.url,
+        title=outcome.title,
+        verdict=verdict,
+        cuts=outcome.cuts,
     )
     return replace(landing, outcome=rejection)
 
@@ -134,7 +162,10 @@ def apply_judgement(db: Database, landing: Landing) -> Landing:
 def overrule_verdict(verdict: Verdict) -> Verdict:
     """A verdict in which a person has the first word."""
     said = Reason(term=BY_PERSON, where="mark", weight=1.0, kind="mark")
-    return Verdict(score=1.0, reasons=(said, *(reason for reason in verdict.reasons if reason != said)))
+    return Verdict(
+        score=1.0,
+        reasons=(said, *(reason for reason in verdict.reasons if reason != said)),
+    )
 
 
 def is_marked_relevant(db: Database, key: str) -> bool:
@@ -153,8 +184,12 @@ def correct_match(db: Database, key: str, match: CopyMatch) -> CopyMatch:
     if row is not None and row[0] not in others:
         return CopyMatch(copy_of=CopyOf(article_id=row[0], kind="declared", score=1.0))
     return CopyMatch(
-        copy_of=None if match.copy_of and match.copy_of.article_id in others else match.copy_of,
-        probable=tuple((number, score) for number, score in match.probable if number not in others),
+        copy_of=None
+        if match.copy_of and match.copy_of.article_id in others
+        else match.copy_of,
+        probable=tuple(
+            (number, score) for number, score in match.probable if number not in others
+        ),
     )
 
 
@@ -171,8 +206,13 @@ def list_parted_articles(db: Database, key: str) -> frozenset[int]:
     return frozenset(row[0] for row in rows)
 
 
-def find_parted_pair(db: Database, one: int, other: int, *, but: tuple[str, str]) -> tuple[str, str] | None:
-    """Two texts, of the one article and of the other, that a person parted; the pair of keys `but` is not looked at."""
+def find_parted_pair(
+    db: Database, one: int, other: int, *, but: tuple[str, str]
+) -> tuple[str, str] | None:
+    """Two texts, of the one article and of the other, that a person parted.
+
+    The pair of keys `but` is not looked at.
+    """
     row = db.execute(
         """
         SELECT a.url, b.url FROM marks AS m JOIN documents AS a ON a.key = m.key JOIN documents AS b ON b.key = m.value
@@ -185,10 +225,13 @@ def find_parted_pair(db: Database, one: int, other: int, *, but: tuple[str, str]
 
 
 def list_article_annotations(db: Database, article_id: int) -> list[dict[str, Any]]:
-    """What people said of an article's texts, and of others in relation to them; the newest first.
+    """What people said of an article's texts, and of others in relation to them.
 
-    Keys: at, label, tag ("" of others), url and article_id of the text that it was said of (None where it is gone), of
-    pairs `of_url` and `of_article_id`, those of the other.
+    The newest first.
+
+    Keys: at, label, tag ("" of others), url and article_id of the text that it was said
+    of (None where it is gone), of pairs `of_url` and `of_article_id`, those of the
+    other.
     """
     rows = db.execute(
         """
@@ -208,8 +251,9 @@ def list_article_annotations(db: Database, article_id: int) -> list[dict[str, An
 def list_annotations(db: Database) -> Iterator[dict[str, Any]]:
     """Every mark as labelled data, the first one first.
 
-    Keys: id, at, url, document_id, label, value, title, text, language, published_at, source, score (the machine's at
-    the time); of pairs `of_url`, `of_title`, `of_text` as they are now.
+    Keys: id, at, url, document_id, label, value, title, text, language, published_at,
+    source, score (the machine's at the time); of pairs `of_url`, `of_title`, `of_text`
+    as they are now.
     """
     last = 0
     while True:
@@ -238,7 +282,8 @@ def _document_to_json(document: Document | None) -> str:
     if document is None:
         return "{}"
     return printable(
-        json.dumps(asdict(document), ensure_ascii=False, default=to_text)  # times are all that is left
+        # Times are all that is left
+        json.dumps(asdict(document), ensure_ascii=False, default=to_text)
     )
 
 
@@ -256,7 +301,10 @@ def annotated_document(mark: Mapping[str, Any]) -> Document | None:
             "cuts": tuple(Cut(**cut) for cut in told["cuts"]),
             "mentions": tuple(Mention(**mention) for mention in told["mentions"]),
             "claims": tuple(Claim(**claim) for claim in told["claims"]),
-            "verdict": Verdict(score=verdict["score"], reasons=tuple(Reason(**one) for one in verdict["reasons"])),
+            "verdict": Verdict(
+                score=verdict["score"],
+                reasons=tuple(Reason(**one) for one in verdict["reasons"]),
+            ),
         }
     )
 
@@ -269,7 +317,8 @@ def load_document(db: Database, number: int) -> Document:
         "section", "image", "origin_url", "credit", "extracted_how", "extractor", "via",
     )  # fmt: skip
     mentions = db.execute(
-        "SELECT kind, code, name, count, sentence FROM document_mentions WHERE document_id = ?", [number]
+        "SELECT kind, code, name, count, sentence FROM document_mentions WHERE document_id = ?",
+        [number],
     )
     claims = db.execute(
         "SELECT kind, number, qualifier, said_by, sentence FROM document_claims WHERE document_id = ? "

@@ -1,9 +1,13 @@
-"""The index by which texts that may be copies find one another: keys, each with the documents that have it.
+"""The index by which texts that may be copies find one another.
 
-The keys of one text are hashes and fall on as many pages of a large table as there are keys: written one document at a
-time, each would rewrite fifty pages. New keys therefore rest in `fresh_bands`, which is small; every 128 documents a
-part of it moves into `bands`, in the order of the keys, going round and round. A page of the large table is then
-written once for all the keys that came for it in the meantime. Whoever asks is told of both; a key rests in one.
+Keys, each with the documents that have it.
+
+The keys of one text are hashes and fall on as many pages of a large table as there are
+keys: written one document at a time, each would rewrite fifty pages. New keys therefore
+rest in `fresh_bands`, which is small; every 128 documents a part of it moves into
+`bands`, in the order of the keys, going round and round. A page of the large table is
+then written once for all the keys that came for it in the meantime. Whoever asks is
+told of both; a key rests in one.
 """
 
 import json
@@ -16,8 +20,9 @@ from storage.tables.jobs import set_meta
 
 # A key that so many articles share is a template's or a region's; it proposes nothing.
 _MAX_DOCUMENTS_PER_KEY = 48
-# Four thousand documents: at 200,000 a page of `bands` (230 keys) takes five keys at a time, and a hundred documents
-# write a third of the pages that they would; fewer is less of that, and more is more pages of `fresh_bands`.
+# Four thousand documents: at 200,000 a page of `bands` (230 keys) takes five keys at a
+# time, and a hundred documents write a third of the pages that they would; fewer is
+# less of that, and more is more pages of `fresh_bands`.
 _MAX_FRESH_KEYS = 220_000
 _MERGE_EVERY_DOCUMENTS = 128  # documents, which bring 6,000 keys
 _MAX_MOVED_KEYS = 14_000
@@ -34,12 +39,24 @@ FROM json_each(?) AS keys
 
 
 def count_shared_keys(db: Database, *sketches: tuple[int, ...]) -> list[Counter[int]]:
-    """How many keys of each sketch each indexed text shares; crowded ones count for nobody."""
+    """How many keys of each sketch each indexed text shares.
+
+    Crowded ones count for nobody.
+    """
     keys = [key for sketch in sketches for key in sketch]
-    found = [row[0] for row in db.execute(_SHARED_KEYS_SQL, [_MAX_DOCUMENTS_PER_KEY + 1, json.dumps(keys)])]
+    found = [
+        row[0]
+        for row in db.execute(
+            _SHARED_KEYS_SQL, [_MAX_DOCUMENTS_PER_KEY + 1, json.dumps(keys)]
+        )
+    ]
     counted, start = [], 0
     for sketch in sketches:
-        told = [text for text in found[start : start + len(sketch)] if text and text.count(",") < _MAX_DOCUMENTS_PER_KEY]
+        told = [
+            text
+            for text in found[start : start + len(sketch)]
+            if text and text.count(",") < _MAX_DOCUMENTS_PER_KEY
+        ]
         counts = Counter(",".join(told).split(",")) if told else Counter[str]()
         counted.append(Counter({int(number): n for number, n in counts.items()}))
         start += len(sketch)
@@ -60,18 +77,25 @@ def remove_keys(db: Database, document_id: int, keys: Iterable[int]) -> None:
     """Take a document out of the index, wherever its keys rest by now."""
     pairs = [(key, document_id) for key in sorted(keys)]
     for table in ("fresh_bands", "bands"):
-        db.conn.executemany(f"DELETE FROM {table} WHERE band = ? AND document_id = ?", pairs)  # noqa: S608 - our names
+        db.conn.executemany(
+            f"DELETE FROM {table} WHERE band = ? AND document_id = ?",
+            pairs,  # noqa: S608
+        )  # noqa: RUF100, S608
 
 
 def merge_fresh_keys(db: Database, *, keep: int = _MAX_FRESH_KEYS) -> int:
-    """Move what `fresh_bands` holds beyond `keep` keys, from where the last step ended; returns how many moved.
+    """Move what `fresh_bands` holds beyond `keep` keys, from where the last step ended.
+
+    Returns how many moved.
 
     At most 14,000 in one step, so that no admission waits for more than that.
     """
     surplus = db.execute("SELECT count(*) FROM fresh_bands").fetchone()[0] - keep
     if surplus <= 0:
         return 0
-    reached = db.execute("SELECT value FROM meta WHERE name = ?", [_MERGE_POSITION]).fetchone()
+    reached = db.execute(
+        "SELECT value FROM meta WHERE name = ?", [_MERGE_POSITION]
+    ).fetchone()
     after = int(reached[0]) if reached else _MIN_KEY
     last = db.execute(
         "SELECT band FROM fresh_bands WHERE band > ? ORDER BY band LIMIT 1 OFFSET ?",
@@ -83,14 +107,17 @@ def merge_fresh_keys(db: Database, *, keep: int = _MAX_FRESH_KEYS) -> int:
         "WHERE band > ? AND band <= ? ORDER BY band, document_id ON CONFLICT DO NOTHING",
         [after, upto],
     )
-    moved = db.execute("DELETE FROM fresh_bands WHERE band > ? AND band <= ?", [after, upto]).rowcount
+    moved = db.execute(
+        "DELETE FROM fresh_bands WHERE band > ? AND band <= ?", [after, upto]
+    ).rowcount
     set_meta(db, _MERGE_POSITION, str(upto if last else _MIN_KEY))
     return int(moved)
 
 
 _ALL_KEYS_SQL = "(SELECT band, document_id FROM fresh_bands UNION ALL SELECT band, document_id FROM bands)"
-# What must count to nothing. A text of fewer than five words has no key; of a long one the first 60,000 characters do.
-# The newest are looked at: of a file older than the index the newest 50,000 were entered.
+# What must count to nothing. A text of fewer than five words has no key; of a long one
+# the first 60,000 characters do. The newest are looked at: of a file older than the
+# index the newest 50,000 were entered.
 INTEGRITY_CHECKS = {
     "of the newest articles are not in the index of near copies": f"""
         SELECT count(*) FROM (SELECT id, words, text FROM documents WHERE is_head ORDER BY sort_key DESC LIMIT 20000)

@@ -1,6 +1,9 @@
-"""What passes between the service and others through the file: requests, signs of life, hosts that asked for patience.
+"""What passes between the service and others through the file.
 
-Functions over an open `Database`; `Store` opens the transaction around those that write.
+Requests, signs of life, hosts that asked for patience.
+
+Functions over an open `Database`; `Store` opens the transaction around those that
+write.
 """
 
 import json
@@ -13,13 +16,16 @@ from sqlite_utils import Database
 from storage.folding import printable
 from storage.model import Job, from_text, to_text
 
-_MAX_HEARTBEAT_INTERVAL = timedelta(minutes=10)  # two beats further apart than this: the service was down
+# Two beats further apart than this: the service was down
+_MAX_HEARTBEAT_INTERVAL = timedelta(minutes=10)
 
 
 # Work handed over
 
 
-def submit_job(db: Database, kind: str, arguments: Mapping[str, object], now: datetime) -> int:
+def submit_job(
+    db: Database, kind: str, arguments: Mapping[str, object], now: datetime
+) -> int:
     """Ask the service for work; returns the id to follow."""
     cursor = db.execute(
         "INSERT INTO requests (kind, arguments, requested_at) VALUES (?, ?, ?)",
@@ -40,12 +46,24 @@ def take_next_job(db: Database, now: datetime) -> Job | None:
     return None if row is None else _row_to_job(row)
 
 
-def save_job_progress(db: Database, request_id: int, progress: Mapping[str, object]) -> None:
+def save_job_progress(
+    db: Database, request_id: int, progress: Mapping[str, object]
+) -> None:
     """What the follower of a request is shown while it runs."""
-    db.execute("UPDATE requests SET progress = ? WHERE id = ?", [json.dumps(progress), request_id])
+    db.execute(
+        "UPDATE requests SET progress = ? WHERE id = ?",
+        [json.dumps(progress), request_id],
+    )
 
 
-def finish_job(db: Database, request_id: int, result: Mapping[str, object], now: datetime, *, failed: bool) -> None:
+def finish_job(
+    db: Database,
+    request_id: int,
+    result: Mapping[str, object],
+    now: datetime,
+    *,
+    failed: bool,
+) -> None:
     """Close a request with its result."""
     db.execute(
         "UPDATE requests SET status = ?, ended_at = ?, result = ? WHERE id = ?",
@@ -57,7 +75,12 @@ def fail_interrupted_jobs(db: Database, now: datetime) -> None:
     """Requests whose worker is gone will not be answered by it."""
     db.execute(
         "UPDATE requests SET status = 'failed', ended_at = ?, result = ? WHERE status = 'running'",
-        [to_text(now), json.dumps({"stopped": True, "error": "the service ended before it was done"})],
+        [
+            to_text(now),
+            json.dumps(
+                {"stopped": True, "error": "the service ended before it was done"}
+            ),
+        ],
     )
 
 
@@ -95,12 +118,17 @@ def list_host_waits(db: Database, now: datetime) -> dict[str, datetime]:
     """Hosts that asked for patience, and until when."""
     return {
         row[0]: from_text(row[1])
-        for row in db.execute("SELECT host, until FROM host_waits WHERE until > ?", [to_text(now)])
+        for row in db.execute(
+            "SELECT host, until FROM host_waits WHERE until > ?", [to_text(now)]
+        )
     }
 
 
 def record_heartbeat(db: Database, now: datetime) -> None:
-    """The service is alive. A gap since the last beat is recorded as a period without sight."""
+    """The service is alive.
+
+    A gap since the last beat is recorded as a period without sight.
+    """
     row = db.execute("SELECT value FROM meta WHERE name = 'alive_at'").fetchone()
     if row is not None and from_text(row[0]) < now - _MAX_HEARTBEAT_INTERVAL:
         db.execute(
@@ -112,4 +140,7 @@ def record_heartbeat(db: Database, now: datetime) -> None:
 
 def set_meta(db: Database, name: str, value: str) -> None:
     """Write one fact about the file itself."""
-    db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", [name, value])
+    db.execute(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        [name, value],
+    )

@@ -1,6 +1,9 @@
-"""Reading what is stored: articles and what belongs to them, fates and why, the log, and numbers about it all.
+"""Reading what is stored.
 
-Functions over an open `Database`; they write nothing. Searching is `storage.query.search`.
+Articles and what belongs to them, fates and why, the log, and numbers about it all.
+
+Functions over an open `Database`; they write nothing. Searching is
+`storage.query.search`.
 """
 
 import json
@@ -9,7 +12,15 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from storage.model import Article, Capture, Change, ChangeKind, Copy, Revision, from_text
+from storage.model import (
+    Article,
+    Capture,
+    Change,
+    ChangeKind,
+    Copy,
+    Revision,
+    from_text,
+)
 from storage.tables import bands
 from storage.tables.visits import column_to_time, url_key
 
@@ -28,7 +39,9 @@ def find_article(db: Database, number: int) -> Article | None:
     """The article of that number, or the one to which the document of that number belongs."""
     row = db.execute(_HEAD_SQL, [number]).fetchone()
     if row is None:
-        of = db.execute("SELECT article_id FROM documents WHERE id = ?", [number]).fetchone()
+        of = db.execute(
+            "SELECT article_id FROM documents WHERE id = ?", [number]
+        ).fetchone()
         row = db.execute(_HEAD_SQL, [of[0]]).fetchone() if of else None
     return None if row is None else _row_to_article(row)
 
@@ -54,12 +67,26 @@ def _row_to_article(row: sqlite3.Row) -> Article:
 
 def list_copies(db: Database, article_id: int) -> list[Copy]:
     """Other places that carried an article, in the order in which they were seen."""
-    rows = db.execute("SELECT * FROM copies WHERE article_id = ? ORDER BY seen_at, id", [article_id])
+    rows = db.execute(
+        "SELECT * FROM copies WHERE article_id = ? ORDER BY seen_at, id", [article_id]
+    )
     return [
         Copy(
             published_at=column_to_time(row["published_at"]),
             seen_at=from_text(row["seen_at"]),
-            **{name: row[name] for name in ("id", "article_id", "url", "source", "title", "text", "kind", "score")},
+            **{
+                name: row[name]
+                for name in (
+                    "id",
+                    "article_id",
+                    "url",
+                    "source",
+                    "title",
+                    "text",
+                    "kind",
+                    "score",
+                )
+            },
         )
         for row in rows
     ]
@@ -78,12 +105,20 @@ def list_probable_copies(db: Database, article_id: int) -> list[tuple[int, float
 
 
 def list_revisions(db: Database, document_id: int) -> list[Revision]:
-    """The former states of a document, the first one first; the present one is not among them."""
-    rows = db.execute("SELECT * FROM revisions WHERE document_id = ? ORDER BY number", [document_id])
+    """The former states of a document, the first one first.
+
+    The present one is not among them.
+    """
+    rows = db.execute(
+        "SELECT * FROM revisions WHERE document_id = ? ORDER BY number", [document_id]
+    )
     return [
         Revision(
             seen_at=from_text(row["seen_at"]),
-            **{n: row[n] for n in ("document_id", "number", "title", "text", "capture_id")},
+            **{
+                n: row[n]
+                for n in ("document_id", "number", "title", "text", "capture_id")
+            },
         )
         for row in rows
     ]
@@ -102,7 +137,9 @@ def find_capture(db: Database, number: int) -> Capture | None:
 
 def list_changes(db: Database, since: int, limit: int) -> list[Change]:
     """The log after a cursor, in order; 0 is its start."""
-    rows = db.execute("SELECT * FROM changes WHERE cursor > ? ORDER BY cursor LIMIT ?", [since, limit])
+    rows = db.execute(
+        "SELECT * FROM changes WHERE cursor > ? ORDER BY cursor LIMIT ?", [since, limit]
+    )
     return [
         Change(
             cursor=row["cursor"],
@@ -127,9 +164,9 @@ def find_fate(db: Database, url: str) -> dict[str, Any] | None:
 def explain(db: Database, what: str | int) -> dict[str, Any]:
     """Everything that is known of a URL, or of the article or document of a number.
 
-    Keys: `found` (whether there is anything), `url`, `fate`, `lead`, `rejection`, `document`, `article`, `copies`,
-    `probable_copies`, `revisions`, `changes`, `capture`, `mentions`, `claims`, `marks`; those that do not apply are
-    None or empty.
+    Keys: `found` (whether there is anything), `url`, `fate`, `lead`, `rejection`,
+    `document`, `article`, `copies`, `probable_copies`, `revisions`, `changes`,
+    `capture`, `mentions`, `claims`, `marks`; those that do not apply are None or empty.
     """
     key = url_key(what) if isinstance(what, str) else None
     found_fate = _fetch_one(db, "SELECT * FROM fates WHERE key = ?", key)
@@ -137,7 +174,9 @@ def explain(db: Database, what: str | int) -> dict[str, Any]:
     lead = _fetch_one(db, "SELECT * FROM leads WHERE key = ?", key)
     rejection = _fetch_one(db, "SELECT * FROM rejections WHERE key = ?", key)
     if document is not None and found_fate is None:
-        found_fate = _fetch_one(db, "SELECT * FROM fates WHERE key = ?", document["key"])
+        found_fate = _fetch_one(
+            db, "SELECT * FROM fates WHERE key = ?", document["key"]
+        )
     capture_id = (document or rejection or {}).get("capture_id")
     return {
         "found": any((found_fate, document, lead, rejection)),
@@ -151,17 +190,29 @@ def explain(db: Database, what: str | int) -> dict[str, Any]:
     }
 
 
-def _find_document(db: Database, what: str | int, found_fate: dict[str, Any] | None) -> dict[str, Any] | None:
+def _find_document(
+    db: Database, what: str | int, found_fate: dict[str, Any] | None
+) -> dict[str, Any] | None:
     if isinstance(what, int):
-        head = _fetch_one(db, "SELECT * FROM documents WHERE article_id = ? AND is_head = 1", what)
+        head = _fetch_one(
+            db, "SELECT * FROM documents WHERE article_id = ? AND is_head = 1", what
+        )
         return head or _fetch_one(db, "SELECT * FROM documents WHERE id = ?", what)
-    return _fetch_one(db, "SELECT * FROM documents WHERE id = ?", found_fate["document_id"] if found_fate else None)
+    return _fetch_one(
+        db,
+        "SELECT * FROM documents WHERE id = ?",
+        found_fate["document_id"] if found_fate else None,
+    )
 
 
 def _explain_article(db: Database, document: dict[str, Any] | None) -> dict[str, Any]:
     """What belongs to a document's article."""
     number = document["article_id"] if document else None
-    head = _fetch_one(db, "SELECT id, url, source, title, published_at FROM articles WHERE id = ?", number)
+    head = _fetch_one(
+        db,
+        "SELECT id, url, source, title, published_at FROM articles WHERE id = ?",
+        number,
+    )
     document_id = document["id"] if document else None
     return {
         "article": head,
@@ -170,21 +221,36 @@ def _explain_article(db: Database, document: dict[str, Any] | None) -> dict[str,
             "SELECT id, url, source, title, kind, score, seen_at FROM copies WHERE article_id = ? ORDER BY seen_at",
             number,
         ),
-        "probable_copies": [{"article_id": other, "score": score} for other, score in list_probable_copies(db, number)]
+        "probable_copies": [
+            {"article_id": other, "score": score}
+            for other, score in list_probable_copies(db, number)
+        ]
         if number
         else [],
         "revisions": _fetch_all(
-            db, "SELECT number, seen_at, title FROM revisions WHERE document_id = ? ORDER BY number", document_id
+            db,
+            "SELECT number, seen_at, title FROM revisions WHERE document_id = ? ORDER BY number",
+            document_id,
         ),
         "changes": _fetch_all(
-            db, "SELECT cursor, at, what, detail FROM changes WHERE article_id = ? ORDER BY cursor", number
+            db,
+            "SELECT cursor, at, what, detail FROM changes WHERE article_id = ? ORDER BY cursor",
+            number,
         ),
         "mentions": _fetch_all(
-            db, "SELECT kind, code, name, count, sentence FROM document_mentions WHERE document_id = ?", document_id
+            db,
+            "SELECT kind, code, name, count, sentence FROM document_mentions WHERE document_id = ?",
+            document_id,
         ),
-        "claims": _fetch_all(db, "SELECT * FROM document_claims WHERE document_id = ? ORDER BY position", document_id),
+        "claims": _fetch_all(
+            db,
+            "SELECT * FROM document_claims WHERE document_id = ? ORDER BY position",
+            document_id,
+        ),
         "marks": _fetch_all(
-            db, "SELECT at, label, value FROM marks WHERE key = ? ORDER BY id", document["key"] if document else None
+            db,
+            "SELECT at, label, value FROM marks WHERE key = ? ORDER BY id",
+            document["key"] if document else None,
         ),
     }
 
@@ -198,7 +264,10 @@ def _fetch_all(db: Database, statement: str, value: object) -> list[dict[str, An
     if value is None:
         return []
     return [
-        {name: json.loads(value) if name in _JSON_COLUMNS else value for name, value in dict(row).items()}
+        {
+            name: json.loads(value) if name in _JSON_COLUMNS else value
+            for name, value in dict(row).items()
+        }
         for row in db.execute(statement, [value])
     ]
 
@@ -207,13 +276,18 @@ def _fetch_all(db: Database, statement: str, value: object) -> list[dict[str, An
 
 
 def count_everything(db: Database) -> dict[str, Any]:
-    """How much of everything there is: articles, copies, pending leads, fates by kind and reason, the last article."""
+    """How much of everything there is.
+
+    Articles, copies, pending leads, fates by kind and reason, the last article.
+    """
 
     def one(statement: str) -> Any:
         return db.execute(statement).fetchone()[0]
 
     by_reason: dict[str, dict[str, int]] = {}
-    for row in db.execute("SELECT fate, reason, count(*) FROM fates GROUP BY fate, reason ORDER BY count(*) DESC"):
+    for row in db.execute(
+        "SELECT fate, reason, count(*) FROM fates GROUP BY fate, reason ORDER BY count(*) DESC"
+    ):
         by_reason.setdefault(row[0], {})[row[1]] = row[2]
     return {
         "articles": one("SELECT count(*) FROM documents WHERE is_head = 1"),
@@ -231,7 +305,9 @@ def count_everything(db: Database) -> dict[str, Any]:
 
 
 def count_by_source(db: Database) -> list[dict[str, Any]]:
-    """One row for each source that is in use: its state, its last article, and what its polls of the last week brought.
+    """One row for each source that is in use.
+
+    Its state, its last article, and what its polls of the last week brought.
 
     Times as stored. `articles` and `copies` are of all time.
     """
@@ -260,7 +336,10 @@ def count_by_source(db: Database) -> list[dict[str, Any]]:
 
 
 def list_unbalanced_polls(db: Database) -> list[dict[str, Any]]:
-    """Polls whose columns do not add up, or whose pending leads are not there: there must be none."""
+    """Polls whose columns do not add up, or whose pending leads are not there.
+
+    There must be none.
+    """
     rows = db.execute(
         """
         SELECT * FROM polls
@@ -272,12 +351,21 @@ def list_unbalanced_polls(db: Database) -> list[dict[str, Any]]:
 
 
 def check_integrity(db: Database) -> list[str]:
-    """What SQLite's own checks and ours say against the file; empty when it is sound. Reads all of it."""
-    found = [row[0] for row in db.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
-    found += [
-        f"{row[0]} {row[1]} points to a missing row of {row[2]}" for row in db.execute("PRAGMA foreign_key_check")
+    """What SQLite's own checks and ours say against the file.
+
+    Empty when it is sound. Reads all of it.
+    """
+    found = [
+        row[0] for row in db.execute("PRAGMA integrity_check(20)") if row[0] != "ok"
     ]
-    found += [f"poll {row['id']} of {row['source']} does not add up" for row in list_unbalanced_polls(db)]
+    found += [
+        f"{row[0]} {row[1]} points to a missing row of {row[2]}"
+        for row in db.execute("PRAGMA foreign_key_check")
+    ]
+    found += [
+        f"poll {row['id']} of {row['source']} does not add up"
+        for row in list_unbalanced_polls(db)
+    ]
     for problem, statement in (_INTEGRITY_CHECKS | bands.INTEGRITY_CHECKS).items():
         count = db.execute(statement).fetchone()[0]
         found += [f"{count} {problem}"] if count else []
@@ -297,7 +385,8 @@ _INTEGRITY_CHECKS = {
         SELECT count(*) FROM documents AS d
         WHERE NOT EXISTS (SELECT 1 FROM fates AS f WHERE f.key = d.key AND f.fate IN ('article', 'copy', 'withdrawn'))
     """,
-    # A kept page whose feed gave it another title is read again, and keeps its fate meanwhile.
+    # A kept page whose feed gave it another title is read again, and keeps its fate
+    # meanwhile.
     "URLs are pending and have a fate": """
         SELECT count(*) FROM leads JOIN fates ON fates.key = leads.key WHERE fates.fate NOT IN ('article', 'copy')
     """,

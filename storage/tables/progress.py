@@ -15,11 +15,15 @@ from storage.store import Store
 def load_progress(store: Store, work: str, key: str) -> dict[str, Any]:
     """What was noted of a work; empty where nothing was."""
     with connection.translate_faults(store.path):
-        row = store.db.execute("SELECT state FROM progress WHERE work = ? AND key = ?", [work, key]).fetchone()
+        row = store.db.execute(
+            "SELECT state FROM progress WHERE work = ? AND key = ?", [work, key]
+        ).fetchone()
     return {} if row is None else dict(json.loads(row[0]))
 
 
-def save_progress(store: Store, work: str, key: str, name: str, state: Mapping[str, object]) -> None:
+def save_progress(
+    store: Store, work: str, key: str, name: str, state: Mapping[str, object]
+) -> None:
     """Remember how far a work has come. Raises StoreError."""
     with connection.translate_faults(store.path), connection.transaction(store.db):
         store.db.execute(

@@ -1,8 +1,8 @@
 """Second looks: when a kept page is asked for again, and with which validators.
 
-Functions over an open `Database`; `Store` opens the transaction around those that write. A look is a row with its due
-time as long as there is one to come. Claiming one moves its time by a lease, so that a look that was cut off is made
-again later.
+Functions over an open `Database`; `Store` opens the transaction around those that
+write. A look is a row with its due time as long as there is one to come. Claiming one
+moves its time by a lease, so that a look that was cut off is made again later.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,21 +18,39 @@ from storage.tables.visits import column_to_time, text_to_column
 ANY_RECHECK_DUE_SQL = "SELECT EXISTS (SELECT 1 FROM looks WHERE due_at <= ?)"
 
 
-def next_recheck_at(first_seen_at: datetime, now: datetime, after: Sequence[timedelta]) -> datetime | None:
-    """When a page that was first seen then is due again: the first of these ages that it has not reached. Pure."""
-    return min((first_seen_at + age for age in after if first_seen_at + age > now), default=None)
+def next_recheck_at(
+    first_seen_at: datetime, now: datetime, after: Sequence[timedelta]
+) -> datetime | None:
+    """When a page that was first seen then is due again.
+
+    The first of these ages that it has not reached. Pure.
+    """
+    return min(
+        (first_seen_at + age for age in after if first_seen_at + age > now),
+        default=None,
+    )
 
 
 def plan_recheck(db: Database, document_id: int, url: str, again: RecheckPlan) -> None:
     """Remember that a page, asked for at this address, is to be looked at again."""
     db.execute(
         "INSERT OR REPLACE INTO looks (document_id, due_at, url, etag, last_modified) VALUES (?, ?, ?, ?, ?)",
-        [document_id, to_text(again.due_at), printable(url), *_validators(again.validators)],
+        [
+            document_id,
+            to_text(again.due_at),
+            printable(url),
+            *_validators(again.validators),
+        ],
     )
 
 
-def claim_rechecks(db: Database, now: datetime, *, limit: int, lease: timedelta) -> list[Recheck]:
-    """Looks that are due, the longest due first: of pages that lead their article, for a copy changes nothing there."""
+def claim_rechecks(
+    db: Database, now: datetime, *, limit: int, lease: timedelta
+) -> list[Recheck]:
+    """Looks that are due, the longest due first.
+
+    Of pages that lead their article, for a copy changes nothing there.
+    """
     rows = db.execute(
         """
         UPDATE looks SET due_at = :until WHERE document_id IN (
@@ -45,9 +63,14 @@ def claim_rechecks(db: Database, now: datetime, *, limit: int, lease: timedelta)
     return [_row_to_recheck(db, row) for row in rows]
 
 
-def finish_recheck(db: Database, look: Recheck, now: datetime, *, again: RecheckPlan | None) -> None:
+def finish_recheck(
+    db: Database, look: Recheck, now: datetime, *, again: RecheckPlan | None
+) -> None:
     """A look was made: when the next one is due, or that it was the last."""
-    db.execute("UPDATE documents SET checked_at = ? WHERE id = ?", [to_text(now), look.document_id])
+    db.execute(
+        "UPDATE documents SET checked_at = ? WHERE id = ?",
+        [to_text(now), look.document_id],
+    )
     if again is None:
         db.execute("DELETE FROM looks WHERE document_id = ?", [look.document_id])
     else:
@@ -71,7 +94,9 @@ def _row_to_recheck(db: Database, row: Mapping[str, Any]) -> Recheck:
         url=row["url"],
         source=known["source"],
         via=known["via"],
-        feed_published_at=column_to_time(known["published_at"]) if known["published_how"] == "feed" else None,
+        feed_published_at=column_to_time(known["published_at"])
+        if known["published_how"] == "feed"
+        else None,
         first_seen_at=from_text(known["first_seen_at"]),
         validators=Validators(etag=row["etag"], last_modified=row["last_modified"]),
     )

@@ -1,6 +1,9 @@
-"""How each source has been doing lately, against its own past: news, what its pages yield, traffic, blind times.
+"""How each source has been doing lately, against its own past.
 
-Fixed statements over an open `Database`; plain values out. All go by source or by time through an index.
+News, what its pages yield, traffic, blind times.
+
+Fixed statements over an open `Database`; plain values out. All go by source or by time
+through an index.
 """
 
 from dataclasses import dataclass
@@ -28,7 +31,10 @@ class PageYield:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTraffic:
-    """What a source cost and brought since a time. Bytes of pages are those of their kept, packed responses."""
+    """What a source cost and brought since a time.
+
+    Bytes of pages are those of their kept, packed responses.
+    """
 
     requests: int = 0
     bytes: int = 0
@@ -36,7 +42,10 @@ class SourceTraffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlindPeriod:
-    """A time in which nothing was seen: of one source, or of all where the service was down. `to` None: it lasts."""
+    """A time in which nothing was seen.
+
+    Of one source, or of all where the service was down. `to` None: it lasts.
+    """
 
     source: str | None
     from_at: datetime
@@ -59,7 +68,9 @@ def list_news_times(db: Database, since: datetime) -> dict[str, list[datetime]]:
     return times
 
 
-def measure_page_yields(db: Database, since: datetime, until: datetime) -> dict[str, PageYield]:
+def measure_page_yields(
+    db: Database, since: datetime, until: datetime
+) -> dict[str, PageYield]:
     """What the pages of each source in use yielded."""
     span = {"since": to_text(since), "until": to_text(until)}
     kept = db.execute(
@@ -70,7 +81,10 @@ def measure_page_yields(db: Database, since: datetime, until: datetime) -> dict[
         """,
         span,
     )
-    found = {row[0]: PageYield(pages=row[1], texts=row[1], dated=row[2], signed=row[3]) for row in kept}
+    found = {
+        row[0]: PageYield(pages=row[1], texts=row[1], dated=row[2], signed=row[3])
+        for row in kept
+    }
     barren = db.execute(
         f"""
         SELECT source, count(*) FROM rejections INDEXED BY rejections_by_time
@@ -80,11 +94,15 @@ def measure_page_yields(db: Database, since: datetime, until: datetime) -> dict[
     )
     for source, pages in barren:
         had = found.get(source, PageYield())
-        found[source] = PageYield(pages=had.pages + pages, texts=had.texts, dated=had.dated, signed=had.signed)
+        found[source] = PageYield(
+            pages=had.pages + pages, texts=had.texts, dated=had.dated, signed=had.signed
+        )
     return found
 
 
-def find_page_without(db: Database, source: str, what: str = "text") -> dict[str, Any] | None:
+def find_page_without(
+    db: Database, source: str, what: str = "text"
+) -> dict[str, Any] | None:
     """The newest page of a source that yielded no text, or a text without `dates` or `authors`.
 
     Keys: `url`, `title`, `why`, `at`, `article_id` (of a text), `capture_id`, and where its response rests: `file`,
@@ -109,7 +127,10 @@ _WITHOUT = {
 
 
 def measure_traffic(db: Database, since: datetime) -> dict[str, SourceTraffic]:
-    """Requests and bytes of each source in use: its visits, and the pages that they led to."""
+    """Requests and bytes of each source in use.
+
+    Its visits, and the pages that they led to.
+    """
     rows = db.execute(
         """
         SELECT id, sum(requests), sum(bytes) FROM (
@@ -129,7 +150,9 @@ def measure_traffic(db: Database, since: datetime) -> dict[str, SourceTraffic]:
     return {row[0]: SourceTraffic(requests=row[1], bytes=row[2]) for row in rows}
 
 
-def list_blind_periods(db: Database, since: datetime, limit: int = 20) -> list[BlindPeriod]:
+def list_blind_periods(
+    db: Database, since: datetime, limit: int = 20
+) -> list[BlindPeriod]:
     """Times without sight that last, or ended after `since`, the newest first."""
     rows = db.execute(
         """
@@ -138,7 +161,15 @@ def list_blind_periods(db: Database, since: datetime, limit: int = 20) -> list[B
         """,
         [to_text(since), limit],
     )
-    return [BlindPeriod(source=row[0], from_at=from_text(row[1]), to_at=column_to_time(row[2]), reason=row[3]) for row in rows]
+    return [
+        BlindPeriod(
+            source=row[0],
+            from_at=from_text(row[1]),
+            to_at=column_to_time(row[2]),
+            reason=row[3],
+        )
+        for row in rows
+    ]
 
 
 def list_next_checks(db: Database, limit: int) -> list[tuple[str, datetime]]:

@@ -37,7 +37,9 @@ class Syndication:
 
     reports: tuple[SyndicatedReport, ...]
     wire: str | None  # whom most of its texts credit
-    publishers: int  # distinct owners among those who carried this very article; none of them independent of another
+    # Distinct owners among those who carried this very article; none of them
+    # independent of another
+    publishers: int
 
 
 _REPORTS_SQL = """
@@ -55,19 +57,37 @@ FROM (
 
 
 def list_syndication(db: Database, article_id: int) -> Syndication:
-    """The carriers of an article and of its probable copies, the first one first; none without such an article."""
-    found = [_row_to_report(row) for row in db.execute(_REPORTS_SQL, {"id": article_id}).fetchall()]
+    """The carriers of an article and of its probable copies, the first one first.
+
+    None without such an article.
+    """
+    found = [
+        _row_to_report(row)
+        for row in db.execute(_REPORTS_SQL, {"id": article_id}).fetchall()
+    ]
     own = [carrier for carrier in found if carrier.kind != "probable"]
     credited = Counter(carrier.credit for carrier in own if carrier.credit)
     return Syndication(
-        reports=tuple(sorted(found, key=lambda carrier: (carrier.at, carrier.document_id))),
+        reports=tuple(
+            sorted(found, key=lambda carrier: (carrier.at, carrier.document_id))
+        ),
         wire=credited.most_common(1)[0][0] if credited else None,
         publishers=len({carrier.owner or carrier.source for carrier in own}),
     )
 
 
 def _row_to_report(row: Any) -> SyndicatedReport:
-    names = ("article_id", "url", "source", "owner", "title", "kind", "score", "credit", "origin_url")
+    names = (
+        "article_id",
+        "url",
+        "source",
+        "owner",
+        "title",
+        "kind",
+        "score",
+        "credit",
+        "origin_url",
+    )
     return SyndicatedReport(
         document_id=row["id"],
         at=from_text(row["published_at"] or row["first_seen_at"]),
@@ -77,7 +97,10 @@ def _row_to_report(row: Any) -> SyndicatedReport:
 
 
 def count_independent(db: Database, article_ids: Iterable[int]) -> int:
-    """How many independent reports these articles are: copies, probable copies and one owner do not count twice."""
+    """How many independent reports these articles are.
+
+    Copies, probable copies and one owner do not count twice.
+    """
     ids = json.dumps(sorted(set(article_ids)))
     heads = db.execute(
         """

@@ -1,6 +1,7 @@
 """Visits to sources: claims, polls, leads, what feeds said before.
 
-Functions over an open `Database`; `Store` opens the transaction around those that write.
+Functions over an open `Database`; `Store` opens the transaction around those that
+write.
 """
 
 import hashlib
@@ -15,9 +16,20 @@ from sqlite_utils import Database
 
 from storage import identity
 from storage.folding import fold, printable
-from storage.model import Lead, PendingLead, Poll, Polled, SeenBefore, SourceState, Validators, from_text, to_text
+from storage.model import (
+    Lead,
+    PendingLead,
+    Poll,
+    Polled,
+    SeenBefore,
+    SourceState,
+    Validators,
+    from_text,
+    to_text,
+)
 
-# The last sight of an old entry is written only so often: thirty rows for each poll would be most of all writing.
+# The last sight of an old entry is written only so often: thirty rows for each poll
+# would be most of all writing.
 _LAST_SEEN_INTERVAL = timedelta(days=30)
 _MAX_GUID_CHARS = 300  # characters; a longer one is kept as its digest
 _ROLLED_UP_STATUSES = ("not_modified", "unchanged")
@@ -50,7 +62,10 @@ def text_to_column(text: str | None) -> str | None:
 
 @lru_cache(maxsize=4096)
 def url_key(url: str) -> str:
-    """The key under which a stranger's URL is known; asked for several times while one visit lands."""
+    """The key under which a stranger's URL is known.
+
+    Asked for several times while one visit lands.
+    """
     return identity.url_key(printable(url))
 
 
@@ -70,7 +85,8 @@ def sync_sources(db: Database, rows: Iterable[SourceState]) -> None:
     """
     declared = list(rows)
     for source in declared:
-        # Another address, or another way to read it, makes old validators worthless (rules: case 9).
+        # Another address, or another way to read it, makes old validators worthless
+        # (rules: case 9).
         db.execute(
             """
             INSERT INTO sources (id, name, kind, url, owner, enabled) VALUES (:id, :name, :kind, :url, :owner, :enabled)
@@ -84,10 +100,14 @@ def sync_sources(db: Database, rows: Iterable[SourceState]) -> None:
                 muted = iif(url = :url, muted, 0),
                 name = :name, kind = :kind, url = :url, owner = :owner, enabled = :enabled
             """,
-            {n: getattr(source, n) for n in ("id", "name", "kind", "url", "owner")} | {"enabled": int(source.enabled)},
+            {n: getattr(source, n) for n in ("id", "name", "kind", "url", "owner")}
+            | {"enabled": int(source.enabled)},
         )
     names = json.dumps([source.id for source in declared])
-    db.execute("UPDATE sources SET enabled = 0 WHERE id NOT IN (SELECT value FROM json_each(?))", [names])
+    db.execute(
+        "UPDATE sources SET enabled = 0 WHERE id NOT IN (SELECT value FROM json_each(?))",
+        [names],
+    )
 
 
 def find_source(db: Database, source_id: str) -> SourceState | None:
@@ -98,13 +118,16 @@ def find_source(db: Database, source_id: str) -> SourceState | None:
 
 def list_sources(db: Database) -> list[SourceState]:
     """Every source that was ever configured, by id."""
-    return [_row_to_source(row) for row in db.execute("SELECT * FROM sources ORDER BY id")]
+    return [
+        _row_to_source(row) for row in db.execute("SELECT * FROM sources ORDER BY id")
+    ]
 
 
-# A source that is asked at all is asked once a week, or a tenth later. What lies further ahead was written by a clock
-# that has been set back since (rules, case 103).
+# A source that is asked at all is asked once a week, or a tenth later. What lies
+# further ahead was written by a clock that has been set back since (rules, case 103).
 _MAX_CHECK_AHEAD = timedelta(days=8)
-# Each half is a range of the index `sources_due`: twenty thousand sources cost no more than those that are due.
+# Each half is a range of the index `sources_due`: twenty thousand sources cost no more
+# than those that are due.
 _DUE_SQL = """
     SELECT id, next_check_at FROM sources WHERE enabled AND next_check_at IS NULL
         AND (lease_until IS NULL OR lease_until <= :now)
@@ -113,7 +136,8 @@ _DUE_SQL = """
     UNION ALL SELECT id, next_check_at FROM sources WHERE enabled AND next_check_at > :furthest
         AND (lease_until IS NULL OR lease_until <= :now)
 """
-ANY_SOURCE_DUE_SQL = f"SELECT EXISTS ({_DUE_SQL})"  # asked each second, mostly in vain: without a transaction
+# Asked each second, mostly in vain: without a transaction
+ANY_SOURCE_DUE_SQL = f"SELECT EXISTS ({_DUE_SQL})"
 DUE_SOURCES_SQL = f"SELECT id FROM ({_DUE_SQL}) ORDER BY next_check_at LIMIT :limit"  # noqa: S608 - fixed texts
 
 
@@ -122,14 +146,24 @@ def due_parameters(now: datetime) -> dict[str, str]:
     return {"now": to_text(now), "furthest": to_text(now + _MAX_CHECK_AHEAD)}
 
 
-def claim_due_sources(db: Database, now: datetime, *, limit: int, lease: timedelta) -> list[SourceState]:
-    """Sources that are due and nobody holds, the longest due first; held until the lease ends or the poll lands."""
+def claim_due_sources(
+    db: Database, now: datetime, *, limit: int, lease: timedelta
+) -> list[SourceState]:
+    """Sources that are due and nobody holds, the longest due first.
+
+    Held until the lease ends or the poll lands.
+    """
     due = db.execute(DUE_SOURCES_SQL, {**due_parameters(now), "limit": limit})
     return claim_sources(db, [row[0] for row in due], now, lease)
 
 
-def claim_sources(db: Database, ids: Iterable[str], now: datetime, lease: timedelta) -> list[SourceState]:
-    """Those of the named sources that nobody holds, due or not, in the order given; held as by `claim_due`."""
+def claim_sources(
+    db: Database, ids: Iterable[str], now: datetime, lease: timedelta
+) -> list[SourceState]:
+    """Those of the named sources that nobody holds, due or not, in the order given.
+
+    Held as by `claim_due`.
+    """
     wanted = list(ids)
     rows = db.execute(
         """
@@ -153,8 +187,15 @@ def move_plans_with_clock(db: Database, now: datetime, before: datetime | None) 
     if before is None or before - now <= _CLOCK_TOLERANCE:
         return
     back = f"-{int((before - now).total_seconds())} seconds"
-    for table, column in (("sources", "next_check_at"), ("leads", "next_attempt_at"), ("host_waits", "until")):
-        db.execute(f"UPDATE {table} SET {column} = strftime('%Y-%m-%dT%H:%M:%SZ', {column}, ?)", [back])  # noqa: S608 - fixed names
+    for table, column in (
+        ("sources", "next_check_at"),
+        ("leads", "next_attempt_at"),
+        ("host_waits", "until"),
+    ):
+        db.execute(
+            f"UPDATE {table} SET {column} = strftime('%Y-%m-%dT%H:%M:%SZ', {column}, ?)",  # noqa: S608
+            [back],
+        )  # noqa: RUF100, S608
 
 
 def release_source(db: Database, source_id: str) -> None:
@@ -163,12 +204,17 @@ def release_source(db: Database, source_id: str) -> None:
 
 
 def release_all_sources(db: Database) -> None:
-    """A lease dies with the lock of its holder: whoever has the lock now holds none yet."""
+    """A lease dies with the lock of its holder.
+
+    Whoever has the lock now holds none yet.
+    """
     db.execute("UPDATE sources SET lease_until = NULL WHERE lease_until IS NOT NULL")
 
 
 def _row_to_source(row: Mapping[str, Any]) -> SourceState:
-    values: dict[str, Any] = {name: row[name] for name in _PLAIN_COLUMNS} | {name: column_to_time(row[name]) for name in _TIME_COLUMNS}
+    values: dict[str, Any] = {name: row[name] for name in _PLAIN_COLUMNS} | {
+        name: column_to_time(row[name]) for name in _TIME_COLUMNS
+    }
     return SourceState(
         **values,
         enabled=bool(row["enabled"]),
@@ -206,53 +252,74 @@ class _SortedItems:
     """A poll's things by what is to be done with them."""
 
     fresh: tuple[_PollItem, ...]
-    renamed: tuple[tuple[_PollItem, str], ...]  # an entry under another URL, and the key that it had
+    # An entry under another URL, and the key that it had
+    renamed: tuple[tuple[_PollItem, str], ...]
     noted: tuple[_PollItem, ...]  # whose entry is to be written
 
 
-# What a poll becomes once it is known how much of it is new: (found, fresh) -> the poll with its next visit.
+# What a poll becomes once it is known how much of it is new: (found, fresh) -> the poll
+# with its next visit.
 FinishPoll = Callable[[int, int], Poll]
 
 
 def land_poll(db: Database, poll: Poll, finish: FinishPoll | None = None) -> Polled:
     """Leads, guid memory, validators, the poll's row and the source's state."""
     shown = _distinct_items(poll.leads)
-    order = sort_items(shown, _load_known_items(db, poll.source, shown), seen_before=to_text(poll.ended_at - _LAST_SEEN_INTERVAL))
+    order = sort_items(
+        shown,
+        _load_known_items(db, poll.source, shown),
+        seen_before=to_text(poll.ended_at - _LAST_SEEN_INTERVAL),
+    )
     if finish is not None:
         poll = finish(len(shown), len(order.fresh))
     poll_id = _insert_poll(db, poll, found=len(shown), fresh=len(order.fresh))
     _record_gap(db, poll)
-    fresh = tuple(_insert_lead(db, item, poll_id, poll.ended_at) for item in order.fresh)
+    fresh = tuple(
+        _insert_lead(db, item, poll_id, poll.ended_at) for item in order.fresh
+    )
     for item, old in order.renamed:
         _insert_alias(db, item, old, to_text(poll.ended_at))
     _save_entries(db, poll, order.noted)
     if not poll.backfill:
         _update_source(db, poll, any_fresh=bool(fresh))
-    return Polled(poll_id=poll_id, found=len(shown), known=len(shown) - len(fresh), fresh=fresh)
+    return Polled(
+        poll_id=poll_id, found=len(shown), known=len(shown) - len(fresh), fresh=fresh
+    )
 
 
 def count_known_leads(db: Database, source: str, leads: Iterable[Lead]) -> SeenBefore:
-    """How much of these leads was met before. Without a guid it cannot be told which source pointed to one."""
+    """How much of these leads was met before.
+
+    Without a guid it cannot be told which source pointed to one.
+    """
     shown = _distinct_items(leads)
     met = _load_known_items(db, source, shown)
     known = met.fates | met.waiting
     return SeenBefore(
         shown=len(shown),
         known=sum(_is_known(item, met, known) for item in shown),
-        own=sum(item.guid in met.entries if item.guid else item.key in known for item in shown),
+        own=sum(
+            item.guid in met.entries if item.guid else item.key in known
+            for item in shown
+        ),
     )
 
 
 def _is_known(item: _PollItem, met: _KnownItems, known: frozenset[str]) -> bool:
     old = met.entries.get(item.guid) if item.guid else None
-    return item.key in known or (old is not None and old[0] in known and old[1] == item.title != "")
+    return item.key in known or (
+        old is not None and old[0] in known and old[1] == item.title != ""
+    )
 
 
-def sort_items(shown: Sequence[_PollItem], met: _KnownItems, *, seen_before: str) -> _SortedItems:
+def sort_items(
+    shown: Sequence[_PollItem], met: _KnownItems, *, seen_before: str
+) -> _SortedItems:
     """Decide what of a poll is new (rules/feed-polling: cases 71 to 76 and 81).
 
-    The URL decides. A guid that is known under another URL is the same entry if its title is the same too, and a new
-    one if not. A kept page whose entry was given another title is read again: that is how corrections are announced.
+    The URL decides. A guid that is known under another URL is the same entry if its
+    title is the same too, and a new one if not. A kept page whose entry was given
+    another title is read again: that is how corrections are announced.
     """
     fresh: list[_PollItem] = []
     renamed: list[tuple[_PollItem, str]] = []
@@ -260,7 +327,11 @@ def sort_items(shown: Sequence[_PollItem], met: _KnownItems, *, seen_before: str
     known = met.fates | met.waiting
     for item in shown:
         old = met.entries.get(item.guid) if item.guid else None
-        if item.key in met.kept - met.waiting and old is not None and _is_retitled(item, old):
+        if (
+            item.key in met.kept - met.waiting
+            and old is not None
+            and _is_retitled(item, old)
+        ):
             fresh.append(item)
             noted.append(item)
         elif item.key in known:
@@ -271,7 +342,11 @@ def sort_items(shown: Sequence[_PollItem], met: _KnownItems, *, seen_before: str
         else:
             fresh.append(item)
             noted.append(item)
-    return _SortedItems(fresh=tuple(fresh), renamed=tuple(renamed), noted=tuple(item for item in noted if item.guid))
+    return _SortedItems(
+        fresh=tuple(fresh),
+        renamed=tuple(renamed),
+        noted=tuple(item for item in noted if item.guid),
+    )
 
 
 def _is_retitled(item: _PollItem, old: tuple[str, str, str]) -> bool:
@@ -280,7 +355,11 @@ def _is_retitled(item: _PollItem, old: tuple[str, str, str]) -> bool:
 
 
 def _distinct_items(leads: Iterable[Lead]) -> list[_PollItem]:
-    """One for each URL. A guid that stands at several URLs of one document names none of them alone (case 73)."""
+    """One for each URL.
+
+    A guid that stands at several URLs of one document names none of them alone (case
+    73).
+    """
     by_key: dict[str, Lead] = {}
     for lead in leads:
         by_key.setdefault(url_key(lead.url), lead)
@@ -292,7 +371,9 @@ def _distinct_items(leads: Iterable[Lead]) -> list[_PollItem]:
         _PollItem(
             key=key,
             lead=lead,
-            guid=_stored_guid(lead.guid, key if lead.guid and uses[lead.guid] > 1 else ""),
+            guid=_stored_guid(
+                lead.guid, key if lead.guid and uses[lead.guid] > 1 else ""
+            ),
             title=fold(lead.edit_marker or lead.title or "")[:200],
         )
         for key, lead in by_key.items()
@@ -310,7 +391,9 @@ def _stored_guid(guid: str | None, suffix: str) -> str | None:
     )
 
 
-def _load_known_items(db: Database, source: str, shown: Sequence[_PollItem]) -> _KnownItems:
+def _load_known_items(
+    db: Database, source: str, shown: Sequence[_PollItem]
+) -> _KnownItems:
     guids = json.dumps([item.guid for item in shown if item.guid])
     rows = db.execute(
         "SELECT guid, entries.key, title, last_seen_at FROM json_each(?) AS j JOIN entries ON entries.source = ? "
@@ -318,9 +401,12 @@ def _load_known_items(db: Database, source: str, shown: Sequence[_PollItem]) -> 
         [guids, source],
     )
     entries = {row[0]: (row[1], row[2], row[3]) for row in rows}
-    keys = json.dumps([item.key for item in shown] + [entry[0] for entry in entries.values()])
+    keys = json.dumps(
+        [item.key for item in shown] + [entry[0] for entry in entries.values()]
+    )
     fates = db.execute(
-        "SELECT fates.key, fate FROM json_each(?) AS j JOIN fates ON fates.key = j.value", [keys]
+        "SELECT fates.key, fate FROM json_each(?) AS j JOIN fates ON fates.key = j.value",
+        [keys],
     ).fetchall()
     waiting = db.execute(
         """
@@ -338,7 +424,12 @@ def _load_known_items(db: Database, source: str, shown: Sequence[_PollItem]) -> 
 
 
 def _insert_poll(db: Database, poll: Poll, *, found: int, fresh: int) -> int:
-    if poll.status in _ROLLED_UP_STATUSES and not found and not poll.manual and not poll.error:
+    if (
+        poll.status in _ROLLED_UP_STATUSES
+        and not found
+        and not poll.manual
+        and not poll.error
+    ):
         row = db.execute(
             """
             UPDATE polls SET ended_at = :ended, visits = visits + 1, bytes = bytes + :bytes
@@ -346,7 +437,12 @@ def _insert_poll(db: Database, poll: Poll, *, found: int, fresh: int) -> int:
                 AND found = 0
             RETURNING id
             """,
-            {"ended": to_text(poll.ended_at), "bytes": poll.bytes, "source": poll.source, "status": poll.status},
+            {
+                "ended": to_text(poll.ended_at),
+                "bytes": poll.bytes,
+                "source": poll.source,
+                "status": poll.status,
+            },
         ).fetchone()
         if row is not None:
             return int(row[0])
@@ -397,7 +493,13 @@ def _update_source(db: Database, poll: Poll, *, any_fresh: bool) -> None:
         [poll.source] * 2,
     )
     db.execute(_UPDATE_SOURCE_SQL, values)
-    _record_outage(db, poll.source, poll.ended_at, failing=not good, reason=text_to_column(poll.error) or "error")
+    _record_outage(
+        db,
+        poll.source,
+        poll.ended_at,
+        failing=not good,
+        reason=text_to_column(poll.error) or "error",
+    )
 
 
 _UPDATE_SOURCE_SQL = """
@@ -431,14 +533,21 @@ _LEAD_COLUMNS = (
 
 
 def add_lead(
-    db: Database, lead: Lead, now: datetime, *, next_attempt_at: datetime | None = None, attempts: int = 0
+    db: Database,
+    lead: Lead,
+    now: datetime,
+    *,
+    next_attempt_at: datetime | None = None,
+    attempts: int = 0,
 ) -> PendingLead:
     """A lead that no poll showed."""
     item = _PollItem(key=url_key(lead.url), lead=lead, guid=None, title="")
     return _insert_lead(db, item, None, next_attempt_at or now, attempts)
 
 
-def _insert_lead(db: Database, item: _PollItem, poll_id: int | None, due: datetime, attempts: int = 0) -> PendingLead:
+def _insert_lead(
+    db: Database, item: _PollItem, poll_id: int | None, due: datetime, attempts: int = 0
+) -> PendingLead:
     lead, asked = item.lead, printable(item.lead.url)
     cursor = db.execute(
         """
@@ -454,7 +563,9 @@ def _insert_lead(db: Database, item: _PollItem, poll_id: int | None, due: dateti
             to_text(lead.found_at), to_text(due), attempts, poll_id,
         ],
     )  # fmt: skip
-    return PendingLead(id=int(cursor.lastrowid or 0), lead=lead, attempts=attempts, poll_id=poll_id)
+    return PendingLead(
+        id=int(cursor.lastrowid or 0), lead=lead, attempts=attempts, poll_id=poll_id
+    )
 
 
 def _insert_alias(db: Database, item: _PollItem, old: str, at: str) -> None:
@@ -474,8 +585,18 @@ def _insert_alias(db: Database, item: _PollItem, old: str, at: str) -> None:
     )
 
 
-def list_pending_leads(db: Database, now: datetime, *, source: str | None, limit: int, skip: Collection[int]) -> list[PendingLead]:
-    """Leads that may be tried now, the longest waiting first; `skip` names those that are in flight."""
+def list_pending_leads(
+    db: Database,
+    now: datetime,
+    *,
+    source: str | None,
+    limit: int,
+    skip: Collection[int],
+) -> list[PendingLead]:
+    """Leads that may be tried now, the longest waiting first.
+
+    `skip` names those that are in flight.
+    """
     rows = db.execute(
         f"""
         SELECT * FROM leads WHERE next_attempt_at <= :now {"AND source = :source" if source else ""}
@@ -495,13 +616,17 @@ def _row_to_pending_lead(row: Mapping[str, Any]) -> PendingLead:
         backfill=bool(row["backfill"]),
         found_at=from_text(row["found_at"]),
     )
-    return PendingLead(id=row["id"], lead=lead, attempts=row["attempts"], poll_id=row["poll_id"])
+    return PendingLead(
+        id=row["id"], lead=lead, attempts=row["attempts"], poll_id=row["poll_id"]
+    )
 
 
 # What could not be seen
 
 
-def _record_outage(db: Database, source: str, at: datetime, *, failing: bool, reason: str) -> None:
+def _record_outage(
+    db: Database, source: str, at: datetime, *, failing: bool, reason: str
+) -> None:
     if failing:
         db.execute(
             """
@@ -512,10 +637,14 @@ def _record_outage(db: Database, source: str, at: datetime, *, failing: bool, re
             {"source": source, "at": to_text(at), "reason": reason},
         )
     else:
-        db.execute("UPDATE blind SET to_at = ? WHERE source = ? AND to_at IS NULL", [to_text(at), source])
+        db.execute(
+            "UPDATE blind SET to_at = ? WHERE source = ? AND to_at IS NULL",
+            [to_text(at), source],
+        )
 
 
-_GAP_MERGE_WINDOW = timedelta(days=1)  # a feed that outruns us again within it has one long gap, not a row for each visit
+# A feed that outruns us again within it has one long gap, not a row for each visit
+_GAP_MERGE_WINDOW = timedelta(days=1)
 
 
 def _record_gap(db: Database, poll: Poll) -> None:

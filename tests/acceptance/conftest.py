@@ -29,7 +29,10 @@ class Running:
 
     def configure(self, ids: list[str], extra: str = "", store: str = "") -> None:
         sources = [source for source in self.web.site.sources if source.id in ids]
-        told = "".join(f'[[sources]]\nid = "{one.id}"\nfeed = "{one.url}"\nevery = "1h"\n' for one in sources)
+        told = "".join(
+            f'[[sources]]\nid = "{one.id}"\nfeed = "{one.url}"\nevery = "1h"\n'
+            for one in sources
+        )
         self.config.write_text(
             f'[store]\npath = "khabar.db"\n{store}[crawl]\ndelay = "0s"\nworkers = 1\nproxy = "{self.web.address}"\n{extra}{told}'
         )
@@ -43,7 +46,9 @@ class Running:
         self.until(lambda: '"ready' in self.log or self.process.poll() is not None)
         return self
 
-    def khabar(self, *words: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    def khabar(
+        self, *words: str, given: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "scheduler.cli", *words, "--config", str(self.config)], input=given,
             text=True, capture_output=True, timeout=90, check=False, cwd=self.folder, env=self.environment,
@@ -80,7 +85,12 @@ class Running:
         return (self.folder / "log").read_text()
 
     def all_landed(self) -> bool:
-        polled = self.ask("SELECT count(*) FROM sources WHERE enabled AND last_poll_at IS NULL")[0][0] == 0
+        polled = (
+            self.ask(
+                "SELECT count(*) FROM sources WHERE enabled AND last_poll_at IS NULL"
+            )[0][0]
+            == 0
+        )
         return polled and self.ask("SELECT count(*) FROM leads")[0][0] == 0
 
 

@@ -29,7 +29,9 @@ def pages(root):
     feed = "<rss version='2.0'><channel><title>Outlet</title><language>en</language>{0}</channel></rss>"
     links = "".join(
         f"<h3><a href='{path}'>Taliban officials report an attack, the {n}th this week</a></h3>"
-        for n, path in enumerate(("/2026/11/20/attack-on-a-convoy", "/2026/11/19/blast-in-khost"))
+        for n, path in enumerate(
+            ("/2026/11/20/attack-on-a-convoy", "/2026/11/19/blast-in-khost")
+        )
     )
     return {
         "/": f"<html lang=en><head><title>Outlet | News</title><link rel=alternate type='application/rss+xml' href='/feed.xml'></head><body>{links}</body></html>",
@@ -48,7 +50,10 @@ def site():
             host, port = self.server.server_address[:2]
             body = pages(f"http://{host}:{port}/").get(self.path)
             self.send_response(200 if body else 404)
-            self.send_header("Content-Type", "application/rss+xml" if "rss" in (body or "")[:10] else "text/html")
+            self.send_header(
+                "Content-Type",
+                "application/rss+xml" if "rss" in (body or "")[:10] else "text/html",
+            )
             self.end_headers()
             self.wfile.write((body or "nothing here").encode())
 
@@ -71,7 +76,9 @@ def blocks(page, kind):
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "config.toml").write_text(f'# mine\n[crawl]\ndelay = "0s"\nallow_addresses = ["{HERE}/32"]\n', "utf-8")
+    (tmp_path / "config.toml").write_text(
+        f'# mine\n[crawl]\ndelay = "0s"\nallow_addresses = ["{HERE}/32"]\n', "utf-8"
+    )
     return tmp_path
 
 
@@ -85,8 +92,13 @@ def run(line, capsys):
 
 
 def test_the_page_is_followed_step_by_step(root, site, folder, capsys):
-    """Each command of the page ends well, in its order; the article of the new source is there at the end."""
-    page = (root / "docs/how-to-add-a-source.md").read_text("utf-8").replace(OUTLET, site)
+    """Each command of the page ends well, in its order.
+
+    The article of the new source is there at the end.
+    """
+    page = (
+        (root / "docs/how-to-add-a-source.md").read_text("utf-8").replace(OUTLET, site)
+    )
     lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
     said = {line: run(line, capsys) for line in lines}
     assert len(lines) == 7
@@ -98,13 +110,18 @@ def test_the_page_is_followed_step_by_step(root, site, folder, capsys):
 
 def test_every_block_of_configuration_on_the_page_works(root, site, folder, capsys):
     """A pattern that narrows a section, a channel's name, a body's selector, a date's form and zone, a header."""
-    page = (root / "docs/how-to-add-a-source.md").read_text("utf-8").replace(OUTLET, site)
+    page = (
+        (root / "docs/how-to-add-a-source.md").read_text("utf-8").replace(OUTLET, site)
+    )
     written = "\n".join(blocks(page, "toml"))
     assert not config.parse_config(tomllib.loads(written))[1]
     with (folder / "config.toml").open("a", encoding="utf-8") as file:
         file.write(written)
     section, odd = (
-        json.loads(line) for line in run("khabar sources check outlet-section outlet-odd --json", capsys).splitlines()
+        json.loads(line)
+        for line in run(
+            "khabar sources check outlet-section outlet-odd --json", capsys
+        ).splitlines()
     )
     assert (section["items"], odd["items"]) == (2, 1)
     run("khabar crawl outlet-odd", capsys)

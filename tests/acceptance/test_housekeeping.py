@@ -1,4 +1,7 @@
-"""What a service does for its file by itself: old raw pages go, the log of writes is cut, statistics, a backup."""
+"""What a service does for its file by itself.
+
+Old raw pages go, the log of writes is cut, statistics, a backup.
+"""
 
 import sqlite3
 import subprocess
@@ -48,10 +51,14 @@ def test_the_house_is_kept_by_itself(service) -> None:
     with sqlite3.connect(service.folder / "khabar.db") as db:
         db.execute("DELETE FROM sqlite_stat1")
     db.close()
-    subprocess.run([sys.executable, "-c", GROW, str(service.folder / "khabar.db")], check=True)
+    subprocess.run(
+        [sys.executable, "-c", GROW, str(service.folder / "khabar.db")], check=True
+    )
     assert wal(service.folder) > GROWN
     ids = [source.id for source in service.web.site.sources]
-    service.configure(ids, extra='[service]\nbackup = "copy.db"\n', store='keep_rejected = "2d"\n')
+    service.configure(
+        ids, extra='[service]\nbackup = "copy.db"\n', store='keep_rejected = "2d"\n'
+    )
     service.start()
     service.until(lambda: not any(file.exists() for file in made["rejected"]))
     service.until(lambda: wal(service.folder) < GROWN / 10)
@@ -59,7 +66,9 @@ def test_the_house_is_kept_by_itself(service) -> None:
     service.until((service.folder / "copy.db").exists)
     assert service.process.poll() is None
     assert all(file.exists() for file in made["kept"])
-    assert service.ask("SELECT count(*) FROM captures WHERE file LIKE 'rejected/2026-01-01%'") == [(0,)]
+    assert service.ask(
+        "SELECT count(*) FROM captures WHERE file LIKE 'rejected/2026-01-01%'"
+    ) == [(0,)]
     assert '"expire"' in service.log
     copy = sqlite3.connect(service.folder / "copy.db")
     assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -72,4 +81,7 @@ def test_the_house_is_kept_by_itself(service) -> None:
     service.until(lambda: not any(file.exists() for file in made["kept"]))
     assert service.ask("SELECT count(*) FROM articles") == articles
     shown = service.khabar("show", "1", "--raw")
-    assert (shown.returncode, "was not kept, or has expired" in shown.stderr) == (1, True)
+    assert (shown.returncode, "was not kept, or has expired" in shown.stderr) == (
+        1,
+        True,
+    )

@@ -24,7 +24,11 @@ PAGE = f"<html lang=en><head><title>{{}}</title></head><body><article><h1>{{}}</
 
 
 def khabar(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {
+        **os.environ,
+        "HOME": str(folder),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "scheduler.cli", *map(str, words)],
         text=True, capture_output=True, timeout=120, check=False, cwd=folder, env=environment, encoding="utf-8",
@@ -32,8 +36,13 @@ def khabar(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def warc(path: Path, *responses: tuple[str, int, bytes, dict[str, str]]) -> Path:
-    """A WARC file of these responses: address, status, body, headers; each record a gzip member."""
-    path.write_bytes(b"".join(gzip.compress(record(*response)) for response in responses))
+    """A WARC file of these responses: address, status, body, headers.
+
+    Each record a gzip member.
+    """
+    path.write_bytes(
+        b"".join(gzip.compress(record(*response)) for response in responses)
+    )
     return path
 
 
@@ -50,7 +59,9 @@ def record(url: str, status: int, body: bytes, headers: dict[str, str]) -> bytes
 
 
 def rows(path: Path, *told: object) -> Path:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in told), "utf-8")
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in told), "utf-8"
+    )
     return path
 
 
@@ -61,19 +72,33 @@ def page(title: str) -> bytes:
 def test_articles_arrive_in_the_order_of_the_input(tmp_path: Path) -> None:
     """Numbers rise with the lines, over batches and workers, and the first of two equal texts is the article."""
     told = [
-        {"url": f"https://h{n}.example/a", "text": f"{TEXT} The number of this report is {n}.", "source": "s"}
+        {
+            "url": f"https://h{n}.example/a",
+            "text": f"{TEXT} The number of this report is {n}.",
+            "source": "s",
+        }
         for n in range(150)
     ]
     told.append({"url": "https://late.example/copy", "text": told[0]["text"]})
-    ran = khabar("import", rows(tmp_path / "a.jsonl", *told), "--db", "x.db", "--json", folder=tmp_path)
+    ran = khabar(
+        "import",
+        rows(tmp_path / "a.jsonl", *told),
+        "--db",
+        "x.db",
+        "--json",
+        folder=tmp_path,
+    )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert json.loads(ran.stdout)["rows"] == 151
     with Store.read(tmp_path / "x.db") as store:
-        assert [row[0] for row in store.db.execute("SELECT url FROM documents ORDER BY id")] == [
-            row["url"] for row in told
-        ]
+        assert [
+            row[0] for row in store.db.execute("SELECT url FROM documents ORDER BY id")
+        ] == [row["url"] for row in told]
         assert (
-            store.db.execute("SELECT url FROM copies WHERE kind = 'exact'").fetchone()[0] == "https://late.example/copy"
+            store.db.execute("SELECT url FROM copies WHERE kind = 'exact'").fetchone()[
+                0
+            ]
+            == "https://late.example/copy"
         )
 
 
@@ -88,19 +113,32 @@ def test_a_second_import_changes_nothing(tmp_path: Path) -> None:
 def test_bad_lines_are_told_and_the_others_taken(tmp_path: Path) -> None:
     """Each with its file and number; exit 0 as long as something could be taken in."""
     file = rows(
-        tmp_path / "a.jsonl", {"url": "https://a.example/1", "text": TEXT, "published_at": "soon"}, {"url": 1}, "x"
+        tmp_path / "a.jsonl",
+        {"url": "https://a.example/1", "text": TEXT, "published_at": "soon"},
+        {"url": 1},
+        "x",
     )
     ran = khabar("import", file, "--db", "x.db", folder=tmp_path)
     assert ran.returncode == 0
-    assert [line.partition(" ")[0] for line in ran.stderr.splitlines()] == ["a.jsonl:1:", "a.jsonl:2:", "a.jsonl:3:"]
+    assert [line.partition(" ")[0] for line in ran.stderr.splitlines()] == [
+        "a.jsonl:1:",
+        "a.jsonl:2:",
+        "a.jsonl:3:",
+    ]
     assert ran.stdout.startswith("3 rows read: 1 new, 2 skipped")
 
 
 @pytest.mark.parametrize(
     ("name", "content", "code"),
-    [("a.jsonl", b"nothing\n", 1), ("a.txt", b"{}", 2), ("a.warc.gz", b"\x1f\x8bgarbage", 1)],
+    [
+        ("a.jsonl", b"nothing\n", 1),
+        ("a.txt", b"{}", 2),
+        ("a.warc.gz", b"\x1f\x8bgarbage", 1),
+    ],
 )
-def test_a_file_that_gives_nothing_is_a_fault(tmp_path: Path, name: str, content: bytes, code: int) -> None:
+def test_a_file_that_gives_nothing_is_a_fault(
+    tmp_path: Path, name: str, content: bytes, code: int
+) -> None:
     """Exit 2 for a kind of file that is not known, 1 when nothing could be taken in."""
     (tmp_path / name).write_bytes(content)
     ran = khabar("import", name, "--db", "x.db", folder=tmp_path)
@@ -139,10 +177,18 @@ def test_captures_pass_the_same_desk(tmp_path: Path) -> None:
 
 
 def test_extract_gives_one_object_for_each_response_record(tmp_path: Path) -> None:
-    """In their order, packed bodies and all; a page without an article has a rejection and no text."""
+    """In their order, packed bodies and all.
+
+    A page without an article has a rejection and no text.
+    """
     file = warc(
         tmp_path / "a.warc.gz",
-        ("https://a.example/1", 200, gzip.compress(page("First")), {"Content-Encoding": "gzip"}),
+        (
+            "https://a.example/1",
+            200,
+            gzip.compress(page("First")),
+            {"Content-Encoding": "gzip"},
+        ),
         ("https://a.example/2", 200, b"", {}),
         ("https://a.example/3", 500, page("Third"), {}),
         ("https://a.example/4", 200, page("Fourth"), {}),
@@ -150,18 +196,30 @@ def test_extract_gives_one_object_for_each_response_record(tmp_path: Path) -> No
     ran = khabar("extract", file, folder=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
     told = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert [(row["url"][-1], row["title"], row["text"] is None) for row in told if row["title"]] == [
+    assert [
+        (row["url"][-1], row["title"], row["text"] is None)
+        for row in told
+        if row["title"]
+    ] == [
         ("1", "First", False),
         ("4", "Fourth", False),
     ]
     assert [row["rejection"] is None for row in told] == [True, False, False, True]
-    assert all(row["record_id"].startswith("<urn:uuid:") and row["file"] == str(file) for row in told)
+    assert all(
+        row["record_id"].startswith("<urn:uuid:") and row["file"] == str(file)
+        for row in told
+    )
     assert not list(tmp_path.glob("*.db"))
 
 
 def test_extract_reads_saved_pages(tmp_path: Path) -> None:
-    """Plain or packed; the address is the one that the page names for itself, or null."""
-    named = page("Saved").replace(b"<head>", b'<head><link rel="canonical" href="https://a.example/saved">')
+    """Plain or packed.
+
+    The address is the one that the page names for itself, or null.
+    """
+    named = page("Saved").replace(
+        b"<head>", b'<head><link rel="canonical" href="https://a.example/saved">'
+    )
     (tmp_path / "a.html").write_bytes(named)
     (tmp_path / "b.html.gz").write_bytes(gzip.compress(page("Packed")))
     ran = khabar("extract", "a.html", "b.html.gz", "none.html", folder=tmp_path)
@@ -176,7 +234,10 @@ def test_extract_reads_saved_pages(tmp_path: Path) -> None:
 
 def test_a_torn_capture_file_gives_what_it_has(tmp_path: Path) -> None:
     """A crash in the middle of a record loses that record, not the ones before it."""
-    file = warc(tmp_path / "a.warc.gz", *((f"https://a.example/{n}", 200, page(f"Page {n}"), {}) for n in range(3)))
+    file = warc(
+        tmp_path / "a.warc.gz",
+        *((f"https://a.example/{n}", 200, page(f"Page {n}"), {}) for n in range(3)),
+    )
     file.write_bytes(file.read_bytes()[:-200])
     ran = khabar("extract", file, folder=tmp_path)
     titles = [json.loads(line)["title"] for line in ran.stdout.splitlines()]
@@ -193,22 +254,37 @@ CRICKET = (
 
 def fates(folder: Path) -> dict[str, tuple[str, str, str]]:
     with Store.read(folder / "x.db") as store:
-        return {row[0]: tuple(row)[1:] for row in store.db.execute("SELECT url, fate, reason, detail FROM fates")}
+        return {
+            row[0]: tuple(row)[1:]
+            for row in store.db.execute("SELECT url, fate, reason, detail FROM fates")
+        }
 
 
 def test_other_tools_read_our_captures(tmp_path: Path) -> None:
-    """`warcio check` and `warcio index` pass on every file that an import has made; the raw page is as it was."""
+    """`warcio check` and `warcio index` pass on every file that an import has made.
+
+    The raw page is as it was.
+    """
     file = warc(
         tmp_path / "a.warc.gz",
-        *((f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {}) for n in range(3)),
+        *(
+            (f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {})
+            for n in range(3)
+        ),
     )
     assert khabar("import", file, "--db", "x.db", folder=tmp_path).returncode == 0
     made = sorted((tmp_path / "x.db.captures").rglob("*.warc.gz"))
     assert made
     for one in made:
-        for words in (("check",), ("index", "-f", "warc-type,warc-target-uri,http:status")):
+        for words in (
+            ("check",),
+            ("index", "-f", "warc-type,warc-target-uri,http:status"),
+        ):
             ran = subprocess.run(
-                [sys.executable, "-m", "warcio.cli", *words, str(one)], capture_output=True, text=True, check=False
+                [sys.executable, "-m", "warcio.cli", *words, str(one)],
+                capture_output=True,
+                text=True,
+                check=False,
             )
             assert (ran.returncode, ran.stderr) == (0, "")
         assert ran.stdout.count("https://a.example/") == 3
@@ -221,14 +297,19 @@ def test_other_tools_read_our_captures(tmp_path: Path) -> None:
 
 def test_what_we_keep_can_be_taken_in_again(tmp_path: Path) -> None:
     """The way out is the way in: another database takes our captures as they are."""
-    file = warc(tmp_path / "a.warc.gz", ("https://a.example/1", 200, page("Report from Kandahar"), {}))
+    file = warc(
+        tmp_path / "a.warc.gz",
+        ("https://a.example/1", 200, page("Report from Kandahar"), {}),
+    )
     khabar("import", file, "--db", "y.db", folder=tmp_path)
     ours = next((tmp_path / "y.db.captures").rglob("*.warc.gz"))
     assert khabar("import", ours, "--db", "x.db", folder=tmp_path).returncode == 0
     assert fates(tmp_path)["https://a.example/1"][0] == "article"
 
 
-def test_a_page_without_an_afghan_word_has_its_fate_and_no_capture(tmp_path: Path) -> None:
+def test_a_page_without_an_afghan_word_has_its_fate_and_no_capture(
+    tmp_path: Path,
+) -> None:
     """Nothing vanishes: rows and results add up, and the reason says why."""
     file = warc(
         tmp_path / "a.warc.gz",
@@ -237,7 +318,11 @@ def test_a_page_without_an_afghan_word_has_its_fate_and_no_capture(tmp_path: Pat
     )
     ran = khabar("import", file, "--db", "x.db", folder=tmp_path)
     assert ran.stdout.startswith("2 rows read: 1 new, 1 rejected: irrelevant")
-    assert fates(tmp_path)["https://a.example/2"] == ("rejected", "irrelevant", "no Afghan word in the page")
+    assert fates(tmp_path)["https://a.example/2"] == (
+        "rejected",
+        "irrelevant",
+        "no Afghan word in the page",
+    )
     with Store.read(tmp_path / "x.db") as store:
         assert store.db.execute("SELECT count(*) FROM captures").fetchone()[0] == 1
 
@@ -245,7 +330,10 @@ def test_a_page_without_an_afghan_word_has_its_fate_and_no_capture(tmp_path: Pat
 def test_a_wacz_is_read_like_its_warcs(tmp_path: Path) -> None:
     """Every WARC in its folder `archive`; one that is no zip file is told of."""
     for n in (1, 2):
-        warc(tmp_path / f"{n}.warc.gz", (f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {}))
+        warc(
+            tmp_path / f"{n}.warc.gz",
+            (f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {}),
+        )
     with zipfile.ZipFile(tmp_path / "a.wacz", "w") as out:
         for n in (1, 2):
             out.write(tmp_path / f"{n}.warc.gz", f"archive/{n}.warc.gz")
@@ -259,15 +347,24 @@ def test_a_wacz_is_read_like_its_warcs(tmp_path: Path) -> None:
 
 def test_broken_records_are_told_and_the_others_taken(tmp_path: Path) -> None:
     """A damaged member, a record that says more than it has, a file packed in one piece, one that breaks off."""
-    good = [record(f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {}) for n in range(4)]
+    good = [
+        record(f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {})
+        for n in range(4)
+    ]
     damaged = bytearray(gzip.compress(good[1]))
     damaged[60:90] = bytes(30)
     (tmp_path / "a.warc.gz").write_bytes(
-        gzip.compress(good[0]) + damaged + gzip.compress(good[2]) + gzip.compress(good[3])[:-300]
+        gzip.compress(good[0])
+        + damaged
+        + gzip.compress(good[2])
+        + gzip.compress(good[3])[:-300]
     )
     (tmp_path / "b.warc.gz").write_bytes(
         gzip.compress(
-            b"".join(record(f"https://b.example/{n}", 200, page(f"News {n} of Helmand"), {}) for n in range(3))
+            b"".join(
+                record(f"https://b.example/{n}", 200, page(f"News {n} of Helmand"), {})
+                for n in range(3)
+            )
         )
     )
     ran = khabar("import", "a.warc.gz", "b.warc.gz", "--db", "x.db", folder=tmp_path)
@@ -282,11 +379,29 @@ def test_broken_records_are_told_and_the_others_taken(tmp_path: Path) -> None:
 
 
 def test_a_killed_import_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    """The second run reads only what is left; all is there once, in the order of the file."""
-    pages = [(f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {}) for n in range(400)]
+    """The second run reads only what is left.
+
+    All is there once, in the order of the file.
+    """
+    pages = [
+        (f"https://a.example/{n}", 200, page(f"Report {n} from Kandahar"), {})
+        for n in range(400)
+    ]
     file = warc(tmp_path / "a.warc.gz", *pages)
-    command = [sys.executable, "-m", "scheduler.cli", "import", str(file), "--db", "x.db"]
-    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [
+        sys.executable,
+        "-m",
+        "scheduler.cli",
+        "import",
+        str(file),
+        "--db",
+        "x.db",
+    ]
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
     running = subprocess.Popen(
         command,
         cwd=tmp_path,
@@ -307,7 +422,9 @@ def test_a_killed_import_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert read == 400 - before
     assert set(fates(tmp_path)) == {url for url, *_ in pages}
     assert not _noted(tmp_path / "x.db")
-    assert khabar("import", file, "--db", "x.db", folder=tmp_path).stdout.startswith("400 rows read")
+    assert khabar("import", file, "--db", "x.db", folder=tmp_path).stdout.startswith(
+        "400 rows read"
+    )
 
 
 def _noted(path: Path) -> int:
@@ -316,7 +433,9 @@ def _noted(path: Path) -> int:
         return 0
     try:
         with Store.read(path) as store:
-            row = store.db.execute("SELECT state FROM progress WHERE work = 'import'").fetchone()
+            row = store.db.execute(
+                "SELECT state FROM progress WHERE work = 'import'"
+            ).fetchone()
     except Exception:  # noqa: BLE001 - the file is being made
         return 0
     return json.loads(row[0])["rows"] if row else 0

@@ -1,4 +1,7 @@
-"""Reading kept raw pages anew, with the program itself: what would change, what changes, what stays."""
+"""Reading kept raw pages anew, with the program itself.
+
+What would change, what changes, what stays.
+"""
 
 import gzip
 import json
@@ -47,7 +50,11 @@ def program(folder: Path, *words: object, min_relevance: float = 0.5) -> Ran:
         f'[crawl]\nworkers = 1\n[topic]\nmin_relevance = {min_relevance}\n'
         '[[sources]]\nid = "paper"\nfeed = "https://paper.example/feed"\n'
     )  # fmt: skip
-    environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {
+        **os.environ,
+        "HOME": str(folder),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "scheduler.cli", *map(str, words)],
         text=True, capture_output=True, timeout=120, check=False, cwd=folder, env=environment, encoding="utf-8",
@@ -56,9 +63,15 @@ def program(folder: Path, *words: object, min_relevance: float = 0.5) -> Ran:
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which two pages were imported: one is about the conflict, one is not."""
+    """A folder into which two pages were imported.
+
+    One is about the conflict, one is not.
+    """
     folder = tmp_path_factory.mktemp("imported")
-    pages = (record(URLS[0], "Three officers killed", WAR), record(URLS[1], "A new bread in Herat", BREAD))
+    pages = (
+        record(URLS[0], "Three officers killed", WAR),
+        record(URLS[1], "A new bread in Herat", BREAD),
+    )
     (folder / "pages.warc.gz").write_bytes(b"".join(pages))
     assert program(folder, "import", "pages.warc.gz").returncode == 0
     return folder
@@ -82,7 +95,10 @@ def told(ran: Ran) -> list[dict]:
 
 
 def state(folder: Path) -> list[list[tuple]]:
-    return [ask(folder, f"SELECT * FROM {name} ORDER BY 1") for name in ("documents", "fates", "changes", "rejections")]
+    return [
+        ask(folder, f"SELECT * FROM {name} ORDER BY 1")
+        for name in ("documents", "fates", "changes", "rejections")
+    ]
 
 
 def test_with_the_same_rules_nothing_changes(khabar, tmp_path: Path) -> None:
@@ -93,24 +109,37 @@ def test_with_the_same_rules_nothing_changes(khabar, tmp_path: Path) -> None:
     assert state(tmp_path) == before
 
 
-def test_a_dry_run_says_what_another_threshold_would_let_in_or_out_and_writes_nothing(khabar, tmp_path: Path) -> None:
+def test_a_dry_run_says_what_another_threshold_would_let_in_or_out_and_writes_nothing(
+    khabar, tmp_path: Path
+) -> None:
     """Both ways, with the addresses, while the file stays as it is."""
     before = state(tmp_path)
     *looser, counts = told(khabar("reprocess", "--dry-run", "--json", min_relevance=0))
     assert [(one["turn"], one["url"]) for one in looser] == [("let in", URLS[1])]
     assert (counts["let_in"], counts["dry_run"]) == (1, True)
-    *stricter, counts = told(khabar("reprocess", "--dry-run", "--json", min_relevance=1))
+    *stricter, counts = told(
+        khabar("reprocess", "--dry-run", "--json", min_relevance=1)
+    )
     assert [(one["turn"], one["url"]) for one in stricter] == [("let out", URLS[0])]
     assert "let out" in khabar("reprocess", "--dry-run", min_relevance=1).stdout
     assert state(tmp_path) == before
 
 
-def test_what_todays_rules_keep_comes_in_and_what_they_do_not_goes(khabar, tmp_path: Path) -> None:
-    """A page that was dropped becomes an article from its raw page; then all go, told as reclassified."""
+def test_what_todays_rules_keep_comes_in_and_what_they_do_not_goes(
+    khabar, tmp_path: Path
+) -> None:
+    """A page that was dropped becomes an article from its raw page.
+
+    Then all go, told as reclassified.
+    """
     khabar("reprocess", min_relevance=0)
     assert {row[0] for row in ask(tmp_path, "SELECT url FROM articles")} == set(URLS)
     assert (
-        ask(tmp_path, "SELECT kind FROM captures JOIN articles AS a ON a.capture_id = captures.id") == [("kept",)] * 2
+        ask(
+            tmp_path,
+            "SELECT kind FROM captures JOIN articles AS a ON a.capture_id = captures.id",
+        )
+        == [("kept",)] * 2
     )
     khabar("reprocess", min_relevance=1)
     assert ask(tmp_path, "SELECT count(*) FROM articles") == [(0,)]
@@ -120,10 +149,17 @@ def test_what_todays_rules_keep_comes_in_and_what_they_do_not_goes(khabar, tmp_p
     assert {row[0] for row in ask(tmp_path, "SELECT fate FROM fates")} == {"rejected"}
 
 
-def test_a_better_reading_replaces_the_text_and_is_no_revision_of_the_page(khabar, tmp_path: Path) -> None:
-    """A text that an older extraction left short is whole again; the diff shows which words; `changes` says why."""
+def test_a_better_reading_replaces_the_text_and_is_no_revision_of_the_page(
+    khabar, tmp_path: Path
+) -> None:
+    """A text that an older extraction left short is whole again.
+
+    The diff shows which words; `changes` says why.
+    """
     with sqlite3.connect(tmp_path / "khabar.db") as db:
-        db.execute("UPDATE documents SET text = 'Gunmen killed three', extractor = 'older', text_hash = 1")
+        db.execute(
+            "UPDATE documents SET text = 'Gunmen killed three', extractor = 'older', text_hash = 1"
+        )
     shown = khabar("reprocess", "--dry-run").stdout
     assert "{+police officers" in shown
     *changed, counts = told(khabar("reprocess", "--json"))
@@ -133,18 +169,31 @@ def test_a_better_reading_replaces_the_text_and_is_no_revision_of_the_page(khaba
     assert "Spin Boldak" in text
     assert extractor != "older"
     assert ask(tmp_path, "SELECT count(*) FROM revisions") == [(0,)]
-    assert ask(tmp_path, "SELECT what, detail FROM changes ORDER BY cursor DESC LIMIT 1") == [("revised", "read anew")]
-    assert ask(tmp_path, "SELECT document_id FROM folded WHERE text LIKE '%boldak%'") == [(1,)]
+    assert ask(
+        tmp_path, "SELECT what, detail FROM changes ORDER BY cursor DESC LIMIT 1"
+    ) == [("revised", "read anew")]
+    assert ask(
+        tmp_path, "SELECT document_id FROM folded WHERE text LIKE '%boldak%'"
+    ) == [(1,)]
 
 
 def test_a_running_service_does_it_for_the_command(khabar, tmp_path: Path) -> None:
-    """It holds the file; the command hands the work over, waits, and tells how many came to what."""
+    """It holds the file.
+
+    The command hands the work over, waits, and tells how many came to what.
+    """
     khabar("config", "check", min_relevance=0)
     config = (tmp_path / "config.toml").read_text()
     (tmp_path / "service.toml").write_text(f"{config}enabled = false\n")
-    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
     words = [sys.executable, "-m", "scheduler.cli", "run", "--config", "service.toml"]
-    with subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as service:
+    with subprocess.Popen(
+        words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as service:
         try:
             while "ready" not in service.stderr.readline():
                 assert service.poll() is None
@@ -158,6 +207,13 @@ def test_a_running_service_does_it_for_the_command(khabar, tmp_path: Path) -> No
 
 def test_filters_narrow_what_is_read_anew(khabar) -> None:
     """A source that has nothing, words that only one text has."""
-    assert told(khabar("reprocess", "--dry-run", "--source", "nobody", "--json"))[-1]["pages"] == 0
-    assert told(khabar("reprocess", "checkpoint", "--dry-run", "--json"))[-1]["pages"] == 1
+    assert (
+        told(khabar("reprocess", "--dry-run", "--source", "nobody", "--json"))[-1][
+            "pages"
+        ]
+        == 0
+    )
+    assert (
+        told(khabar("reprocess", "checkpoint", "--dry-run", "--json"))[-1]["pages"] == 1
+    )
     assert told(khabar("reprocess", "--dry-run", "--json"))[-1]["pages"] == 2

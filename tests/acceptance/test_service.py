@@ -1,4 +1,7 @@
-"""The service as its operator meets it: the real program, started, asked, reloaded, interrupted and killed."""
+"""The service as its operator meets it.
+
+The real program, started, asked, reloaded, interrupted and killed.
+"""
 
 import json
 import signal
@@ -8,7 +11,10 @@ import urllib.request
 
 
 def test_it_collects_what_is_due_and_ends_cleanly_within_ten_seconds(service) -> None:
-    """Started, it visits every source without being told; SIGTERM ends it with exit 0 and every URL has a fate."""
+    """Started, it visits every source without being told.
+
+    SIGTERM ends it with exit 0 and every URL has a fate.
+    """
     service.start()
     service.until(service.all_landed)
     code, took = service.stop()
@@ -18,7 +24,9 @@ def test_it_collects_what_is_due_and_ends_cleanly_within_ten_seconds(service) ->
     assert "Traceback" not in service.log
 
 
-def test_case_102_what_was_just_visited_is_not_asked_again_after_a_restart(service) -> None:
+def test_case_102_what_was_just_visited_is_not_asked_again_after_a_restart(
+    service,
+) -> None:
     """When a source is due is a column of the file, not the memory of a process."""
     service.start()
     service.until(service.all_landed)
@@ -31,7 +39,10 @@ def test_case_102_what_was_just_visited_is_not_asked_again_after_a_restart(servi
 
 
 def test_c7_a_second_service_refuses_and_says_who_has_the_file(service) -> None:
-    """Exit 75 with the holder's pid; a lock that a killed process left is taken over."""
+    """Exit 75 with the holder's pid.
+
+    A lock that a killed process left is taken over.
+    """
     service.start()
     second = service.khabar("run")
     assert second.returncode == 75
@@ -49,13 +60,18 @@ def test_a_manual_crawl_is_done_by_the_service_and_told_live(service) -> None:
     told = service.khabar("crawl", "courier", "--force", "--json")
     assert told.returncode == 0, told.stderr
     rows = [json.loads(line) for line in told.stdout.splitlines()]
-    (summary,) = [row for row in rows if row.get("source") == "courier" and "found" in row]
+    (summary,) = [
+        row for row in rows if row.get("source") == "courier" and "found" in row
+    ]
     assert (summary["new"], summary["revised"]) == (1, 1)
     assert service.khabar("crawl", "courier").returncode == 0
 
 
 def test_a_changed_configuration_is_taken_over_whole_or_not_at_all(service) -> None:
-    """SIGHUP with a faulty file changes nothing and says why; with a good one the new source is visited."""
+    """SIGHUP with a faulty file changes nothing and says why.
+
+    With a good one the new source is visited.
+    """
     service.configure(["courier"])
     service.start()
     service.until(service.all_landed)
@@ -65,7 +81,9 @@ def test_a_changed_configuration_is_taken_over_whole_or_not_at_all(service) -> N
     assert "nonsense" in service.log
     service.configure(["courier", "payam"])
     service.process.send_signal(signal.SIGHUP)
-    service.until(lambda: bool(service.ask("SELECT 1 FROM articles WHERE source = 'payam'")))
+    service.until(
+        lambda: bool(service.ask("SELECT 1 FROM articles WHERE source = 'payam'"))
+    )
     assert service.stop()[0] == 0
 
 
@@ -92,37 +110,52 @@ def test_status_tells_a_service_that_works_from_one_that_never_did(service) -> N
 
 
 def test_a_backup_is_taken_and_a_text_erased_while_the_service_runs(service) -> None:
-    """Both go through the file; the copy is whole and the erased text is gone from it."""
+    """Both go through the file.
+
+    The copy is whole and the erased text is gone from it.
+    """
     service.start()
     service.until(service.all_landed)
     number, url = service.ask("SELECT id, url FROM articles LIMIT 1")[0]
     assert service.khabar("forget", str(number)).returncode == 0
-    assert service.ask(f"SELECT fate FROM fates WHERE url = '{url}'") == [("forgotten",)]
+    assert service.ask(f"SELECT fate FROM fates WHERE url = '{url}'") == [
+        ("forgotten",)
+    ]
     assert service.khabar("backup", str(service.folder / "copy.db")).returncode == 0
     copy = sqlite3.connect(service.folder / "copy.db")
     assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert copy.execute("SELECT count(*) FROM articles WHERE id = ?", [number]).fetchone() == (0,)
+    assert copy.execute(
+        "SELECT count(*) FROM articles WHERE id = ?", [number]
+    ).fetchone() == (0,)
     copy.close()
 
 
 def test_what_people_say_and_what_alerts_tell_goes_through_the_service(service) -> None:
-    """A mark beside a running service is done by it; each article is told once, through a kill and a restart."""
+    """A mark beside a running service is done by it.
+
+    Each article is told once, through a kill and a restart.
+    """
     told = service.folder / "alerts.jsonl"
     service.configure(
-        ["courier", "payam"], extra='[[alerts]]\nid = "all"\nfile = "alerts.jsonl"\nchanges = ["new", "reclassified"]\n'
+        ["courier", "payam"],
+        extra='[[alerts]]\nid = "all"\nfile = "alerts.jsonl"\nchanges = ["new", "reclassified"]\n',
     )
     service.start()
     service.until(service.all_landed)
     number, url = service.ask("SELECT id, url FROM articles ORDER BY id LIMIT 1")[0]
     assert service.khabar("mark", str(number), "--tag", "case 12").returncode == 0
     assert service.khabar("mark", url, "--relevant", "--json").returncode == 0
-    service.until(lambda: told.is_file() and told.read_text().count("tagged case 12") == 1)
+    service.until(
+        lambda: told.is_file() and told.read_text().count("tagged case 12") == 1
+    )
     service.stop(signal.SIGKILL)
     service.start()
     service.web.next_round()
     assert service.khabar("crawl", "courier", "--force").returncode == 0
     last = service.ask("SELECT max(cursor) FROM changes")[0][0]
-    service.until(lambda: service.ask("SELECT cursor FROM alerts WHERE id = 'all'")[0][0] >= last)
+    service.until(
+        lambda: service.ask("SELECT cursor FROM alerts WHERE id = 'all'")[0][0] >= last
+    )
     keys = [json.loads(line)["key"] for line in told.read_text().splitlines()]
     new = service.ask(
         "SELECT count(*) FROM changes WHERE what IN ('new', 'reclassified') AND article_id IN (SELECT id FROM articles)"

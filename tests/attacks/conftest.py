@@ -30,7 +30,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def attack(shared: Path, request: pytest.FixtureRequest) -> bytes:
     """What one file serves: unpacked where it is only kept packed."""
     path = shared / "attacks" / request.param
-    return gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
+    return (
+        gzip.decompress(path.read_bytes())
+        if path.name.endswith(".gz")
+        else path.read_bytes()
+    )
 
 
 @pytest.fixture

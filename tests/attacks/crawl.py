@@ -1,10 +1,14 @@
-"""One crawl of hostile sources in a process of its own, watched from within: what it connected to, what it weighed.
+"""One crawl of hostile sources in a process of its own, watched from within.
+
+What it connected to, what it weighed.
 
     python crawl.py PLAN STORE
 
-PLAN is JSON: port, the paths to poll as feeds, and settings. Each path is polled as a source on a host of its own, and
-fetched as a page on another, which one well-behaved feed points to. Prints JSON: every poll, every fate, how long the
-pass took, peak memory before and after, and every address that a socket was connected to. Log goes to standard error.
+PLAN is JSON: port, the paths to poll as feeds, and settings. Each path is polled as a
+source on a host of its own, and fetched as a page on another, which one well-behaved
+feed points to. Prints JSON: every poll, every fate, how long the pass took, peak memory
+before and after, and every address that a socket was connected to. Log goes to standard
+error.
 """
 
 import json
@@ -27,7 +31,10 @@ def watch(event: str, given: tuple[object, ...]) -> None:
     """Every connection and every lookup of this process, whoever makes it."""
     if event == "socket.connect" and isinstance(given[1], tuple):
         reached.add(str(given[1][0]))
-    elif event in {"socket.getaddrinfo", "socket.gethostbyname"} and given[0] not in {None, HERE}:
+    elif event in {"socket.getaddrinfo", "socket.gethostbyname"} and given[0] not in {
+        None,
+        HERE,
+    }:
         reached.add(f"lookup of {given[0]!r}")
 
 
@@ -39,7 +46,10 @@ def peak() -> int:
 
 def wire(urls: list[str]) -> ThreadingHTTPServer:
     """A feed of good will that points to every page."""
-    items = "".join(f"<item><title>Number {n}</title><link>{url}</link></item>" for n, url in enumerate(urls))
+    items = "".join(
+        f"<item><title>Number {n}</title><link>{url}</link></item>"
+        for n, url in enumerate(urls)
+    )
     body = f"<rss version='2.0'><channel><title>Wire</title>{items}</channel></rss>".encode()
 
     class Handler(BaseHTTPRequestHandler):
@@ -58,7 +68,10 @@ def wire(urls: list[str]) -> ThreadingHTTPServer:
 
 
 async def everywhere(host: str) -> list[str]:
-    """Every name leads to the hostile server; one turns to this machine between the check and the connection."""
+    """Every name leads to the hostile server.
+
+    One turns to this machine between the check and the connection.
+    """
     return ["127.0.0.1"] if host.startswith("turn") else [HERE]
 
 
@@ -74,8 +87,15 @@ def main() -> None:
     from crawler.sources import CrawlSettings, Source
     from storage.store import Store
 
-    where = {f"{kind}{n}": path for kind in ("f", "p") for n, path in enumerate(plan["paths"])}
-    urls = {name: f"http://{name}.example:{plan['port']}{path}" for name, path in where.items()}
+    where = {
+        f"{kind}{n}": path
+        for kind in ("f", "p")
+        for n, path in enumerate(plan["paths"])
+    }
+    urls = {
+        name: f"http://{name}.example:{plan['port']}{path}"
+        for name, path in where.items()
+    }
     urls["p-turn"] = f"http://turn.example:{plan['port']}/internal-admin"
     settings = CrawlSettings(
         delay=0, timeout=plan["timeout"], min_relevance=0, allow_addresses=(ip_network(f"{HERE}/32"),),
@@ -84,20 +104,37 @@ def main() -> None:
     began = time.monotonic()
     weights: list[int] = []
     good = wire([url for name, url in urls.items() if name.startswith("p")])
-    hostile = [Source(id=name, kind="feed", url=url) for name, url in urls.items() if name.startswith("f")]
-    index = Source(id="wire", kind="feed", url=f"http://wire.example:{good.server_address[1]}/feed")
+    hostile = [
+        Source(id=name, kind="feed", url=url)
+        for name, url in urls.items()
+        if name.startswith("f")
+    ]
+    index = Source(
+        id="wire", kind="feed", url=f"http://wire.example:{good.server_address[1]}/feed"
+    )
     sources = [index, *hostile]
     with Store.open(Path(sys.argv[2])) as store:
         loop.run(
             passes.crawl(
-                store, sources, settings, force=True, lookup=everywhere, on_event=lambda _: weights.append(peak())
+                store,
+                sources,
+                settings,
+                force=True,
+                lookup=everywhere,
+                on_event=lambda _: weights.append(peak()),
             )
         )
         asked = "select source, status, error, round((julianday(ended_at) - julianday(started_at)) * 86400) as seconds from polls"
         found = {
             "seconds": time.monotonic() - began,
-            "polls": {where.get(row["source"], "wire"): row for row in store.db.query(asked)},
-            "fates": {where.get(name, "turn"): fate(store, url) for name, url in urls.items() if name.startswith("p")},
+            "polls": {
+                where.get(row["source"], "wire"): row for row in store.db.query(asked)
+            },
+            "fates": {
+                where.get(name, "turn"): fate(store, url)
+                for name, url in urls.items()
+                if name.startswith("p")
+            },
             "reached": sorted(reached),
             "memory": [weights[0], peak()],
             "unbalanced": store.unbalanced_polls(),

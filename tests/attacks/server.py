@@ -21,14 +21,18 @@ LONGEST = 300  # seconds after which it ends by itself
 
 def main() -> None:
     folder, log = Path(sys.argv[1]), Path(sys.argv[2])
-    spec = importlib.util.spec_from_file_location("attack_server", folder / "attack_server.py")
+    spec = importlib.util.spec_from_file_location(
+        "attack_server", folder / "attack_server.py"
+    )
     hostile = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hostile)
     doors = taken_together()
     port = doors[0].getsockname()[1]
     with log.open("a") as file:
         hostile.LOG = file
-        hostile.LOC.update({path: to.replace(":18999", f":{port}") for path, to in hostile.LOC.items()})
+        hostile.LOC.update(
+            {path: to.replace(":18999", f":{port}") for path, to in hostile.LOC.items()}
+        )
 
         async def forbidden(reader, writer):
             json.dump(["forbidden", writer.get_extra_info("sockname")], file)

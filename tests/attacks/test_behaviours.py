@@ -1,7 +1,9 @@
-"""A live crawl of everything that the hostile server does: each ends with its error and its fate, nothing is reached.
+"""A live crawl of everything that the hostile server does.
 
-The crawl runs in a process of its own (`crawl.py`), whose connections are all seen. With KHABAR_LONG=1 every attack
-file is served to it too, and a robots.txt of 50 MB.
+Each ends with its error and its fate, nothing is reached.
+
+The crawl runs in a process of its own (`crawl.py`), whose connections are all seen.
+With KHABAR_LONG=1 every attack file is served to it too, and a robots.txt of 50 MB.
 """
 
 import json
@@ -19,7 +21,8 @@ from limits import LONG, MOST_MEGABYTES, MOST_SECONDS, attack_files, slowness
 HERE = Path(__file__).parent
 TIMEOUT = 4.0  # seconds for one request; 30 in earnest
 
-# Poll error and fate of each behaviour; the pages of those that may mend themselves stay pending leads.
+# Poll error and fate of each behaviour; the pages of those that may mend themselves
+# stay pending leads.
 EXPECTED = {
     "size": (
         "size: ", ("refused", "size"),
@@ -60,17 +63,27 @@ def behaviours(attacks: Path) -> list[str]:
     """Every path that the server knows, read from it, so that a new behaviour is tried too."""
     source = (attacks / "attack_server.py").read_text()
     table, _, handler = source.partition("async def handle")
-    named = re.findall(r"'(/[a-z0-9-]+)':", table) + re.findall(r"p=='(/[^']+)'", handler)
+    named = re.findall(r"'(/[a-z0-9-]+)':", table) + re.findall(
+        r"p=='(/[^']+)'", handler
+    )
     bombs = [f"/bomb/{path.name}" for path in sorted((attacks / "bombs").glob("*.bin"))]
-    files = [f"/static/{name}" for name in attack_files() if not name.startswith("bombs")] if LONG else []
-    return list(dict.fromkeys([*named, "/redirect-chain/1", "/sitemap0.xml", *bombs, *files]))
+    files = (
+        [f"/static/{name}" for name in attack_files() if not name.startswith("bombs")]
+        if LONG
+        else []
+    )
+    return list(
+        dict.fromkeys([*named, "/redirect-chain/1", "/sitemap0.xml", *bombs, *files])
+    )
 
 
 @contextmanager
 def served(attacks: Path, log: Path, **environment: str) -> Iterator[int]:
     """The server, and its port."""
     command = [sys.executable, HERE / "server.py", attacks, log]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment)
+    server = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | environment
+    )
     try:
         yield int(server.stdout.readline())
     finally:
@@ -84,9 +97,13 @@ def crawled(folder: Path, port: int, paths: list[str]) -> dict:
     plan = folder / "plan.json"
     plan.write_text(json.dumps({"port": port, "paths": paths, "timeout": TIMEOUT}))
     command = [sys.executable, HERE / "crawl.py", plan, folder / "khabar.db"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=280
+    )
     assert done.returncode == 0, done.stderr[-3_000:]
-    assert not re.search("Traceback|Unhandled|never retrieved|exception", done.stderr), done.stderr[-3_000:]
+    assert not re.search(
+        "Traceback|Unhandled|never retrieved|exception", done.stderr
+    ), done.stderr[-3_000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -95,26 +112,52 @@ def test_the_hostile_server_breaks_nothing(shared, tmp_path, subtests):
     attacks, log = shared / "attacks", tmp_path / "log"
     with served(attacks, log) as port:
         found = crawled(tmp_path, port, behaviours(attacks))
-    asked = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("[")]
+    asked = [
+        json.loads(line)
+        for line in log.read_text().splitlines()
+        if line.startswith("[")
+    ]
     for kind in EXPECTED:
         with subtests.test(f"each has its error and its fate: {kind}"):
             error_and_fate(found, kind)
-    with subtests.test("each poll ends in time, also of a behaviour that nobody has met yet"):
-        assert not {path: poll for path, poll in found["polls"].items() if poll["seconds"] > MOST_SECONDS * slowness()}
+    with subtests.test(
+        "each poll ends in time, also of a behaviour that nobody has met yet"
+    ):
+        assert not {
+            path: poll
+            for path, poll in found["polls"].items()
+            if poll["seconds"] > MOST_SECONDS * slowness()
+        }
     with subtests.test("the crawl's process grows by less than 300 MB"):
         assert found["memory"][1] - found["memory"][0] <= MOST_MEGABYTES
     with subtests.test("nothing ends in a fault of ours"):
-        assert not [path for path, poll in found["polls"].items() if str(poll["error"]).startswith(("fault", "unread"))]
-    with subtests.test("no connection and no lookup but to the allowed address; 127.0.0.1 and ::1 were never reached"):
+        assert not [
+            path
+            for path, poll in found["polls"].items()
+            if str(poll["error"]).startswith(("fault", "unread"))
+        ]
+    with subtests.test(
+        "no connection and no lookup but to the allowed address; 127.0.0.1 and ::1 were never reached"
+    ):
         assert found["reached"] == ["127.0.0.2"]
         assert not [line for line in asked if line[0] == "forbidden"]
-    with subtests.test("a name that turns to 127.0.0.1 between check and connection is refused"):
+    with subtests.test(
+        "a name that turns to 127.0.0.1 between check and connection is refused"
+    ):
         assert found["fates"]["turn"] == ["refused", "address"]
-    with subtests.test("no cookie of the flood is sent back, no referrer, no injected header"):
+    with subtests.test(
+        "no cookie of the flood is sent back, no referrer, no injected header"
+    ):
         headers = [header.lower() for _, _, sent in asked for header in sent]
         assert headers
-        assert not [header for header in headers if header.startswith(("cookie", "referer", "x-injected"))]
-    with subtests.test("every poll adds up, the file is whole, the well-behaved feed among them was read"):
+        assert not [
+            header
+            for header in headers
+            if header.startswith(("cookie", "referer", "x-injected"))
+        ]
+    with subtests.test(
+        "every poll adds up, the file is whole, the well-behaved feed among them was read"
+    ):
         assert found["unbalanced"] == []
         assert found["integrity"] == "ok"
         assert found["polls"]["wire"]["error"] is None
@@ -124,9 +167,15 @@ def error_and_fate(found: dict, kind: str) -> None:
     """Assert what is expected of one kind of behaviour."""
     error, (fate, reason), *paths = EXPECTED[kind]
     for path in paths:
-        assert re.match(error, str(found["polls"][path]["error"])), (path, found["polls"][path])
+        assert re.match(error, str(found["polls"][path]["error"])), (
+            path,
+            found["polls"][path],
+        )
         assert re.fullmatch(fate, found["fates"][path][0]), (path, found["fates"][path])
-        assert re.fullmatch(reason, found["fates"][path][1]), (path, found["fates"][path])
+        assert re.fullmatch(reason, found["fates"][path][1]), (
+            path,
+            found["fates"][path],
+        )
 
 
 @pytest.mark.skipif(not LONG, reason="50 MB of robots.txt: only with KHABAR_LONG=1")

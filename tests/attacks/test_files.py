@@ -1,4 +1,7 @@
-"""Every attack file through a real worker, as a feed and as a page: an answer, in time, and the worker lives on."""
+"""Every attack file through a real worker, as a feed and as a page.
+
+An answer, in time, and the worker lives on.
+"""
 
 import time
 from dataclasses import replace
@@ -18,18 +21,35 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 READ_FEED = Task("crawler.leads.feeds", "parse_feed")
 READ_PAGE = Task("crawler.intake", "process_page_in_worker")
 KEEP_ALL = CrawlSettings(min_relevance=0)
-CONTENT_TYPES = ["application/rss+xml", "text/xml; charset=zlib_codec", "application/feed+json", ""]
-OTHER_KINDS = sorted(kind for kind, reader in READERS.items() if LONG or reader != READERS["feed"])
+CONTENT_TYPES = [
+    "application/rss+xml",
+    "text/xml; charset=zlib_codec",
+    "application/feed+json",
+    "",
+]
+OTHER_KINDS = sorted(
+    kind for kind, reader in READERS.items() if LONG or reader != READERS["feed"]
+)
 
 
 def page(body: bytes, kind: str = "text/html") -> Page:
     url = "http://outlet.example/2026/11/a"
-    return Page(url=url, final_url=url, status=200, headers=(("Content-Type", kind),), body=body, fetched_at=NOW)
+    return Page(
+        url=url,
+        final_url=url,
+        status=200,
+        headers=(("Content-Type", kind),),
+        body=body,
+        fetched_at=NOW,
+    )
 
 
 @pytest.fixture
 def watched(desk):
-    """Run a task; afterwards it was in time, within memory, and its worker is the same as before."""
+    """Run a task.
+
+    Afterwards it was in time, within memory, and its worker is the same as before.
+    """
     lost, began = desk.pool.lost, time.monotonic()
     yield desk.run
     assert time.monotonic() - began <= MOST_SECONDS * slowness()
@@ -40,7 +60,14 @@ def watched(desk):
 @pytest.mark.parametrize("kind", CONTENT_TYPES if LONG else CONTENT_TYPES[:1])
 def test_as_a_feed_it_is_leads_or_an_error(watched, attack, kind):
     """At most 2,000 leads, each with a web address and a printable title, or an error in words."""
-    feed = watched(READ_FEED, attack, url=SOURCE.url, headers={"Content-Type": kind}, source=SOURCE, now=NOW)
+    feed = watched(
+        READ_FEED,
+        attack,
+        url=SOURCE.url,
+        headers={"Content-Type": kind},
+        source=SOURCE,
+        now=NOW,
+    )
     assert len(feed.leads) <= 2_000
     for lead in feed.leads:
         check_lead(lead)
@@ -83,8 +110,15 @@ def test_as_a_page_it_is_an_article_or_a_reason(watched, attack):
 def test_as_the_full_text_of_a_feed_it_is_an_article_or_a_reason(watched, attack):
     """What stands in for a page that is gone is read under the same limits."""
     body = attack[:500_000].decode("utf-8", "replace")
-    lead = Lead(url="http://outlet.example/2026/11/b", source="fuzz", title=body[:300], body=body)
-    landing = watched(READ_PAGE, page(b"<html><body></body></html>"), lead, settings=KEEP_ALL, now=NOW)
+    lead = Lead(
+        url="http://outlet.example/2026/11/b",
+        source="fuzz",
+        title=body[:300],
+        body=body,
+    )
+    landing = watched(
+        READ_PAGE, page(b"<html><body></body></html>"), lead, settings=KEEP_ALL, now=NOW
+    )
     assert isinstance(landing.outcome, Document | Rejection)
 
 
@@ -98,6 +132,10 @@ def test_hidden_instructions_reach_no_text(desk, attacks):
 
 def test_packed_bytes_are_no_text(desk, attacks):
     """A packed file that is served as a page is turned away, not read as letters."""
-    for path in sorted((attacks / "bombs").glob("*1gb*.bin")) + sorted((attacks / "bombs").glob("*quine*")):
-        outcome = desk.run(READ_PAGE, page(path.read_bytes()), None, settings=KEEP_ALL, now=NOW).outcome
+    for path in sorted((attacks / "bombs").glob("*1gb*.bin")) + sorted(
+        (attacks / "bombs").glob("*quine*")
+    ):
+        outcome = desk.run(
+            READ_PAGE, page(path.read_bytes()), None, settings=KEEP_ALL, now=NOW
+        ).outcome
         assert isinstance(outcome, Rejection), path.name

@@ -26,12 +26,28 @@ def open_umask():
     os.umask(before)
 
 
-def test_every_file_of_the_store_is_its_owners_only(tmp_path: Path, open_umask: None) -> None:
+def test_every_file_of_the_store_is_its_owners_only(
+    tmp_path: Path, open_umask: None
+) -> None:
     """Database, WAL, lock, captures and backups, whatever the umask says."""
-    page = Page(url=URL, final_url=URL, status=200, headers=(), body=TEXT.encode(), fetched_at=NOW)
+    page = Page(
+        url=URL,
+        final_url=URL,
+        status=200,
+        headers=(),
+        body=TEXT.encode(),
+        fetched_at=NOW,
+    )
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
         store.land(
-            [Landing(outcome=Document(url=URL, source="o", title="Shells", text=TEXT), url=URL, source="o", page=page)]
+            [
+                Landing(
+                    outcome=Document(url=URL, source="o", title="Shells", text=TEXT),
+                    url=URL,
+                    source="o",
+                    page=page,
+                )
+            ]
         )
         store.backup(tmp_path / "copy.db")
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -39,15 +55,29 @@ def test_every_file_of_the_store_is_its_owners_only(tmp_path: Path, open_umask: 
         assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
 
 
-@pytest.mark.parametrize("formatter", [HumanFormatter(), JsonFormatter()], ids=lambda made: type(made).__name__)
-def test_a_traceback_that_quotes_a_stranger_steers_no_terminal(formatter: logging.Formatter) -> None:
+@pytest.mark.parametrize(
+    "formatter",
+    [HumanFormatter(), JsonFormatter()],
+    ids=lambda made: type(made).__name__,
+)
+def test_a_traceback_that_quotes_a_stranger_steers_no_terminal(
+    formatter: logging.Formatter,
+) -> None:
     """Neither in the message, nor in the facts, nor in what an exception says."""
     out = io.StringIO()
     handler = logging.StreamHandler(out)
     handler.setFormatter(formatter)
     hostile = "\x1b]0;pwned\x07 \x9b31m \x1b[2J"
     fault = ValueError(hostile)
-    record = logging.LogRecord("khabar", logging.ERROR, "", 1, "page failed: %s", (hostile,), (ValueError, fault, None))
+    record = logging.LogRecord(
+        "khabar",
+        logging.ERROR,
+        "",
+        1,
+        "page failed: %s",
+        (hostile,),
+        (ValueError, fault, None),
+    )
     record.facts = {"title": hostile}
     handler.handle(record)
     told = out.getvalue()

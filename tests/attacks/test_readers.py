@@ -1,4 +1,7 @@
-"""What reaches people and programs: searches, tables, terminals and pages over a store full of hostile text."""
+"""What reaches people and programs.
+
+Searches, tables, terminals and pages over a store full of hostile text.
+"""
 
 import asyncio
 import csv
@@ -31,17 +34,32 @@ BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 
 
 def lines(path: Path) -> list[str]:
-    return path.read_text("utf-8", "surrogateescape").encode("utf-8", "replace").decode().split("\n")
+    return (
+        path.read_text("utf-8", "surrogateescape")
+        .encode("utf-8", "replace")
+        .decode()
+        .split("\n")
+    )
 
 
 def strings(attacks: Path) -> list[str]:
-    """Every hostile string: titles of the feeds, terminal sequences, names, dates, bylines."""
+    """Every hostile string.
+
+    Titles of the feeds, terminal sequences, names, dates, bylines.
+    """
     found = json.loads((attacks / "content/terminal_escape.json").read_text())["titles"]
     for path in sorted((attacks / "content").glob("*.xml")):
-        feed = feeds.parse_feed(path.read_bytes(), url=SOURCE.url, headers={}, source=SOURCE, now=NOW)
+        feed = feeds.parse_feed(
+            path.read_bytes(), url=SOURCE.url, headers={}, source=SOURCE, now=NOW
+        )
         found += [lead.title for lead in feed.leads if lead.title]
-        found += re.findall(r"<!\[CDATA\[(.*?)\]\]>", path.read_text("utf-8", "replace"), re.DOTALL)
-    for path in [*(attacks / "content").glob("*.txt"), *(attacks / "redos").glob("*.txt")]:
+        found += re.findall(
+            r"<!\[CDATA\[(.*?)\]\]>", path.read_text("utf-8", "replace"), re.DOTALL
+        )
+    for path in [
+        *(attacks / "content").glob("*.txt"),
+        *(attacks / "redos").glob("*.txt"),
+    ]:
         found += lines(path)
     return list(dict.fromkeys(found))
 
@@ -56,7 +74,10 @@ def stocked(attacks: Path, tmp_path: Path) -> Path:
     ]  # fmt: skip
     settings = CrawlSettings(min_relevance=0)
     read = articles.parse_lines(
-        [(n, json.dumps(row).encode()) for n, row in enumerate(rows)], sources={}, settings=settings, now=NOW
+        [(n, json.dumps(row).encode()) for n, row in enumerate(rows)],
+        sources={},
+        settings=settings,
+        now=NOW,
     )
     assert all(row.landing for row in read)
     with Store.open(tmp_path / "khabar.db") as store:
@@ -68,16 +89,32 @@ def stocked(attacks: Path, tmp_path: Path) -> Path:
 
 def khabar(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
     """A command of the program itself; it never ends in a traceback."""
-    command = [sys.executable, "-m", "scheduler.cli", *words, "--config", str(folder / "config.toml")]
+    command = [
+        sys.executable,
+        "-m",
+        "scheduler.cli",
+        *words,
+        "--config",
+        str(folder / "config.toml"),
+    ]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HOME": str(folder)}
-    done = subprocess.run(command, capture_output=True, check=False, timeout=120, cwd=folder, env=environment)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        check=False,
+        timeout=120,
+        cwd=folder,
+        env=environment,
+    )
     assert b"Traceback" not in done.stderr, done.stderr[-2_000:]
     return done
 
 
 def test_no_query_is_an_error_and_none_changes_anything(stocked, attacks):
     """Each hostile query and filter finds something, nothing, or is refused in words; the file stays as it was."""
-    typed = lines(attacks / "content/fts5_queries.txt") + lines(attacks / "content/sql_filters.txt")
+    typed = lines(attacks / "content/fts5_queries.txt") + lines(
+        attacks / "content/sql_filters.txt"
+    )
     names = (
         "q",
         "since",
@@ -113,13 +150,17 @@ def test_no_query_is_an_error_and_none_changes_anything(stocked, attacks):
 def test_no_cell_of_a_table_is_a_formula(stocked):
     """A spreadsheet runs nothing of what the CSV holds, and every row has every column."""
     with Store.read(stocked / "khabar.db") as store:
-        body = b"".join(export.to_csv(search.iterate_json_pages(store.db, Criteria(limit=1_000))))
+        body = b"".join(
+            export.to_csv(search.iterate_json_pages(store.db, Criteria(limit=1_000)))
+        )
     head, *rows = csv.reader(io.StringIO(body.decode()))
     assert len(rows) > 100
     for row in rows:
         assert len(row) == len(head)
         for cell in row:
-            assert not re.match(r"\s*[=+@＝＋－＠]|\s*-(?!\d)|[\t\r\n]", cell), cell[:80]
+            assert not re.match(r"\s*[=+@＝＋－＠]|\s*-(?!\d)|[\t\r\n]", cell), cell[
+                :80
+            ]
 
 
 @pytest.mark.parametrize(
@@ -133,14 +174,22 @@ def test_no_output_steers_a_terminal(stocked, words):
     done = khabar(stocked, *words)
     text = (done.stdout + done.stderr).decode()
     assert text
-    assert is_plain(text, keep="\n"), [char for char in text if not is_plain(char, "\n")][:5]
+    assert is_plain(text, keep="\n"), [
+        char for char in text if not is_plain(char, "\n")
+    ][:5]
     assert not BIDI.search(text)
     assert not [line for line in text.split("\n") if line.startswith("FAKE LOG")]
 
 
 def test_pages_show_it_as_text(stocked):
-    """The front page, a search of everything and each article: no element of a stranger's, no link but to the web."""
-    pytest.importorskip("datasette", reason="the extra `serve` is not installed: the pages are not tested")
+    """The front page, a search of everything and each article.
+
+    No element of a stranger's, no link but to the web.
+    """
+    pytest.importorskip(
+        "datasette",
+        reason="the extra `serve` is not installed: the pages are not tested",
+    )
     from scheduler.pages.reader import StoreReader
     from scheduler.pages.routes import Pages
 
@@ -162,12 +211,19 @@ def test_pages_show_it_as_text(stocked):
             answers += [await pages.article(Request(id=str(n))) for n in range(1, 60)]
         finally:
             reader.close()
-        return [answer.body if isinstance(answer.body, str) else answer.body.decode() for answer in answers]
+        return [
+            answer.body if isinstance(answer.body, str) else answer.body.decode()
+            for answer in answers
+        ]
 
     element = re.compile(
-        r"<(script|svg(?! (class|viewBox)=)|iframe|img|object|form action=//|base|style|math|meta http)", re.IGNORECASE
+        r"<(script|svg(?! (class|viewBox)=)|iframe|img|object|form action=//|base|style|math|meta http)",
+        re.IGNORECASE,
     )
-    target = re.compile(r"""\s(href|src|action)=["']?\s*(javascript|data|vbscript|file|gopher):""", re.IGNORECASE)
+    target = re.compile(
+        r"""\s(href|src|action)=["']?\s*(javascript|data|vbscript|file|gopher):""",
+        re.IGNORECASE,
+    )
     for page in asyncio.run(asked()):
         assert not element.search(page)
         assert not target.search(page)
@@ -179,7 +235,13 @@ def test_atom_and_json_lines_are_well_formed(stocked):
     """Other programs can read everything that leaves."""
     with Store.read(stocked / "khabar.db") as store:
         pages = list(search.iterate_json_pages(store.db, Criteria(limit=1_000)))
-    feed = ET.fromstring(b"".join(export.to_atom(pages, title="x\x1b", url="http://127.0.0.1/feed.atom", now=NOW)))
+    feed = ET.fromstring(
+        b"".join(
+            export.to_atom(
+                pages, title="x\x1b", url="http://127.0.0.1/feed.atom", now=NOW
+            )
+        )
+    )
     assert len(feed) > 100
     for chunk in export.to_jsonl(pages):
         for line in chunk.splitlines():
@@ -187,14 +249,23 @@ def test_atom_and_json_lines_are_well_formed(stocked):
 
 
 def test_every_file_can_be_given_to_import_and_extract(shared, attacks, tmp_path):
-    """Under whatever name: an answer or a line that says what is wrong, never a traceback; one object for each page."""
-    (tmp_path / "config.toml").write_text('[store]\npath = "khabar.db"\n[topic]\nmin_relevance = 0\n')
+    """Under whatever name.
+
+    An answer or a line that says what is wrong, never a traceback; one object for each
+    page.
+    """
+    (tmp_path / "config.toml").write_text(
+        '[store]\npath = "khabar.db"\n[topic]\nmin_relevance = 0\n'
+    )
     named: dict[str, list[str]] = {".jsonl": [], ".warc.gz": [], ".html": []}
     for kind, files in named.items():
         for path in sorted(attacks.rglob("*")):
             if path.is_file() and path.suffix != ".py":
                 whole = path.name.endswith(".gz") and kind == ".html"
-                link = tmp_path / f"{path.parent.name}-{path.name.replace('.', '-')}{kind}{'.gz' if whole else ''}"
+                link = (
+                    tmp_path
+                    / f"{path.parent.name}-{path.name.replace('.', '-')}{kind}{'.gz' if whole else ''}"
+                )
                 link.write_bytes(path.read_bytes())
                 files.append(str(link))
     imported = khabar(tmp_path, "import", *named[".jsonl"], *named[".warc.gz"])
@@ -202,7 +273,9 @@ def test_every_file_can_be_given_to_import_and_extract(shared, attacks, tmp_path
     extracted = khabar(tmp_path, "extract", *named[".html"])
     assert extracted.returncode in {0, 1}
     told = [json.loads(line) for line in extracted.stdout.splitlines()]
-    assert len({record["file"] for record in told}) >= len(named[".html"]) - extracted.stderr.count(b"\n")
+    assert len({record["file"] for record in told}) >= len(
+        named[".html"]
+    ) - extracted.stderr.count(b"\n")
     assert all(record["text"] or record["rejection"] for record in told)
     with Store.read(tmp_path / "khabar.db") as store:
         assert store.db.execute("pragma integrity_check").fetchone()[0] == "ok"

@@ -33,15 +33,21 @@ START = datetime(2024, 11, 22, tzinfo=UTC)
 
 def sentences() -> list[list[str]]:
     """Texts as lists of sentences: real ones, or invented ones of the same length."""
-    shared = Path(os.environ.get("KHABAR_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+    shared = Path(
+        os.environ.get("KHABAR_SHARED", Path(__file__).resolve().parents[3] / "shared")
+    )
     bulk = shared / "corpora" / "dedup" / "bulk_text" / "docs.jsonl.gz"
     if bulk.exists():
         with gzip.open(bulk, "rt", encoding="utf-8") as lines:
             texts = [json.loads(line)["text"] for line in lines]
-        return [[s for s in text.replace("\n", ". ").split(". ") if s] for text in texts]
+        return [
+            [s for s in text.replace("\n", ". ").split(". ") if s] for text in texts
+        ]
     rnd = random.Random(20261122)
     words = [f"word{n}" for n in range(30_000)]
-    return [[" ".join(rnd.choices(words, k=18)) for _ in range(25)] for _ in range(2_800)]
+    return [
+        [" ".join(rnd.choices(words, k=18)) for _ in range(25)] for _ in range(2_800)
+    ]
 
 
 def documents(count: int) -> Iterator[Document]:
@@ -54,7 +60,12 @@ def documents(count: int) -> Iterator[Document]:
         else:
             own = texts[n % len(texts)]
             foreign = texts[rnd.randrange(len(texts))]
-            mixed = own if n < len(texts) else rnd.sample(own, len(own) // 2) + rnd.sample(foreign, len(foreign) // 2)
+            mixed = (
+                own
+                if n < len(texts)
+                else rnd.sample(own, len(own) // 2)
+                + rnd.sample(foreign, len(foreign) // 2)
+            )
             text = last = ". ".join(mixed) + f". Number {n}."
         yield Document(
             url=f"https://host{n % 300}.example/{n}",
@@ -62,9 +73,14 @@ def documents(count: int) -> Iterator[Document]:
             title=f"Report {n}",
             text=text,
             language="en",
-            published_at=START + timedelta(minutes=n * 5) - timedelta(hours=rnd.randrange(72)),
+            published_at=START
+            + timedelta(minutes=n * 5)
+            - timedelta(hours=rnd.randrange(72)),
             mentions=tuple(
-                Mention(kind="place", code=f"AF{rnd.randrange(400)}", name="Place", count=1) for _ in range(4)
+                Mention(
+                    kind="place", code=f"AF{rnd.randrange(400)}", name="Place", count=1
+                )
+                for _ in range(4)
             ),
         )
 
@@ -72,7 +88,9 @@ def documents(count: int) -> Iterator[Document]:
 def batches(count: int) -> Iterator[list[Landing]]:
     batch: list[Landing] = []
     for document in documents(count):
-        batch.append(Landing(outcome=document, url=document.url, source=document.source))
+        batch.append(
+            Landing(outcome=document, url=document.url, source=document.source)
+        )
         if len(batch) == BATCH:
             yield batch
             batch = []
@@ -83,13 +101,20 @@ def bare(folder: Path, count: int) -> float:
     db = sqlite3.connect(folder / "bare.db", isolation_level=None)
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
         db.execute(f"PRAGMA {pragma}")
-    db.execute("CREATE TABLE documents (id INTEGER PRIMARY KEY, url TEXT, title TEXT, text TEXT)")
+    db.execute(
+        "CREATE TABLE documents (id INTEGER PRIMARY KEY, url TEXT, title TEXT, text TEXT)"
+    )
     spent = 0.0
     for batch in batches(count):
-        rows = [(landing.url, landing.outcome.title, landing.outcome.text) for landing in batch]
+        rows = [
+            (landing.url, landing.outcome.title, landing.outcome.text)
+            for landing in batch
+        ]
         start = time.process_time()
         db.execute("BEGIN IMMEDIATE")
-        db.executemany("INSERT INTO documents (url, title, text) VALUES (?, ?, ?)", rows)
+        db.executemany(
+            "INSERT INTO documents (url, title, text) VALUES (?, ?, ?)", rows
+        )
         db.execute("COMMIT")
         spent += time.process_time() - start
     db.close()
@@ -102,7 +127,9 @@ def main() -> None:
     wanted = parser.parse_args().documents
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        print(f"{'documents':>10} {'per s':>8} {'per s CPU':>10} {'MB':>8} {'bytes each':>11}")
+        print(
+            f"{'documents':>10} {'per s':>8} {'per s CPU':>10} {'MB':>8} {'bytes each':>11}"
+        )
         with Store.open(folder / "khabar.db") as store:
             spent = walls = 0.0
             recent: list[tuple[float, float]] = []
@@ -114,7 +141,10 @@ def main() -> None:
                 recent = [*recent[-99:], (cpu, wall)]
                 if n * BATCH % max(wanted // 10, BATCH) == 0:
                     size = store.sizes()["database"]
-                    rate = [BATCH / statistics.fmean(values) for values in zip(*recent, strict=True)]
+                    rate = [
+                        BATCH / statistics.fmean(values)
+                        for values in zip(*recent, strict=True)
+                    ]
                     print(
                         f"{n * BATCH:>10,} {rate[1]:>8,.0f} {rate[0]:>10,.0f} {size / 1e6:>8,.0f} {size / (n * BATCH):>11,.0f}"
                     )
@@ -123,7 +153,9 @@ def main() -> None:
         print(
             f"{counts['articles']:,} articles, {counts['copies']:,} copies; {wanted / spent:,.0f} a second of CPU, {wanted / walls:,.0f} by the clock"
         )
-        print(f"ratio to bare inserts: {spent / yardstick:.1f} times their CPU ({wanted / yardstick:,.0f} a second)")
+        print(
+            f"ratio to bare inserts: {spent / yardstick:.1f} times their CPU ({wanted / yardstick:,.0f} a second)"
+        )
 
 
 if __name__ == "__main__":

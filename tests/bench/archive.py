@@ -21,7 +21,9 @@ from warcio.archiveiterator import ArchiveIterator
 from storage.archive import Archive
 from storage.model import Page
 
-SHARED = Path(os.environ.get("KHABAR_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+SHARED = Path(
+    os.environ.get("KHABAR_SHARED", Path(__file__).resolve().parents[3] / "shared")
+)
 
 
 def bodies(files: list[Path]) -> list[bytes]:
@@ -30,7 +32,9 @@ def bodies(files: list[Path]) -> list[bytes]:
     for file in files:
         with file.open("rb") as source:
             found += [
-                record.content_stream().read() for record in ArchiveIterator(source) if record.rec_type == "response"
+                record.content_stream().read()
+                for record in ArchiveIterator(source)
+                if record.rec_type == "response"
             ]
     return found
 
@@ -86,7 +90,9 @@ def records(pages: list[bytes]) -> None:
 
 
 def main() -> None:
-    files = [Path(name) for name in sys.argv[1:]] or sorted((SHARED / "corpora" / "extraction").glob("*/pages.warc.gz"))
+    files = [Path(name) for name in sys.argv[1:]] or sorted(
+        (SHARED / "corpora" / "extraction").glob("*/pages.warc.gz")
+    )
     if not files:
         sys.exit("Name WARC files, or set KHABAR_SHARED to the shared folder.")
     pages = bodies(files)

@@ -2,14 +2,17 @@
 
 usage: python tests/bench/copies.py [--documents 200000] [--shared FOLDER] [--db FILE]
 
-Nine of ten documents are articles of their own (a quarter of the words of a real text replaced), one is an earlier one cut
-and with another dateline. Texts are made before the clock runs. Prints for each size: articles a second since the size
-before, full text on, by processor time and by the clock, and the longest transaction of a hundred; p50, p95 and p99 of the
-decision alone, p95 against the size of 1,000; bytes of index a document, and kilobytes handed to the system for each; `load`,
-how many times its best time a fixed piece of work took meanwhile: other work on the machine costs processor time, too. At the
-end the first admission after opening, and 1,000 copies of one text. A run that was cut short goes on where the file of
-`--db` ends, its ratio against the first size that it measures. 200,000 documents take ten minutes on an idle machine and
-3 GB of disk.
+Nine of ten documents are articles of their own (a quarter of the words of a real text
+replaced), one is an earlier one cut and with another dateline. Texts are made before
+the clock runs. Prints for each size: articles a second since the size before, full text
+on, by processor time and by the clock, and the longest transaction of a hundred; p50,
+p95 and p99 of the decision alone, p95 against the size of 1,000; bytes of index a
+document, and kilobytes handed to the system for each; `load`, how many times its best
+time a fixed piece of work took meanwhile: other work on the machine costs processor
+time, too. At the end the first admission after opening, and 1,000 copies of one text. A
+run that was cut short goes on where the file of `--db` ends, its ratio against the
+first size that it measures. 200,000 documents take ten minutes on an idle machine and 3
+GB of disk.
 """
 
 import argparse
@@ -43,7 +46,9 @@ PROBES = 500
 
 
 def real_texts(shared: Path) -> list[str]:
-    with gzip.open(shared / "corpora/dedup/bulk_text/docs.jsonl.gz", "rt", encoding="utf-8") as lines:
+    with gzip.open(
+        shared / "corpora/dedup/bulk_text/docs.jsonl.gz", "rt", encoding="utf-8"
+    ) as lines:
         return [json.loads(line)["text"][:3000] for line in lines]
 
 
@@ -87,10 +92,14 @@ def grow(store: Store, texts: Iterator[str], first: int, last: int) -> Grown:
     """Admit the documents of these numbers in batches, each a transaction."""
     found = Grown(documents=last - first)
     for number in range(first, last, BATCH):
-        batch = [document(n, next(texts)) for n in range(number, min(number + BATCH, last))]
+        batch = [
+            document(n, next(texts)) for n in range(number, min(number + BATCH, last))
+        ]
         cpu, clock, bytes_before = time.process_time(), time.perf_counter(), written()
         with store._writing():
-            landed = [admission.admit(store.db, one, now=one.published_at) for one in batch]
+            landed = [
+                admission.admit(store.db, one, now=one.published_at) for one in batch
+            ]
             admission.reindex_documents(store.db, [one.document_id for one in landed])
         spent = time.process_time() - cpu
         found.cpu += spent
@@ -102,9 +111,16 @@ def grow(store: Store, texts: Iterator[str], first: int, last: int) -> Grown:
 
 
 def written() -> int:
-    """Bytes that this process has handed to the system to write; 0 where it does not tell."""
+    """Bytes that this process has handed to the system to write.
+
+    0 where it does not tell.
+    """
     try:
-        return int(re.search(r"wchar: (\d+)", Path("/proc/self/io").read_text(encoding="ascii"))[1])
+        return int(
+            re.search(
+                r"wchar: (\d+)", Path("/proc/self/io").read_text(encoding="ascii")
+            )[1]
+        )
     except OSError:
         return 0
 
@@ -178,16 +194,27 @@ def measure(path: Path, texts: list[str], most: int) -> None:
         first = grow(store, iter(lambda: same, None), at + 1, at + 101)
         grow(store, iter(lambda: same, None), at + 101, at + 1001)
         after = grow(store, iter(lambda: same, None), at + 1001, at + 1101)
-        print(f"copies 1,001 to 1,100 of one text against 1 to 100: {after.cpu / first.cpu:.2f} times the time")
+        print(
+            f"copies 1,001 to 1,100 of one text against 1 to 100: {after.cpu / first.cpu:.2f} times the time"
+        )
     with Store.read(path) as store:
-        faults = {what: store.db.execute(statement).fetchone()[0] for what, statement in bands.INTEGRITY_CHECKS.items()}
+        faults = {
+            what: store.db.execute(statement).fetchone()[0]
+            for what, statement in bands.INTEGRITY_CHECKS.items()
+        }
     print(", ".join(f"{count} {what}" for what, count in faults.items()))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--documents", type=int, default=200_000)
-    parser.add_argument("--shared", type=Path, default=Path(os.environ.get("KHABAR_SHARED", ROOT.parent / "shared")))
+    parser.add_argument(
+        "--shared",
+        type=Path,
+        default=Path(os.environ.get("KHABAR_SHARED", ROOT.parent / "shared")),
+    )
     parser.add_argument("--db", type=Path)
     args = parser.parse_args()
     texts = real_texts(args.shared)

@@ -30,13 +30,23 @@ def pages(path):
                 url = record.rec_headers.get_header("WARC-Target-URI")
                 when = datetime.now(UTC)
                 body = record.content_stream().read()
-                page = Page(url=url, final_url=url, status=200, headers=tuple(headers), body=body, fetched_at=when)
+                page = Page(
+                    url=url,
+                    final_url=url,
+                    status=200,
+                    headers=tuple(headers),
+                    body=body,
+                    fetched_at=when,
+                )
                 yield record.rec_headers.get_header("WARC-Record-ID"), page
 
 
 def measure(corpus, *, verbose):
     """Print the figures of one corpus."""
-    labels = {row["record_id"]: row for row in map(json.loads, (corpus / "labels.jsonl").open(encoding="utf-8"))}
+    labels = {
+        row["record_id"]: row
+        for row in map(json.loads, (corpus / "labels.jsonl").open(encoding="utf-8"))
+    }
     right = asked = 0
     parsing = finding = 0.0
     hows = Counter()
@@ -53,7 +63,12 @@ def measure(corpus, *, verbose):
             started = time.process_time()
             now = datetime.now(UTC)
             found = dates.find_dates(
-                parsed.tree, url=page.final_url, text="", now=now, language=label.get("lang"), objects=parsed.objects
+                parsed.tree,
+                url=page.final_url,
+                text="",
+                now=now,
+                language=label.get("lang"),
+                objects=parsed.objects,
             )
             finding += time.process_time() - started
         got = found.published
@@ -62,8 +77,16 @@ def measure(corpus, *, verbose):
         right += same
         hows[(got.how if got else "none", same)] += 1
         if verbose and not same:
-            print(" ", str(label["date"])[:25], got and (got.at.isoformat(), got.how, got.raw[:60]), label["url"])
-    print(f"{corpus.name}: day right {right}/{asked} = {right / max(1, asked):.4f};", end=" ")
+            print(
+                " ",
+                str(label["date"])[:25],
+                got and (got.at.isoformat(), got.how, got.raw[:60]),
+                label["url"],
+            )
+    print(
+        f"{corpus.name}: day right {right}/{asked} = {right / max(1, asked):.4f};",
+        end=" ",
+    )
     print(
         f"finding costs {finding / max(parsing, 1e-9):.2f} of parsing; {finding / max(1, asked) * 1000:.1f} ms CPU a page"
     )
@@ -72,7 +95,9 @@ def measure(corpus, *, verbose):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpora", nargs="+", type=Path)
     parser.add_argument("-v", dest="verbose", action="store_true")
     options = parser.parse_args()

@@ -1,8 +1,11 @@
-"""The desk with a stopwatch: what the workers of `replay.py` run in place of `intake.process_page_in_worker`.
+"""The desk with a stopwatch.
 
-Each page appends a line to the file that KHABAR_DESK names: CPU seconds of extraction, of the whole task. Extraction is
-what makes a document of a page or an entry: parsing, text, title, people, language, dates, cleaning. With
-KHABAR_PLAIN=1 it is what naive.py does with a page instead, one call of trafilatura; everything else stays.
+What the workers of `replay.py` run in place of `intake.process_page_in_worker`.
+
+Each page appends a line to the file that KHABAR_DESK names: CPU seconds of extraction,
+of the whole task. Extraction is what makes a document of a page or an entry: parsing,
+text, title, people, language, dates, cleaning. With KHABAR_PLAIN=1 it is what naive.py
+does with a page instead, one call of trafilatura; everything else stays.
 """
 
 import os
@@ -33,7 +36,9 @@ def timed(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def plain(page: Any, *, lead: Any = None, source: Any = None, **_: Any) -> Document | Rejection:
+def plain(
+    page: Any, *, lead: Any = None, source: Any = None, **_: Any
+) -> Document | Rejection:
     """A page as naive.py reads it."""
     import trafilatura
 
@@ -51,7 +56,9 @@ def plain(page: Any, *, lead: Any = None, source: Any = None, **_: Any) -> Docum
     )  # fmt: skip
 
 
-extract.extract = timed(plain if os.environ.get("KHABAR_PLAIN") == "1" else extract.extract)
+extract.extract = timed(
+    plain if os.environ.get("KHABAR_PLAIN") == "1" else extract.extract
+)
 extract.extract_entry = timed(extract.extract_entry)
 
 

@@ -1,9 +1,13 @@
-"""What reading a page costs: khabar's extraction against trafilatura's, the same pages, one process each, side by side.
+"""What reading a page costs.
+
+Khabar's extraction against trafilatura's, the same pages, one process each, side by
+side.
 
 Usage: python tests/bench/extraction.py [SHARED] [--pages N]
 
-Prints CPU milliseconds a page, their ratio, the 99th percentile and slowest page, and pages a second on two processes
-against one. Both processes run at the same time, so that a busy machine slows both.
+Prints CPU milliseconds a page, their ratio, the 99th percentile and slowest page, and
+pages a second on two processes against one. Both processes run at the same time, so
+that a busy machine slows both.
 """
 
 import argparse
@@ -29,8 +33,14 @@ SETS = ("aeb", "fundeval", "fundus", "wcxb", "trafeval", "readability")
 
 def pages(shared: Path, most: int) -> list[Page]:
     """The pages of the labelled sets, at most so many of each."""
-    files = [shared / "corpora" / "extraction" / name / "pages.warc.gz" for name in SETS]
-    return [one.page for file in files for one in itertools.islice(saved.read_pages(file, print), most)]
+    files = [
+        shared / "corpora" / "extraction" / name / "pages.warc.gz" for name in SETS
+    ]
+    return [
+        one.page
+        for file in files
+        for one in itertools.islice(saved.read_pages(file, print), most)
+    ]
 
 
 def ours(page: Page) -> None:
@@ -41,11 +51,16 @@ def theirs(page: Page) -> None:
     import trafilatura
 
     logging.disable(logging.CRITICAL)
-    trafilatura.bare_extraction(page.body, url=page.url, include_comments=False, with_metadata=True)
+    trafilatura.bare_extraction(
+        page.body, url=page.url, include_comments=False, with_metadata=True
+    )
 
 
 def spend(read: Callable[[Page], None], work: list[Page]) -> list[float]:
-    """CPU seconds of each page; the first pages are read once before, so that both have their tables loaded."""
+    """CPU seconds of each page.
+
+    The first pages are read once before, so that both have their tables loaded.
+    """
     for page in work[:5]:
         read(page)
     out = []
@@ -57,8 +72,13 @@ def spend(read: Callable[[Page], None], work: list[Page]) -> list[float]:
 
 
 def rate(work: list[Page], processes: int) -> float:
-    """Pages a second of wall time with so many processes; the pages are inherited, and loading them does not count."""
-    with multiprocessing.get_context("fork").Pool(processes, initializer=ours, initargs=(work[0],)) as pool:
+    """Pages a second of wall time with so many processes.
+
+    The pages are inherited, and loading them does not count.
+    """
+    with multiprocessing.get_context("fork").Pool(
+        processes, initializer=ours, initargs=(work[0],)
+    ) as pool:
         pool.map(ours, work[:processes], chunksize=1)
         start = time.perf_counter()
         for _ in pool.imap_unordered(_nth, range(len(work)), chunksize=4):
@@ -74,9 +94,18 @@ def _nth(number: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shared", type=Path, nargs="?", default=os.environ.get("KHABAR_SHARED", ROOT.parent / "shared"))
-    parser.add_argument("--pages", type=int, default=10_000, help="at most so many pages of each set")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "shared",
+        type=Path,
+        nargs="?",
+        default=os.environ.get("KHABAR_SHARED", ROOT.parent / "shared"),
+    )
+    parser.add_argument(
+        "--pages", type=int, default=10_000, help="at most so many pages of each set"
+    )
     args = parser.parse_args()
     WORK.extend(pages(args.shared, args.pages))
     with multiprocessing.get_context("fork").Pool(2) as pool:

@@ -24,12 +24,16 @@ URL = "https://outlet.example/feed.xml"
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     warnings.simplefilter("ignore")
     bodies = [
-        f.read_bytes() for f in sorted(folder.rglob("*")) if f.suffix in (".xml", ".rss", ".atom") and f.is_file()
+        f.read_bytes()
+        for f in sorted(folder.rglob("*"))
+        if f.suffix in (".xml", ".rss", ".atom") and f.is_file()
     ]
     source, now = Source(id="bench", kind="feed", url=URL), datetime.now(UTC)
     headers = {"content-location": URL, "content-type": "application/xml"}
@@ -41,13 +45,23 @@ def main():
         ours += time.process_time() - started
         started = time.process_time()
         try:
-            plain = len(feedparser.parse(io.BytesIO(body), response_headers=headers).entries)
+            plain = len(
+                feedparser.parse(io.BytesIO(body), response_headers=headers).entries
+            )
         except (UnicodeError, AttributeError):
             plain = 0
         theirs += time.process_time() - started
-        counts = [counts[0] + feed.entries, counts[1] + len(feed.leads), counts[2] + plain]
-    print(f"{len(bodies)} documents; entries {counts[0]}, leads {counts[1]}; feedparser finds {counts[2]} entries")
-    print(f"CPU {ours:.2f} s against {theirs:.2f} s of plain feedparser: ratio {ours / max(theirs, 1e-9):.2f}")
+        counts = [
+            counts[0] + feed.entries,
+            counts[1] + len(feed.leads),
+            counts[2] + plain,
+        ]
+    print(
+        f"{len(bodies)} documents; entries {counts[0]}, leads {counts[1]}; feedparser finds {counts[2]} entries"
+    )
+    print(
+        f"CPU {ours:.2f} s against {theirs:.2f} s of plain feedparser: ratio {ours / max(theirs, 1e-9):.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python tests/bench/idle.py [--sources 100] [--seconds 60]
 
-Every source is read once, the workers rest, and nothing is due: what is left is what an operator pays for waiting.
+Every source is read once, the workers rest, and nothing is due: what is left is what an
+operator pays for waiting.
 """
 
 import argparse
@@ -20,7 +21,9 @@ from tree import cpu_seconds, processes, pss  # noqa: E402
 
 def main() -> None:
     """Measure and print; exit 1 when a figure is not reached."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--sources", type=int, default=100)
     options.add_argument("--seconds", type=float, default=60)
     chosen = options.parse_args()
@@ -42,7 +45,9 @@ def main() -> None:
     print(
         f"{chosen.sources} sources, nothing due: {memory / 1e6:.0f} MB PSS in {len(left)} processes, {share:.2%} of a core"
     )
-    print(f"after reading {3 * chosen.sources} pages, workers included: {busy / 1e6:.0f} MB PSS")
+    print(
+        f"after reading {3 * chosen.sources} pages, workers included: {busy / 1e6:.0f} MB PSS"
+    )
     sys.exit(0 if memory <= 150e6 and share <= 0.01 else 1)
 
 

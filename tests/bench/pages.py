@@ -1,12 +1,15 @@
 """How fast the pages of a large store come while the service writes.
 
-    python tests/bench/search.py --rows 1000000 --keep FILE     makes a store, once (five minutes, 4.3 GB)
-    python tests/bench/pages.py FILE                            100 articles a second go into it meanwhile; two minutes
+    python tests/bench/search.py --rows 1000000 --keep FILE     makes a store, once
+    (five minutes, 4.3 GB)
+    python tests/bench/pages.py FILE                            100 articles a second go
+    into it meanwhile; two minutes
 
-Prints p50 and p95 in ms of the first page, of a search and of an article, without and with a writer beside them. The
-writer is a process of its own, as the service is: `crawler.writer` lands what is ready made, as the desk hands it over,
-with mentions, in the batches that come together. Ends with 1 when it wrote fewer than it should: then the figures do
-not count. The articles stay in the store.
+Prints p50 and p95 in ms of the first page, of a search and of an article, without and
+with a writer beside them. The writer is a process of its own, as the service is:
+`crawler.writer` lands what is ready made, as the desk hands it over, with mentions, in
+the batches that come together. Ends with 1 when it wrote fewer than it should: then the
+figures do not count. The articles stay in the store.
 """
 
 import argparse
@@ -40,15 +43,21 @@ from storage.store import Store
 
 PATHS = ("/", "/search?q=taliban", "/search?q=word40&source=source-3", "/article/77777")
 LONGEST = 240  # seconds for which articles are made beforehand
-AHEAD = 1.05  # the writer is given so many times the rate, so that what a batch holds back does not count against it
+# The writer is given so many times the rate, so that what a batch holds back does not
+# count against it
+AHEAD = 1.05
 
 
 @contextmanager
 def served(path: Path) -> Iterator[int]:
-    config = Config(store=StoreSettings(path=path, captures=None), crawl=CrawlSettings(), sources=())
+    config = Config(
+        store=StoreSettings(path=path, captures=None), crawl=CrawlSettings(), sources=()
+    )
     with web.open_application(config) as app, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, ws="none")
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         while not server.started:
@@ -60,11 +69,17 @@ def served(path: Path) -> Iterator[int]:
 
 def invented(rnd: random.Random, number: int, run: float) -> Landing:
     """An article as a worker hands it over."""
-    text = " ".join(f"word{int(rnd.random() ** 3 * 30_000)}" for _ in range(120)) + " taliban" * (number % 2)
+    text = " ".join(
+        f"word{int(rnd.random() ** 3 * 30_000)}" for _ in range(120)
+    ) + " taliban" * (number % 2)
     source = f"source-{rnd.randrange(120)}"
     mentions = tuple(
         Mention(kind=kind, code=code, name=code, count=1, sentence=text[:80])
-        for kind, code in (("place", f"AF{rnd.randrange(1, 35):02}01"), ("actor", "actor1"), ("event", "event1"))
+        for kind, code in (
+            ("place", f"AF{rnd.randrange(1, 35):02}01"),
+            ("actor", "actor1"),
+            ("event", "event1"),
+        )
     )
     url = f"https://{source}.example/bench/{run:.0f}/{number}"
     told = Document(
@@ -74,16 +89,25 @@ def invented(rnd: random.Random, number: int, run: float) -> Landing:
     return Landing(outcome=told, url=url, source=source)
 
 
-def write(path: Path, rate: int, ready: Event, over: Event, done: "Synchronized[int]") -> None:
-    """A process that lands `rate` articles a second until it is told to end; `done` counts them."""
+def write(
+    path: Path, rate: int, ready: Event, over: Event, done: "Synchronized[int]"
+) -> None:
+    """A process that lands `rate` articles a second until it is told to end.
+
+    `done` counts them.
+    """
     rnd, run = random.Random(), time.time()
-    landings = [invented(rnd, number, run) for number in range(int(rate * AHEAD * LONGEST))]
+    landings = [
+        invented(rnd, number, run) for number in range(int(rate * AHEAD * LONGEST))
+    ]
 
     async def going(writer: Writer) -> None:
         ready.set()
         start, tasks = time.monotonic(), set()
         for number, landing in enumerate(landings):
-            await asyncio.sleep(max(0.0, start + number / (rate * AHEAD) - time.monotonic()))
+            await asyncio.sleep(
+                max(0.0, start + number / (rate * AHEAD) - time.monotonic())
+            )
             if over.is_set():
                 break
             tasks.add(task := asyncio.ensure_future(writer.land(landing)))
@@ -138,7 +162,9 @@ def report(port: int, label: str, times: int) -> None:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("store", type=Path)
     arguments.add_argument("--times", type=int, default=40)
     arguments.add_argument("--rate", type=int, default=100)
@@ -154,7 +180,9 @@ def main() -> None:
             reached = (done.value - before) / (time.monotonic() - began)
     print(f"written meanwhile: {reached:.1f} articles/s, {given.rate} wanted")
     if reached < given.rate:
-        sys.exit("the writer could not keep up: what was measured beside it does not count")
+        sys.exit(
+            "the writer could not keep up: what was measured beside it does not count"
+        )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
-"""The service polls 2,000 loopback feeds: polls a minute answered 304 and 200, loop lag, memory; beside reader 3.26.
+"""The service polls 2,000 loopback feeds.
 
-    uv run --with reader==3.26 --with sgmllib3k python tests/bench/polling.py [--feeds 2000] [--seconds 20] [--profile FILE]
+Polls a minute answered 304 and 200, loop lag, memory; beside reader 3.26.
 
-The feeds stand on as many hosts behind a loopback proxy, so that each has its own slot, delay and robots.txt. After one
-round in which everything is read for the first time, the web answers 304 for a while, then 200 with 30 items that were
-never seen. The schedule is the service's own, without its floor of five minutes. New leads are recorded and not
-fetched: pages have a benchmark of their own (`replay.py`). reader, a library for the same job, reads 500 of the same
-feeds from the same web in the same run, with four threads, where it is installed; else the run says so and goes
-without. Its 304s are polls of feeds that it has read; its 200s store 30 new entries each, as ours do.
+    uv run --with reader==3.26 --with sgmllib3k python tests/bench/polling.py [--feeds
+    2000] [--seconds 20] [--profile FILE]
+
+The feeds stand on as many hosts behind a loopback proxy, so that each has its own slot,
+delay and robots.txt. After one round in which everything is read for the first time,
+the web answers 304 for a while, then 200 with 30 items that were never seen. The
+schedule is the service's own, without its floor of five minutes. New leads are recorded
+and not fetched: pages have a benchmark of their own (`replay.py`). reader, a library
+for the same job, reads 500 of the same feeds from the same web in the same run, with
+four threads, where it is installed; else the run says so and goes without. Its 304s are
+polls of feeds that it has read; its 200s store 30 new entries each, as ours do.
 """
 
 import argparse
@@ -31,7 +36,8 @@ from harness import There, Web  # noqa: E402 - its folder was named a line above
 from tree import cpu_seconds, pss  # noqa: E402
 
 ITEMS = 30
-PADDING = 170  # characters of description: 30 items are then about 12 kB, as a real feed of 8 to 30 kB
+# Characters of description: 30 items are then about 12 kB, as a real feed of 8 to 30 kB
+PADDING = 170
 LAG_EVERY = 0.01
 READER = "reader==3.26"
 
@@ -96,13 +102,25 @@ def serve(folder: Path, web: Web, seconds: float) -> None:
     from storage.store import Store
 
     sources = tuple(
-        Source(id=f"s{n}", kind="feed", url=f"http://s{n}.example/feed", every=timedelta(seconds=1))
+        Source(
+            id=f"s{n}",
+            kind="feed",
+            url=f"http://s{n}.example/feed",
+            every=timedelta(seconds=1),
+        )
         for n in range(web.feeds)
     )
     crawl = CrawlSettings(delay=0, proxy=web.address)
-    config = Config(store=StoreSettings(path=folder / "khabar.db"), crawl=crawl, sources=sources)
+    config = Config(
+        store=StoreSettings(path=folder / "khabar.db"), crawl=crawl, sources=sources
+    )
     with Store.open(config.store.path) as store:
-        service = Service(store, config, read_config=lambda: config, plan=partial(poll_schedule.plan_next_check, floor=timedelta(0)))
+        service = Service(
+            store,
+            config,
+            read_config=lambda: config,
+            plan=partial(poll_schedule.plan_next_check, floor=timedelta(0)),
+        )
         service.engine.start_pages = lambda _: 0  # type: ignore[method-assign]
         gc.collect()
         loop.run(drive(service, web, seconds))
@@ -134,7 +152,9 @@ def peer(web: Web, feeds: int) -> dict[str, tuple[float, float]]:
     Nothing where it is not installed.
     """
     if importlib.util.find_spec("reader") is None:
-        print(f"reader is not installed, so there is no peer: uv run --with {READER} python {sys.argv[0]}")
+        print(
+            f"reader is not installed, so there is no peer: uv run --with {READER} python {sys.argv[0]}"
+        )
         return {}
     web.control(moving=0)
     with TemporaryDirectory() as folder:
@@ -154,7 +174,9 @@ def peer(web: Web, feeds: int) -> dict[str, tuple[float, float]]:
             a_minute, cpu = map(float, child.stdout.readline().split())
             found[name] = a_minute, cpu
             answered = web.control()["feeds"]
-            assert answered == {name: feeds}, f"reader was to be answered {feeds} times {name}: {answered}"
+            assert answered == {name: feeds}, (
+                f"reader was to be answered {feeds} times {name}: {answered}"
+            )
         child.communicate()
     return found
 
@@ -162,21 +184,47 @@ def peer(web: Web, feeds: int) -> dict[str, tuple[float, float]]:
 def ours(web: Web, chosen: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """The service's figures."""
     with TemporaryDirectory() as folder:
-        words = [sys.executable, __file__, "--inside", folder, "--port", str(web.port), f"--feeds={chosen.feeds}"]
+        words = [
+            sys.executable,
+            __file__,
+            "--inside",
+            folder,
+            "--port",
+            str(web.port),
+            f"--feeds={chosen.feeds}",
+        ]
         words += [f"--seconds={chosen.seconds}"]
         if chosen.profile:
-            words[:0] = ["py-spy", "record", "-o", chosen.profile, "-f", "raw", "-d", "600", "--"]
-        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False, timeout=600)
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+            words[:0] = [
+                "py-spy",
+                "record",
+                "-o",
+                chosen.profile,
+                "-f",
+                "raw",
+                "-d",
+                "600",
+                "--",
+            ]
+        done = subprocess.run(
+            words, stdout=subprocess.PIPE, text=True, check=False, timeout=600
+        )
+    rows = [
+        json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")
+    ]
     return {name: figures for row in rows for name, figures in row.items()}
 
 
 def main() -> None:
     """Measure and print; exit 1 when a figure is not reached."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--feeds", type=int, default=2_000)
     options.add_argument("--seconds", type=float, default=20)
-    options.add_argument("--profile", default="", help="a file for py-spy, which must be on the path")
+    options.add_argument(
+        "--profile", default="", help="a file for py-spy, which must be on the path"
+    )
     options.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     options.add_argument("--port", type=int, help=argparse.SUPPRESS)
     chosen = options.parse_args()
@@ -187,16 +235,31 @@ def main() -> None:
         web.control(padding=PADDING)
         figures = ours(web, chosen)
         for name, of in figures.items():
-            print(f"{name}: {of['a_minute']:,.0f} polls a minute ({of['polls']}, {of['leads']:,} leads)", end="; ")
             print(
-                f"lag p50 {of['lag_p50_ms']:.1f}, p99 {of['lag_p99_ms']:.1f}, worst {of['lag_max_ms']:.0f} ms", end="; "
+                f"{name}: {of['a_minute']:,.0f} polls a minute ({of['polls']}, {of['leads']:,} leads)",
+                end="; ",
             )
-            print(f"{of['pss_mb']:.0f} MB PSS; {of['cpu_share']:.0%} of a core in the service's process", end="; ")
-            print(f"{of['cpu_ms_a_poll']:.2f} ms of processor time a poll, workers included", flush=True)
+            print(
+                f"lag p50 {of['lag_p50_ms']:.1f}, p99 {of['lag_p99_ms']:.1f}, worst {of['lag_max_ms']:.0f} ms",
+                end="; ",
+            )
+            print(
+                f"{of['pss_mb']:.0f} MB PSS; {of['cpu_share']:.0%} of a core in the service's process",
+                end="; ",
+            )
+            print(
+                f"{of['cpu_ms_a_poll']:.2f} ms of processor time a poll, workers included",
+                flush=True,
+            )
         for name, (a_minute, cpu) in peer(web, min(chosen.feeds, 500)).items():
             own, own_cpu = figures[name]["a_minute"], figures[name]["cpu_ms_a_poll"]
-            print(f"{name}, {READER}: {a_minute:,.0f} polls a minute, {cpu:.2f} ms of processor time a poll", end="; ")
-            print(f"the service makes {own / a_minute:.1f} times as many, {cpu / own_cpu:.1f} times by processor time")
+            print(
+                f"{name}, {READER}: {a_minute:,.0f} polls a minute, {cpu:.2f} ms of processor time a poll",
+                end="; ",
+            )
+            print(
+                f"the service makes {own / a_minute:.1f} times as many, {cpu / own_cpu:.1f} times by processor time"
+            )
     wanted = {"304": 10_000, "200": 3_000}
     good = all(
         name in figures

@@ -1,13 +1,20 @@
-"""What is reached without feeds on the replayed web: section links, sitemaps, a front page that changes through 19 days.
+"""What is reached without feeds on the replayed web.
 
-    python tests/bench/reach.py [--links] [--held-out] [--web] [--visits N] [--show HOST]
+Section links, sitemaps, a front page that changes through 19 days.
 
-`--links`: links of real pages of 20 hosts, sorted by `sections.find`, against the shape that the article addresses of
-each host have (the patterns below were written from their feeds and sitemaps); links inside sentences are left out, since
-a list has none. The weights of `sections.find` were tuned on these 20; `--held-out` measures it on 17 others, news sites whose
-articles' addresses can be told, with patterns that were written before the first measurement and never tuned on. `--web`: a crawl of every sitemap of the replayed web and N visits (137) to the Dari front page through
-the replay server: how many of the pages that these name were found, what was asked for twice, what robots.txt forbade.
-Needs the shared folder (`KHABAR_SHARED`, or `shared` beside the project).
+    python tests/bench/reach.py [--links] [--held-out] [--web] [--visits N] [--show
+    HOST]
+
+`--links`: links of real pages of 20 hosts, sorted by `sections.find`, against the shape
+that the article addresses of each host have (the patterns below were written from their
+feeds and sitemaps); links inside sentences are left out, since a list has none. The
+weights of `sections.find` were tuned on these 20; `--held-out` measures it on 17
+others, news sites whose articles' addresses can be told, with patterns that were
+written before the first measurement and never tuned on. `--web`: a crawl of every
+sitemap of the replayed web and N visits (137) to the Dari front page through the replay
+server: how many of the pages that these name were found, what was asked for twice, what
+robots.txt forbade. Needs the shared folder (`KHABAR_SHARED`, or `shared` beside the
+project).
 """
 
 import argparse
@@ -35,7 +42,8 @@ FRONT = "http://www.darivoa.com/"
 ARTICLE = re.compile(r"^https?://www\.darivoa\.com/a/(?:[^/?#]+/)?\d{5,8}\.html")
 
 DAY = r"/(19|20)\d\d/\d\d/\d\d/[^/]{4,}"
-# What the article addresses of a host look like; the 20 hosts with the most such links on their pages.
+# What the article addresses of a host look like; the 20 hosts with the most such links
+# on their pages.
 SHAPES = {
     "dailymail.co.uk": r"/article-\d+/",
     "stern.de": r"-\d{6,}\.html",
@@ -58,7 +66,8 @@ SHAPES = {
     "cnbc.com": DAY,
     "cleveland.com": r"/20\d\d/\d\d/.+\.html",
 }
-# Other hosts of the replay: those with the most links whose articles' addresses have a shape of their own.
+# Other hosts of the replay: those with the most links whose articles' addresses have a
+# shape of their own.
 HELD_OUT = {
     "wordpress.com": DAY,
     "asahi.com": r"/articles/[A-Z0-9]{10,}\.html",
@@ -78,7 +87,8 @@ HELD_OUT = {
     "businessinsider.com": r"-20\d\d-\d{1,2}$",
     "forbes.com": r"/sites/[^/]+/20\d\d/\d\d/\d\d/[^/]+",
 }
-# Notices, authors, topics, videos and printed twins have the same shape on some hosts, and are no articles.
+# Notices, authors, topics, videos and printed twins have the same shape on some hosts,
+# and are no articles.
 NEVER = re.compile(
     r"/(privacy|terms|agb|kontakt|netiquette|themen?|tag|topics?|videos?|author|autor|redaktion|korrespondenten|"
     r"category|person|wetter|asv|about-us|archiv|hub|podcast|help|search|institutional|print|impressum|album)\b|"
@@ -95,7 +105,11 @@ def records() -> Iterator[tuple[str, str, bytes]]:
         for record in ArchiveIterator(file):
             if record.rec_type == "response":
                 kind = record.rec_headers.get_header("X-Replay-Kind") or "page"
-                yield record.rec_headers.get_header("WARC-Target-URI"), kind, record.content_stream().read()
+                yield (
+                    record.rec_headers.get_header("WARC-Target-URI"),
+                    kind,
+                    record.content_stream().read(),
+                )
 
 
 # Links
@@ -108,9 +122,21 @@ def in_sentences(tree, url: str) -> set[str]:
     found = set()
     for anchor in tree.iter("a"):
         parent = anchor.getparent()
-        while parent is not None and parent.tag in ("b", "i", "em", "strong", "span", "font", "u"):
+        while parent is not None and parent.tag in (
+            "b",
+            "i",
+            "em",
+            "strong",
+            "span",
+            "font",
+            "u",
+        ):
             parent = parent.getparent()
-        around = len(" ".join(parent.text_content().split())) if parent is not None and parent.tag == "p" else 0
+        around = (
+            len(" ".join(parent.text_content().split()))
+            if parent is not None and parent.tag == "p"
+            else 0
+        )
         if around > len(" ".join(anchor.text_content().split())) + 60:
             try:
                 found.add(identity.url_key(urljoin(url, anchor.get("href") or "")))
@@ -149,23 +175,32 @@ def links(shapes: Mapping[str, str], show: str | None) -> None:
             if isinstance(parsed, Rejection):
                 continue
             every, _ = sections.collect_links(parsed.tree, url)
-            likely, matched = sections.choose_article_links(every, url), sections.find_listing(parsed.tree, url=url, pattern=shape).links
+            likely, matched = (
+                sections.choose_article_links(every, url),
+                sections.find_listing(parsed.tree, url=url, pattern=shape).links,
+            )
             patterned = {identity.url_key(link.url) for link in matched}
             for key in every.keys() - in_sentences(parsed.tree, url):
                 bare = every[key].url.partition("?")[0]
                 is_one = bool(re.search(shape, bare)) and not NEVER.search(bare.lower())
-                outcome = {(True, True): "hit", (False, True): "wrong", (True, False): "missed"}.get(
-                    (is_one, key in likely)
-                )
+                outcome = {
+                    (True, True): "hit",
+                    (False, True): "wrong",
+                    (True, False): "missed",
+                }.get((is_one, key in likely))
                 counts[outcome or "left"] += 1
                 told[
-                    {(True, True): "hit", (False, True): "wrong", (True, False): "missed"}.get(
-                        (is_one, key in patterned)
-                    )
+                    {
+                        (True, True): "hit",
+                        (False, True): "wrong",
+                        (True, False): "missed",
+                    }.get((is_one, key in patterned))
                     or "left"
                 ] += 1
                 if site == show and outcome in ("wrong", "missed"):
-                    print(f"    {outcome}: {every[key].url[:110]} | {every[key].text[:40]}")
+                    print(
+                        f"    {outcome}: {every[key].url[:110]} | {every[key].text[:40]}"
+                    )
         learned += counts
         precision, recall = _ratios(counts)
         good["precision"] += precision >= 0.95
@@ -176,7 +211,9 @@ def links(shapes: Mapping[str, str], show: str | None) -> None:
     print(
         f"all, as learned:     precision {_ratios(learned)[0]:.3f}  recall {_ratios(learned)[1]:.3f} (to reach: .95 each); hosts that reach it: {good['precision']} and {good['recall']} of {len(shapes)}"
     )
-    print(f"all, with a pattern: precision {_ratios(told)[0]:.3f}  recall {_ratios(told)[1]:.3f}")
+    print(
+        f"all, with a pattern: precision {_ratios(told)[0]:.3f}  recall {_ratios(told)[1]:.3f}"
+    )
 
 
 def _ratios(counts: Counter[str]) -> tuple[float, float]:
@@ -189,14 +226,19 @@ def _ratios(counts: Counter[str]) -> tuple[float, float]:
 
 @contextmanager
 def server(folder: Path) -> Iterator[str]:
-    """The replay server with a front page that goes on by one capture at each visit; yields the proxy's address."""
+    """The replay server with a front page that goes on by one capture at each visit.
+
+    Yields the proxy's address.
+    """
     import socket
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     faults = folder / "faults.json"
-    faults.write_text(json.dumps({"urls": {r"^www\.darivoa\.com/$": {"captures": "step"}}}))
+    faults.write_text(
+        json.dumps({"urls": {r"^www\.darivoa\.com/$": {"captures": "step"}}})
+    )
     command = [
         sys.executable,
         "replayd.py",
@@ -228,7 +270,10 @@ def bare(url: str) -> str:
 
 
 def named() -> tuple[dict[str, set[str]], set[str], dict[str, bytes], list[str]]:
-    """What the sitemaps of each host and the front page name; each host's robots.txt; the sitemaps to start from."""
+    """What the sitemaps of each host and the front page name.
+
+    Each host's robots.txt; the sitemaps to start from.
+    """
     from lxml import html
 
     from storage import identity
@@ -256,21 +301,39 @@ def named() -> tuple[dict[str, set[str]], set[str], dict[str, bytes], list[str]]
             if b"<sitemapindex" not in text:
                 by_map[url] = {
                     bare(unescape(found.decode()))
-                    for found in re.findall(rb"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]+)", text)
+                    for found in re.findall(
+                        rb"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]+)", text
+                    )
                 }
-    return by_map, front, robots, [start.replace("https://", "http://", 1) for start in starts.values()]
+    return (
+        by_map,
+        front,
+        robots,
+        [start.replace("https://", "http://", 1) for start in starts.values()],
+    )
 
 
 def crawl(folder: Path, proxy: str, starts: list[str], visits: int) -> set[str]:
-    """Every sitemap once, then the front page again and again; the keys of all that was found."""
+    """Every sitemap once, then the front page again and again.
+
+    The keys of all that was found.
+    """
     from crawler import passes
     from crawler.engine import engine
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
     from storage.store import Store
 
-    settings = CrawlSettings(delay=0, proxy=proxy, min_relevance=0, max_age=timedelta(days=36_500), verify_tls=False)
-    sources = [Source(id=f"m{n:03}", kind="sitemap", url=url) for n, url in enumerate(starts)]
+    settings = CrawlSettings(
+        delay=0,
+        proxy=proxy,
+        min_relevance=0,
+        max_age=timedelta(days=36_500),
+        verify_tls=False,
+    )
+    sources = [
+        Source(id=f"m{n:03}", kind="sitemap", url=url) for n, url in enumerate(starts)
+    ]
     sources.append(Source(id="front", kind="section", url=FRONT, language="fa"))
 
     async def visit(store: Store) -> None:
@@ -278,10 +341,18 @@ def crawl(folder: Path, proxy: str, starts: list[str], visits: int) -> set[str]:
         going = engine.Engine(store, settings, sources)
         await going.start()
         try:
-            report = await passes.run_pass(going, [source.id for source in sources], force=True, everything=True)
+            report = await passes.run_pass(
+                going, [source.id for source in sources], force=True, everything=True
+            )
             print(
                 "sitemaps that could not be read:",
-                json.dumps(Counter(one.error.partition(":")[0] for one in report.sources.values() if one.error)),
+                json.dumps(
+                    Counter(
+                        one.error.partition(":")[0]
+                        for one in report.sources.values()
+                        if one.error
+                    )
+                ),
             )
             for _ in range(visits - 1):
                 await passes.run_pass(going, ["front"], force=True, everything=False)
@@ -290,7 +361,12 @@ def crawl(folder: Path, proxy: str, starts: list[str], visits: int) -> set[str]:
 
     with Store.open(folder / "khabar.db") as store:
         loop.run(visit(store))
-        return {row[0] for row in store.db.execute("SELECT key FROM fates UNION SELECT key FROM leads")}
+        return {
+            row[0]
+            for row in store.db.execute(
+                "SELECT key FROM fates UNION SELECT key FROM leads"
+            )
+        }
 
 
 def web(visits: int) -> None:
@@ -306,31 +382,50 @@ def web(visits: int) -> None:
         seconds = time.perf_counter() - began
         log = [json.loads(line) for line in (Path(name) / "log.jsonl").open()]
     own = {
-        url: {key for key in keys if identity.registrable_domain("http://" + key) == identity.registrable_domain(url)}
+        url: {
+            key
+            for key in keys
+            if identity.registrable_domain("http://" + key)
+            == identity.registrable_domain(url)
+        }
         for url, keys in by_map.items()
     }
     of_maps = set().union(*own.values())
-    others = sum(len(keys) for keys in by_map.values()) - sum(len(keys) for keys in own.values())
+    others = sum(len(keys) for keys in by_map.values()) - sum(
+        len(keys) for keys in own.values()
+    )
     print(
         f"{len(starts)} hosts with sitemaps, {visits} visits to the front page, {len(log)} requests in {seconds:.0f} s"
     )
     print(
         f"found of what the sitemaps name: {len(of_maps & found)} of {len(of_maps)} = {len(of_maps & found) / len(of_maps):.1%} (to reach: 98 %); {others} addresses of other sites refused"
     )
-    print("  not found, by host:", json.dumps(Counter(key.partition("/")[0] for key in of_maps - found)))
+    print(
+        "  not found, by host:",
+        json.dumps(Counter(key.partition("/")[0] for key in of_maps - found)),
+    )
     if visits >= 137:
         print(
             f"found of what the Dari front page names: {len(front & found)} of {len(front)} = {len(front & found) / len(front):.1%} (to reach: 98 %)"
         )
     asked = Counter(one["u"].partition("://")[2] for one in log)
-    lists = {bare(url) for url in by_map} | {bare(start) for start in starts} | {bare(FRONT)}
+    lists = (
+        {bare(url) for url in by_map}
+        | {bare(start) for start in starts}
+        | {bare(FRONT)}
+    )
     twice = [
         url
         for url, count in asked.items()
-        if count > 1 and not url.endswith("robots.txt") and bare("http://" + url) not in lists
+        if count > 1
+        and not url.endswith("robots.txt")
+        and bare("http://" + url) not in lists
     ]
     print(f"pages asked for twice: {len(twice)} {twice[:5]}")
-    books = {host: Protego.parse(body.decode("utf-8", "replace")) for host, body in robots.items()}
+    books = {
+        host: Protego.parse(body.decode("utf-8", "replace"))
+        for host, body in robots.items()
+    }
     broken = [
         url
         for url in asked
@@ -342,7 +437,9 @@ def web(visits: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--links", action="store_true")
     parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--web", action="store_true")

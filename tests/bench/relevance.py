@@ -1,9 +1,12 @@
-"""What it costs to read an article of 600 words: scan, verdict, mentions and claims; and what a worker pays once.
+"""What it costs to read an article of 600 words: scan, verdict, mentions and claims.
+
+And what a worker pays once.
 
 usage: python tests/bench/relevance.py [FILE]
 
-FILE is a text to read instead of the one made here. Prints CPU milliseconds for 600 words, the start-up of a fresh
-process, and the ratio to looking for each form of the vocabulary by itself in the same folded text.
+FILE is a text to read instead of the one made here. Prints CPU milliseconds for 600
+words, the start-up of a fresh process, and the ratio to looking for each form of the
+vocabulary by itself in the same folded text.
 """
 
 import subprocess
@@ -16,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from crawler.topic import gazetteer, mentions, relevance, scan, vocabulary
 
 ROOT = Path(__file__).parents[2]
-# Written for this benchmark: forty words of news, in one of three languages for each paragraph.
+# Written for this benchmark: forty words of news, in one of three languages for each
+# paragraph.
 PARAGRAPHS = (
     (
         "Taliban fighters attacked a checkpoint in Panjwai district of Kandahar province late on Sunday, killing at least "
@@ -36,7 +40,10 @@ START = "import time; a=time.process_time(); from crawler import scan; scan.scan
 
 
 def cpu(work, rounds=100):
-    """The least CPU milliseconds of one call: what it costs when nothing else gets in its way."""
+    """The least CPU milliseconds of one call.
+
+    What it costs when nothing else gets in its way.
+    """
     best = float("inf")
     for _ in range(rounds):
         started = time.process_time()
@@ -53,15 +60,34 @@ def read(text):
 
 
 def main():
-    text = Path(sys.argv[1]).read_text(encoding="utf-8") if len(sys.argv) > 1 else "\n".join(PARAGRAPHS * 6)
+    text = (
+        Path(sys.argv[1]).read_text(encoding="utf-8")
+        if len(sys.argv) > 1
+        else "\n".join(PARAGRAPHS * 6)
+    )
     words = len(text.split())
     read(text)
     spent = cpu(lambda: read(text)) * 600 / words
-    forms = [form for place in gazetteer.load_places().values() for form in place.spellings]
-    forms += [term.text for group in ("actor", "event", "negative") for term in vocabulary.terms_of_group(group)]
-    folded, keys = vocabulary.fold_letters(text), [vocabulary.fold_letters(form) for form in forms]
+    forms = [
+        form for place in gazetteer.load_places().values() for form in place.spellings
+    ]
+    forms += [
+        term.text
+        for group in ("actor", "event", "negative")
+        for term in vocabulary.terms_of_group(group)
+    ]
+    folded, keys = (
+        vocabulary.fold_letters(text),
+        [vocabulary.fold_letters(form) for form in forms],
+    )
     loop = cpu(lambda: [key in folded for key in keys], rounds=5) * 600 / words
-    start = subprocess.run([sys.executable, "-c", START], cwd=ROOT, capture_output=True, text=True, check=True)
+    start = subprocess.run(
+        [sys.executable, "-c", START],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     print(
         f"{words} words; for 600: {spent:.2f} ms CPU; a loop over {len(keys)} forms: {loop:.2f} ms, ratio {loop / spent:.1f}"
     )

@@ -1,18 +1,25 @@
-"""The whole way on the replayed web: pages a second against the afternoon pipeline, in the same run.
+"""The whole way on the replayed web.
 
-    python tests/bench/replay.py [--no-naive] [--plain] [--keep FOLDER] [--limit FEEDS] [--profile FILE]
+Pages a second against the afternoon pipeline, in the same run.
 
-Prints pages/s of both and their ratio, by the clock and by CPU (on a busy machine only the latter says something), the
-share of the CPU that is not extraction, the memory of all our processes (proportional set size), how the crawl behaved
-towards the hosts (from the replay server's log), what a second, forced pass costs, and how good the texts are. Takes
-about three minutes on two idle cores. Needs the shared folder (`KHABAR_SHARED`, or `shared` beside the project).
+    python tests/bench/replay.py [--no-naive] [--plain] [--keep FOLDER] [--limit FEEDS]
+    [--profile FILE]
 
-`--plain` puts trafilatura as naive.py calls it in the place of our extraction and measures speed only: what everything
-else costs on top of that. `--profile` leaves a profile of the main process (cProfile, which slows it).
+Prints pages/s of both and their ratio, by the clock and by CPU (on a busy machine only
+the latter says something), the share of the CPU that is not extraction, the memory of
+all our processes (proportional set size), how the crawl behaved towards the hosts (from
+the replay server's log), what a second, forced pass costs, and how good the texts are.
+Takes about three minutes on two idle cores. Needs the shared folder (`KHABAR_SHARED`,
+or `shared` beside the project).
 
-The CPU is that of all our processes from start to end, imports included. Extraction is what makes a document of a page
-or an entry, in the workers (`desk.py` has the stopwatch); not extraction is all the rest: start, fetching, robots.txt,
-feeds, scheduling, handing pages to workers, mentions, relevance, copies, captures, the store.
+`--plain` puts trafilatura as naive.py calls it in the place of our extraction and
+measures speed only: what everything else costs on top of that. `--profile` leaves a
+profile of the main process (cProfile, which slows it).
+
+The CPU is that of all our processes from start to end, imports included. Extraction is
+what makes a document of a page or an entry, in the workers (`desk.py` has the
+stopwatch); not extraction is all the rest: start, fetching, robots.txt, feeds,
+scheduling, handing pages to workers, mentions, relevance, copies, captures, the store.
 """
 
 import argparse
@@ -53,12 +60,16 @@ def sources(limit: int):
     """The dev seeds over plain http, each address once; 0 takes all."""
     from crawler.sources import Source
 
-    seeds = json.loads((REPLAY / "seeds-dev.json").read_text())["seeds"]["dev"][: limit or None]
+    seeds = json.loads((REPLAY / "seeds-dev.json").read_text())["seeds"]["dev"][
+        : limit or None
+    ]
     urls = dict.fromkeys(url.replace("https://", "http://", 1) for url in seeds)
     return [Source(id=f"s{n:04}", kind="feed", url=url) for n, url in enumerate(urls)]
 
 
-def one_pass(path: Path, captures: Path, *, force: bool, limit: int, profile: Path | None) -> None:
+def one_pass(
+    path: Path, captures: Path, *, force: bool, limit: int, profile: Path | None
+) -> None:
     """One crawl in a process of its own; prints its figures as JSON."""
     from crawler import passes
     from crawler.engine import engine
@@ -69,7 +80,9 @@ def one_pass(path: Path, captures: Path, *, force: bool, limit: int, profile: Pa
 
     engine.PROCESS_PAGE = Task("desk", "read")
 
-    settings = CrawlSettings(delay=0, proxy=PROXY, min_relevance=0, max_age=timedelta(days=36_500))
+    settings = CrawlSettings(
+        delay=0, proxy=PROXY, min_relevance=0, max_age=timedelta(days=36_500)
+    )
     began, own = time.perf_counter(), time.process_time()
     watch = cProfile.Profile(time.process_time)
     with Store.open(path, captures=captures) as store:
@@ -96,7 +109,11 @@ def one_pass(path: Path, captures: Path, *, force: bool, limit: int, profile: Pa
         }
     seconds = time.perf_counter() - began
     own = time.process_time() - own
-    errors = Counter((one.error or "").partition(":")[0] for one in report.sources.values() if one.error)
+    errors = Counter(
+        (one.error or "").partition(":")[0]
+        for one in report.sources.values()
+        if one.error
+    )
     reasons = sum((one.reasons for one in report.sources.values()), Counter())
     print(
         json.dumps(
@@ -116,13 +133,24 @@ def one_pass(path: Path, captures: Path, *, force: bool, limit: int, profile: Pa
 @contextmanager
 def server(log: Path) -> Iterator[None]:
     """The replay server, from ready to stopped."""
-    command = [sys.executable, "replayd.py", "dev.warc.gz", "--port", str(PORT), "--log", str(log), "--no-crawl-delay"]
+    command = [
+        sys.executable,
+        "replayd.py",
+        "dev.warc.gz",
+        "--port",
+        str(PORT),
+        "--log",
+        str(log),
+        "--no-crawl-delay",
+    ]
     process = subprocess.Popen(command, cwd=REPLAY, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         process.stdout.readline()
         yield
-        build_opener(ProxyHandler({"http": PROXY})).open("http://replay.admin/stats").read()
+        build_opener(ProxyHandler({"http": PROXY})).open(
+            "http://replay.admin/stats"
+        ).read()
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
@@ -148,7 +176,13 @@ def memory(pid: int) -> float:
     total = 0
     for one in tree(pid):
         try:
-            total += int(re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text(), re.MULTILINE)[1])
+            total += int(
+                re.search(
+                    r"^Pss:\s+(\d+)",
+                    Path(f"/proc/{one}/smaps_rollup").read_text(),
+                    re.MULTILINE,
+                )[1]
+            )
         except (OSError, TypeError):
             continue
     return total / 1024
@@ -159,14 +193,28 @@ def cpu(pid: int) -> float:
     total = 0
     for one in tree(pid):
         try:
-            total += sum(map(int, Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[11:15]))
+            total += sum(
+                map(
+                    int,
+                    Path(f"/proc/{one}/stat")
+                    .read_text()
+                    .rpartition(")")[2]
+                    .split()[11:15],
+                )
+            )
         except OSError:
             continue
     return total / os.sysconf("SC_CLK_TCK")
 
 
 def crawl(
-    path: Path, captures: Path, *, force: bool, limit: int, plain: bool = False, profile: Path | None = None
+    path: Path,
+    captures: Path,
+    *,
+    force: bool,
+    limit: int,
+    plain: bool = False,
+    profile: Path | None = None,
 ) -> dict:
     """Our crawl as a child, watched."""
     desk = path.with_name(f"desk-{'second' if force else 'first'}")
@@ -181,9 +229,16 @@ def crawl(
         *(["--force"] if force else []),
         *(["--profile", str(profile)] if profile else []),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "REPLAY_PORT": str(PORT), "KHABAR_DESK": str(desk)}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "REPLAY_PORT": str(PORT),
+        "KHABAR_DESK": str(desk),
+    }
     environment["KHABAR_PLAIN"] = "1" if plain else "0"
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment
+    )
     peak = 0.0
     while child.poll() is None:
         peak = max(peak, memory(child.pid))
@@ -192,7 +247,11 @@ def crawl(
     lines = child.stdout.read().strip().splitlines()
     if child.returncode or not lines:
         raise SystemExit(f"the crawl ended with {child.returncode}")
-    tasks = [tuple(map(float, line.split())) for line in desk.read_text().splitlines()] if desk.exists() else []
+    tasks = (
+        [tuple(map(float, line.split())) for line in desk.read_text().splitlines()]
+        if desk.exists()
+        else []
+    )
     return json.loads(lines[-1]) | {
         "peak_mb": round(peak),
         "extraction_cpu": sum(extraction for extraction, _ in tasks),
@@ -214,7 +273,9 @@ def naive(folder: Path, limit: int) -> dict:
         "--limit",
         str(limit),
     ]
-    done = subprocess.run(command, cwd=REPLAY, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=REPLAY, capture_output=True, text=True, check=True
+    )
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
@@ -223,13 +284,24 @@ def pages_in(log: Path, limit: int) -> int:
     feeds = {source.url.split("://")[1].rstrip("/") for source in sources(limit)}
     asked = (json.loads(line) for line in log.open())
     urls = (one["u"].split("://")[1] for one in asked if one["st"] == 200)
-    return sum(not url.endswith("/robots.txt") and url.rstrip("/") not in feeds for url in urls)
+    return sum(
+        not url.endswith("/robots.txt") and url.rstrip("/") not in feeds for url in urls
+    )
 
 
 def score(path: Path, log: Path) -> dict:
     """The shared scorer's figures."""
-    command = [sys.executable, "replay.py", str(path), str(REPLAY / "expected-dev.jsonl"), str(log), "--json"]
-    done = subprocess.run(command, cwd=SHARED / "score", capture_output=True, text=True, check=True)
+    command = [
+        sys.executable,
+        "replay.py",
+        str(path),
+        str(REPLAY / "expected-dev.jsonl"),
+        str(log),
+        "--json",
+    ]
+    done = subprocess.run(
+        command, cwd=SHARED / "score", capture_output=True, text=True, check=True
+    )
     return json.loads(done.stdout)
 
 
@@ -245,8 +317,17 @@ def run(folder: Path, args: argparse.Namespace) -> None:
         )
     path, captures = folder / "khabar.db", folder / "captures"
     with server(folder / "first.jsonl"):
-        first = crawl(path, captures, force=False, limit=args.limit, plain=args.plain, profile=args.profile)
-    tell_speed(first, pages_in(folder / "first.jsonl", args.limit), baseline, plain=args.plain)
+        first = crawl(
+            path,
+            captures,
+            force=False,
+            limit=args.limit,
+            plain=args.plain,
+            profile=args.profile,
+        )
+    tell_speed(
+        first, pages_in(folder / "first.jsonl", args.limit), baseline, plain=args.plain
+    )
     if args.plain:
         return
     with server(folder / "second.jsonl"):
@@ -257,9 +338,14 @@ def run(folder: Path, args: argparse.Namespace) -> None:
     print("second pass:", json.dumps(second))
     figures = score(path, folder / "first.jsonl")
     print("conduct:", json.dumps(figures["conduct"]))
-    print("conduct of the second pass:", json.dumps(score(path, folder / "second.jsonl")["conduct"]))
+    print(
+        "conduct of the second pass:",
+        json.dumps(score(path, folder / "second.jsonl")["conduct"]),
+    )
     for question, held in figures["content"].items():
-        print(f"  {question}: {held if isinstance(held, int) else '{share:.1%} of {of}'.format(**held)}")
+        print(
+            f"  {question}: {held if isinstance(held, int) else '{share:.1%} of {of}'.format(**held)}"
+        )
 
 
 def tell_speed(first: dict, pages: int, baseline: dict | None, *, plain: bool) -> None:
@@ -272,15 +358,22 @@ def tell_speed(first: dict, pages: int, baseline: dict | None, *, plain: bool) -
     whole, extraction = first["tree_cpu"], first["extraction_cpu"]
     parts = {
         "extraction": extraction,
-        "mentions, relevance, fingerprints of the text": first["tasks_cpu"] - extraction,
+        "mentions, relevance, fingerprints of the text": first["tasks_cpu"]
+        - extraction,
         "main process": first["main_cpu"],
         "start, feeds, pipes": whole - first["tasks_cpu"] - first["main_cpu"],
     }
-    split = "; ".join(f"{name} {1000 * cost / pages:.1f}" for name, cost in parts.items())
+    split = "; ".join(
+        f"{name} {1000 * cost / pages:.1f}" for name, cost in parts.items()
+    )
     print(f"ms of CPU a page: {1000 * whole / pages:.1f} = {split}")
-    print(f"not extraction: {(whole - extraction) / whole:.1%} of the CPU (to reach: 30%)")
+    print(
+        f"not extraction: {(whole - extraction) / whole:.1%} of the CPU (to reach: 30%)"
+    )
     if baseline:
-        print(f"ratio by the clock: {pace / baseline['pages_per_s']:.2f} (to reach: {'1.75' if plain else '1.40'})")
+        print(
+            f"ratio by the clock: {pace / baseline['pages_per_s']:.2f} (to reach: {'1.75' if plain else '1.40'})"
+        )
         theirs = baseline["cpu_s"] / baseline["pages"]
         print(
             f"ratio by CPU, our two cores busy against its one: {2 * theirs / (whole / pages):.2f} "
@@ -290,7 +383,9 @@ def tell_speed(first: dict, pages: int, baseline: dict | None, *, plain: bool) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--no-naive", action="store_true")
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--profile", type=Path)

@@ -1,11 +1,15 @@
 """How fast a large store is searched and taken away.
 
-    python tests/bench/search.py                       100,000 invented short articles, about a minute
-    python tests/bench/search.py --rows 1000000        the figures of docs/data.md; about 3 GB of disk
-    python tests/bench/search.py --store FILE          over a store that an earlier run kept (--keep FILE)
+    python tests/bench/search.py                       100,000 invented short articles,
+    about a minute
+    python tests/bench/search.py --rows 1000000        the figures of docs/data.md;
+    about 3 GB of disk
+    python tests/bench/search.py --store FILE          over a store that an earlier run
+    kept (--keep FILE)
 
-Prints p50 and p95 in ms of 60 queries of a kind, by the clock and of CPU, beside what the plain way takes in the same run
-(LIKE and ORDER BY published_at; bm25 over all matches), and the export's rows a second and peak memory.
+Prints p50 and p95 in ms of 60 queries of a kind, by the clock and of CPU, beside what
+the plain way takes in the same run (LIKE and ORDER BY published_at; bm25 over all
+matches), and the export's rows a second and peak memory.
 """
 
 import argparse
@@ -34,11 +38,16 @@ from storage.query.criteria import Criteria, Sort
 END = datetime(2026, 11, 22, tzinfo=UTC)
 SOURCES = [f"source-{n}" for n in range(120)]
 LANGUAGES = ["en", "fa", "ps", "ur"]
-PLACES = [f"AF{province:02}{district:02}" for province in range(1, 35) for district in range(1, 12)]
+PLACES = [
+    f"AF{province:02}{district:02}"
+    for province in range(1, 35)
+    for district in range(1, 12)
+]
 ACTORS = [f"actor{n}" for n in range(60)]
 EVENTS = [f"event{n}" for n in range(40)]
 WORDS = [f"word{n}" for n in range(30_000)]
-WEIGHTS = list(itertools.accumulate(1 / (n + 8) for n in range(30_000)))  # as rare words are in any language
+# As rare words are in any language
+WEIGHTS = list(itertools.accumulate(1 / (n + 8) for n in range(30_000)))
 
 
 def generate(path: Path, rows: int) -> None:
@@ -52,7 +61,15 @@ def generate(path: Path, rows: int) -> None:
     step = timedelta(days=730) / rows
     with db.conn:
         for start in range(0, rows, 20_000):
-            batch = list(_batch(rnd, start, min(rows, start + 20_000), END - timedelta(days=730), step))
+            batch = list(
+                _batch(
+                    rnd,
+                    start,
+                    min(rows, start + 20_000),
+                    END - timedelta(days=730),
+                    step,
+                )
+            )
             db.conn.executemany(_DOCUMENT, [document for document, _, _ in batch])
             db.conn.executemany(
                 "INSERT INTO folded (key, document_id, title, text, tags) VALUES (?, ?, ?, ?, ?)",
@@ -63,12 +80,21 @@ def generate(path: Path, rows: int) -> None:
                 [row for _, _, rows_ in batch for row in rows_],
             )
     provinces = [
-        (code[:4], "province", code[:4], code[:4], 30 + int(code[2:4]) / 7, 62 + int(code[2:4]) / 4)
+        (
+            code[:4],
+            "province",
+            code[:4],
+            code[:4],
+            30 + int(code[2:4]) / 7,
+            62 + int(code[2:4]) / 4,
+        )
         for code in PLACES[::11]
     ]
     districts = [(code, "district", code, code[:4], 31.0, 65.0) for code in PLACES]
     with db.conn:
-        db.conn.executemany("INSERT INTO places VALUES (?, ?, ?, ?, ?, ?)", provinces + districts)
+        db.conn.executemany(
+            "INSERT INTO places VALUES (?, ?, ?, ?, ?, ?)", provinces + districts
+        )
     db.execute("INSERT INTO fts (fts) VALUES ('optimize')")
     db.conn.commit()
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -83,7 +109,9 @@ _DOCUMENT = (
 )
 
 
-def _batch(rnd: random.Random, start: int, end: int, first: datetime, step: timedelta) -> Iterator[tuple]:
+def _batch(
+    rnd: random.Random, start: int, end: int, first: datetime, step: timedelta
+) -> Iterator[tuple]:
     for n in range(start, end):
         id_ = n + 1
         copy = id_ > 1 and rnd.random() < 0.15
@@ -91,10 +119,17 @@ def _batch(rnd: random.Random, start: int, end: int, first: datetime, step: time
         words = rnd.choices(WORDS, cum_weights=WEIGHTS, k=120)
         if n % 2:
             words[rnd.randrange(120)] = "taliban"
-        title, text = " ".join(words[:9]), " ".join(words[9:60]) + "\n" + " ".join(words[60:])
-        source, language = SOURCES[int(rnd.random() ** 2 * len(SOURCES))], LANGUAGES[int(rnd.random() ** 2 * 4)]
+        title, text = (
+            " ".join(words[:9]),
+            " ".join(words[9:60]) + "\n" + " ".join(words[60:]),
+        )
+        source, language = (
+            SOURCES[int(rnd.random() ** 2 * len(SOURCES))],
+            LANGUAGES[int(rnd.random() ** 2 * 4)],
+        )
         mentions = [
-            Mention(kind="place", code=code, name=code, count=1) for code in {rnd.choice(PLACES), rnd.choice(PLACES)}
+            Mention(kind="place", code=code, name=code, count=1)
+            for code in {rnd.choice(PLACES), rnd.choice(PLACES)}
         ]
         mentions += [
             Mention(kind="actor", code=rnd.choice(ACTORS), name="actor", count=1),
@@ -133,20 +168,32 @@ def _batch(rnd: random.Random, start: int, end: int, first: datetime, step: time
                 id_,
                 title,
                 text,
-                syntax.document_tags(source=source, language=language, mentions=mentions, provinces={p: p[:4] for p in PLACES}),
+                syntax.document_tags(
+                    source=source,
+                    language=language,
+                    mentions=mentions,
+                    provinces={p: p[:4] for p in PLACES},
+                ),
             ),
             [(id_, m.kind, m.code, m.name, 1) for m in mentions],
         )
 
 
 def timed(ask: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds by the clock and of this process's CPU: on a busy machine only the second one compares."""
+    """Milliseconds by the clock and of this process's CPU.
+
+    On a busy machine only the second one compares.
+    """
     clock, cpu = time.perf_counter(), time.process_time()
     ask()
     return (time.perf_counter() - clock) * 1000, (time.process_time() - cpu) * 1000
 
 
-def report(name: str, asks: list[Callable[[], object]], plain: Callable[[], object] | None = None) -> None:
+def report(
+    name: str,
+    asks: list[Callable[[], object]],
+    plain: Callable[[], object] | None = None,
+) -> None:
     times = [timed(ask) for ask in asks]
     at = int(len(times) * 0.95) - 1
     clock, cpu = (sorted(column) for column in zip(*times, strict=True))
@@ -161,20 +208,38 @@ def measure(db: Database, rows: int) -> None:
     for name, asked in kinds(random.Random(7)).items():
         asks = [functools.partial(search.search, db, criteria) for criteria in asked]
         plain = _PLAIN.get(name)
-        report(name, asks, plain and functools.partial(lambda sql: db.execute(sql).fetchall(), plain))
+        report(
+            name,
+            asks,
+            plain and functools.partial(lambda sql: db.execute(sql).fetchall(), plain),
+        )
     month = Criteria(since=END - timedelta(days=31))
     a_word = Criteria(words="taliban")
-    report("counts by day over a month", [functools.partial(search.count_by_day, db, month)] * 20)
     report(
-        "counts by day over a month, a word", [functools.partial(search.count_by_day, db, replace(month, words="taliban"))] * 20
+        "counts by day over a month",
+        [functools.partial(search.count_by_day, db, month)] * 20,
     )
-    report("facets of a word (newest 20,000)", [functools.partial(search.count_facets, db, a_word)] * 20)
-    report("tally of a word (newest 20,000)", [functools.partial(search.count_coverage, db, a_word)] * 10)
+    report(
+        "counts by day over a month, a word",
+        [functools.partial(search.count_by_day, db, replace(month, words="taliban"))]
+        * 20,
+    )
+    report(
+        "facets of a word (newest 20,000)",
+        [functools.partial(search.count_facets, db, a_word)] * 20,
+    )
+    report(
+        "tally of a word (newest 20,000)",
+        [functools.partial(search.count_coverage, db, a_word)] * 10,
+    )
     taken(db, rows)
 
 
 def kinds(rnd: random.Random) -> dict[str, list[Criteria]]:
-    """Sixty searches of each kind; every second word looked for is a very common one."""
+    """Sixty searches of each kind.
+
+    Every second word looked for is a very common one.
+    """
     some, month = Criteria, END - timedelta(days=31)
 
     def word() -> str:
@@ -187,11 +252,17 @@ def kinds(rnd: random.Random) -> dict[str, list[Criteria]]:
             words=word(), sources=(rnd.choice(SOURCES),), places=(rnd.choice(PLACES),)
         ),
         "newest, source + language + a month": lambda: some(
-            sources=(rnd.choice(SOURCES),), languages=(rnd.choice(LANGUAGES),), since=month
+            sources=(rnd.choice(SOURCES),),
+            languages=(rnd.choice(LANGUAGES),),
+            since=month,
         ),
-        "newest, province + min_relevance": lambda: some(places=(rnd.choice(PLACES)[:4],), min_relevance=0.9),
+        "newest, province + min_relevance": lambda: some(
+            places=(rnd.choice(PLACES)[:4],), min_relevance=0.9
+        ),
         "newest, prefix": lambda: some(words=f"word{rnd.randrange(100, 999)}*"),
-        "newest, phrase or not": lambda: some(words=f'"{word()} {word()}" OR {word()} NOT {word()}'),
+        "newest, phrase or not": lambda: some(
+            words=f'"{word()} {word()}" OR {word()} NOT {word()}'
+        ),
         "ranked, two words": lambda: some(words=f"{word()} {word()}", sort=Sort.RANK),
         "ranked, one common word": lambda: some(words="taliban", sort=Sort.RANK),
     }
@@ -209,7 +280,9 @@ def taken(db: Database, rows: int) -> None:
     start, cpu = time.perf_counter(), time.process_time()
     with tempfile.TemporaryFile() as sink:
         count = 0
-        for chunk in export.to_jsonl(search.iterate_json_pages(db, Criteria(copies=True))):
+        for chunk in export.to_jsonl(
+            search.iterate_json_pages(db, Criteria(copies=True))
+        ):
             sink.write(chunk)
             count += chunk.count(b"\n")
     seconds, busy = time.perf_counter() - start, time.process_time() - cpu
@@ -217,11 +290,15 @@ def taken(db: Database, rows: int) -> None:
     print(
         f"export of {count:,} of {rows:,} rows to JSONL: {count / seconds:,.0f} rows/s, {count / busy:,.0f} a second of CPU"
     )
-    print(f"peak memory {peak / 1024:.0f} MB, {(peak - before) / 1024:+.0f} while exporting")
+    print(
+        f"peak memory {peak / 1024:.0f} MB, {(peak - before) / 1024:+.0f} while exporting"
+    )
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--rows", type=int, default=100_000)
     arguments.add_argument("--keep", type=Path, help="keep the generated store here")
     arguments.add_argument("--store", type=Path, help="measure this one")

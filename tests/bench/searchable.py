@@ -1,13 +1,18 @@
-"""How long after the poll that saw a new item a search finds it: 100 sources, the delay and settings of the default.
+"""How long after the poll that saw a new item a search finds it.
 
-    python tests/bench/searchable.py [--sources 100] [--minutes 3] [--every 60] [--within 10]
+100 sources, the delay and settings of the default.
 
-The service runs in a process of its own over feeds on as many loopback hosts, each with its own robots.txt, slot and
-delay of two seconds. Only the interval is shortened (a source is polled about once in `--every` seconds, and in that
-time shows one new item, sometimes two or none), and texts of random words are kept whatever they are about. Beside it
-another process searches, over a read-only connection of its own, for a word that stands in one article alone, until it
-is found. Prints p50, p95 and the longest wait, and where the time went; exits 1 when p95 is over `--within` seconds or
-an item was never found.
+    python tests/bench/searchable.py [--sources 100] [--minutes 3] [--every 60]
+    [--within 10]
+
+The service runs in a process of its own over feeds on as many loopback hosts, each with
+its own robots.txt, slot and delay of two seconds. Only the interval is shortened (a
+source is polled about once in `--every` seconds, and in that time shows one new item,
+sometimes two or none), and texts of random words are kept whatever they are about.
+Beside it another process searches, over a read-only connection of its own, for a word
+that stands in one article alone, until it is found. Prints p50, p95 and the longest
+wait, and where the time went; exits 1 when p95 is over `--within` seconds or an item
+was never found.
 """
 
 import argparse
@@ -48,7 +53,8 @@ class Item:
     def word(self) -> str:
         """The word that stands in this article and no other."""
         host, _, number = self.url.removeprefix("http://s").partition(".example/a/")
-        return paragraphs(int(host), int(number))[-1].split()[-4]  # "... reads DIGEST and nothing else."
+        # "... reads DIGEST and nothing else."
+        return paragraphs(int(host), int(number))[-1].split()[-4]
 
 
 @dataclass(slots=True)
@@ -84,7 +90,12 @@ def serve(folder: Path, web: Web, seconds: float, every: float) -> None:
     from storage.settings import StoreSettings
 
     sources = tuple(
-        Source(id=f"s{n}", kind="feed", url=f"http://s{n}.example/feed", every=timedelta(seconds=every))
+        Source(
+            id=f"s{n}",
+            kind="feed",
+            url=f"http://s{n}.example/feed",
+            every=timedelta(seconds=every),
+        )
         for n in range(web.feeds)
     )
     config = Config(
@@ -95,7 +106,11 @@ def serve(folder: Path, web: Web, seconds: float, every: float) -> None:
 
     def plan(*seen: Any, **counted: Any) -> Any:
         poll = poll_schedule.plan_next_check(*seen, **counted, floor=timedelta(0))
-        return replace(poll, next_check_at=poll.ended_at + timedelta(seconds=every * random.uniform(0.8, 1.2)))
+        return replace(
+            poll,
+            next_check_at=poll.ended_at
+            + timedelta(seconds=every * random.uniform(0.8, 1.2)),
+        )
 
     async def live(service: Service) -> None:
         running = asyncio.ensure_future(service.run())
@@ -142,7 +157,9 @@ def watch(board: Board, path: Path) -> None:
     with Store.read(path) as store:
         while time.time() < board.end + PATIENCE:
             began = time.monotonic()
-            waiting = [item for item in list(board.items.values()) if item.found is None]
+            waiting = [
+                item for item in list(board.items.values()) if item.found is None
+            ]
             if not waiting and time.time() > board.end + LINGER:
                 return
             for item in waiting:
@@ -159,11 +176,21 @@ def verdict(board: Board, within: float) -> bool:
         print("nothing was found")
         return False
     missing = len(items) - len(waits)
-    stored = sorted(item.stored - item.seen for item in items if item.stored is not None)
-    behind = sorted(item.found - item.stored for item in items if item.found is not None and item.stored is not None)
+    stored = sorted(
+        item.stored - item.seen for item in items if item.stored is not None
+    )
+    behind = sorted(
+        item.found - item.stored
+        for item in items
+        if item.found is not None and item.stored is not None
+    )
     print(f"{board.polls} polls, {len(items)} new items, {missing} of them never found")
-    print(f"from the poll to the search that finds it: {spread(waits)} (wanted: p95 {within:.0f} s)")
-    print(f"of that, until the service tells that it is stored: {spread(stored)}; the rest: {spread(behind)}")
+    print(
+        f"from the poll to the search that finds it: {spread(waits)} (wanted: p95 {within:.0f} s)"
+    )
+    print(
+        f"of that, until the service tells that it is stored: {spread(stored)}; the rest: {spread(behind)}"
+    )
     return missing == 0 and share(waits, 0.95) <= within
 
 
@@ -179,7 +206,9 @@ def spread(values: list[float]) -> str:
 
 def main() -> None:
     """Measure and print."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--sources", type=int, default=100)
     options.add_argument("--minutes", type=float, default=3)
     options.add_argument("--every", type=float, default=60)
@@ -193,13 +222,23 @@ def main() -> None:
         return
     with Web(feeds=chosen.sources, articles=20) as web, TemporaryDirectory() as folder:
         web.control(shown=1)
-        words = [sys.executable, __file__, f"--inside={folder}", f"--port={web.port}", f"--sources={chosen.sources}"]
+        words = [
+            sys.executable,
+            __file__,
+            f"--inside={folder}",
+            f"--port={web.port}",
+            f"--sources={chosen.sources}",
+        ]
         words += [f"--minutes={chosen.minutes + 1}", f"--every={chosen.every}"]
         child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         board = Board(end=time.time() + seconds)
         beside = [
-            threading.Thread(target=publish, args=(web, seconds, chosen.every), daemon=True),
-            threading.Thread(target=watch, args=(board, Path(folder) / "khabar.db"), daemon=True),
+            threading.Thread(
+                target=publish, args=(web, seconds, chosen.every), daemon=True
+            ),
+            threading.Thread(
+                target=watch, args=(board, Path(folder) / "khabar.db"), daemon=True
+            ),
         ]
         for thread in beside:
             thread.start()

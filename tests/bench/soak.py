@@ -1,18 +1,24 @@
-"""A day of the service, compressed: memory, file descriptors, threads and WAL over time.
+"""A day of the service, compressed.
+
+Memory, file descriptors, threads and WAL over time.
 
     python tests/bench/soak.py [--minutes 24] [--feeds 500]
     python tests/bench/soak.py --faults [--seed N] [--minutes 24]
 
-The day has 24 hours at 60 times the speed: 500 feeds are asked about every 36 minutes of the day, which makes 20,000
-polls, and show a new item now and then, 10,000 articles in all. The clock itself is left alone; intervals and delays
-are shortened. Fails when memory grew by more than 20 MB after the first quarter, when file descriptors or threads did,
-or when the WAL passed 64 MB; and when the day was not lived, with fewer than 85 of 100 polls and articles.
+The day has 24 hours at 60 times the speed: 500 feeds are asked about every 36 minutes
+of the day, which makes 20,000 polls, and show a new item now and then, 10,000 articles
+in all. The clock itself is left alone; intervals and delays are shortened. Fails when
+memory grew by more than 20 MB after the first quarter, when file descriptors or threads
+did, or when the WAL passed 64 MB; and when the day was not lived, with fewer than 85 of
+100 polls and articles.
 
-With `--faults` the disk fills, the file cannot be written or is locked, the network goes, servers flap, dawdle, send
-garbage or break off, and workers are killed, at random moments that follow from the seed (printed; the same
-seed makes the same trouble, though not at the same line of the program). Then all is well again, what is left is
-fetched, and everything is checked: sums, one fate for each URL, integrity, foreign keys, full text against the table,
-captures readable, nothing twice, nothing lost of what the servers showed.
+With `--faults` the disk fills, the file cannot be written or is locked, the network
+goes, servers flap, dawdle, send garbage or break off, and workers are killed, at random
+moments that follow from the seed (printed; the same seed makes the same trouble, though
+not at the same line of the program). Then all is well again, what is left is fetched,
+and everything is checked: sums, one fate for each URL, integrity, foreign keys, full
+text against the table, captures readable, nothing twice, nothing lost of what the
+servers showed.
 """
 
 import argparse
@@ -61,18 +67,27 @@ async def sample(service: Any, path: Path, end: float) -> None:
 
 def _own_memory() -> int:
     rollup = Path("/proc/self/smaps_rollup").read_text()
-    return sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
+    return sum(
+        int(line.split()[1]) * 1024
+        for line in rollup.splitlines()
+        if line.startswith("Pss:")
+    )
 
 
-async def live(service: Any, path: Path, seconds: float, trouble: Trouble | None) -> None:
+async def live(
+    service: Any, path: Path, seconds: float, trouble: Trouble | None
+) -> None:
     """The service, who watches it, and who disturbs it."""
     end = time.monotonic() + seconds
-    # A fault that is begun ends before the service is told to: it takes its wait and its time.
+    # A fault that is begun ends before the service is told to: it takes its wait and
+    # its time.
     with_it = [trouble.until(end - 2 * trouble.longest - 1)] if trouble else []
     await asyncio.gather(service.run(), sample(service, path, end), *with_it)
 
 
-def serve(folder: Path, web: Web, seconds: float, every: float, seed: int | None) -> None:
+def serve(
+    folder: Path, web: Web, seconds: float, every: float, seed: int | None
+) -> None:
     """The service with shortened intervals; with a seed, disturbed."""
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
@@ -83,16 +98,26 @@ def serve(folder: Path, web: Web, seconds: float, every: float, seed: int | None
     from storage.settings import StoreSettings
 
     sources = tuple(
-        Source(id=f"s{n}", kind="feed", url=f"http://s{n}.example/feed", every=timedelta(seconds=every))
+        Source(
+            id=f"s{n}",
+            kind="feed",
+            url=f"http://s{n}.example/feed",
+            every=timedelta(seconds=every),
+        )
         for n in range(web.feeds)
     )
     crawl = CrawlSettings(delay=0.05, proxy=web.address, min_relevance=0.0)
     config = Config(
-        store=StoreSettings(path=folder / "khabar.db", captures=folder / "captures"), crawl=crawl, sources=sources
+        store=StoreSettings(path=folder / "khabar.db", captures=folder / "captures"),
+        crawl=crawl,
+        sources=sources,
     )
 
     def plan(*seen: Any, **counted: Any) -> Any:
-        """The service's own, but that the interval stays: else news would halve it and silence double it."""
+        """The service's own, but that the interval stays.
+
+        Else news would halve it and silence double it.
+        """
         poll = poll_schedule.plan_next_check(*seen, **counted, floor=timedelta(0))
         wait = timedelta(seconds=every * random.uniform(0.8, 1.2))
         from dataclasses import replace
@@ -106,10 +131,14 @@ def serve(folder: Path, web: Web, seconds: float, every: float, seed: int | None
         if seed is not None:
             daemon.FAULT_PAUSE_SECONDS = 1.0
             longest = min(20.0, seconds / 12)
-            trouble = Trouble(service, config.store.path, web, seed=seed, longest=longest)
+            trouble = Trouble(
+                service, config.store.path, web, seed=seed, longest=longest
+            )
         loop.run(live(service, config.store.path, seconds, trouble))
     if trouble is not None:
-        print(f"switched: {dict(trouble.switched)}; faults of the file noted: {service.metrics.storage_faults}")
+        print(
+            f"switched: {dict(trouble.switched)}; faults of the file noted: {service.metrics.storage_faults}"
+        )
         settle(config)
 
 
@@ -121,7 +150,9 @@ def settle(config: Any) -> None:
     for _ in range(5):
         if left:
             with actions.open_for_writing(config) as store:
-                store.db.execute("UPDATE leads SET next_attempt_at = '2000-01-01T00:00:00Z'")
+                store.db.execute(
+                    "UPDATE leads SET next_attempt_at = '2000-01-01T00:00:00Z'"
+                )
                 store.db.execute("DELETE FROM host_waits")
             actions.crawl(config, force=True)
             with actions.open_for_reading(config) as store:
@@ -141,14 +172,22 @@ def wrong(path: Path, feeds: int, shown: int) -> list[str]:
             found.append(f"the full text is not what the table says: {error}")
     with Store.read(path, captures=path.with_name("captures")) as store:
         found += store.faults()
-        counts = dict(store.db.execute("SELECT fate, count(*) FROM fates GROUP BY fate").fetchall())
+        counts = dict(
+            store.db.execute(
+                "SELECT fate, count(*) FROM fates GROUP BY fate"
+            ).fetchall()
+        )
         others = "SELECT fate, reason, count(*) FROM fates WHERE fate <> 'article' GROUP BY fate, reason"
         found += [f"{row[2]} {row[0]}: {row[1]}" for row in store.db.execute(others)]
         ids = [row[0] for row in store.db.execute("SELECT id FROM captures")]
         unreadable = sum(store.raw(number) is None for number in ids)
-        bare = store.db.execute("SELECT count(*) FROM documents WHERE capture_id IS NULL").fetchone()[0]
+        bare = store.db.execute(
+            "SELECT count(*) FROM documents WHERE capture_id IS NULL"
+        ).fetchone()[0]
         left = store.db.execute("SELECT count(*) FROM leads").fetchone()[0]
-    print(f"{feeds * shown} items were shown; fates: {counts}; {len(ids)} captures; {left} leads left")
+    print(
+        f"{feeds * shown} items were shown; fates: {counts}; {len(ids)} captures; {left} leads left"
+    )
     told = {
         "lost": missing,
         "captures cannot be read": unreadable,
@@ -193,21 +232,34 @@ def verdict(rows: list[dict[str, Any]]) -> list[str]:
         f"WAL at most {wal / 1e6:.1f} MB"
     )
     limits = {"pss": 20e6, "files": 10, "threads": 3}
-    found = [f"{name} grew by {growth(name):.0f}" for name, most in limits.items() if growth(name) > most]
+    found = [
+        f"{name} grew by {growth(name):.0f}"
+        for name, most in limits.items()
+        if growth(name) > most
+    ]
     return found + ([f"WAL of {wal} bytes"] if wal > 64 << 20 else [])
 
 
 def behind(row: dict[str, Any], feeds: int, minutes: float) -> list[str]:
-    """What a service that stands still leaves undone; its memory alone would look well."""
+    """What a service that stands still leaves undone.
+
+    Its memory alone would look well.
+    """
     day = minutes / 24
     # The last item of each feed is shown when the day ends.
     asked = {"polls": POLLS_A_DAY * day, "articles": ARTICLES_A_DAY * day - feeds}
-    return [f"{row[name]} {name} of {most:.0f}" for name, most in asked.items() if row[name] < ENOUGH * most]
+    return [
+        f"{row[name]} {name} of {most:.0f}"
+        for name, most in asked.items()
+        if row[name] < ENOUGH * most
+    ]
 
 
 def main() -> None:
     """Measure and print; exit 1 when a figure is not reached."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--minutes", type=float, default=24)
     options.add_argument("--feeds", type=int, default=500)
     options.add_argument("--faults", action="store_true")
@@ -217,10 +269,13 @@ def main() -> None:
     options.add_argument("--web", type=int, help=argparse.SUPPRESS)
     chosen = options.parse_args()
     seconds = chosen.minutes * 60
-    every = 24 * 60 * chosen.feeds / POLLS_A_DAY  # a day lasts 24 minutes; a short form is the day's beginning
+    # A day lasts 24 minutes; a short form is the day's beginning
+    every = 24 * 60 * chosen.feeds / POLLS_A_DAY
     if chosen.inside is not None:
         web = There(chosen.port, chosen.feeds, pid=chosen.web)
-        serve(chosen.inside, web, seconds, every, chosen.seed if chosen.faults else None)
+        serve(
+            chosen.inside, web, seconds, every, chosen.seed if chosen.faults else None
+        )
         return
     if chosen.faults:
         print(f"seed {chosen.seed}", flush=True)
@@ -230,9 +285,17 @@ def main() -> None:
     sys.exit(1 if found else 0)
 
 
-def soak(chosen: argparse.Namespace, web: Web, folder: Path, seconds: float) -> list[str]:
+def soak(
+    chosen: argparse.Namespace, web: Web, folder: Path, seconds: float
+) -> list[str]:
     """What was not as it should be."""
-    words = [sys.executable, __file__, f"--inside={folder}", f"--port={web.port}", f"--web={web.pid}"]
+    words = [
+        sys.executable,
+        __file__,
+        f"--inside={folder}",
+        f"--port={web.port}",
+        f"--web={web.pid}",
+    ]
     words += [f"--feeds={chosen.feeds}", f"--minutes={chosen.minutes}"]
     words += ["--faults", f"--seed={chosen.seed}"] if chosen.faults else []
     # A pipe and no file: at times nothing can be written to any.
@@ -241,7 +304,8 @@ def soak(chosen: argparse.Namespace, web: Web, folder: Path, seconds: float) -> 
     reader = threading.Thread(target=lambda: lines.extend(child.stdout or ()))
     reader.start()
     share = ARTICLES_A_DAY / chosen.feeds * chosen.minutes / 24
-    # With faults nothing new is shown in the end: else a feed would show again what was lost of it.
+    # With faults nothing new is shown in the end: else a feed would show again what was
+    # lost of it.
     publish(web, share, time.monotonic() + seconds * (0.7 if chosen.faults else 1))
     child.wait(seconds + 300)
     reader.join()
@@ -254,7 +318,9 @@ def soak(chosen: argparse.Namespace, web: Web, folder: Path, seconds: float) -> 
     elif not chosen.faults:
         found += behind(rows[-1], chosen.feeds, chosen.minutes)
     else:
-        found += wrong(folder / "khabar.db", chosen.feeds, max(1, web.control()["shown"]))
+        found += wrong(
+            folder / "khabar.db", chosen.feeds, max(1, web.control()["shown"])
+        )
     return found
 
 

@@ -2,9 +2,10 @@
 
     python tests/bench/startup.py [--times 7]
 
-Prints the median of each command, and the ratio of its CPU to that of `python -c pass`: `khabar --help` (to reach: .15 s), `khabar search`
-on a warm file (.35 s), `khabar run` to the first request that reaches its only source (2 s). Wall clock holds
-for an idle machine only; CPU and its ratio are what to compare.
+Prints the median of each command, and the ratio of its CPU to that of `python -c pass`:
+`khabar --help` (to reach: .15 s), `khabar search` on a warm file (.35 s), `khabar run`
+to the first request that reaches its only source (2 s). Wall clock holds for an idle
+machine only; CPU and its ratio are what to compare.
 """
 
 import argparse
@@ -29,7 +30,9 @@ HERE = "127.0.0.1"
 def spent(command: list[str], folder: Path) -> tuple[float, float]:
     """Seconds from start to end, and of CPU."""
     began, before = time.perf_counter(), children_cpu()
-    subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True)
+    subprocess.run(
+        command, cwd=folder, env=environment(), check=True, capture_output=True
+    )
     return time.perf_counter() - began, children_cpu() - before
 
 
@@ -48,7 +51,9 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT)}
 
 
-def first_request(folder: Path, config: Path, asked: threading.Event) -> tuple[float, float]:
+def first_request(
+    folder: Path, config: Path, asked: threading.Event
+) -> tuple[float, float]:
     """Seconds from the service's start to the first request that it makes, and of CPU of its main process."""
     asked.clear()
     began = time.perf_counter()
@@ -86,7 +91,9 @@ def stocked(path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--times", type=int, default=7)
     times = parser.parse_args().times
     asked = threading.Event()
@@ -113,7 +120,9 @@ def main() -> None:
         runs = {
             "python -c pass": lambda: spent(bare, folder),
             "khabar --help": lambda: spent([*KHABAR, "--help"], folder),
-            "khabar search Panjwai": lambda: spent([*KHABAR, "search", "Panjwai", "--config", str(config)], folder),
+            "khabar search Panjwai": lambda: spent(
+                [*KHABAR, "search", "Panjwai", "--config", str(config)], folder
+            ),
             "khabar run, first request": lambda: first_request(folder, config, asked),
         }
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
@@ -124,7 +133,9 @@ def main() -> None:
     bare_cpu = statistics.median(cpu for _, cpu in taken["python -c pass"])
     for command, figures in taken.items():
         wall, cpu = (statistics.median(column) for column in zip(*figures, strict=True))
-        print(f"{command:28} {wall:6.3f} s, of CPU {cpu:5.3f} s, {cpu / bare_cpu:5.1f} x a bare interpreter's")
+        print(
+            f"{command:28} {wall:6.3f} s, of CPU {cpu:5.3f} s, {cpu / bare_cpu:5.1f} x a bare interpreter's"
+        )
 
 
 if __name__ == "__main__":

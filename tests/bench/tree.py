@@ -1,4 +1,7 @@
-"""What a process and its descendants take: memory, processor time, files, threads. Read from /proc."""
+"""What a process and its descendants take: memory, processor time, files, threads.
+
+Read from /proc.
+"""
 
 import os
 from pathlib import Path
@@ -10,8 +13,12 @@ def processes(pid: int) -> list[int]:
     while waiting:
         one = waiting.pop()
         try:
-            # Each thread has children of its own: workers are forked from a thread of the pool.
-            children = [path.read_text() for path in Path(f"/proc/{one}/task").glob("*/children")]
+            # Each thread has children of its own: workers are forked from a thread of
+            # the pool.
+            children = [
+                path.read_text()
+                for path in Path(f"/proc/{one}/task").glob("*/children")
+            ]
         except OSError:
             continue
         found.append(one)
@@ -27,7 +34,11 @@ def pss(pid: int) -> int:
             rollup = Path(f"/proc/{one}/smaps_rollup").read_text()
         except OSError:
             continue
-        total += sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
+        total += sum(
+            int(line.split()[1]) * 1024
+            for line in rollup.splitlines()
+            if line.startswith("Pss:")
+        )
     return total
 
 

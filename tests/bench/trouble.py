@@ -1,7 +1,10 @@
-"""Faults that come and go while the service runs: of its file, its network, the servers and its workers.
+"""Faults that come and go while the service runs.
 
-Run inside the service's process. Two at a time, one of the file and one of the others; which, when and for how long
-comes from a seed. What is switched on is switched off again, whatever happens.
+Of its file, its network, the servers and its workers.
+
+Run inside the service's process. Two at a time, one of the file and one of the others;
+which, when and for how long comes from a seed. What is switched on is switched off
+again, whatever happens.
 """
 
 import asyncio
@@ -27,7 +30,9 @@ Fault = Callable[[], AbstractAsyncContextManager[None]]
 class Trouble:
     """What can go wrong with one service."""
 
-    def __init__(self, service: Any, path: Path, web: Web, *, seed: int, longest: float) -> None:
+    def __init__(
+        self, service: Any, path: Path, web: Web, *, seed: int, longest: float
+    ) -> None:
         self.service, self.path, self.web = service, path, web
         self.seed, self.longest = seed, longest
         self.switched: Counter[str] = Counter()
@@ -48,14 +53,20 @@ class Trouble:
         """Make trouble until then; all is well again when it returns."""
         await self.pragma("busy_timeout", 1000)
         await asyncio.gather(
-            *(self.lane(faults, f"{self.seed} {n}", end) for n, faults in enumerate((self.file, self.others)))
+            *(
+                self.lane(faults, f"{self.seed} {n}", end)
+                for n, faults in enumerate((self.file, self.others))
+            )
         )
 
     async def lane(self, faults: dict[str, Fault], seed: str, end: float) -> None:
         dice = random.Random(seed)
         while time.monotonic() < end:
             await asyncio.sleep(dice.uniform(0.1, 1) * self.longest)
-            name, seconds = dice.choice(sorted(faults)), dice.uniform(0.1, 1) * self.longest
+            name, seconds = (
+                dice.choice(sorted(faults)),
+                dice.uniform(0.1, 1) * self.longest,
+            )
             async with faults[name]():
                 self.switched[name] += 1
                 await asyncio.sleep(seconds)
@@ -64,7 +75,9 @@ class Trouble:
     # The file
 
     async def pragma(self, name: str, value: object) -> None:
-        await self.service.engine.writer.run(self.service.store.db.execute, f"PRAGMA {name} = {value}")
+        await self.service.engine.writer.run(
+            self.service.store.db.execute, f"PRAGMA {name} = {value}"
+        )
 
     @asynccontextmanager
     async def full(self) -> AsyncIterator[None]:
@@ -96,9 +109,16 @@ class Trouble:
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
         """Another program holds a transaction open, longer than the service waits."""
-        other = await asyncio.to_thread(sqlite3.connect, self.path, 30, isolation_level=None, check_same_thread=False)
+        other = await asyncio.to_thread(
+            sqlite3.connect,
+            self.path,
+            30,
+            isolation_level=None,
+            check_same_thread=False,
+        )
         try:
-            with contextlib.suppress(sqlite3.OperationalError):  # the other faults hit this program, too
+            # The other faults hit this program, too
+            with contextlib.suppress(sqlite3.OperationalError):
                 await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
             yield
         finally:
@@ -136,7 +156,11 @@ class Trouble:
     @asynccontextmanager
     async def killed(self) -> AsyncIterator[None]:
         """A worker ends in the middle of its work."""
-        workers = [pid for pid in processes(os.getpid()) if _parent(pid) != os.getpid() and pid != os.getpid()]
+        workers = [
+            pid
+            for pid in processes(os.getpid())
+            if _parent(pid) != os.getpid() and pid != os.getpid()
+        ]
         if workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(random.choice(workers), signal.SIGKILL)

@@ -1,4 +1,7 @@
-"""What the crash tests share: the web, the service as a process of its own, and what must hold after any end of it."""
+"""What the crash tests share.
+
+The web, the service as a process of its own, and what must hold after any end of it.
+"""
 
 import json
 import os
@@ -26,9 +29,19 @@ class Web:
 
     def __init__(self, *, feeds: int = 40, articles: int = 25, port: int = 0) -> None:
         self.feeds, self.articles = feeds, articles
-        words = [f"--{name}={value}" for name, value in (("feeds", feeds), ("articles", articles), ("port", port))]
+        words = [
+            f"--{name}={value}"
+            for name, value in (
+                ("feeds", feeds),
+                ("articles", articles),
+                ("port", port),
+            )
+        ]
         self.process = subprocess.Popen(
-            [sys.executable, web.__file__, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, web.__file__, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self.process.stdout is not None
         self.port, self.pid = int(self.process.stdout.readline()), self.process.pid
@@ -38,7 +51,9 @@ class Web:
     def control(self, **wanted: object) -> dict[str, Any]:
         """Set what is named; what was asked so far."""
         query = "&".join(f"{name}={value}" for name, value in wanted.items())
-        with self._opener.open(f"http://control.example/?{query}", timeout=20) as answer:
+        with self._opener.open(
+            f"http://control.example/?{query}", timeout=20
+        ) as answer:
             return json.load(answer)
 
     def __enter__(self) -> Self:
@@ -52,7 +67,9 @@ class Web:
 class There(Web):
     """A web that somebody else started and will end."""
 
-    def __init__(self, port: int, feeds: int, articles: int = 25, *, pid: int = 0) -> None:
+    def __init__(
+        self, port: int, feeds: int, articles: int = 25, *, pid: int = 0
+    ) -> None:
         self.feeds, self.articles, self.port, self.pid = feeds, articles, port, pid
         self.address = f"http://127.0.0.1:{port}"
         self._opener = build_opener(ProxyHandler({"http": self.address}))
@@ -64,7 +81,15 @@ class There(Web):
 class Service:
     """`khabar run` in a folder of its own, crawling the web."""
 
-    def __init__(self, folder: Path, web_: Web, *, delay: str = "0s", every: str = "1h", extra: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        web_: Web,
+        *,
+        delay: str = "0s",
+        every: str = "1h",
+        extra: str = "",
+    ) -> None:
         self.folder, self.web = folder, web_
         self.db = folder / "khabar.db"
         self.config = folder / "config.toml"
@@ -123,7 +148,9 @@ class Service:
     def one(self, statement: str) -> Any:
         """The first value of a query; None while there is no database."""
         try:
-            with closing(sqlite3.connect(f"file:{self.db}?mode=ro", uri=True, timeout=60)) as db:
+            with closing(
+                sqlite3.connect(f"file:{self.db}?mode=ro", uri=True, timeout=60)
+            ) as db:
                 row = db.execute(statement).fetchone()
         except sqlite3.OperationalError:
             return None
@@ -144,10 +171,13 @@ class Service:
 
 @contextmanager
 def copied(db: Path, *, wal_share: float = 1.0) -> Iterator[sqlite3.Connection]:
-    """The file and its WAL as they rest on disk, opened elsewhere: what a power cut would leave to the next start.
+    """The file and its WAL as they rest on disk, opened elsewhere.
 
-    Of what may be lost of the WAL, only the first `wal_share`, as if the rest had not reached the disk. What was carried
-    over into the file cannot be lost: SQLite sees to it that it is on the disk before.
+    What a power cut would leave to the next start.
+
+    Of what may be lost of the WAL, only the first `wal_share`, as if the rest had not
+    reached the disk. What was carried over into the file cannot be lost: SQLite sees to
+    it that it is on the disk before.
     """
     with TemporaryDirectory() as folder:
         copy = Path(folder) / db.name
@@ -157,7 +187,9 @@ def copied(db: Path, *, wal_share: float = 1.0) -> Iterator[sqlite3.Connection]:
         if wal.exists():
             log = wal.read_bytes()
             safe = min(_carried_over(db, log), len(log))
-            copy.with_name(copy.name + "-wal").write_bytes(log[: safe + int((len(log) - safe) * wal_share)])
+            copy.with_name(copy.name + "-wal").write_bytes(
+                log[: safe + int((len(log) - safe) * wal_share)]
+            )
         with closing(sqlite3.connect(copy)) as opened:
             yield opened
 
@@ -167,27 +199,53 @@ def _carried_over(db: Path, log: bytes) -> int:
     index = db.with_name(db.name + "-shm").read_bytes()[:136]
     if len(index) < 136 or len(log) < 32:
         return 0
-    frames = max(struct.unpack_from("=I", index, 96)[0], struct.unpack_from("=I", index, 128)[0])
+    frames = max(
+        struct.unpack_from("=I", index, 96)[0], struct.unpack_from("=I", index, 128)[0]
+    )
     page = struct.unpack_from(">I", log, 8)[0]
     return 32 + int(frames) * (24 + int(page))
 
 
-def faults(db: sqlite3.Connection, feeds: int, articles: int, rounds: int = 1) -> list[str]:
+def faults(
+    db: sqlite3.Connection, feeds: int, articles: int, rounds: int = 1
+) -> list[str]:
     """Everything that is wrong with a store of the web's articles, at any moment of a crawl; empty when all is well."""
-    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'documents'").fetchone():
+    if not db.execute(
+        "SELECT 1 FROM sqlite_master WHERE name = 'documents'"
+    ).fetchone():
         return []  # killed before the first migration was committed
-    found = [f"integrity: {row[0]}" for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
-    found += [f"foreign key: {tuple(row)}" for row in db.execute("PRAGMA foreign_key_check")]
+    found = [
+        f"integrity: {row[0]}"
+        for row in db.execute("PRAGMA integrity_check")
+        if row[0] != "ok"
+    ]
+    found += [
+        f"foreign key: {tuple(row)}" for row in db.execute("PRAGMA foreign_key_check")
+    ]
     texts = db.execute("SELECT url, text FROM documents").fetchall()
     found += [f"torn: {url}" for url, text in texts if not web.is_whole(text)]
-    found += [f"twice: {row[0]}" for row in db.execute("SELECT url FROM documents GROUP BY url HAVING count(*) > 1")]
+    found += [
+        f"twice: {row[0]}"
+        for row in db.execute(
+            "SELECT url FROM documents GROUP BY url HAVING count(*) > 1"
+        )
+    ]
     found += [
         f"announced twice: {row[0]}"
-        for row in db.execute("SELECT article_id FROM changes WHERE what = 'new' GROUP BY 1 HAVING count(*) > 1")
+        for row in db.execute(
+            "SELECT article_id FROM changes WHERE what = 'new' GROUP BY 1 HAVING count(*) > 1"
+        )
     ]
-    known = {row[0] for row in db.execute("SELECT url FROM fates UNION ALL SELECT url FROM leads")}
+    known = {
+        row[0]
+        for row in db.execute("SELECT url FROM fates UNION ALL SELECT url FROM leads")
+    }
     for (source,) in db.execute("SELECT id FROM sources WHERE etag IS NOT NULL"):
-        missing = [n for n in range(rounds * articles) if f"http://{source}.example/a/{n}" not in known]
+        missing = [
+            n
+            for n in range(rounds * articles)
+            if f"http://{source}.example/a/{n}" not in known
+        ]
         found += [f"validator ahead: {source} lacks {missing[:5]}"] if missing else []
     unbalanced = """
         SELECT id FROM polls
@@ -206,4 +264,8 @@ def faults(db: sqlite3.Connection, feeds: int, articles: int, rounds: int = 1) -
 def lost(db: sqlite3.Connection, feeds: int, articles: int) -> int:
     """How many of the web's articles are not kept."""
     kept = {row[0] for row in db.execute("SELECT url FROM documents")}
-    return sum(f"http://s{n}.example/a/{k}" not in kept for n in range(feeds) for k in range(articles))
+    return sum(
+        f"http://s{n}.example/a/{k}" not in kept
+        for n in range(feeds)
+        for k in range(articles)
+    )

@@ -1,12 +1,15 @@
-"""kill -9 at random moments of crawls of a web with known contents (C1, C2): nothing lost, twice or torn.
+"""kill -9 at random moments of crawls of a web with known contents (C1, C2).
+
+Nothing lost, twice or torn.
 
     python tests/crash/kill.py [--kills 200] [--feeds 40] [--articles 25] [--seed 1]
 
-Each service is killed a moment after it began to write, or at any moment of its start. After each kill the file and its
-WAL are copied and checked: integrity, foreign keys, full text, sums of the polls, and that no validator is ahead of
-what its feed showed. When a web is read whole, the next begins. Each start after a kill is timed: seconds to its first
-request and to its first new article, and what processor time it had used by then (on a busy machine the fairer
-figure). Exit 1 when anything was wrong.
+Each service is killed a moment after it began to write, or at any moment of its start.
+After each kill the file and its WAL are copied and checked: integrity, foreign keys,
+full text, sums of the polls, and that no validator is ahead of what its feed showed.
+When a web is read whole, the next begins. Each start after a kill is timed: seconds to
+its first request and to its first new article, and what processor time it had used by
+then (on a busy machine the fairer figure). Exit 1 when anything was wrong.
 """
 
 import argparse
@@ -37,15 +40,21 @@ class Tally:
     lost: int = 0
     repeated: int = 0  # pages that were fetched more than once
     faults: list[str] = field(default_factory=list)
-    first_request: list[float] = field(default_factory=list)  # seconds from the start of a process
-    request_cpu: list[float] = field(default_factory=list)  # seconds of processor time that it had used by then
+    # Seconds from the start of a process
+    first_request: list[float] = field(default_factory=list)
+    # Seconds of processor time that it had used by then
+    request_cpu: list[float] = field(default_factory=list)
     first_article: list[float] = field(default_factory=list)
 
     def __str__(self) -> str:
         def median(times: list[float], within: float) -> str:
             if not times:
                 return "none"
-            middle, worst, good = statistics.median(times), max(times), sum(one <= within for one in times)
+            middle, worst, good = (
+                statistics.median(times),
+                max(times),
+                sum(one <= within for one in times),
+            )
             return f"median {middle:.1f} s, worst {worst:.1f} s; {good} of {len(times)} within {within:.0f} s"
 
         return (
@@ -57,8 +66,13 @@ class Tally:
         )
 
 
-def one_web(tally: Tally, folder: Path, web: Web, dice: random.Random, most: int) -> None:
-    """Kill until the web is read whole or there were enough kills; then let it finish."""
+def one_web(
+    tally: Tally, folder: Path, web: Web, dice: random.Random, most: int
+) -> None:
+    """Kill until the web is read whole or there were enough kills.
+
+    Then let it finish.
+    """
     service = Service(folder, web)
     total = web.feeds * web.articles
     while tally.kills < most and not service.is_done(total):
@@ -84,7 +98,11 @@ def _one_kill(tally: Tally, service: Service, dice: random.Random) -> None:
     if early:
         time.sleep(dice.uniform(0, 3))
     else:
-        while service.runs and web.control()["requests"] == asked and time.monotonic() < end:
+        while (
+            service.runs
+            and web.control()["requests"] == asked
+            and time.monotonic() < end
+        ):
             time.sleep(0.02)
         tally.request_cpu.append(_processor_time(service))
         while service.runs and service.kept <= before and time.monotonic() < end:
@@ -101,16 +119,23 @@ def _one_kill(tally: Tally, service: Service, dice: random.Random) -> None:
     tally.kills += 1
     tally.while_writing += wrote
     with copied(service.db) as db:
-        tally.faults += [f"kill {tally.kills}: {fault}" for fault in faults(db, web.feeds, web.articles)]
+        tally.faults += [
+            f"kill {tally.kills}: {fault}"
+            for fault in faults(db, web.feeds, web.articles)
+        ]
     print(
-        f"kill {tally.kills}: {service.kept} of {total} kept, {len(tally.faults)} faults", file=sys.stderr, flush=True
+        f"kill {tally.kills}: {service.kept} of {total} kept, {len(tally.faults)} faults",
+        file=sys.stderr,
+        flush=True,
     )
 
 
 def _processor_time(service: Service) -> float:
     """Seconds of processor time that the service's own process has used."""
     assert service.process is not None
-    fields = Path(f"/proc/{service.process.pid}/stat").read_text().rpartition(")")[2].split()
+    fields = (
+        Path(f"/proc/{service.process.pid}/stat").read_text().rpartition(")")[2].split()
+    )
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -125,13 +150,17 @@ def run(kills: int, *, feeds: int, articles: int, seed: int) -> Tally:
 
 def main() -> None:
     """The long form."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--kills", type=int, default=200)
     options.add_argument("--feeds", type=int, default=40)
     options.add_argument("--articles", type=int, default=25)
     options.add_argument("--seed", type=int, default=1)
     chosen = options.parse_args()
-    tally = run(chosen.kills, feeds=chosen.feeds, articles=chosen.articles, seed=chosen.seed)
+    tally = run(
+        chosen.kills, feeds=chosen.feeds, articles=chosen.articles, seed=chosen.seed
+    )
     print(tally)
     for fault in tally.faults:
         print(fault)

@@ -1,11 +1,15 @@
-"""Another program holds the database for a minute (C6, long form): nothing lost, the heart beats, readers are answered.
+"""Another program holds the database for a minute (C6, long form).
+
+Nothing lost, the heart beats, readers are answered.
 
     python tests/crash/lockout.py [--seconds 60] [--feeds 40] [--articles 25]
 
-While the service crawls, `BEGIN IMMEDIATE` is held on its database. Meanwhile `/healthz` and a search over a read-only
-connection are asked over and over, and `/metrics` tells by how much the heartbeat came late. Afterwards every article
-must be kept. Prints the slowest answers; exit 1 where something was lost, the heartbeat was later than 250 ms, or a
-search took more than 100 ms of this process's own processor time.
+While the service crawls, `BEGIN IMMEDIATE` is held on its database. Meanwhile
+`/healthz` and a search over a read-only connection are asked over and over, and
+`/metrics` tells by how much the heartbeat came late. Afterwards every article must be
+kept. Prints the slowest answers; exit 1 where something was lost, the heartbeat was
+later than 250 ms, or a search took more than 100 ms of this process's own processor
+time.
 """
 
 import argparse
@@ -53,13 +57,22 @@ def hold(service: Service, port: int, seconds: float) -> Held:
     total = web.feeds * web.articles
     service.start()
     service.until(lambda: service.kept > 0)
-    with closing(sqlite3.connect(service.db, timeout=60, isolation_level=None)) as other:
+    with closing(
+        sqlite3.connect(service.db, timeout=60, isolation_level=None)
+    ) as other:
         other.execute("BEGIN IMMEDIATE")
-        kept, asked, end = service.kept, web.control()["requests"], time.monotonic() + seconds
+        kept, asked, end = (
+            service.kept,
+            web.control()["requests"],
+            time.monotonic() + seconds,
+        )
         while time.monotonic() < end:
             _look(service, port, held)
             time.sleep(0.1)
-        held.kept, held.requests = service.kept - kept, web.control()["requests"] - asked
+        held.kept, held.requests = (
+            service.kept - kept,
+            web.control()["requests"] - asked,
+        )
         held.late = _lag(port)
         other.execute("ROLLBACK")
     service.until(lambda: service.is_done(total), within=300)
@@ -72,13 +85,20 @@ def hold(service: Service, port: int, seconds: float) -> Held:
 
 def _look(service: Service, port: int, held: Held) -> None:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}/healthz", timeout=5
+        ) as answer:
             held.healthy += answer.status == 200
     except OSError:
         held.unhealthy += 1
     with Store.read(service.db) as store:
-        took, cpu = _timed(lambda: search(store.db, Criteria(words="garden river", limit=20)))
-    held.slowest_search, held.dearest_search = max(held.slowest_search, took), max(held.dearest_search, cpu)
+        took, cpu = _timed(
+            lambda: search(store.db, Criteria(words="garden river", limit=20))
+        )
+    held.slowest_search, held.dearest_search = (
+        max(held.slowest_search, took),
+        max(held.dearest_search, cpu),
+    )
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -90,14 +110,22 @@ def _timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def _lag(port: int) -> float:
     """By how much the heartbeat came late at the worst, in the last ten minutes."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{port}/metrics", timeout=5
+    ) as answer:
         lines = answer.read().decode().splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith("khabar_heartbeat_lag_seconds "))
+    return next(
+        float(line.split()[1])
+        for line in lines
+        if line.startswith("khabar_heartbeat_lag_seconds ")
+    )
 
 
 def main() -> None:
     """The long form."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--feeds", type=int, default=40)
     options.add_argument("--articles", type=int, default=25)
@@ -105,9 +133,14 @@ def main() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    with TemporaryDirectory() as folder, Web(feeds=chosen.feeds, articles=chosen.articles) as web:
+    with (
+        TemporaryDirectory() as folder,
+        Web(feeds=chosen.feeds, articles=chosen.articles) as web,
+    ):
         web.control(delay=0.05)
-        service = Service(Path(folder), web, extra=f'[service]\nmetrics = "127.0.0.1:{port}"\n')
+        service = Service(
+            Path(folder), web, extra=f'[service]\nmetrics = "127.0.0.1:{port}"\n'
+        )
         held = hold(service, port, chosen.seconds)
     print(
         f"held for {chosen.seconds:.0f} s: {held.kept} articles stored, {held.requests} requests went out; /healthz good "
@@ -117,7 +150,13 @@ def main() -> None:
     )
     for fault in held.faults:
         print(fault)
-    bad = held.lost or held.faults or held.unhealthy or held.late > MOST_LATE or held.dearest_search > MOST_ASKED
+    bad = (
+        held.lost
+        or held.faults
+        or held.unhealthy
+        or held.late > MOST_LATE
+        or held.dearest_search > MOST_ASKED
+    )
     sys.exit(1 if bad else 0)
 
 

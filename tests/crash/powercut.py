@@ -1,12 +1,16 @@
-"""What a power cut would leave, at many moments of a crawl (C12, long form): whole, and no validator ahead.
+"""What a power cut would leave, at many moments of a crawl (C12, long form).
 
-    python tests/crash/powercut.py [--copies 500] [--feeds 40] [--articles 25] [--seed 1]
+Whole, and no validator ahead.
 
-The service is frozen at random moments while it writes; the database and its WAL are copied as they rest on disk, once
-whole and once with the WAL cut at a random place behind its last checkpoint, as if its end had not reached the disk.
-Each copy is opened elsewhere and checked: integrity, foreign keys, full text, sums of the polls, no text in part, and
-every entry of a feed with a validator known. When a web is read whole, the next begins. Exit 1 when anything was wrong.
-Takes about five minutes.
+    python tests/crash/powercut.py [--copies 500] [--feeds 40] [--articles 25] [--seed
+    1]
+
+The service is frozen at random moments while it writes; the database and its WAL are
+copied as they rest on disk, once whole and once with the WAL cut at a random place
+behind its last checkpoint, as if its end had not reached the disk. Each copy is opened
+elsewhere and checked: integrity, foreign keys, full text, sums of the polls, no text in
+part, and every entry of a feed with a validator known. When a web is read whole, the
+next begins. Exit 1 when anything was wrong. Takes about five minutes.
 """
 
 import argparse
@@ -69,12 +73,16 @@ def _check(service: Service, share: float, tally: Tally) -> None:
         tally.articles += db.execute("SELECT count(*) FROM documents").fetchone()[0]
     tally.copies += 1
     tally.cut += share < 1
-    tally.faults += [f"copy {tally.copies}, {share:.0%} of the WAL: {fault}" for fault in found]
+    tally.faults += [
+        f"copy {tally.copies}, {share:.0%} of the WAL: {fault}" for fault in found
+    ]
 
 
 def main() -> None:
     """The long form."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--copies", type=int, default=500)
     options.add_argument("--feeds", type=int, default=40)
     options.add_argument("--articles", type=int, default=25)
@@ -82,10 +90,19 @@ def main() -> None:
     chosen = options.parse_args()
     tally, dice = Tally(), random.Random(chosen.seed)
     while tally.copies < chosen.copies:
-        with TemporaryDirectory() as folder, Web(feeds=chosen.feeds, articles=chosen.articles) as web:
+        with (
+            TemporaryDirectory() as folder,
+            Web(feeds=chosen.feeds, articles=chosen.articles) as web,
+        ):
             web.control(delay=0.05)
-            tally.add(one_web(Service(Path(folder), web), dice, chosen.copies - tally.copies))
-        print(f"{tally.copies} copies, {len(tally.faults)} faults", file=sys.stderr, flush=True)
+            tally.add(
+                one_web(Service(Path(folder), web), dice, chosen.copies - tally.copies)
+            )
+        print(
+            f"{tally.copies} copies, {len(tally.faults)} faults",
+            file=sys.stderr,
+            flush=True,
+        )
     print(
         f"{tally.copies} copies, {tally.cut} of them with the WAL cut, {tally.articles / tally.copies:.0f} articles in each "
         f"on average; {tally.webs} webs read whole: {len(tally.faults)} faults, {tally.lost} articles lost"

@@ -1,4 +1,7 @@
-"""The service's plans under a clock that jumps (protocol C8). The clock is given to the store; the machine's stays."""
+"""The service's plans under a clock that jumps (protocol C8).
+
+The clock is given to the store; the machine's stays.
+"""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -16,13 +19,18 @@ HOUR = timedelta(hours=1)
 TICK = timedelta(seconds=30)
 FEEDS = 30
 LEASE = timedelta(minutes=30)
-EUROPE_FORWARD = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)  # 02:00 becomes 03:00 in Berlin at that moment
+# 02:00 becomes 03:00 in Berlin at that moment
+EUROPE_FORWARD = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
 EUROPE_BACK = datetime(2026, 10, 25, 1, 0, tzinfo=UTC)
-NOWRUZ = datetime(2026, 3, 20, 20, 30, tzinfo=UTC)  # midnight in Kabul, which knows no summer time
+# Midnight in Kabul, which knows no summer time
+NOWRUZ = datetime(2026, 3, 20, 20, 30, tzinfo=UTC)
 
 
 class Clockwork:
-    """A service's heart over a store: due sources are claimed and landed, each at the time that the clock says."""
+    """A service's heart over a store.
+
+    Due sources are claimed and landed, each at the time that the clock says.
+    """
 
     def __init__(self, store: Store, start: datetime) -> None:
         self.store = store
@@ -30,7 +38,8 @@ class Clockwork:
         self.real = timedelta(0)  # how long it has truly run
         self.polled: dict[str, list[timedelta]] = {f"s{n}": [] for n in range(FEEDS)}
         store.sync_sources(
-            SourceState(id=id_, name=id_, kind="feed", url=f"https://{id_}.example/") for id_ in self.polled
+            SourceState(id=id_, name=id_, kind="feed", url=f"https://{id_}.example/")
+            for id_ in self.polled
         )
 
     def run(self, span: timedelta) -> None:
@@ -45,9 +54,19 @@ class Clockwork:
     def _visit(self, state: SourceState) -> None:
         self.polled[state.id].append(self.real)
         source = Source(id=state.id, kind="feed", url=state.url, every=HOUR)
-        visited = VisitResult(poll=Poll(source=state.id, started_at=self.wall, ended_at=self.wall, status="not_modified"))
+        visited = VisitResult(
+            poll=Poll(
+                source=state.id,
+                started_at=self.wall,
+                ended_at=self.wall,
+                status="not_modified",
+            )
+        )
         self.store.land_poll(
-            visited.poll, lambda found, fresh: poll_schedule.plan_next_check(source, state, visited, found=found, fresh=fresh)
+            visited.poll,
+            lambda found, fresh: poll_schedule.plan_next_check(
+                source, state, visited, found=found, fresh=fresh
+            ),
         )
 
     def longest_sleep(self) -> timedelta:
@@ -61,12 +80,25 @@ class Clockwork:
 
     def shortest_sleep(self) -> timedelta:
         """The shortest true time between two visits to a feed."""
-        return min(b - a for times in self.polled.values() for a, b in itertools.pairwise(times))
+        return min(
+            b - a
+            for times in self.polled.values()
+            for a, b in itertools.pairwise(times)
+        )
 
 
-@pytest.mark.parametrize("jump", [timedelta(days=1), -timedelta(days=1), HOUR, -HOUR, timedelta(days=-40)], ids=str)
-def test_c8_a_clock_that_jumps_brings_no_burst_and_sends_no_feed_to_sleep(tmp_path: Path, jump: timedelta) -> None:
-    """Forward, all are due once; back, what was planned moves along: in true time no feed waits longer than planned."""
+@pytest.mark.parametrize(
+    "jump",
+    [timedelta(days=1), -timedelta(days=1), HOUR, -HOUR, timedelta(days=-40)],
+    ids=str,
+)
+def test_c8_a_clock_that_jumps_brings_no_burst_and_sends_no_feed_to_sleep(
+    tmp_path: Path, jump: timedelta
+) -> None:
+    """Forward, all are due once; back, what was planned moves along.
+
+    In true time no feed waits longer than planned.
+    """
     with Store.open(tmp_path / "khabar.db") as store:
         clock = Clockwork(store, datetime(2026, 11, 22, 12, 0, tzinfo=UTC))
         clock.run(5 * HOUR)
@@ -81,9 +113,14 @@ def test_c8_a_clock_that_jumps_brings_no_burst_and_sends_no_feed_to_sleep(tmp_pa
         assert store.faults() == []
 
 
-@pytest.mark.parametrize("moment", [EUROPE_FORWARD, EUROPE_BACK, NOWRUZ], ids=["spring", "autumn", "kabul"])
+@pytest.mark.parametrize(
+    "moment", [EUROPE_FORWARD, EUROPE_BACK, NOWRUZ], ids=["spring", "autumn", "kabul"]
+)
 def test_c8_summer_time_changes_nothing(tmp_path: Path, moment: datetime) -> None:
-    """Everything is planned in UTC: the hour that Europe skips or repeats is an hour like any other."""
+    """Everything is planned in UTC.
+
+    The hour that Europe skips or repeats is an hour like any other.
+    """
     with Store.open(tmp_path / "khabar.db") as store:
         clock = Clockwork(store, moment - 2 * HOUR)
         clock.run(4 * HOUR)

@@ -16,7 +16,9 @@ from harness import Web, copied, faults, lost
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_c3_a_signal_in_the_middle_of_a_crawl_ends_it_within_ten_seconds(serve, web: Web, number: int) -> None:
+def test_c3_a_signal_in_the_middle_of_a_crawl_ends_it_within_ten_seconds(
+    serve, web: Web, number: int
+) -> None:
     """Exit 0; what was under way is pending, and the next start takes it up."""
     web.control(delay=0.5)
     service = serve().start()
@@ -51,17 +53,26 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = shutil.which("mount")
     if os.geteuid() != 0 or mount is None:
-        pytest.skip("only root may mount a small file system: a full disk is not tested")
+        pytest.skip(
+            "only root may mount a small file system: a full disk is not tested"
+        )
     if subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], check=False, capture_output=True
+        [mount, "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder],
+        check=False,
+        capture_output=True,
     ).returncode:
         pytest.skip("no file system can be mounted here: a full disk is not tested")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
 
 
-def test_c4_a_full_disk_is_outlived_and_nothing_is_lost(serve, web: Web, small_disk: Path) -> None:
-    """The service stays up and says so; when there is room again it goes on by itself."""
+def test_c4_a_full_disk_is_outlived_and_nothing_is_lost(
+    serve, web: Web, small_disk: Path
+) -> None:
+    """The service stays up and says so.
+
+    When there is room again it goes on by itself.
+    """
     service = serve(small_disk)
     web.control(delay=0.02)
     service.start()
@@ -73,7 +84,8 @@ def test_c4_a_full_disk_is_outlived_and_nothing_is_lost(serve, web: Web, small_d
         except OSError:
             pass
     web.control(rounds=2)
-    # The log stands on the same full disk, so it is the web that tells that the service still lives.
+    # The log stands on the same full disk, so it is the web that tells that the service
+    # still lives.
     time.sleep(3)
     assert service.runs
     with closing(sqlite3.connect(f"file:{service.db}?mode=ro", uri=True)) as db:
@@ -88,13 +100,20 @@ def test_c4_a_full_disk_is_outlived_and_nothing_is_lost(serve, web: Web, small_d
 
 
 def test_c5_a_file_that_cannot_be_used_is_left_alone(serve, web: Web) -> None:
-    """Flipped bytes, no database, no folder: exit 3 with a sentence, and not a byte is written."""
+    """Flipped bytes, no database, no folder.
+
+    Exit 3 with a sentence, and not a byte is written.
+    """
     service = serve()
     service.start()
     service.until(lambda: service.is_done(60))
     assert service.stop()[0] == 0
     sound = service.db.read_bytes()
-    for damage in (b"\xff" * 4096 + sound[4096:], sound[:100] + b"\0" * 3996 + sound[4096:], b"<html>" * 1000):
+    for damage in (
+        b"\xff" * 4096 + sound[4096:],
+        sound[:100] + b"\0" * 3996 + sound[4096:],
+        b"<html>" * 1000,
+    ):
         service.db.write_bytes(damage)
         told = service.khabar("run")
         assert told.returncode == 3, told.stderr
@@ -102,12 +121,19 @@ def test_c5_a_file_that_cannot_be_used_is_left_alone(serve, web: Web) -> None:
         assert "backup" in told.stderr or "doctor" in told.stderr
         assert service.db.read_bytes() == damage
     service.db.write_bytes(sound)
-    service.config.write_text(service.config.read_text().replace("khabar.db", "nowhere/khabar.db"))
+    service.config.write_text(
+        service.config.read_text().replace("khabar.db", "nowhere/khabar.db")
+    )
     assert service.khabar("run").returncode == 3
 
 
-def test_c5_a_database_that_is_taken_away_ends_the_service_and_is_rescued(serve, web: Web) -> None:
-    """Exit 3; what the service still held open is written beside the place where the file stood."""
+def test_c5_a_database_that_is_taken_away_ends_the_service_and_is_rescued(
+    serve, web: Web
+) -> None:
+    """Exit 3.
+
+    What the service still held open is written beside the place where the file stood.
+    """
     service = serve()
     service.start()
     service.until(lambda: service.is_done(60))
@@ -120,17 +146,26 @@ def test_c5_a_database_that_is_taken_away_ends_the_service_and_is_rescued(serve,
         assert lost(db, 6, 10) == 0
 
 
-def test_c6_a_program_that_holds_the_file_is_waited_for(serve, web: Web, unused_port: int) -> None:
-    """Seconds without writing: the heartbeat goes on, readers are answered, nothing is lost. A minute: lockout.py."""
+def test_c6_a_program_that_holds_the_file_is_waited_for(
+    serve, web: Web, unused_port: int
+) -> None:
+    """Seconds without writing.
+
+    The heartbeat goes on, readers are answered, nothing is lost. A minute: lockout.py.
+    """
     web.control(delay=0.05)
     service = serve(extra=f'[service]\nmetrics = "127.0.0.1:{unused_port}"\n').start()
     service.until(lambda: service.kept > 0)
-    with closing(sqlite3.connect(service.db, timeout=20, isolation_level=None)) as other:
+    with closing(
+        sqlite3.connect(service.db, timeout=20, isolation_level=None)
+    ) as other:
         other.execute("BEGIN IMMEDIATE")
         held = service.kept
         time.sleep(4)
         assert service.kept - held == 0
-        with urllib.request.urlopen(f"http://127.0.0.1:{unused_port}/healthz", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{unused_port}/healthz", timeout=5
+        ) as answer:
             assert answer.status == 200
         began = time.monotonic()
         assert service.khabar("search", "--limit", "1").returncode == 0
@@ -142,17 +177,29 @@ def test_c6_a_program_that_holds_the_file_is_waited_for(serve, web: Web, unused_
 
 
 def test_c9_servers_that_flap_are_not_hammered(serve, web: Web) -> None:
-    """Half of all answers are errors, resets or 429: no feed is asked again before its backoff; then all is read."""
+    """Half of all answers are errors, resets or 429.
+
+    No feed is asked again before its backoff; then all is read.
+    """
     web.control(errors=0.5)
     service = serve(delay="100ms").start()
-    service.until(lambda: service.one("SELECT count(*) FROM sources WHERE last_poll_at IS NULL") == 0, within=60)
+    service.until(
+        lambda: (
+            service.one("SELECT count(*) FROM sources WHERE last_poll_at IS NULL") == 0
+        ),
+        within=60,
+    )
     time.sleep(4)
     told = web.control(asked=1)
-    assert all(len(seen) <= 1 for url, seen in told["asked"].items() if url.endswith("/feed"))
+    assert all(
+        len(seen) <= 1 for url, seen in told["asked"].items() if url.endswith("/feed")
+    )
     assert told["most_open"] == 1
     web.control(errors=0)
     service.khabar("crawl", "--force")
-    service.until(lambda: service.one("SELECT count(*) FROM sources WHERE failures > 0") == 0)
+    service.until(
+        lambda: service.one("SELECT count(*) FROM sources WHERE failures > 0") == 0
+    )
     assert service.stop()[0] == 0
     with copied(service.db) as db:
         assert not faults(db, 6, 10)
@@ -161,10 +208,17 @@ def test_c9_servers_that_flap_are_not_hammered(serve, web: Web) -> None:
 def test_c14_a_backup_during_a_crawl_is_consistent(serve, web: Web) -> None:
     """Copies are taken while documents come in: each is whole in itself."""
     web.control(delay=0.05)
-    service = serve(extra='[service]\nbackup = "nightly.db"\nbackup_every = "1m"\n').start()
+    service = serve(
+        extra='[service]\nbackup = "nightly.db"\nbackup_every = "1m"\n'
+    ).start()
     service.until(lambda: service.kept > 0)
     for number in range(3):
-        assert service.khabar("backup", str(service.folder / f"copy{number}.db")).returncode == 0
+        assert (
+            service.khabar(
+                "backup", str(service.folder / f"copy{number}.db")
+            ).returncode
+            == 0
+        )
         with copied(service.folder / f"copy{number}.db") as db:
             assert not faults(db, 6, 10)
     service.until((service.folder / "nightly.db").exists)
@@ -172,12 +226,19 @@ def test_c14_a_backup_during_a_crawl_is_consistent(serve, web: Web) -> None:
 
 
 def test_c15_the_service_is_a_guest_with_manners(serve, web: Web) -> None:
-    """Validators byte for byte, no cookies, no referrers, one connection a host; a restart asks nothing again."""
+    """Validators byte for byte, no cookies, no referrers, one connection a host.
+
+    A restart asks nothing again.
+    """
     service = serve(delay="50ms").start()
     service.until(lambda: service.is_done(60))
     assert service.khabar("crawl", "--force").returncode == 0
     told = web.control(asked=1)
-    statuses = [[status for _, status in seen] for url, seen in told["asked"].items() if url.endswith("/feed")]
+    statuses = [
+        [status for _, status in seen]
+        for url, seen in told["asked"].items()
+        if url.endswith("/feed")
+    ]
     assert statuses == [[200, 304]] * 6
     assert told["odd"] == []
     assert told["most_open"] == 1

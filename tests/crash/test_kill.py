@@ -23,7 +23,10 @@ IN_FLIGHT = 32 + 50  # requests at once, and a batch that waits to be written
 
 
 def test_c1_and_c2_ten_kills_lose_nothing_and_repeat_little() -> None:
-    """Nothing lost, twice, torn or ahead of its validator; what is fetched again was in flight. Long: kill.py."""
+    """Nothing lost, twice, torn or ahead of its validator.
+
+    What is fetched again was in flight. Long: kill.py.
+    """
     tally = kill.run(10, feeds=12, articles=10, seed=3)
     assert tally.kills == 10
     assert not tally.faults
@@ -32,7 +35,10 @@ def test_c1_and_c2_ten_kills_lose_nothing_and_repeat_little() -> None:
 
 
 def test_c10_workers_that_are_killed_are_replaced(serve, web: Web) -> None:
-    """Their pages are read again or told as unreadable; the service lives and every URL has a fate."""
+    """Their pages are read again or told as unreadable.
+
+    The service lives and every URL has a fate.
+    """
     web.control(delay=0.05)
     service = serve().start()
     service.until(lambda: service.kept > 0)
@@ -41,7 +47,10 @@ def test_c10_workers_that_are_killed_are_replaced(serve, web: Web) -> None:
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.5)
     service.until(
-        lambda: service.one("SELECT count(*) FROM leads") == 0 and (service.one("SELECT count(*) FROM polls") or 0) >= 6
+        lambda: (
+            service.one("SELECT count(*) FROM leads") == 0
+            and (service.one("SELECT count(*) FROM polls") or 0) >= 6
+        )
     )
     assert service.one("SELECT count(*) FROM fates") == 60
     with copied(service.db) as db:
@@ -58,18 +67,27 @@ def _workers(service: Service) -> list[int]:
         except OSError:
             continue
         below.setdefault(int(fields[1]), []).append(int(status.parent.name))
-    return [worker for server in below.get(service.process.pid, []) for worker in below.get(server, [])]
+    return [
+        worker
+        for server in below.get(service.process.pid, [])
+        for worker in below.get(server, [])
+    ]
 
 
 def test_c12_what_a_power_cut_leaves_is_whole(serve, web: Web) -> None:
-    """File and WAL frozen at moments of a crawl, the WAL also cut anywhere: nothing half written. Long: powercut.py."""
+    """File and WAL frozen at moments of a crawl, the WAL also cut anywhere.
+
+    Nothing half written. Long: powercut.py.
+    """
     tally = powercut.one_web(serve(delay="600ms"), random.Random(12), most=40)
     assert tally.copies >= 8
     assert not tally.faults
     assert tally.lost == 0
 
 
-def test_c13_a_migration_that_is_killed_leaves_the_old_form_or_the_new_one(tmp_path: Path) -> None:
+def test_c13_a_migration_that_is_killed_leaves_the_old_form_or_the_new_one(
+    tmp_path: Path,
+) -> None:
     """Killed at random moments of its work, an upgrade goes on with the next start and loses no document."""
     old = tmp_path / "old.db"
     _of_the_first_form(old, documents=1500)
@@ -98,11 +116,16 @@ def test_c13_a_migration_that_is_killed_leaves_the_old_form_or_the_new_one(tmp_p
 
 def _steps(path: Path) -> int:
     with copied(path) as db:
-        return db.execute("SELECT count(*) FROM _sqlite_migrations WHERE migration_set = 'khabar'").fetchone()[0]
+        return db.execute(
+            "SELECT count(*) FROM _sqlite_migrations WHERE migration_set = 'khabar'"
+        ).fetchone()[0]
 
 
 def _of_the_first_form(path: Path, *, documents: int) -> None:
-    """A file as the first release left it: today's, with everything taken out that later steps made."""
+    """A file as the first release left it.
+
+    Today's, with everything taken out that later steps made.
+    """
     with closing(connect(path)) as raw:
         raw.execute("PRAGMA journal_mode = WAL")
         db = Database(raw)
@@ -120,7 +143,10 @@ def _of_the_first_form(path: Path, *, documents: int) -> None:
                 """,
                 [n + 1, n + 1, f"h.example/{n}", f"http://h.example/{n}", n, text],
             )
-            db.execute("INSERT INTO folded (key, document_id, title, text) VALUES (?, ?, '', ?)", [n + 1, n + 1, text])
+            db.execute(
+                "INSERT INTO folded (key, document_id, title, text) VALUES (?, ?, '', ?)",
+                [n + 1, n + 1, text],
+            )
             db.execute(
                 "INSERT INTO fates (key, url, source, fate, document_id, at) VALUES (?, ?, 's', 'article', ?, '2026-01-01T00:00:00Z')",
                 [f"h.example/{n}", f"http://h.example/{n}", n + 1],

@@ -233,7 +233,10 @@ START = 1_700_000_000  # of the random texts; not a date
 def paragraphs(feed: int, number: int) -> tuple[str, ...]:
     """The text of an article, the same in every process."""
     dice = random.Random(f"{START}|{feed}|{number}")
-    made = [" ".join(dice.choices(WORDS, k=28)).capitalize() + "." for _ in range(PARAGRAPHS)]
+    made = [
+        " ".join(dice.choices(WORDS, k=28)).capitalize() + "."
+        for _ in range(PARAGRAPHS)
+    ]
     digest = hashlib.sha256("\n".join(made).encode()).hexdigest()
     return (*made, f"The register of this report reads {digest} and nothing else.")
 
@@ -251,7 +254,8 @@ class Site:
         self.feeds = feeds
         self.articles = articles  # in each feed at once
         self.rounds = 1  # feed N shows articles from (rounds - 1) * articles on
-        self.shown = 0  # items that each feed has shown so far, where they come one by one
+        # Items that each feed has shown so far, where they come one by one
+        self.shown = 0
         self.moving = False  # each 200 shows items that were never seen
         self.unconditional = False
         self.padding = 0
@@ -289,9 +293,16 @@ class Site:
             elif name == "gone":
                 asyncio.get_running_loop().call_later(0.05, self.leave)
         if "asked" in wanted:
-            return json.dumps({"asked": self.asked, "odd": self.odd, "most_open": self.most_open}).encode()
+            return json.dumps(
+                {"asked": self.asked, "odd": self.odd, "most_open": self.most_open}
+            ).encode()
         times = [at for seen in self.asked.values() for at, _ in seen]
-        feeds = [status for url, seen in self.asked.items() if url.endswith("/feed") for _, status in seen]
+        feeds = [
+            status
+            for url, seen in self.asked.items()
+            if url.endswith("/feed")
+            for _, status in seen
+        ]
         told = {
             "requests": len(times), "first": min(times, default=None), "last": max(times, default=None),
             "feeds": Counter(feeds), "pages": sum(len(seen) for url, seen in self.asked.items() if "/a/" in url),
@@ -299,9 +310,15 @@ class Site:
         }  # fmt: skip
         return json.dumps(told).encode()
 
-    def answer(self, host: str, path: str, headers: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes] | None:
+    def answer(
+        self, host: str, path: str, headers: dict[str, str]
+    ) -> tuple[int, list[tuple[str, str]], bytes] | None:
         """Status, headers and body; None drops the connection."""
-        number = int(host[1:].partition(".")[0]) if host[1:].partition(".")[0].isdigit() else -1
+        number = (
+            int(host[1:].partition(".")[0])
+            if host[1:].partition(".")[0].isdigit()
+            else -1
+        )
         if self.errors and path != "/robots.txt" and self.dice.random() < self.errors:
             kind = self.dice.choice(("503", "reset", "429"))
             if kind == "reset":
@@ -312,13 +329,21 @@ class Site:
         if path == "/feed":
             return self._feed(number, headers)
         if path.startswith("/a/") and path[3:].isdigit():
-            return 200, [("Content-Type", "text/html; charset=utf-8")], page(number, int(path[3:]))
+            return (
+                200,
+                [("Content-Type", "text/html; charset=utf-8")],
+                page(number, int(path[3:])),
+            )
         return 404, [], b"not here"
 
-    def _feed(self, number: int, headers: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _feed(
+        self, number: int, headers: dict[str, str]
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         self.served[number] += 1
         version = self.served[number] if self.moving else self.shown or self.rounds
-        etag = f'W/"{number}-{version if not self.unconditional else self.served[number]}"'
+        etag = (
+            f'W/"{number}-{version if not self.unconditional else self.served[number]}"'
+        )
         asked = headers.get("if-none-match")
         if asked is not None and asked not in self.given[str(number)]:
             self.odd.append(f"s{number}: If-None-Match {asked!r} was never given")
@@ -388,11 +413,18 @@ class Connection(asyncio.Protocol):
     def _request(self, head: str) -> None:
         line, *rest = head.split("\r\n")
         _, target, _ = line.split(" ", 2)
-        headers = {name.strip().lower(): value.strip() for name, _, value in (one.partition(":") for one in rest)}
+        headers = {
+            name.strip().lower(): value.strip()
+            for name, _, value in (one.partition(":") for one in rest)
+        }
         parts = urlsplit(target)
         host = parts.hostname or headers.get("host", "").partition(":")[0]
         if host == "control.example":
-            self._send(200, [("Content-Type", "application/json")], self.site.control(parts.query))
+            self._send(
+                200,
+                [("Content-Type", "application/json")],
+                self.site.control(parts.query),
+            )
             return
         url = host + parts.path
         for name in ("cookie", "referer", "authorization"):
@@ -401,7 +433,9 @@ class Connection(asyncio.Protocol):
         self.site.open[host] += 1
         self.site.most_open = max(self.site.most_open, self.site.open[host])
         if self.site.delay:
-            asyncio.get_running_loop().call_later(self.site.delay, self._reply, url, host, parts.path, headers)
+            asyncio.get_running_loop().call_later(
+                self.site.delay, self._reply, url, host, parts.path, headers
+            )
         else:
             self._reply(url, host, parts.path, headers)
 
@@ -420,16 +454,30 @@ class Connection(asyncio.Protocol):
         else:
             self._send(*answer)
 
-    def _send(self, status: int, headers: list[tuple[str, str]], body: bytes, promised: int | None = None) -> None:
+    def _send(
+        self,
+        status: int,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        promised: int | None = None,
+    ) -> None:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        length = "" if status == 304 else f"Content-Length: {len(body) if promised is None else promised}\r\n"
-        self.transport.write(f"HTTP/1.1 {status} So\r\n{head}{length}\r\n".encode() + body)
+        length = (
+            ""
+            if status == 304
+            else f"Content-Length: {len(body) if promised is None else promised}\r\n"
+        )
+        self.transport.write(
+            f"HTTP/1.1 {status} So\r\n{head}{length}\r\n".encode() + body
+        )
 
 
 async def serve(site: Site, port: int) -> None:
     """Serve until killed, or until standard input ends with the parent."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(site), "127.0.0.1", port, backlog=1024)
+    server = await loop.create_server(
+        lambda: Connection(site), "127.0.0.1", port, backlog=1024
+    )
     port = server.sockets[0].getsockname()[1]
     print(port, flush=True)
 
@@ -441,13 +489,17 @@ async def serve(site: Site, port: int) -> None:
     async def come_back() -> None:
         nonlocal server
         if not server.is_serving():
-            server = await loop.create_server(lambda: Connection(site), "127.0.0.1", port, backlog=1024)
+            server = await loop.create_server(
+                lambda: Connection(site), "127.0.0.1", port, backlog=1024
+            )
 
     site.leave = leave
     loop.add_signal_handler(signal.SIGUSR1, lambda: asyncio.ensure_future(come_back()))
     reader = asyncio.StreamReader()
     with contextlib.suppress(ValueError, OSError):
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+        )
     await reader.read()
 
 

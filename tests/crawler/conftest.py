@@ -1,4 +1,7 @@
-"""A small web on loopback for everything that fetches: pages by host and path, scripted answers, a log of requests."""
+"""A small web on loopback for everything that fetches.
+
+Pages by host and path, scripted answers, a log of requests.
+"""
 
 import gzip
 import threading
@@ -46,7 +49,11 @@ class Asked:
 
 
 class Web:
-    """The server. `pages` maps "host/path" to an `Answer`, or to a function of the number of the request (from 1)."""
+    """The server.
+
+    `pages` maps "host/path" to an `Answer`, or to a function of the number of the
+    request (from 1).
+    """
 
     def __init__(self, address: str = HERE) -> None:
         self.pages: dict[str, Answer | Callable[[int], Answer]] = {}
@@ -65,7 +72,9 @@ class Web:
         self.server = ThreadingHTTPServer((address, 0), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, args=(0.02,), daemon=True
+        )
         self.thread.start()
 
     def url(self, path: str) -> str:
@@ -86,13 +95,20 @@ class Web:
             handler.close_connection = True
             return
         etag = one.headers.get("ETag")
-        if one.status == 200 and etag is not None and handler.headers.get("If-None-Match") == etag:
+        if (
+            one.status == 200
+            and etag is not None
+            and handler.headers.get("If-None-Match") == etag
+        ):
             one = Answer(status=304, headers=one.headers)
         handler.send_response(one.status)
         for name, value in one.headers.items():
             handler.send_header(name, value)
         if one.status != 304:
-            handler.send_header("Content-Length", str(len(one.body) if one.length is None else one.length))
+            handler.send_header(
+                "Content-Length",
+                str(len(one.body) if one.length is None else one.length),
+            )
         handler.end_headers()
         handler.wfile.write(one.body)
         handler.close_connection = handler.close_connection or one.length is not None
@@ -143,7 +159,8 @@ SENTENCES = (
 def story(n: int, *, sentences: int = 5) -> str:
     """The paragraphs of an invented report, different for each number."""
     return " ".join(
-        f"{sentence.format(n=n + 2)}, wrote reporter number {n} for desk {n * 7}." for sentence in SENTENCES[:sentences]
+        f"{sentence.format(n=n + 2)}, wrote reporter number {n} for desk {n * 7}."
+        for sentence in SENTENCES[:sentences]
     )
 
 
@@ -153,7 +170,11 @@ def page(n: int, text: str | None = None, title: str = "") -> Answer:
     paragraphs = "".join(f"<p>{part}.</p>" for part in (text or story(n)).split(". "))
     html = f"<html lang=en><head><title>{title}</title></head><body><article><h1>{title}</h1>{paragraphs}</article></body></html>"
     return Answer(
-        gzip.compress(html.encode()), headers={"Content-Type": "text/html; charset=utf-8", "Content-Encoding": "gzip"}
+        gzip.compress(html.encode()),
+        headers={
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Encoding": "gzip",
+        },
     )
 
 
@@ -162,7 +183,8 @@ def feed(*items: str, **headers: str) -> Answer:
     body = f"<?xml version='1.0'?><rss version='2.0'><channel><title>Test wire</title><link>http://wire.example/</link>{''.join(items)}</channel></rss>"
     return Answer(
         body.encode(),
-        headers={"Content-Type": "application/rss+xml"} | {k.replace("_", "-"): v for k, v in headers.items()},
+        headers={"Content-Type": "application/rss+xml"}
+        | {k.replace("_", "-"): v for k, v in headers.items()},
     )
 
 

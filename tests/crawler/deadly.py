@@ -1,7 +1,11 @@
-"""A desk whose pages may kill it: what is run in place of `intake.process_page_in_worker` and `feeds.read` by the tests of the workers.
+"""A desk whose pages may kill it.
 
-None of the real attacks ends a worker, so the end is asked for: a body with `ACT:segfault` does in the worker what
-`ACTS` says of it, any other is read as always. Production code knows nothing of it.
+What is run in place of `intake.process_page_in_worker` and `feeds.read` by the tests of
+the workers.
+
+None of the real attacks ends a worker, so the end is asked for: a body with
+`ACT:segfault` does in the worker what `ACTS` says of it, any other is read as always.
+Production code knows nothing of it.
 """
 
 import ctypes

@@ -1,7 +1,10 @@
-"""What a feed's server may answer: cases 18 to 48 of the polling rules, each by a real server on loopback.
+"""What a feed's server may answer.
 
-One pass over a host for each behaviour, then a second one; every test looks at what became of its host. What cannot be
-had from a server of the standard library (bombs, broken chunks, silent sockets) is in `test_hostile_server`.
+Cases 18 to 48 of the polling rules, each by a real server on loopback.
+
+One pass over a host for each behaviour, then a second one; every test looks at what
+became of its host. What cannot be had from a server of the standard library (bombs,
+broken chunks, silent sockets) is in `test_hostile_server`.
 """
 
 import gzip
@@ -42,11 +45,17 @@ class Seen:
 
     def polls(self, host: str) -> list[dict[str, Any]]:
         """Its visits, oldest first."""
-        return list(self.store.db.query("SELECT * FROM polls WHERE source = ? ORDER BY id", [host]))
+        return list(
+            self.store.db.query(
+                "SELECT * FROM polls WHERE source = ? ORDER BY id", [host]
+            )
+        )
 
     def asked(self, host: str) -> list[Any]:
         """The requests for its feed and where that led."""
-        paths = [one for one in self.web.asked if one.url.startswith(f"{host}.example/")]
+        paths = [
+            one for one in self.web.asked if one.url.startswith(f"{host}.example/")
+        ]
         return [one for one in paths if not one.url.endswith("/robots.txt")]
 
     def wait(self, host: str) -> timedelta:
@@ -64,7 +73,10 @@ def seen(lasting_web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen
     answers = behaviours(web)
     for host, answer in answers.items():
         web.pages[f"{host}.example/feed"] = answer
-    more = [web.source("late.example/other", id="late-sister"), web.source("nobody.example/feed")]
+    more = [
+        web.source("late.example/other", id="late-sister"),
+        web.source("nobody.example/feed"),
+    ]
     sources = [web.source(f"{host}.example/feed") for host in answers] + more
 
     async def lookup(host: str) -> list[str]:
@@ -75,7 +87,14 @@ def seen(lasting_web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen
     began = utc_now()
     with Store.open(Path(tmp_path_factory.mktemp("answers")) / "khabar.db") as store:
         for _ in range(2):
-            web.run(store, sources, plan=plan, lookup=lookup, timeout=TIMEOUT, max_feed_size=20_000)
+            web.run(
+                store,
+                sources,
+                plan=plan,
+                lookup=lookup,
+                timeout=TIMEOUT,
+                max_feed_size=20_000,
+            )
         yield Seen(web, store, began)
 
 
@@ -86,16 +105,23 @@ def plan(source: Source, state: SourceState, visited: Any, **counted: int) -> An
 
 def behaviours(web: Any) -> dict[str, Any]:
     """By host: what its feed answers with."""
-    good = web.feed(web.item(web.url("good.example/a"), date="Thu, 01 Jan 2015 00:00:00 GMT"))
+    good = web.feed(
+        web.item(web.url("good.example/a"), date="Thu, 01 Jan 2015 00:00:00 GMT")
+    )
 
     def go(status: int, target: str) -> Any:
         return web.Answer(status=status, headers={"Location": target})
 
     for host in ("found", "other", "temporary", "relative"):
         web.pages[f"{host}.example/real"] = good
-    web.pages["gate.example/login?next=feed"] = web.Answer(HTML, headers={"Content-Type": "text/html"} | TAG)
+    web.pages["gate.example/login?next=feed"] = web.Answer(
+        HTML, headers={"Content-Type": "text/html"} | TAG
+    )
     web.pages |= {f"long.example/{n}": go(302, f"/{n + 1}") for n in range(40)}
-    statuses = {f"status{n}": web.Answer(b"", n) for n in (204, 401, 403, 404, 406, 410, 451, 500, 502, 503)}
+    statuses = {
+        f"status{n}": web.Answer(b"", n)
+        for n in (204, 401, 403, 404, 406, 410, 451, 500, 502, 503)
+    }
     headers = {"Content-Encoding": "gzip"} | TAG
     return statuses | {
         "found": go(302, "/real"), "other": go(303, "/real"), "temporary": go(307, "/real"),
@@ -117,17 +143,31 @@ def behaviours(web: Any) -> dict[str, Any]:
 def test_case_21_the_second_visit_of_a_sound_feed_is_a_304(seen: Seen) -> None:
     """Both validators go back byte for byte, and the visit is a success."""
     first, second = seen.asked("good")
-    assert (first.headers["If-None-Match"], second.headers["If-None-Match"]) == (None, '"1"')
+    assert (first.headers["If-None-Match"], second.headers["If-None-Match"]) == (
+        None,
+        '"1"',
+    )
     assert second.headers["If-Modified-Since"] == TAG["Last-Modified"]
     assert [row["status"] for row in seen.polls("good")] == ["ok", "not_modified"]
 
 
 @pytest.mark.parametrize("host", ["found", "other", "temporary"])
-def test_case_24_a_temporary_redirect_is_followed_and_the_address_stays(seen: Seen, host: str) -> None:
-    """302, 303, 307: the feed is read, and the next visit begins at the configured address again."""
-    assert [one.url.partition("/")[2] for one in seen.asked(host)] == ["feed", "real"] * 2
+def test_case_24_a_temporary_redirect_is_followed_and_the_address_stays(
+    seen: Seen, host: str
+) -> None:
+    """302, 303, 307.
+
+    The feed is read, and the next visit begins at the configured address again.
+    """
+    assert [one.url.partition("/")[2] for one in seen.asked(host)] == [
+        "feed",
+        "real",
+    ] * 2
     assert [row["status"] for row in seen.polls(host)] == ["ok", "unchanged"]
-    assert (seen.state(host).moved_to, seen.state(host).url) == (None, seen.web.url(f"{host}.example/feed"))
+    assert (seen.state(host).moved_to, seen.state(host).url) == (
+        None,
+        seen.web.url(f"{host}.example/feed"),
+    )
 
 
 def test_case_25_a_permanent_redirect_to_a_login_is_never_kept(seen: Seen) -> None:
@@ -142,13 +182,21 @@ def test_case_27_redirects_without_end_are_a_soft_error(seen: Seen) -> None:
     """A circle is left at once, a long way after ten steps."""
     for host, asked in (("circle", 1), ("long", 11)):
         assert seen.state(host).last_error == "too_many_redirects"
-        assert seen.state(host).failures == 2 * poll_schedule.FAILURE_WEIGHTS[poll_schedule.FailureKind.SOFT]
+        assert (
+            seen.state(host).failures
+            == 2 * poll_schedule.FAILURE_WEIGHTS[poll_schedule.FailureKind.SOFT]
+        )
         assert len(seen.asked(host)) == 2 * asked
 
 
-def test_case_28_a_relative_location_is_resolved_and_an_empty_one_ends_it(seen: Seen) -> None:
+def test_case_28_a_relative_location_is_resolved_and_an_empty_one_ends_it(
+    seen: Seen,
+) -> None:
     """The fragment is not sent; without a target nothing more is asked for."""
-    assert [one.url.partition("/")[2] for one in seen.asked("relative")] == ["feed", "real"] * 2
+    assert [one.url.partition("/")[2] for one in seen.asked("relative")] == [
+        "feed",
+        "real",
+    ] * 2
     assert seen.polls("relative")[0]["status"] == "ok"
     assert seen.state("empty").last_error == "redirect without a target"
     assert len(seen.asked("empty")) == 2
@@ -164,53 +212,77 @@ def test_case_29_refusals_are_hard_errors(seen: Seen, status: int) -> None:
 def test_case_30_a_challenge_is_called_by_its_name(seen: Seen) -> None:
     """A plain 403 is not."""
     assert seen.state("cloudflare").last_error == "http 403: blocked by Cloudflare"
-    assert (seen.state("status403").last_error, seen.state("status403").failures) == ("http 403", 2.0)
+    assert (seen.state("status403").last_error, seen.state("status403").failures) == (
+        "http 403",
+        2.0,
+    )
 
 
 def test_case_31_a_404_is_soft(seen: Seen) -> None:
     """Active feeds do return 404 and come back."""
-    assert (seen.state("status404").failures, seen.state("status404").gone) == (1.0, False)
+    assert (seen.state("status404").failures, seen.state("status404").gone) == (
+        1.0,
+        False,
+    )
 
 
 def test_case_32_a_410_mutes_and_is_asked_again_in_a_week(seen: Seen) -> None:
     """The operator is told."""
     assert seen.state("status410").gone
-    assert seen.state("status410").last_error == "http 410: gone for good; probed weekly"
+    assert (
+        seen.state("status410").last_error == "http 410: gone for good; probed weekly"
+    )
     assert seen.wait("status410") > timedelta(days=6)
 
 
 def test_case_33_a_429_with_a_date_makes_the_whole_host_wait(seen: Seen) -> None:
     """Another source of the host is not asked for; both are due when the host said."""
-    assert seen.web.count("late.example/other") <= 2  # by force, once in each pass at most
-    assert seen.store.host_waits(utc_now())["late.example"] >= seen.began + timedelta(minutes=55)
+    # By force, once in each pass at most
+    assert seen.web.count("late.example/other") <= 2
+    assert seen.store.host_waits(utc_now())["late.example"] >= seen.began + timedelta(
+        minutes=55
+    )
     assert timedelta(minutes=50) < seen.wait("late") <= timedelta(hours=24)
 
 
-def test_case_34_a_429_without_a_time_holds_the_host_ten_minutes_and_longer_each_time(seen: Seen) -> None:
+def test_case_34_a_429_without_a_time_holds_the_host_ten_minutes_and_longer_each_time(
+    seen: Seen,
+) -> None:
     """Junk is no time either."""
     for host in ("vague", "junk"):
         assert len(seen.asked(host)) == 2
         assert seen.wait(host) >= timedelta(minutes=10)
-        assert seen.store.host_waits(utc_now())[f"{host}.example"] >= seen.began + timedelta(minutes=9)
+        assert seen.store.host_waits(utc_now())[
+            f"{host}.example"
+        ] >= seen.began + timedelta(minutes=9)
 
 
-def test_case_35_a_503_with_a_time_is_obeyed_and_one_without_holds_nobody(seen: Seen) -> None:
+def test_case_35_a_503_with_a_time_is_obeyed_and_one_without_holds_nobody(
+    seen: Seen,
+) -> None:
     """Two hours for the one; for the other the usual backoff."""
     assert timedelta(hours=2) <= seen.wait("busy") <= timedelta(hours=2.5)
     assert "status503.example" not in seen.store.host_waits(utc_now())
 
 
-def test_case_36_a_huge_retry_after_is_a_day_and_a_negative_one_none(seen: Seen) -> None:
+def test_case_36_a_huge_retry_after_is_a_day_and_a_negative_one_none(
+    seen: Seen,
+) -> None:
     """Thirty nines are not believed."""
     assert timedelta(hours=23) < seen.wait("huge") <= timedelta(hours=24)
     assert seen.wait("negative") < timedelta(hours=3)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-def test_case_37_server_errors_are_soft_and_not_asked_again_in_the_pass(seen: Seen, status: int) -> None:
+def test_case_37_server_errors_are_soft_and_not_asked_again_in_the_pass(
+    seen: Seen, status: int
+) -> None:
     """One request a visit."""
     assert len(seen.asked(f"status{status}")) == 2
-    assert (seen.state(f"status{status}").last_error, seen.state(f"status{status}").failures) == (f"http {status}", 1.0)
+    assert (
+        seen.state(f"status{status}").last_error,
+        seen.state(f"status{status}").failures,
+    ) == (f"http {status}", 1.0)
 
 
 def test_case_38_a_204_is_unexpected(seen: Seen) -> None:
@@ -218,7 +290,9 @@ def test_case_38_a_204_is_unexpected(seen: Seen) -> None:
     assert seen.state("status204").last_error == "unexpected_status: http 204"
 
 
-def test_case_39_nothing_at_all_is_an_error_and_its_validators_are_not_kept(seen: Seen) -> None:
+def test_case_39_nothing_at_all_is_an_error_and_its_validators_are_not_kept(
+    seen: Seen,
+) -> None:
     """The second request is unconditional again."""
     assert seen.state("blank").last_error.startswith("empty_body")
     assert seen.asked("blank")[-1].headers["If-None-Match"] is None
@@ -226,7 +300,10 @@ def test_case_39_nothing_at_all_is_an_error_and_its_validators_are_not_kept(seen
 
 def test_case_40_a_name_that_nobody_knows_hardly_counts(seen: Seen) -> None:
     """A quarter of a failure each time."""
-    assert (seen.state("nobody").last_error, seen.state("nobody").failures) == ("dns", 0.5)
+    assert (seen.state("nobody").last_error, seen.state("nobody").failures) == (
+        "dns",
+        0.5,
+    )
 
 
 def test_case_42_a_dropped_connection_is_soft(seen: Seen) -> None:
@@ -237,17 +314,32 @@ def test_case_42_a_dropped_connection_is_soft(seen: Seen) -> None:
 
 def test_case_44_a_slow_server_is_cut_off(seen: Seen) -> None:
     """After the time that a request may take in all."""
-    assert (seen.state("slow").last_error, seen.state("slow").failures) == ("timeout", 1.0)
+    assert (seen.state("slow").last_error, seen.state("slow").failures) == (
+        "timeout",
+        1.0,
+    )
 
 
 def test_case_45_a_body_over_the_limit_is_cut_and_counted(seen: Seen) -> None:
-    """Miniflux returns without storing the error; here it is a failure like any other."""
+    """Miniflux returns without storing the error.
+
+    Here it is a failure like any other.
+    """
     state = seen.state("long-body")
-    assert (state.last_error, state.failures, state.validators.etag) == ("size: larger than allowed", 2.0, None)
+    assert (state.last_error, state.failures, state.validators.etag) == (
+        "size: larger than allowed",
+        2.0,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
-    ("host", "error"), [("short", "truncated"), ("cut", "bad_encoding: truncated gzip"), ("strange", "bad_encoding")]
+    ("host", "error"),
+    [
+        ("short", "truncated"),
+        ("cut", "bad_encoding: truncated gzip"),
+        ("strange", "bad_encoding"),
+    ],
 )
 def test_cases_46_to_48_what_came_in_part_is_not_read_and_gives_no_validators(
     seen: Seen, host: str, error: str
@@ -266,7 +358,10 @@ def test_case_48_a_coding_that_lies_is_seen_through(seen: Seen) -> None:
 
 
 def test_case_18_validators_are_those_of_what_was_stored(seen: Seen) -> None:
-    """A 200 and its leads came in one transaction; the error after it changes neither."""
+    """A 200 and its leads came in one transaction.
+
+    The error after it changes neither.
+    """
     state = seen.state("once")
     assert (state.last_error, state.validators.etag) == ("http 500", '"1"')
     assert seen.asked("once")[1].headers["If-None-Match"] == '"1"'

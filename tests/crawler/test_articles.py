@@ -24,12 +24,21 @@ ANY = (
 )
 
 
-def read(row: object, *, settings: CrawlSettings = KEEP_ALL, sources: dict[str, Source] | None = None) -> articles.ParsedLine:
-    return articles.parse_line(1, json.dumps(row).encode(), sources=sources or {}, settings=settings, now=NOW)
+def read(
+    row: object,
+    *,
+    settings: CrawlSettings = KEEP_ALL,
+    sources: dict[str, Source] | None = None,
+) -> articles.ParsedLine:
+    return articles.parse_line(
+        1, json.dumps(row).encode(), sources=sources or {}, settings=settings, now=NOW
+    )
 
 
 def document(row: dict[str, object]) -> Document:
-    landing = read({"url": "https://outlet.example/a", "text": "One word."} | row).landing
+    landing = read(
+        {"url": "https://outlet.example/a", "text": "One word."} | row
+    ).landing
     assert landing is not None
     assert isinstance(landing.outcome, Document)
     return landing.outcome
@@ -59,7 +68,10 @@ def test_everything_that_is_there_is_taken() -> None:
         "fa-AF",
         ("Laila Qaderi",),
     )
-    assert (made.published_at, made.published_how) == (datetime(2026, 11, 20, 2, tzinfo=UTC), "import")
+    assert (made.published_at, made.published_how) == (
+        datetime(2026, 11, 20, 2, tzinfo=UTC),
+        "import",
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,7 +81,9 @@ def test_everything_that_is_there_is_taken() -> None:
         ("source", ["x"]), ("title", {"a": 1}), ("authors", [1]), ("authors", 5),
     ],
 )  # fmt: skip
-def test_a_bad_optional_value_becomes_null_with_a_warning(key: str, value: object) -> None:
+def test_a_bad_optional_value_becomes_null_with_a_warning(
+    key: str, value: object
+) -> None:
     """Never a lost row."""
     row = read({"url": "https://outlet.example/a", "text": "Yes.", key: value})
     assert row.landing is not None
@@ -102,7 +116,14 @@ def test_the_same_desk_judges() -> None:
     assert landing is not None
     assert isinstance(landing.outcome, Rejection)
     assert landing.outcome.why is RejectionReason.IRRELEVANT
-    lenient = {"sport": Source(id="sport", kind="feed", url="https://outlet.example/feed", min_relevance=0.0)}
+    lenient = {
+        "sport": Source(
+            id="sport",
+            kind="feed",
+            url="https://outlet.example/feed",
+            min_relevance=0.0,
+        )
+    }
     kept = read(told, settings=CrawlSettings(), sources=lenient).landing
     assert kept is not None
     assert isinstance(kept.outcome, Document)
@@ -128,11 +149,21 @@ def test_an_empty_text_has_a_fate_too() -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_are_a_fault(line: bytes) -> None:
     """Whatever a line holds, the next one is read."""
-    assert articles.parse_line(1, line, sources={}, settings=KEEP_ALL, now=NOW).number == 1
+    assert (
+        articles.parse_line(1, line, sources={}, settings=KEEP_ALL, now=NOW).number == 1
+    )
 
 
 @settings(deadline=None)
-@given(st.fixed_dictionaries({"url": st.just("https://outlet.example/a"), "text": st.text(max_size=200)}, optional=dict.fromkeys(("title", "published_at", "source", "language", "authors", "more"), ANY)))  # fmt: skip
+# Fmt: skip
+@given(
+    st.fixed_dictionaries(
+        {"url": st.just("https://outlet.example/a"), "text": st.text(max_size=200)},
+        optional=dict.fromkeys(
+            ("title", "published_at", "source", "language", "authors", "more"), ANY
+        ),
+    )
+)
 def test_no_optional_value_loses_a_row(told: dict[str, object]) -> None:
     """Any value of any optional key still lands."""
     assert read(told).landing is not None
@@ -146,10 +177,15 @@ def test_lines_are_counted_as_an_editor_does(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(content)
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(content))
     for name in ("a.jsonl", "a.jsonl.gz"):
-        assert list(importing.numbered_lines(tmp_path / name)) == [(1, b'{"a": 1}\n'), (3, b'{"b": 2}')]
+        assert list(importing.numbered_lines(tmp_path / name)) == [
+            (1, b'{"a": 1}\n'),
+            (3, b'{"b": 2}'),
+        ]
 
 
-def test_a_line_without_an_end_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_without_an_end_takes_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a line that is too long only its beginning is kept, and the next one is read."""
     monkeypatch.setattr(importing, "MAX_LINE_BYTES", 1_000)
     (tmp_path / "a.jsonl").write_bytes(b'"' + b"x" * 10_500 + b'"\n{"b": 2}\n')

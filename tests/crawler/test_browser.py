@@ -1,6 +1,9 @@
-"""Pages made by scripts, in a real Chromium on loopback: what is read of them, and what hostile ones cannot do.
+"""Pages made by scripts, in a real Chromium on loopback.
 
-The pages are written for the tests. Skipped where the extra `javascript` or a Chromium is not installed.
+What is read of them, and what hostile ones cannot do.
+
+The pages are written for the tests. Skipped where the extra `javascript` or a Chromium
+is not installed.
 """
 
 import json
@@ -16,11 +19,16 @@ from storage.model import Failure, Page, utc_now
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 SHELL = "<html><head><title>Wire</title></head><body><noscript>Please enable JavaScript</noscript><div id=app></div>{}</body></html>"
-needs_browser = pytest.mark.skipif(browser.missing_requirement() is not None, reason=f"no browser here: {browser.missing_requirement()}")
+needs_browser = pytest.mark.skipif(
+    browser.missing_requirement() is not None,
+    reason=f"no browser here: {browser.missing_requirement()}",
+)
 
 
 def shell(web, script, *, more=""):
-    return web.Answer(SHELL.format(f"{more}<script>{script}</script>").encode(), headers=HTML)
+    return web.Answer(
+        SHELL.format(f"{more}<script>{script}</script>").encode(), headers=HTML
+    )
 
 
 def get(web, *paths, **changes):
@@ -36,7 +44,13 @@ def get(web, *paths, **changes):
         came = []
         try:
             for path in paths:
-                ask = FetchRequest(url=web.url(path), headers={}, limit=500_000, redirects=5, javascript=True)
+                ask = FetchRequest(
+                    url=web.url(path),
+                    headers={},
+                    limit=500_000,
+                    redirects=5,
+                    javascript=True,
+                )
                 async with fetcher.fetch(ask) as outcome:
                     came.append(outcome)
         finally:
@@ -54,7 +68,10 @@ def text(outcome):
 
 @needs_browser
 def test_a_page_whose_text_scripts_make_is_read(web):
-    """A script from another host, its data by fetch; nothing that is only looked at is asked for."""
+    """A script from another host, its data by fetch.
+
+    Nothing that is only looked at is asked for.
+    """
     web.pages["app.example/news"] = web.Answer(
         SHELL.format(f"<img src=/a.png><link rel=stylesheet href=/a.css><script src='http://cdn.example:{web.port}/app.js'></script>").encode(),
         headers=HTML | {"ETag": '"shell"'},
@@ -64,7 +81,8 @@ def test_a_page_whose_text_scripts_make_is_read(web):
         headers={"Content-Type": "text/javascript"},
     )
     web.pages["app.example/api.json"] = web.Answer(
-        json.dumps({"title": "Written by a script"}).encode(), headers={"Content-Type": "application/json"}
+        json.dumps({"title": "Written by a script"}).encode(),
+        headers={"Content-Type": "application/json"},
     )
     got = get(web, "app.example/news")
     assert "<h1>Written by a script</h1>" in text(got)
@@ -78,20 +96,36 @@ def test_a_page_whose_text_scripts_make_is_read(web):
 
 @needs_browser
 def test_a_source_of_such_pages_is_crawled(web, store):
-    """Its list and its articles: links, text and capture are what a reader would have seen."""
-    links = [web.url(f"wire.example/news/2026/11/0{n}/a-blast-in-the-city-{n}") for n in (1, 2, 3)]
+    """Its list and its articles.
+
+    Links, text and capture are what a reader would have seen.
+    """
+    links = [
+        web.url(f"wire.example/news/2026/11/0{n}/a-blast-in-the-city-{n}")
+        for n in (1, 2, 3)
+    ]
     listed = "".join(
-        f"<h3><a href='{url}'>Several people were hurt in a blast {n}</a></h3>" for n, url in enumerate(links)
+        f"<h3><a href='{url}'>Several people were hurt in a blast {n}</a></h3>"
+        for n, url in enumerate(links)
     )
-    web.pages["wire.example/"] = shell(web, f"document.getElementById('app').innerHTML = {json.dumps(listed)}")
+    web.pages["wire.example/"] = shell(
+        web, f"document.getElementById('app').innerHTML = {json.dumps(listed)}"
+    )
     for n, url in enumerate(links):
         article = f"<article><h1>Blast number {n} in Kandahar</h1><p>{web.story(n)}</p></article>"
         path = "wire.example/" + url.split("/", 3)[3]
-        web.pages[path] = shell(web, f"document.getElementById('app').innerHTML = {json.dumps(article)}")
+        web.pages[path] = shell(
+            web, f"document.getElementById('app').innerHTML = {json.dumps(article)}"
+        )
     source = web.source("wire.example/", kind="section", javascript=True)
     report = web.run(store, [source])
     assert (report.for_source("wire").error, report.for_source("wire").new) == (None, 3)
-    assert store.db.execute("SELECT count(*) FROM documents WHERE text LIKE '%Panjwai%'").fetchone()[0] == 3
+    assert (
+        store.db.execute(
+            "SELECT count(*) FROM documents WHERE text LIKE '%Panjwai%'"
+        ).fetchone()[0]
+        == 3
+    )
     plain = web.run(store, [web.source("wire.example/", kind="section", id="plain")])
     assert plain.for_source("plain").error.startswith("no_article_links")
 
@@ -114,7 +148,9 @@ def test_scripts_reach_no_forbidden_address(web, forbidden):
       setTimeout(() => location.href = 'file:///etc/hostname', 150);
     """
     web.pages["evil.example/"] = shell(
-        web, script, more=f"<iframe src='http://{there}/j'></iframe><script src='http://{there}/k'></script>"
+        web,
+        script,
+        more=f"<iframe src='http://{there}/j'></iframe><script src='http://{there}/k'></script>",
     )
     assert "still here" in text(get(web, "evil.example/"))
     assert forbidden.asked == []
@@ -124,9 +160,12 @@ def test_scripts_reach_no_forbidden_address(web, forbidden):
 @needs_browser
 def test_robots_txt_holds_for_scripts_too(web):
     """What a site forbids is not asked for because a script wants it."""
-    web.pages["app.example/robots.txt"] = web.Answer(b"User-agent: *\nDisallow: /private\n")
+    web.pages["app.example/robots.txt"] = web.Answer(
+        b"User-agent: *\nDisallow: /private\n"
+    )
     web.pages["app.example/"] = shell(
-        web, "fetch('/private/a').catch(() => { document.getElementById('app').textContent = 'refused' })"
+        web,
+        "fetch('/private/a').catch(() => { document.getElementById('app').textContent = 'refused' })",
     )
     assert "refused" in text(get(web, "app.example/"))
     assert web.count("app.example/private/a") == 0
@@ -144,7 +183,10 @@ def test_a_page_may_ask_only_so_often(web):
 
 @needs_browser
 def test_alerts_endless_loops_and_endless_documents_end(web, monkeypatch):
-    """Dialogs are waved away, a loop is given up after its time, a document is cut; the next page is read."""
+    """Dialogs are waved away, a loop is given up after its time, a document is cut.
+
+    The next page is read.
+    """
     monkeypatch.setattr(browser, "PAGE_SECONDS", 8.0)
     monkeypatch.setattr(browser, "CLOSE_SECONDS", 5.0)
     web.pages["a.example/"] = shell(
@@ -156,7 +198,9 @@ def test_alerts_endless_loops_and_endless_documents_end(web, monkeypatch):
         web,
         "document.body.append('long '.repeat(1e6)); Object.defineProperty(Element.prototype, 'outerHTML', {get() { return 'a lie' }})",
     )
-    alerts, loops, long, again = get(web, "a.example/", "b.example/", "c.example/", "a.example/")
+    alerts, loops, long, again = get(
+        web, "a.example/", "b.example/", "c.example/", "a.example/"
+    )
     assert "after them" in text(alerts)
     assert isinstance(loops, Failure)
     assert (loops.detail, loops.final) == ("javascript: timeout", False)
@@ -168,7 +212,9 @@ def test_alerts_endless_loops_and_endless_documents_end(web, monkeypatch):
 @needs_browser
 def test_nothing_is_kept_from_page_to_page(web):
     """Cookies and storage are those of one page only; a script is asked for once."""
-    web.pages["keep.example/a.js"] = web.Answer(b"window.loaded = 1", headers={"Content-Type": "text/javascript"})
+    web.pages["keep.example/a.js"] = web.Answer(
+        b"window.loaded = 1", headers={"Content-Type": "text/javascript"}
+    )
     script = """
       const had = document.cookie + (localStorage.getItem('seen') || '');
       document.cookie = 'seen=1; max-age=9999'; localStorage.setItem('seen', 'yes');
@@ -176,7 +222,9 @@ def test_nothing_is_kept_from_page_to_page(web):
     """
     for path in ("keep.example/1", "keep.example/2"):
         web.pages[path] = shell(web, script, more="<script src=/a.js></script>")
-    assert ["had:;" in text(one) for one in get(web, "keep.example/1", "keep.example/2")] == [True, True]
+    assert [
+        "had:;" in text(one) for one in get(web, "keep.example/1", "keep.example/2")
+    ] == [True, True]
     assert web.count("keep.example/a.js") == 1
 
 
@@ -184,19 +232,31 @@ def test_nothing_is_kept_from_page_to_page(web):
 def test_a_script_may_move_within_its_site_a_few_times(web):
     """The page that is reached is the one that is told of; a ring of moves ends."""
     web.pages["move.example/"] = shell(web, "location.replace('/home')")
-    web.pages["move.example/home"] = shell(web, "document.getElementById('app').textContent = 'home'")
+    web.pages["move.example/home"] = shell(
+        web, "document.getElementById('app').textContent = 'home'"
+    )
     web.pages["ring.example/"] = shell(web, "location.replace('/?' + Math.random())")
     moved = get(web, "move.example/")
-    assert (moved.page.final_url, "home" in text(moved)) == (web.url("move.example/home"), True)
+    assert (moved.page.final_url, "home" in text(moved)) == (
+        web.url("move.example/home"),
+        True,
+    )
     assert isinstance(get(web, "ring.example/"), Fetched | Failure)
-    assert sum(one.url.startswith("ring.example/?") for one in web.asked) <= browser.MAX_NAVIGATIONS
+    assert (
+        sum(one.url.startswith("ring.example/?") for one in web.asked)
+        <= browser.MAX_NAVIGATIONS
+    )
 
 
 def test_answers_that_are_no_pages_need_no_browser(web, monkeypatch):
     """An error, a feed, a picture are handed on as they came."""
     monkeypatch.setattr(browser, "missing_requirement", lambda _="": "nothing here")
-    web.pages["a.example/feed"] = web.Answer(b"<rss/>", headers={"Content-Type": "text/xml"})
-    assert [one.page.status for one in get(web, "a.example/feed", "a.example/none")] == [200, 404]
+    web.pages["a.example/feed"] = web.Answer(
+        b"<rss/>", headers={"Content-Type": "text/xml"}
+    )
+    assert [
+        one.page.status for one in get(web, "a.example/feed", "a.example/none")
+    ] == [200, 404]
 
 
 def test_what_is_missing_is_told_with_its_mend(web, store, monkeypatch):
@@ -204,9 +264,15 @@ def test_what_is_missing_is_told_with_its_mend(web, store, monkeypatch):
     monkeypatch.setattr(browser, "find_spec", lambda _: None)
     web.pages["app.example/"] = shell(web, "")
     web.pages["plain.example/feed"] = web.feed()
-    sources = [web.source("app.example/", kind="section", javascript=True), web.source("plain.example/feed")]
+    sources = [
+        web.source("app.example/", kind="section", javascript=True),
+        web.source("plain.example/feed"),
+    ]
     report = web.run(store, sources)
-    assert report.for_source("app").error == "javascript: Playwright is not installed: pip install 'khabar[javascript]'"
+    assert (
+        report.for_source("app").error
+        == "javascript: Playwright is not installed: pip install 'khabar[javascript]'"
+    )
     assert report.for_source("plain").error is None
 
 
@@ -217,30 +283,60 @@ def test_the_program_is_the_named_one_or_the_first_on_the_path(tmp_path, monkeyp
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(browser, "find_spec", lambda _: object())
-    assert (browser.find_browser(), browser.missing_requirement()) == (str(program), None)
+    assert (browser.find_browser(), browser.missing_requirement()) == (
+        str(program),
+        None,
+    )
     assert "is no program" in browser.missing_requirement("/nowhere/chrome")
     program.unlink()
     assert browser.missing_requirement().startswith("there is no Chromium")
 
 
 def test_what_a_page_may_ask_for():
-    """Scripts and what they read, by GET, a bounded number, moves within the site: pure."""
+    """Scripts and what they read, by GET, a bounded number, moves within the site.
+
+    pure.
+    """
 
     async def serve(url, headers):
         return None
 
     shown = Page(
-        url="https://a.example/", final_url="https://a.example/", status=200, headers=(), body=b"", fetched_at=utc_now()
+        url="https://a.example/",
+        final_url="https://a.example/",
+        status=200,
+        headers=(),
+        body=b"",
+        fetched_at=utc_now(),
     )
     visit = browser.BrowserPage(shown, serve, browser.ScriptCache())
-    assert visit.refused("script", "GET", "https://cdn.example/a.js", moves=False) is None
-    assert visit.refused("document", "GET", "https://www.a.example/b", moves=True) is None
-    assert visit.refused("document", "GET", "https://b.example/", moves=True) == "it leads elsewhere"
-    assert visit.refused("document", "GET", "https://a.example/frame", moves=False) == "document is not read"
-    assert visit.refused("image", "GET", "https://a.example/a.png", moves=False) == "image is not read"
-    assert visit.refused("xhr", "POST", "https://a.example/vote", moves=False) == "POST would change something"
+    assert (
+        visit.refused("script", "GET", "https://cdn.example/a.js", moves=False) is None
+    )
+    assert (
+        visit.refused("document", "GET", "https://www.a.example/b", moves=True) is None
+    )
+    assert (
+        visit.refused("document", "GET", "https://b.example/", moves=True)
+        == "it leads elsewhere"
+    )
+    assert (
+        visit.refused("document", "GET", "https://a.example/frame", moves=False)
+        == "document is not read"
+    )
+    assert (
+        visit.refused("image", "GET", "https://a.example/a.png", moves=False)
+        == "image is not read"
+    )
+    assert (
+        visit.refused("xhr", "POST", "https://a.example/vote", moves=False)
+        == "POST would change something"
+    )
     visit.bytes = browser.MAX_TOTAL_BYTES
-    assert visit.refused("script", "GET", "https://a.example/a.js", moves=False) == "too much was asked for"
+    assert (
+        visit.refused("script", "GET", "https://a.example/a.js", moves=False)
+        == "too much was asked for"
+    )
 
 
 def test_scripts_are_kept_within_a_bound(monkeypatch):
@@ -248,9 +344,21 @@ def test_scripts_are_kept_within_a_bound(monkeypatch):
     monkeypatch.setattr(browser, "MAX_SCRIPT_CACHE_BYTES", 250)
     kept = browser.ScriptCache()
     for n in range(4):
-        page = Page(url="u", final_url="u", status=200, headers=(), body=b"x" * 100, fetched_at=utc_now())
+        page = Page(
+            url="u",
+            final_url="u",
+            status=200,
+            headers=(),
+            body=b"x" * 100,
+            fetched_at=utc_now(),
+        )
         kept.keep(f"https://a.example/{n}", page)
-    assert [kept.get(f"https://a.example/{n}") is not None for n in range(4)] == [False, False, True, True]
+    assert [kept.get(f"https://a.example/{n}") is not None for n in range(4)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_settings_name_a_browser():

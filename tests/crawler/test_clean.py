@@ -1,4 +1,7 @@
-"""Promises of cleaning: furniture goes, whatever its language and origin; the article stays."""
+"""Promises of cleaning: furniture goes, whatever its language and origin.
+
+The article stays.
+"""
 
 import pytest
 from hypothesis import given
@@ -90,19 +93,33 @@ def test_nothing_goes_when_everything_would():
 
 @pytest.mark.parametrize(
     "first",
-    ["A well is finished", "A WELL IS FINISHED", "A well is finished – Orbit World Today", "A well – is finished"],
+    [
+        "A well is finished",
+        "A WELL IS FINISHED",
+        "A well is finished – Orbit World Today",
+        "A well – is finished",
+    ],
 )
 def test_the_headline_repeated_as_first_line_goes(first):
     """With other marks, other case or the site's name after it, the headline is not a paragraph."""
-    cleaned = clean.clean("\n".join([first, *BODY]), title="A well is finished", site="Orbit World Today")
+    cleaned = clean.clean(
+        "\n".join([first, *BODY]), title="A well is finished", site="Orbit World Today"
+    )
     assert cleaned.text.splitlines() == list(BODY)
     assert cleaned.cuts[0].rule == "headline"
 
 
 def test_names_and_dates_above_a_text_go():
     """Author, section and date stand above a text without being part of it."""
-    head = ["Afghanistan", "By Nadia Example", "Published: 12 May 2026 at 8:30 am", "۲۲ ثور ۱۴۰۵"]
-    cleaned = clean.clean("\n".join([*head, *BODY]), labels=("Nadia Example", "Afghanistan"))
+    head = [
+        "Afghanistan",
+        "By Nadia Example",
+        "Published: 12 May 2026 at 8:30 am",
+        "۲۲ ثور ۱۴۰۵",
+    ]
+    cleaned = clean.clean(
+        "\n".join([*head, *BODY]), labels=("Nadia Example", "Afghanistan")
+    )
     assert cleaned.text.splitlines() == list(BODY)
 
 
@@ -115,7 +132,9 @@ def test_a_date_inside_the_text_stays():
 def test_what_a_host_taught_is_cut():
     """A line whose hash the host has taught goes, in any spelling that folds to it."""
     taught = frozenset({clean.line_hash("Orbit – the voice of the valley")})
-    cleaned = clean.clean("\n".join([*BODY, "ORBIT – the voice of the valley!"]), furniture=taught)
+    cleaned = clean.clean(
+        "\n".join([*BODY, "ORBIT – the voice of the valley!"]), furniture=taught
+    )
     assert cleaned.text.splitlines() == list(BODY)
     assert cleaned.cuts[0].rule == "learned from the host"
 
@@ -123,10 +142,14 @@ def test_what_a_host_taught_is_cut():
 def test_a_host_is_taught_by_short_lines_only():
     """Background paragraphs recur in many articles and are never learned."""
     long = "The government fell in August 2021, and since then the border has been closed and opened again many times over."
-    assert clean.line_hashes(f"Our standards\n{long}\nOur standards") == (clean.line_hash("Our standards"),)
+    assert clean.line_hashes(f"Our standards\n{long}\nOur standards") == (
+        clean.line_hash("Our standards"),
+    )
 
 
-LINES = st.lists(st.one_of(st.sampled_from([*FURNITURE, *BODY]), st.text(max_size=120)), max_size=12)
+LINES = st.lists(
+    st.one_of(st.sampled_from([*FURNITURE, *BODY]), st.text(max_size=120)), max_size=12
+)
 
 
 @given(LINES, st.text(max_size=80))
@@ -134,7 +157,9 @@ def test_cleaning_only_takes_away(lines, title):
     """Each line kept begins a line of the input, in its order, and nothing is emptied."""
     text = "\n".join(lines)
     cleaned = clean.clean(text, title=title, site=title)
-    before = [" ".join(printable(line).split()) for line in printable(text).splitlines()]
+    before = [
+        " ".join(printable(line).split()) for line in printable(text).splitlines()
+    ]
     rest = iter(before)
     for line in cleaned.text.splitlines():
         assert any(given.startswith(line) for given in rest)

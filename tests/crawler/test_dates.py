@@ -41,7 +41,10 @@ def test_new_year_falls_where_printed_calendars_have_it(year, day):
     assert (year, 1, 1) == calendars.to_jalali(day)
 
 
-@pytest.mark.parametrize(("year", "length"), [(1399, 30), (1400, 29), (1403, 30), (1404, 29), (1375, 30), (1374, 29)])
+@pytest.mark.parametrize(
+    ("year", "length"),
+    [(1399, 30), (1400, 29), (1403, 30), (1404, 29), (1375, 30), (1374, 29)],
+)
 def test_leap_years_have_a_thirtieth_of_hut(year, length):
     """Esfand or Hut has 30 days in leap years only."""
     assert length == calendars.days_in_jalali_month(year, 12)
@@ -51,7 +54,9 @@ def test_leap_years_have_a_thirtieth_of_hut(year, length):
 def test_solar_hijri_days_survive_the_way_there_and_back(year, month, day):
     """Every day from 1200 to 1500 converts and comes back."""
     assume(day <= calendars.days_in_jalali_month(year, month))
-    assert (year, month, day) == calendars.to_jalali(calendars.from_jalali(year, month, day))
+    assert (year, month, day) == calendars.to_jalali(
+        calendars.from_jalali(year, month, day)
+    )
 
 
 @given(st.dates(date(1821, 3, 21), date(2121, 3, 20)))
@@ -59,11 +64,23 @@ def test_consecutive_days_have_consecutive_dates(day):
     """No day is skipped or met twice."""
     year, month, number = calendars.to_jalali(day)
     following = calendars.to_jalali(day + timedelta(days=1))
-    assert following in {(year, month, number + 1), (year, month + 1, 1), (year + 1, 1, 1)}
+    assert following in {
+        (year, month, number + 1),
+        (year, month + 1, 1),
+        (year + 1, 1, 1),
+    }
 
 
 @pytest.mark.parametrize(
-    "parts", [(1404, 12, 30), (1404, 13, 1), (1404, 0, 1), (1404, 7, 31), (1404, 1, 0), (900, 1, 1)]
+    "parts",
+    [
+        (1404, 12, 30),
+        (1404, 13, 1),
+        (1404, 0, 1),
+        (1404, 7, 31),
+        (1404, 1, 0),
+        (900, 1, 1),
+    ],
 )
 def test_days_that_there_are_not_are_refused(parts):
     """A day out of its month is a ValueError."""
@@ -117,9 +134,48 @@ def test_one_day_in_many_hands(text):
     assert not dates.parse_date(text, now=NOW).exact
 
 
-DARI = ("حمل", "ثور", "جوزا", "سرطان", "اسد", "سنبله", "میزان", "عقرب", "قوس", "جدی", "دلو", "حوت")
-PASHTO = ("وری", "غویی", "غبرګولی", "چنګاښ", "زمری", "وږی", "تله", "لړم", "لیندۍ", "مرغومی", "سلواغه", "کب")
-IRAN = ("فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن", "اسفند")
+DARI = (
+    "حمل",
+    "ثور",
+    "جوزا",
+    "سرطان",
+    "اسد",
+    "سنبله",
+    "میزان",
+    "عقرب",
+    "قوس",
+    "جدی",
+    "دلو",
+    "حوت",
+)
+PASHTO = (
+    "وری",
+    "غویی",
+    "غبرګولی",
+    "چنګاښ",
+    "زمری",
+    "وږی",
+    "تله",
+    "لړم",
+    "لیندۍ",
+    "مرغومی",
+    "سلواغه",
+    "کب",
+)
+IRAN = (
+    "فروردین",
+    "اردیبهشت",
+    "خرداد",
+    "تیر",
+    "مرداد",
+    "شهریور",
+    "مهر",
+    "آبان",
+    "آذر",
+    "دی",
+    "بهمن",
+    "اسفند",
+)
 PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 
 
@@ -130,16 +186,26 @@ PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
     st.integers(1, 31),
     st.booleans(),
 )
-def test_solar_hijri_dates_in_words_are_read_exactly(calendar, year, month, day, persian):
+def test_solar_hijri_dates_in_words_are_read_exactly(
+    calendar, year, month, day, persian
+):
     """Month names in Dari, Pashto and Iranian Persian, in either digits, name their day."""
     names, language = calendar
     assume(day <= calendars.days_in_jalali_month(year, month))
     text = f"{day} {names[month - 1]} {year}"
     expected = calendars.from_jalali(year, month, day)
-    assert expected == at(text.translate(PERSIAN_DIGITS) if persian else text, language=language).date()
+    assert (
+        expected
+        == at(
+            text.translate(PERSIAN_DIGITS) if persian else text, language=language
+        ).date()
+    )
 
 
-@given(st.datetimes(NOW.replace(year=1996, tzinfo=None), NOW.replace(tzinfo=None)), st.integers(-14 * 60, 14 * 60))
+@given(
+    st.datetimes(NOW.replace(year=1996, tzinfo=None), NOW.replace(tzinfo=None)),
+    st.integers(-14 * 60, 14 * 60),
+)
 def test_iso_8601_is_read_to_the_second(moment, minutes):
     """What isoformat writes is read back, whatever the offset."""
     sign = "-" if minutes < 0 else "+"
@@ -172,11 +238,26 @@ def test_times_of_day_and_zones(text, hour, minute):
 
 
 @pytest.mark.parametrize(
-    ("zone", "hour"), [(None, 4), ("Asia/Kolkata", 4), ("Asia/Jerusalem", 8), ("Europe/Dublin", 9), ("No/Where", 4)]
+    ("zone", "hour"),
+    [
+        (None, 4),
+        ("Asia/Kolkata", 4),
+        ("Asia/Jerusalem", 8),
+        ("Europe/Dublin", 9),
+        ("No/Where", 4),
+    ],
 )
 def test_ist_is_the_source_s(zone, hour):
     """India, Israel and Ireland share an abbreviation: the source's zone decides."""
-    assert hour == at("10 Jul 2026 10:00 IST" if zone == "Europe/Dublin" else "10 Jan 2026 10:00 IST", zone=zone).hour
+    assert (
+        hour
+        == at(
+            "10 Jul 2026 10:00 IST"
+            if zone == "Europe/Dublin"
+            else "10 Jan 2026 10:00 IST",
+            zone=zone,
+        ).hour
+    )
 
 
 def test_a_source_s_zone_is_for_dates_without_one():
@@ -188,11 +269,22 @@ def test_a_source_s_zone_is_for_dates_without_one():
 
 @pytest.mark.parametrize(
     ("language", "day_first", "month"),
-    [("en", None, 3), ("fa", None, 4), (None, None, 4), ("en", True, 4), ("fa", False, 3)],
+    [
+        ("en", None, 3),
+        ("fa", None, 4),
+        (None, None, 4),
+        ("en", True, 4),
+        ("fa", False, 3),
+    ],
 )
 def test_day_or_month_first(language, day_first, month):
-    """03/04/2021 is read by language unless the caller knows better; nobody is sure of it."""
-    found = dates.parse_date("03/04/2021", now=NOW, language=language, day_first=day_first)
+    """03/04/2021 is read by language unless the caller knows better.
+
+    Nobody is sure of it.
+    """
+    found = dates.parse_date(
+        "03/04/2021", now=NOW, language=language, day_first=day_first
+    )
     assert month == found.at.month
     assert found.confidence < 0.7
 
@@ -228,7 +320,10 @@ def test_a_date_without_a_year_is_the_latest_past_one():
     ],
 )
 def test_future_absurd_and_missing_dates_are_none(text):
-    """No date is better than a wrong one; a lunar year read as a solar one would be in the future."""
+    """No date is better than a wrong one.
+
+    A lunar year read as a solar one would be in the future.
+    """
     assert at(text) is None
 
 
@@ -239,7 +334,10 @@ def test_a_day_ahead_is_a_zone_and_not_the_future():
 
 
 def test_three_letters_of_one_foreign_language_are_no_month():
-    """(CZE) is a country, and KAS the end of a bank code; where the language speaks them they are months."""
+    """(CZE) is a country, and KAS the end of a bank code.
+
+    Where the language speaks them they are months.
+    """
     assert at("Jessica (CZE) 1 22", language="de") is None
     assert at("HELADEF1KAS", language="de") is None
     assert datetime(2026, 6, 1, tzinfo=UTC) == at("1 cze 2026", language="pl")
@@ -255,7 +353,10 @@ def test_three_letters_of_one_foreign_language_are_no_month():
 @example("Jan " * 100, "en", None)
 @example("2026-11-22T10:00:00." + "9" * 300, None, None)
 def test_no_text_raises(text, language, zone):
-    """Any text gives a plausible date or none; what is kept of it is short and printable."""
+    """Any text gives a plausible date or none.
+
+    What is kept of it is short and printable.
+    """
     found = dates.parse_date(text, now=NOW, language=language, zone=zone)
     if found:
         assert dates.EARLIEST_DATE <= found.at <= NOW + timedelta(hours=24)
@@ -265,8 +366,14 @@ def test_no_text_raises(text, language, zone):
 
 def test_the_hostile_dates_are_bounded(shared):
     """Each line of the shared date attacks ends as a plausible date or as none."""
-    lines = (shared / "attacks/redos/dates.txt").read_text(errors="replace").splitlines()
-    lines += (shared / "attacks/content/date_bombs.txt").read_text(errors="replace").splitlines()
+    lines = (
+        (shared / "attacks/redos/dates.txt").read_text(errors="replace").splitlines()
+    )
+    lines += (
+        (shared / "attacks/content/date_bombs.txt")
+        .read_text(errors="replace")
+        .splitlines()
+    )
     assert len(lines) > 40
     for line in lines:
         assert at(line) is None or 1995 <= at(line).year <= 2026
@@ -282,7 +389,9 @@ PAGE = """<html lang="{lang}"><head><title>Canal opens</title>{head}</head>
 
 def find(head="", body="", url="https://outlet.example/a", lang="en", **options):
     tree = html.document_fromstring(PAGE.format(head=head, body=body, lang=lang))
-    return dates.find_dates(tree, url=url, text=options.pop("text", ""), now=NOW, **options)
+    return dates.find_dates(
+        tree, url=url, text=options.pop("text", ""), now=NOW, **options
+    )
 
 
 def day(found):
@@ -296,7 +405,9 @@ def test_json_ld_before_everything_else_on_the_page():
     """datePublished of the article, even in a graph, and dateModified apart."""
     graph = '{"@graph": [{"@type": "Person", "datePublished": "2001-01-01"}, {"@type": ["NewsArticle"],'
     graph += '"datePublished": "2026-11-20T08:00:00+04:30", "dateModified": "2026-11-21T08:00:00Z"}]}'
-    found = find(LD.format(graph), '<time datetime="2026-11-19" class="published">x</time>')
+    found = find(
+        LD.format(graph), '<time datetime="2026-11-19" class="published">x</time>'
+    )
     assert (
         day(found.published), found.published.how, found.published.at.hour, found.published.at.minute,
     ) == ("2026-11-20", "jsonld", 3, 30)  # fmt: skip
@@ -304,7 +415,11 @@ def test_json_ld_before_everything_else_on_the_page():
 
 
 @pytest.mark.parametrize(
-    "broken", ['{"@type": "NewsArticle", "datePublished": "2026-11-20", ', '{"datePublished":"2026-11-20"']
+    "broken",
+    [
+        '{"@type": "NewsArticle", "datePublished": "2026-11-20", ',
+        '{"datePublished":"2026-11-20"',
+    ],
 )
 def test_json_ld_that_nobody_can_parse_still_tells_its_date(broken):
     """Broken JSON-LD is as common as it is useful."""
@@ -336,7 +451,10 @@ def test_meta_tags(meta):
 
 def test_updated_is_not_published():
     """A modification date alone is offered for both, and trusted less."""
-    found = find('<meta property="article:modified_time" content="2026-11-20T10:00:00Z">', lang="en")
+    found = find(
+        '<meta property="article:modified_time" content="2026-11-20T10:00:00Z">',
+        lang="en",
+    )
     assert day(found.modified) == "2026-11-20"
     both = find(
         '<meta property="article:modified_time" content="2026-11-20"><meta name="pubdate" content="2026-11-02">'
@@ -365,15 +483,26 @@ def test_live_pages_keep_their_first_date_in_microdata():
     ],
 )
 def test_dates_that_people_read(body, lang):
-    """Time elements, classes that speak of dates, and texts under the headline; never those of related stories."""
+    """Time elements, classes that speak of dates, and texts under the headline.
+
+    Never those of related stories.
+    """
     assert day(find(body=body, lang=lang).published) == "2026-11-20"
 
 
 def test_a_date_inside_a_sentence_is_not_the_page_s():
     """What an article tells of is not when it was published."""
-    tree = html.document_fromstring("<html><body><h1>Flood</h1><p>The dam, which engineers from three provinces and two "
-                                    "countries had been building since 3 March 2019, broke.</p></body></html>")  # fmt: skip
-    assert dates.find_dates(tree, url="https://outlet.example/a", text="", now=NOW).published is None
+    tree = html.document_fromstring(
+        "<html><body><h1>Flood</h1><p>The dam, which engineers from three provinces and two "
+        # Fmt: skip
+        "countries had been building since 3 March 2019, broke.</p></body></html>"
+    )
+    assert (
+        dates.find_dates(
+            tree, url="https://outlet.example/a", text="", now=NOW
+        ).published
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -395,10 +524,16 @@ def test_the_address_tells_a_day(url):
 def test_the_address_goes_before_a_later_republication():
     """An address made in 2017 is not of 2019."""
     head = '<meta property="article:published_time" content="2019-06-17T18:28:00Z">'
-    assert day(find(head, url="https://outlet.example/2017/7/12/canal").published) == "2017-07-12"
+    assert (
+        day(find(head, url="https://outlet.example/2017/7/12/canal").published)
+        == "2017-07-12"
+    )
 
 
-@pytest.mark.parametrize("absurd", ["2099-01-01", "1970-01-01", "0000-00-00", "9999-12-31T23:59:59-14:00", "junk"])
+@pytest.mark.parametrize(
+    "absurd",
+    ["2099-01-01", "1970-01-01", "0000-00-00", "9999-12-31T23:59:59-14:00", "junk"],
+)
 def test_an_absurd_date_gives_way_to_the_next(absurd):
     """Future, ancient and broken dates are passed over."""
     head = f'<meta property="article:published_time" content="{absurd}"><meta name="pubdate" content="2026-11-20">'
@@ -406,13 +541,19 @@ def test_an_absurd_date_gives_way_to_the_next(absurd):
 
 
 def test_the_feed_s_date_is_the_source_s_word():
-    """A feed's date comes first; a sitemap's last change (no raw date) gives way to the page's own."""
+    """A feed's date comes first.
+
+    A sitemap's last change (no raw date) gives way to the page's own.
+    """
     head = '<meta property="article:published_time" content="2026-11-20T10:00:00Z">'
     lead = datetime(2026, 11, 19, 8, 0, tzinfo=UTC)
     fed = find(head, lead_date=lead, lead_raw="Thu, 19 Nov 2026 08:00:00 GMT").published
     assert (lead, "feed") == (fed.at, fed.how)
     assert day(find(head, lead_date=lead).published) == "2026-11-20"
-    assert day(find(head, lead_date=NOW + timedelta(days=9), lead_raw="x").published) == "2026-11-20"
+    assert (
+        day(find(head, lead_date=NOW + timedelta(days=9), lead_raw="x").published)
+        == "2026-11-20"
+    )
 
 
 @pytest.mark.parametrize(
@@ -428,7 +569,12 @@ def test_the_feed_s_date_is_the_source_s_word():
 def test_the_country_of_a_page_orders_day_and_month(lang, url, expected):
     """03/04 is in April but in the United States, and in English of no country."""
     assert expected == day(
-        find('<meta name="pubdate" content="03/04/2026">', lang=lang, url=url, language=lang[:2] or "en").published
+        find(
+            '<meta name="pubdate" content="03/04/2026">',
+            lang=lang,
+            url=url,
+            language=lang[:2] or "en",
+        ).published
     )
 
 
@@ -443,7 +589,9 @@ def test_a_source_s_own_format():
 
 def test_confidence_falls_with_the_place():
     """A date from markup is surer than one from text, and each says what it read."""
-    meta = find('<meta property="article:published_time" content="2026-11-20T10:00:00Z">').published
+    meta = find(
+        '<meta property="article:published_time" content="2026-11-20T10:00:00Z">'
+    ).published
     text = find(body="<p>20 November 2026</p>").published
     assert meta.confidence > text.confidence > 0
     assert (meta.raw, text.raw) == ("2026-11-20T10:00:00Z", "20 November 2026")
@@ -452,9 +600,16 @@ def test_confidence_falls_with_the_place():
 @given(st.text(max_size=200), st.text(max_size=200), st.text(max_size=100))
 def test_no_page_raises(value, words, path):
     """Whatever stands in the places that are looked at, a page has a date or none."""
-    tree = html.document_fromstring("<html><body><h1>x</h1><time>y</time><p class='post-date'>z</p></body></html>")
+    tree = html.document_fromstring(
+        "<html><body><h1>x</h1><time>y</time><p class='post-date'>z</p></body></html>"
+    )
     tree.find(".//time").set("datetime", "".join(c for c in value if c.isprintable()))
     tree.find(".//p").text = "".join(c for c in words if c.isprintable())
-    objects = [{"@type": value, "datePublished": words}, {"@type": ["NewsArticle", 3], "datePublished": [value]}]
-    found = dates.find_dates(tree, url=f"https://outlet.example/{path}", text=words, now=NOW, objects=objects)
+    objects = [
+        {"@type": value, "datePublished": words},
+        {"@type": ["NewsArticle", 3], "datePublished": [value]},
+    ]
+    found = dates.find_dates(
+        tree, url=f"https://outlet.example/{path}", text=words, now=NOW, objects=objects
+    )
     assert found.published is None or 1995 <= found.published.at.year <= 2026

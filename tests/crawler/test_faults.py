@@ -22,7 +22,11 @@ def test_every_fault_is_counted_and_few_are_told(kinds: list[str]) -> None:
         assert len(one_by_one) == min(MAX_TOLD, kinds.count(what))
         rest = [line for line in told if f"times more: {what}" in line]
         left = kinds.count(what) - MAX_TOLD
-        assert rest == ([f"a.jsonl: {left:,} times more: {what} (-v tells each)"] if left > 0 else [])
+        assert rest == (
+            [f"a.jsonl: {left:,} times more: {what} (-v tells each)"]
+            if left > 0
+            else []
+        )
 
 
 def test_each_file_has_its_own_first_ones_and_v_tells_all() -> None:
@@ -30,9 +34,19 @@ def test_each_file_has_its_own_first_ones_and_v_tells_all() -> None:
     told: list[str] = []
     digest = FaultDigest(told.append)
     for file in ("a", "b"):
-        digest.note(FileFault(file=file, where="https://a.example/", what="bad_encoding", detail="gzip"))
+        digest.note(
+            FileFault(
+                file=file,
+                where="https://a.example/",
+                what="bad_encoding",
+                detail="gzip",
+            )
+        )
         digest.end_file()
-    assert told == ["a: https://a.example/: bad_encoding (gzip)", "b: https://a.example/: bad_encoding (gzip)"]
+    assert told == [
+        "a: https://a.example/: bad_encoding (gzip)",
+        "b: https://a.example/: bad_encoding (gzip)",
+    ]
     everything: list[str] = []
     digest = FaultDigest(everything.append, every=True)
     for line in range(50):

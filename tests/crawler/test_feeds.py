@@ -27,10 +27,15 @@ def rss(items=ITEM, head="", version="2.0"):
 
 def read(document, source=SOURCE, headers=None, **limits):
     body = document if isinstance(document, bytes) else document.encode()
-    return feeds.parse_feed(body, url=URL, headers=headers or {}, source=source, now=NOW, **limits)
+    return feeds.parse_feed(
+        body, url=URL, headers=headers or {}, source=source, now=NOW, **limits
+    )
 
 
-@pytest.mark.parametrize("content_type", ["image/png", "text/html", "application/octet-stream", "", "nonsense;;;"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["image/png", "text/html", "application/octet-stream", "", "nonsense;;;"],
+)
 def test_case_49_wrong_content_type_is_sniffed(content_type):
     """What a document is, its first bytes say."""
     feed = read(rss(), headers={"Content-Type": content_type})
@@ -39,7 +44,12 @@ def test_case_49_wrong_content_type_is_sniffed(content_type):
 
 
 @pytest.mark.parametrize(
-    "page", ["<!DOCTYPE html><html><p>404</html>", "  \n<html lang=en>", "<HTML><body>login</body></HTML>"]
+    "page",
+    [
+        "<!DOCTYPE html><html><p>404</html>",
+        "  \n<html lang=en>",
+        "<HTML><body>login</body></HTML>",
+    ],
 )
 def test_case_50_html_instead_of_a_feed(page):
     """A web page is an error with its own name."""
@@ -54,23 +64,57 @@ def test_case_51_autodiscovery_offers_what_a_page_names():
         <link type='application/feed+json' rel='ALTERNATE' href='//other.example/feed.json'>
         <link rel=alternate type=application/atom+xml href=javascript:alert(1)>
         <link rel="alternate" hreflang="ps" href="/ps/"></head></html>"""
-    expected = ("https://outlet.example/section/feed.xml?a=1&b=2", "https://other.example/feed.json")
+    expected = (
+        "https://outlet.example/section/feed.xml?a=1&b=2",
+        "https://other.example/feed.json",
+    )
     assert expected == feeds.find_feed_links(page, url="https://outlet.example/page")
 
 
 @pytest.mark.parametrize(
     ("version", "author"),
-    [("1", {"author": {"name": "R. Karimi"}}), ("1.1", {"authors": [{"name": "R. Karimi"}, {"url": "x"}]})],
+    [
+        ("1", {"author": {"name": "R. Karimi"}}),
+        ("1.1", {"authors": [{"name": "R. Karimi"}, {"url": "x"}]}),
+    ],
 )
 def test_case_52_json_feed(version, author):
     """Both versions are read by our own reader."""
-    item = {"id": 7, "url": "/a", "title": "Canal & bridge", "content_html": "<p>Text</p>", "language": "ps"}
+    item = {
+        "id": 7,
+        "url": "/a",
+        "title": "Canal & bridge",
+        "content_html": "<p>Text</p>",
+        "language": "ps",
+    }
     item |= {"date_published": "2026-11-22T10:00:00+04:30"} | author
-    document = {"version": f"https://jsonfeed.org/version/{version}", "title": "T", "language": "fa-af"}
-    feed = read(json.dumps(document | {"home_page_url": "https://outlet.example", "next_url": "/p2", "items": [item]}))
+    document = {
+        "version": f"https://jsonfeed.org/version/{version}",
+        "title": "T",
+        "language": "fa-af",
+    }
+    feed = read(
+        json.dumps(
+            document
+            | {
+                "home_page_url": "https://outlet.example",
+                "next_url": "/p2",
+                "items": [item],
+            }
+        )
+    )
     (lead,) = feed.leads
-    assert (feed.kind, feed.language, feed.next_page) == ("json", "fa-AF", "https://outlet.example/p2")
-    assert (lead.url, lead.guid, lead.title, lead.language) == ("https://outlet.example/a", "7", "Canal & bridge", "ps")
+    assert (feed.kind, feed.language, feed.next_page) == (
+        "json",
+        "fa-AF",
+        "https://outlet.example/p2",
+    )
+    assert (lead.url, lead.guid, lead.title, lead.language) == (
+        "https://outlet.example/a",
+        "7",
+        "Canal & bridge",
+        "ps",
+    )
     assert (lead.authors, lead.body) == (("R. Karimi",), "<p>Text</p>")
     assert datetime(2026, 11, 22, 5, 30, tzinfo=UTC) == lead.published_at
 
@@ -98,7 +142,10 @@ NEWS_SITEMAP = """<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/sc
 
 
 def test_case_53_news_sitemap_in_a_feed_slot():
-    """A Google News urlset gives leads; a plain one gives them without a date of publication as written."""
+    """A Google News urlset gives leads.
+
+    A plain one gives them without a date of publication as written.
+    """
     feed = read(NEWS_SITEMAP)
     news, plain = feed.leads
     assert (
@@ -110,12 +157,18 @@ def test_case_53_news_sitemap_in_a_feed_slot():
 
 
 def test_case_53_sitemap_index_is_an_error_in_a_feed_slot():
-    """An index of a feed source is an error; a sitemap source gets its children, newest first."""
+    """An index of a feed source is an error.
+
+    A sitemap source gets its children, newest first.
+    """
     index = "<sitemapindex><sitemap><loc>/old.xml</loc><lastmod>2020-01-01</lastmod></sitemap>"
     index += "<sitemap><loc>/new.xml</loc><lastmod>2026-01-01</lastmod></sitemap></sitemapindex>"
     assert read(index).error.startswith("sitemap_index")
     feed = read(index, source=Source(id="s", kind="sitemap", url=URL))
-    assert (feed.error, feed.children) == (None, ("https://outlet.example/new.xml", "https://outlet.example/old.xml"))
+    assert (feed.error, feed.children) == (
+        None,
+        ("https://outlet.example/new.xml", "https://outlet.example/old.xml"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,12 +190,17 @@ def test_case_54_broken_with_items_keeps_them(document):
 
 def test_case_54_broken_with_items_is_a_warning():
     """What was wrong is said."""
-    assert any("ill-formed" in warning for warning in read(rss("<b><i>x</b></i>" + ITEM)).warnings)
+    assert any(
+        "ill-formed" in warning
+        for warning in read(rss("<b><i>x</b></i>" + ITEM)).warnings
+    )
 
 
 def test_case_55_broken_without_items_is_an_error():
     """A document that cannot be read and shows nothing is no success."""
-    assert read('<rss version="2.0"><channel><title>x</channel>').error.startswith("ill_formed")
+    assert read('<rss version="2.0"><channel><title>x</channel>').error.startswith(
+        "ill_formed"
+    )
     assert read("<anything><else/></anything>").error.startswith("not_a_feed")
     assert read("plain words").error.startswith(("not_a_feed", "ill_formed"))
 
@@ -153,7 +211,9 @@ def test_case_56_valid_and_empty_is_a_success():
     assert (feed.error, feed.leads, feed.entries, feed.kind) == (None, (), 0, "rss20")
 
 
-DARI = rss(ITEM.replace("Bridge reopens", "پل باز شد")).replace('encoding="utf-8"', 'encoding="{}"')
+DARI = rss(ITEM.replace("Bridge reopens", "پل باز شد")).replace(
+    'encoding="utf-8"', 'encoding="{}"'
+)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +237,19 @@ def test_case_57_encoding_by_header_prolog_or_bytes(codec, prolog, header):
     assert [lead.title for lead in feed.leads] == ["پل باز شد"]
 
 
-@pytest.mark.parametrize("name", ["punycode", "zlib", "idna", "utf-7", "unicode_escape", "rot13", "no-such", "x" * 500])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "punycode",
+        "zlib",
+        "idna",
+        "utf-7",
+        "unicode_escape",
+        "rot13",
+        "no-such",
+        "x" * 500,
+    ],
+)
 def test_case_58_hostile_encoding_names_do_not_raise(name):
     """A codec that is none of text's is not used."""
     feed = read(DARI.format(name))
@@ -201,7 +273,18 @@ def test_case_59_junk_around_a_document(before, after):
     assert {"Bridge reopens"} == {lead.title for lead in feed.leads}
 
 
-@pytest.mark.parametrize("junk", [b"\x00", b"\x1b[31m", b"\xff\xfe", b"\xed\xa0\x80", b"&#xD800;", b"&#0;", b"&#27;"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\x00",
+        b"\x1b[31m",
+        b"\xff\xfe",
+        b"\xed\xa0\x80",
+        b"&#xD800;",
+        b"&#0;",
+        b"&#27;",
+    ],
+)
 def test_case_60_bytes_that_are_no_text(junk):
     """Invalid bytes, controls and surrogates are gone or replaced before anything is stored; the item stays."""
     (lead,) = read(rss().encode().replace(b"Bridge", b"Br" + junk + b"idge")).leads
@@ -215,7 +298,12 @@ def test_cases_61_to_63_are_read_from_the_document():
     head = """<ttl>90</ttl><skipHours><hour>3</hour><hour>4</hour></skipHours><skipDays><day>Friday</day></skipDays>
         <sy:updatePeriod xmlns:sy="http://purl.org/rss/1.0/modules/syndication/">hourly</sy:updatePeriod>"""
     hints = read(rss(head=head)).hints
-    assert (5_400, 3_600, {3, 4}, {4}) == (hints.ttl, hints.period, hints.skip_hours, hints.skip_days)
+    assert (5_400, 3_600, {3, 4}, {4}) == (
+        hints.ttl,
+        hints.period,
+        hints.skip_hours,
+        hints.skip_days,
+    )
 
 
 def test_case_67_hub_is_recorded():
@@ -238,15 +326,22 @@ def test_case_69_title_and_link_are_told():
 
 def test_case_70_the_first_2000_entries():
     """Of a flood the first entries are taken, and it is said."""
-    items = "".join(ITEM.replace("/a<", f"/{n}<").replace(">1<", f">{n}<") for n in range(2_500))
+    items = "".join(
+        ITEM.replace("/a<", f"/{n}<").replace(">1<", f">{n}<") for n in range(2_500)
+    )
     feed = read(rss(items))
-    assert (len(feed.leads), feed.leads[-1].url) == (2_000, "https://outlet.example/1999")
+    assert (len(feed.leads), feed.leads[-1].url) == (
+        2_000,
+        "https://outlet.example/1999",
+    )
     assert any("2000" in warning for warning in feed.warnings)
 
 
 def test_case_70_a_document_over_the_limit_is_cut():
     """Whole entries before the cut are kept."""
-    items = "".join(ITEM.replace("/a<", f"/{n}<").replace(">1<", f">{n}<") for n in range(200))
+    items = "".join(
+        ITEM.replace("/a<", f"/{n}<").replace(">1<", f">{n}<") for n in range(200)
+    )
     feed = read(rss(items), max_bytes=5_000)
     assert 10 < len(feed.leads) < 60
     assert (feed.error, feed.warnings[0]) == (None, "cut: too large")
@@ -276,7 +371,9 @@ def test_documents_that_cost_too_much_are_refused(document):
 def test_entities_that_contain_entities_stay_closed():
     """Billion laughs is a title of a few letters, an external entity names nothing, a harmless one is read."""
     doctype = '<!DOCTYPE rss [<!ENTITY a "ha"><!ENTITY b "&a;&a;"><!ENTITY x SYSTEM "file:///etc/passwd">]>'
-    document = doctype + rss(ITEM.replace("Bridge reopens", "&a; &b; &x;")).partition("?>")[2]
+    document = (
+        doctype + rss(ITEM.replace("Bridge reopens", "&a; &b; &x;")).partition("?>")[2]
+    )
     assert [lead.title for lead in read(document).leads] == ["ha &b; &x;"]
 
 
@@ -304,14 +401,46 @@ def test_no_bytes_raise(noise, at, length):
 
 
 @settings(max_examples=100)
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=20), lambda children: st.lists(children, max_size=3) | st.dictionaries(st.sampled_from(["items", "version", "url", "id", "authors", "author", "name", "title", "hubs", "content_html", "date_published"]), children, max_size=5), max_leaves=20))  # fmt: skip
+# Fmt: skip
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=20),
+        lambda children: (
+            st.lists(children, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "items",
+                        "version",
+                        "url",
+                        "id",
+                        "authors",
+                        "author",
+                        "name",
+                        "title",
+                        "hubs",
+                        "content_html",
+                        "date_published",
+                    ]
+                ),
+                children,
+                max_size=5,
+            )
+        ),
+        max_leaves=20,
+    )
+)
 def test_no_json_raises(data):
     """JSON of any shape gives a feed or an error."""
     feed = read(
         json.dumps(
             {
                 "version": "1",
-                "items": [data, {"url": "https://outlet.example/a"} | (data if isinstance(data, dict) else {})],
+                "items": [
+                    data,
+                    {"url": "https://outlet.example/a"}
+                    | (data if isinstance(data, dict) else {}),
+                ],
             }
         )
     )
@@ -327,13 +456,21 @@ def test_the_hostile_files_end_with_items_or_a_named_error(shared):
     ]
     assert len(files) > 40
     for file in files:
-        body = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        body = (
+            gzip.decompress(file.read_bytes())
+            if file.suffix == ".gz"
+            else file.read_bytes()
+        )
         feed = read(body)
         assert feed.entries or feed.error, file.name
         for lead in feed.leads:
             assert lead.url.startswith(("http://", "https://")), file.name
             assert len(lead.title or "") <= 1_000, file.name
-            assert (lead.title or "").isprintable() or "\u202e" in lead.title or not lead.title.isascii(), file.name
+            assert (
+                (lead.title or "").isprintable()
+                or "\u202e" in lead.title
+                or not lead.title.isascii()
+            ), file.name
 
 
 def test_the_feed_corpus_is_read_as_feedparser_reads_it(shared):
@@ -351,6 +488,10 @@ def test_the_feed_corpus_is_read_as_feedparser_reads_it(shared):
 def plain_count(body):
     headers = {"content-location": URL, "content-type": "application/xml"}
     try:
-        return len(feedparser.parse(io.BytesIO(body), response_headers=headers, sanitize_html=False).entries)
+        return len(
+            feedparser.parse(
+                io.BytesIO(body), response_headers=headers, sanitize_html=False
+            ).entries
+        )
     except (UnicodeError, AttributeError):
         return 0

@@ -1,4 +1,7 @@
-"""What an entry may look like: cases 71 to 100 of the polling rules, as far as the document alone decides them."""
+"""What an entry may look like.
+
+Cases 71 to 100 of the polling rules, as far as the document alone decides them.
+"""
 
 from datetime import UTC, datetime
 
@@ -14,9 +17,13 @@ URL = "https://outlet.example/news/feed.xml"
 
 
 def read(items, channel_link="", source=None, root='<rss version="2.0">', url=URL):
-    document = f"{root}<channel><title>Outlet</title>{channel_link}{items}</channel></rss>"
+    document = (
+        f"{root}<channel><title>Outlet</title>{channel_link}{items}</channel></rss>"
+    )
     source = source or Source(id="s", kind="feed", url=URL)
-    return feeds.parse_feed(document.encode(), url=url, headers={}, source=source, now=NOW)
+    return feeds.parse_feed(
+        document.encode(), url=url, headers={}, source=source, now=NOW
+    )
 
 
 def one(inside, **options):
@@ -30,19 +37,27 @@ def linked(inside, **options):
 
 def test_case_71_guid_is_the_identity():
     """The guid is kept as it was written, whether a link or not."""
-    assert linked('<guid isPermaLink="false">tag:outlet,1</guid>').guid == "tag:outlet,1"
+    assert (
+        linked('<guid isPermaLink="false">tag:outlet,1</guid>').guid == "tag:outlet,1"
+    )
 
 
 def test_case_72_no_guid_takes_the_link():
-    """Without a guid the address is the identity; a permanent guid stands in for a missing link."""
+    """Without a guid the address is the identity.
+
+    A permanent guid stands in for a missing link.
+    """
     assert linked("<title>x</title>").guid == "https://outlet.example/a"
-    assert one("<guid>https://outlet.example/p</guid>").url == "https://outlet.example/p"
+    assert (
+        one("<guid>https://outlet.example/p</guid>").url == "https://outlet.example/p"
+    )
 
 
 def test_case_73_guid_equal_for_many_items():
     """One guid for all becomes guid|url, and guid|url|counter where even that is taken."""
     items = "".join(
-        f"<item><guid isPermaLink='false'>same</guid><link>https://outlet.example/{n}</link></item>" for n in "abc"
+        f"<item><guid isPermaLink='false'>same</guid><link>https://outlet.example/{n}</link></item>"
+        for n in "abc"
     )
     assert [lead.guid for lead in read(items).leads] == [
         "same",
@@ -54,9 +69,7 @@ def test_case_73_guid_equal_for_many_items():
 def test_case_73_guids_are_unique_in_a_document():
     """Even an entry that is named as another's made-up identity keeps its own."""
     items = "<item><guid isPermaLink='false'>g</guid><link>https://outlet.example/a</link></item>"
-    items += (
-        "<item><guid isPermaLink='false'>g|https://outlet.example/b</guid><link>https://outlet.example/x</link></item>"
-    )
+    items += "<item><guid isPermaLink='false'>g|https://outlet.example/b</guid><link>https://outlet.example/x</link></item>"
     items += "<item><guid isPermaLink='false'>g</guid><link>https://outlet.example/b</link></item>"
     guids = [lead.guid for lead in read(items).leads]
     assert len(set(guids)) == 3
@@ -64,7 +77,10 @@ def test_case_73_guids_are_unique_in_a_document():
 
 def test_case_82_duplicate_item_in_one_document():
     """The same guid and link twice is one lead, and counted."""
-    feed = read("<item><guid>https://outlet.example/a</guid><link>https://outlet.example/a</link></item>" * 3)
+    feed = read(
+        "<item><guid>https://outlet.example/a</guid><link>https://outlet.example/a</link></item>"
+        * 3
+    )
     assert (len(feed.leads), feed.entries, feed.repeated) == (1, 3, 2)
 
 
@@ -77,11 +93,20 @@ def test_case_83_no_date_is_none_and_not_now(date):
 def test_case_84_future_date_is_refused_and_kept_as_written():
     """A date more than a day ahead is no publication date."""
     lead = linked("<pubDate>Sun, 22 Nov 2099 10:00:00 GMT</pubDate>")
-    assert (lead.published_at, lead.published_raw) == (None, "Sun, 22 Nov 2099 10:00:00 GMT")
+    assert (lead.published_at, lead.published_raw) == (
+        None,
+        "Sun, 22 Nov 2099 10:00:00 GMT",
+    )
 
 
 @pytest.mark.parametrize(
-    "raw", ["Thu, 01 Jan 1970 00:00:00 GMT", "9999-12-31T23:59:59-14:00", "Mon, 01 Jan 0000 00:00:00 GMT", "0001-01-01"]
+    "raw",
+    [
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "9999-12-31T23:59:59-14:00",
+        "Mon, 01 Jan 0000 00:00:00 GMT",
+        "0001-01-01",
+    ],
 )
 def test_case_85_absurd_dates_are_refused_and_kept_as_written(raw):
     """1970, year 0 and year 10000 give no date and no exception."""
@@ -91,24 +116,40 @@ def test_case_85_absurd_dates_are_refused_and_kept_as_written(raw):
 
 def test_case_85_solar_hijri_years_are_read():
     """1405-09-01 is 22 November 2026, not the year 1405."""
-    assert datetime(2026, 11, 22, tzinfo=UTC) == linked("<pubDate>1405-09-01</pubDate>").published_at
+    assert (
+        datetime(2026, 11, 22, tzinfo=UTC)
+        == linked("<pubDate>1405-09-01</pubDate>").published_at
+    )
 
 
 @pytest.mark.parametrize(
     ("zone", "hour", "minute"),
-    [("AFT", 5, 30), ("PKT", 5, 0), ("IRST", 6, 30), ("IST", 4, 30), ("GMT", 10, 0), ("EST", 15, 0)],
+    [
+        ("AFT", 5, 30),
+        ("PKT", 5, 0),
+        ("IRST", 6, 30),
+        ("IST", 4, 30),
+        ("GMT", 10, 0),
+        ("EST", 15, 0),
+    ],
 )
 def test_case_86_zone_abbreviations(zone, hour, minute):
     """feedparser takes AFT, PKT, IST and IRST for UTC; we do not."""
     expected = datetime(2026, 11, 21, hour, minute, tzinfo=UTC)
-    assert expected == linked(f"<pubDate>Sat, 21 Nov 2026 10:00:00 {zone}</pubDate>").published_at
+    assert (
+        expected
+        == linked(f"<pubDate>Sat, 21 Nov 2026 10:00:00 {zone}</pubDate>").published_at
+    )
 
 
 def test_case_87_no_zone_takes_the_source_s():
     """A date without a zone is the source's local time, else UTC."""
     inside = "<pubDate>Sat, 21 Nov 2026 10:00:00</pubDate>"
     kabul = Source(id="s", kind="feed", url=URL, zone="Asia/Kabul")
-    assert datetime(2026, 11, 21, 5, 30, tzinfo=UTC) == linked(inside, source=kabul).published_at
+    assert (
+        datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
+        == linked(inside, source=kabul).published_at
+    )
     assert datetime(2026, 11, 21, 10, 0, tzinfo=UTC) == linked(inside).published_at
 
 
@@ -125,19 +166,29 @@ def test_case_87_no_zone_takes_the_source_s():
 def test_case_88_relative_links_resolve_on_the_channel(link, expected):
     """Links are relative to the channel's link, which a feed on another host shares."""
     lead = one(
-        f"<link>{link}</link>", channel_link="<link>https://site.example/news/</link>", url="https://feeds.example/f"
+        f"<link>{link}</link>",
+        channel_link="<link>https://site.example/news/</link>",
+        url="https://feeds.example/f",
     )
     assert expected == lead.url
 
 
 def test_case_88_relative_links_without_channel_resolve_on_the_address():
-    """Without a channel link the final address of the feed is the base; xml:base goes before both."""
+    """Without a channel link the final address of the feed is the base.
+
+    Xml:base goes before both.
+    """
     assert one("<link>a</link>").url == "https://outlet.example/news/a"
-    based = read("<item><link>a</link></item>", root='<rss version="2.0" xml:base="https://base.example/x/">').leads
+    based = read(
+        "<item><link>a</link></item>",
+        root='<rss version="2.0" xml:base="https://base.example/x/">',
+    ).leads
     assert [lead.url for lead in based] == ["https://base.example/x/a"]
 
 
-@pytest.mark.parametrize("link", [" https://outlet.example/a\n", "https://outlet.example/a\u200b"])
+@pytest.mark.parametrize(
+    "link", [" https://outlet.example/a\n", "https://outlet.example/a\u200b"]
+)
 def test_case_88_invisible_edges_are_no_part_of_a_link(link):
     """What copying leaves around an address goes; the address stays as given."""
     assert one(f"<link>{link}</link>").url == "https://outlet.example/a"
@@ -176,7 +227,14 @@ def test_case_90_links_that_are_never_requested(link):
     ) == (["https://outlet.example/ok"], 2, 1)  # fmt: skip
 
 
-@pytest.mark.parametrize("link", ["https://outlet.example", "https://outlet.example/", "https://outlet.example/#top"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://outlet.example",
+        "https://outlet.example/",
+        "https://outlet.example/#top",
+    ],
+)
 def test_case_91_a_link_to_the_home_page_is_skipped(link):
     """A front page is no article."""
     feed = read(f"<item><link>{link}</link></item>")
@@ -191,14 +249,20 @@ def test_case_92_feedburner_origlink_is_used():
 
 
 def test_case_93_aggregator_links_are_kept_as_they_are():
-    """They are resolved by a request, or not at all; the publisher that the entry names is kept."""
+    """They are resolved by a request, or not at all.
+
+    The publisher that the entry names is kept.
+    """
     inside = """<link>https://news.google.example/rss/articles/CBMiABCDEF?oc=5</link>
         <source url="https://outlet.example">Outlet</source>"""
     lead = one(inside)
     assert (
         lead.url,
         lead.origin,
-    ) == ("https://news.google.example/rss/articles/CBMiABCDEF?oc=5", "https://outlet.example")
+    ) == (
+        "https://news.google.example/rss/articles/CBMiABCDEF?oc=5",
+        "https://outlet.example",
+    )
 
 
 def test_case_94_the_address_is_kept_as_given():
@@ -228,7 +292,9 @@ def test_case_95_html_in_titles_becomes_text_once(written, title):
 
 def test_case_96_enclosures_are_no_links():
     """Media are never what a lead points to."""
-    lead = linked('<enclosure url="https://cdn.example/x.mp3" type="audio/mpeg" length="1"/>')
+    lead = linked(
+        '<enclosure url="https://cdn.example/x.mp3" type="audio/mpeg" length="1"/>'
+    )
     assert lead.url == "https://outlet.example/a"
 
 
@@ -267,10 +333,22 @@ def test_case_99_a_long_description_is_a_body():
 def test_case_100_language_is_kept_per_item():
     """The entry's own language, else the feed's, else the source's."""
     items = """<entry xml:lang="ps"><title>a</title><link href="/1"/></entry><entry><title>b</title><link href="/2"/></entry>"""
-    atom = '<feed xmlns="http://www.w3.org/2005/Atom" {}><title>t</title>' + items + "</feed>"
+    atom = (
+        '<feed xmlns="http://www.w3.org/2005/Atom" {}><title>t</title>'
+        + items
+        + "</feed>"
+    )
     source = Source(id="s", kind="feed", url=URL, language="en")
-    declared = feeds.parse_feed(atom.format('xml:lang="fa_AF"').encode(), url=URL, headers={}, source=source, now=NOW)
-    silent = feeds.parse_feed(atom.format("").encode(), url=URL, headers={}, source=source, now=NOW)
+    declared = feeds.parse_feed(
+        atom.format('xml:lang="fa_AF"').encode(),
+        url=URL,
+        headers={},
+        source=source,
+        now=NOW,
+    )
+    silent = feeds.parse_feed(
+        atom.format("").encode(), url=URL, headers={}, source=source, now=NOW
+    )
     assert [lead.language for lead in declared.leads] == ["ps", "fa-AF"]
     assert [lead.language for lead in silent.leads] == ["ps", "en"]
 

@@ -1,4 +1,8 @@
-"""What may be fetched: every spelling of an address that is not public is refused, before and at the connection."""
+"""What may be fetched.
+
+Every spelling of an address that is not public is refused, before and at the
+connection.
+"""
 
 import ipaddress
 
@@ -6,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.fetching.guard import AddressRefused, Endpoint, Guard, is_public, parse_address, parse_proxy
+from crawler.fetching.guard import (
+    AddressRefused,
+    Endpoint,
+    Guard,
+    is_public,
+    parse_address,
+    parse_proxy,
+)
 from storage.model import RejectionReason
 
 LOOPBACK_SPELLINGS = [
@@ -35,7 +46,14 @@ def test_addresses_that_are_not_the_open_internet_are_not_public(address):
 
 
 @pytest.mark.parametrize(
-    "address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+    "address",
+    [
+        "8.8.8.8",
+        "1.1.1.1",
+        "2606:4700:4700::1111",
+        "::ffff:8.8.8.8",
+        "64:ff9b::808:808",
+    ],
 )
 def test_public_addresses_are_public(address):
     """Also when an IPv6 address carries them."""
@@ -61,7 +79,13 @@ def test_what_is_no_web_address_is_refused_with_its_reason(url, why):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://news.example/a?b=c", "https://news.example:8443/", "http://8.8.8.8/", "http://xn--mgbaam7a8h/"]
+    "url",
+    [
+        "http://news.example/a?b=c",
+        "https://news.example:8443/",
+        "http://8.8.8.8/",
+        "http://xn--mgbaam7a8h/",
+    ],
 )
 def test_ordinary_urls_pass(url):
     """Names, public addresses, unprivileged ports, internationalised hosts."""
@@ -114,9 +138,16 @@ def test_with_a_proxy_literal_addresses_are_still_checked():
 def test_decimal_hexadecimal_and_octal_spellings_are_the_same_address(number):
     """Whatever the number, all spellings are one address and get one verdict."""
     address = ipaddress.IPv4Address(number)
-    spellings = {str(address), str(number) if number > 255 else str(address), hex(number), f"0{number:o}"}
+    spellings = {
+        str(address),
+        str(number) if number > 255 else str(address),
+        hex(number),
+        f"0{number:o}",
+    }
     assert {parse_address(spelling) for spelling in spellings} == {address}
-    assert {Guard().check(f"http://{spelling}/") is None for spelling in spellings} == {is_public(address)}
+    assert {Guard().check(f"http://{spelling}/") is None for spelling in spellings} == {
+        is_public(address)
+    }
 
 
 @given(st.text(max_size=200))

@@ -1,4 +1,7 @@
-"""A live crawl of a hostile server: every behaviour ends, in time and memory, as the right error, and harms no neighbour."""
+"""A live crawl of a hostile server.
+
+Every behaviour ends, in time and memory, as the right error, and harms no neighbour.
+"""
 
 import asyncio
 import re
@@ -15,7 +18,8 @@ from crawler import passes
 from crawler.fetching import loop
 from crawler.sources import CrawlSettings, Source
 
-# What each behaviour must end as: the start of the poll's error, or "" where it is only odd and gets read.
+# What each behaviour must end as: the start of the poll's error, or "" where it is only
+# odd and gets read.
 EXPECTED = {
     "/feed": "", "/ct-lie": "", "/ct-charset-evil": "", "/cookie-flood": "", "/bomb/gzip_not_gzip.gz.bin": "",
     "/304-first": "unexpected_304", "/bad-chunk": "truncated", "/chunk-truncated": "truncated", "/cl-too-long": "truncated",
@@ -40,12 +44,24 @@ TIMEOUT = 6.0
 
 @pytest.fixture
 def server(shared, tmp_path):
-    """The hostile server; yields its port, and afterwards nothing forbidden was asked."""
+    """The hostile server.
+
+    Yields its port, and afterwards nothing forbidden was asked.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = tmp_path / "log"
-    command = [sys.executable, "attack_server.py", "--port", str(port), "--log", str(log), "--seconds", "120"]
+    command = [
+        sys.executable,
+        "attack_server.py",
+        "--port",
+        str(port),
+        "--log",
+        str(log),
+        "--seconds",
+        "120",
+    ]
     process = subprocess.Popen(command, cwd=shared / "attacks")
     for _ in range(100):
         with socket.socket() as probe:
@@ -59,23 +75,43 @@ def server(shared, tmp_path):
 
 
 def test_every_behaviour_ends_as_what_it_is(server, store):
-    """Bombs, floods, lies, loops and silence: each within the timeout and 300 MB, the loop alive, a good feed still read."""
+    """Bombs, floods, lies, loops and silence.
+
+    Each within the timeout and 300 MB, the loop alive, a good feed still read.
+    """
 
     async def here(host):
         return ["127.0.0.1"]
 
     sources = [
-        Source(id=f"s{n}", kind="feed", url=f"http://h{n}.example:{server}{path}", name=path)
+        Source(
+            id=f"s{n}",
+            kind="feed",
+            url=f"http://h{n}.example:{server}{path}",
+            name=path,
+        )
         for n, path in enumerate(EXPECTED)
     ]
-    settings = CrawlSettings(delay=0, timeout=TIMEOUT, allow_addresses=(ip_network("127.0.0.1/32"),), workers=1)
+    settings = CrawlSettings(
+        delay=0,
+        timeout=TIMEOUT,
+        allow_addresses=(ip_network("127.0.0.1/32"),),
+        workers=1,
+    )
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
-    report = loop.run(asyncio.wait_for(passes.crawl(store, sources, settings, force=True, lookup=here), 90))
+    report = loop.run(
+        asyncio.wait_for(
+            passes.crawl(store, sources, settings, force=True, lookup=here), 90
+        )
+    )
     assert time.monotonic() - began < 60
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
     wrong = {}
     for source in sources:
-        error, expected = report.for_source(source.id).error or "", EXPECTED[source.name]
+        error, expected = (
+            report.for_source(source.id).error or "",
+            EXPECTED[source.name],
+        )
         # A large body may meet the clock before the limit where the machine is busy.
         accepted = (expected, "timeout") if expected == "size" else (expected,)
         if bool(error) != bool(expected) or not error.startswith(accepted):
@@ -86,7 +122,9 @@ def test_every_behaviour_ends_as_what_it_is(server, store):
 def test_every_behaviour_of_the_server_is_in_the_table(shared):
     """A new attack in the shared folder is noticed."""
     text = (shared / "attacks" / "attack_server.py").read_text()
-    known = set(re.findall(r"p=='(/[^']+)'", text)) | set(re.findall(r"'(/(?:ssrf|redirect)-[^']+)':", text))
+    known = set(re.findall(r"p=='(/[^']+)'", text)) | set(
+        re.findall(r"'(/(?:ssrf|redirect)-[^']+)':", text)
+    )
     own_tests = {"/robots.txt", "/internal-admin", "/100-flood", "/redirect-crlf"}
     loopback_spellings = {
         "/ssrf-127",

@@ -18,12 +18,16 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     [("120", 120), (" 5 ", 5), ("0", 0), ("999999999999", 86_400), (format_datetime(NOW + timedelta(minutes=3), usegmt=True), 180),
      (format_datetime(NOW - timedelta(days=3), usegmt=True), 0), ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400)],
 )  # fmt: skip
-def test_case_36_retry_after_is_read_as_seconds_or_date_between_nothing_and_a_day(text, seconds):
+def test_case_36_retry_after_is_read_as_seconds_or_date_between_nothing_and_a_day(
+    text, seconds
+):
     """Numbers and dates count, huge ones are cut to 24 h, past ones are nothing."""
     assert parse_retry_after(text, NOW) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-5", "1.5", "٣", "Mon, 99 Foo 2026", "5 minutes"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "-5", "1.5", "٣", "Mon, 99 Foo 2026", "5 minutes"]
+)
 def test_case_36_junk_is_no_retry_after(text):
     """What is neither a number nor a date says nothing."""
     assert parse_retry_after(text, NOW) is None
@@ -65,7 +69,12 @@ def test_case_34_an_answer_in_between_ends_the_doubling():
 def test_a_hold_ends_and_can_be_overridden():
     """It is over when its time is, and `--force` does not wait."""
     hosts = Hosts()
-    hosts.hold_all({"past.example": utc_now() - timedelta(seconds=1), "future.example": utc_now() + timedelta(hours=1)})
+    hosts.hold_all(
+        {
+            "past.example": utc_now() - timedelta(seconds=1),
+            "future.example": utc_now() + timedelta(hours=1),
+        }
+    )
     assert hosts.held_until("past.example") is None
     assert hosts.held_until("future.example") is not None
     hosts.release("future.example")

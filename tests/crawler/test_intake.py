@@ -1,11 +1,23 @@
-"""The desk: which of page and feed entry becomes the article, and what is said of the others."""
+"""The desk.
+
+Which of page and feed entry becomes the article, and what is said of the others.
+"""
 
 import pytest
 
 from crawler import intake, page_status
 from crawler.extraction import clean
 from crawler.sources import CrawlSettings, Source
-from storage.model import Document, Failure, Lead, Page, PendingLead, Rejection, RejectionReason, utc_now
+from storage.model import (
+    Document,
+    Failure,
+    Lead,
+    Page,
+    PendingLead,
+    Rejection,
+    RejectionReason,
+    utc_now,
+)
 
 NOW = utc_now()
 URL = "https://wire.example/2026/blast"
@@ -18,13 +30,27 @@ REPORT = [
 
 
 def lead(body=None, **rest):
-    return Lead(url=URL, source="wire", title="Blast in Panjwai", body=body, found_at=NOW, **rest)
+    return Lead(
+        url=URL,
+        source="wire",
+        title="Blast in Panjwai",
+        body=body,
+        found_at=NOW,
+        **rest,
+    )
 
 
 def page(paragraphs, status=200, title="Blast in Panjwai"):
     html = f"<html lang=en><head><title>{title}</title></head><body><article><h1>{title}</h1>{''.join(f'<p>{p}</p>' for p in paragraphs)}</article></body></html>"
     headers = (("Content-Type", "text/html; charset=utf-8"),)
-    return Page(url=URL, final_url=URL, status=status, headers=headers, body=html.encode(), fetched_at=NOW)
+    return Page(
+        url=URL,
+        final_url=URL,
+        status=status,
+        headers=headers,
+        body=html.encode(),
+        fetched_at=NOW,
+    )
 
 
 def read(one, pointer, settings=EVERYTHING, **rest):
@@ -48,7 +74,12 @@ def test_a_page_becomes_a_document_with_everything_that_was_read_of_it():
 
 def test_in_a_worker_the_body_does_not_travel_back():
     """The process that sent the page has it."""
-    assert intake.process_page_in_worker(page(REPORT), lead(), settings=EVERYTHING, now=NOW).page is None
+    assert (
+        intake.process_page_in_worker(
+            page(REPORT), lead(), settings=EVERYTHING, now=NOW
+        ).page
+        is None
+    )
 
 
 def test_a_stored_lead_is_ended_by_its_landing():
@@ -59,7 +90,9 @@ def test_a_stored_lead_is_ended_by_its_landing():
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 410, 451])
-def test_case_99_full_text_of_the_feed_stands_in_for_a_page_that_is_not_to_be_had(status):
+def test_case_99_full_text_of_the_feed_stands_in_for_a_page_that_is_not_to_be_had(
+    status,
+):
     """Gone, forbidden and paywalled pages; the article says that it is the feed's."""
     landing = read(page(["Sorry"], status), lead(ENTRY))
     assert isinstance(landing.outcome, Document)
@@ -71,7 +104,9 @@ def test_case_99_full_text_of_the_feed_stands_in_for_a_page_that_is_not_to_be_ha
 def test_a_teaser_stands_in_for_nothing(status):
     """Fewer than a hundred words: the lead has failed for good."""
     landing = read(page(["Sorry"], status), lead("<p>Only a line.</p>"))
-    assert landing.outcome == Failure(detail=f"http {status}", final=True, status=status)
+    assert landing.outcome == Failure(
+        detail=f"http {status}", final=True, status=status
+    )
 
 
 @pytest.mark.parametrize("status", sorted(page_status.TEMPORARY_STATUSES))
@@ -114,13 +149,23 @@ def test_what_is_not_relevant_enough_is_rejected_with_its_verdict():
     assert outcome.verdict is not None
     assert isinstance(read(bowls, bare, EVERYTHING).outcome, Document)
     lenient = Source(id="wire", kind="feed", url=URL, min_relevance=0)
-    assert isinstance(read(bowls, bare, CrawlSettings(min_relevance=0.5), source=lenient).outcome, Document)
+    assert isinstance(
+        read(bowls, bare, CrawlSettings(min_relevance=0.5), source=lenient).outcome,
+        Document,
+    )
 
 
 def test_what_a_person_wants_is_kept_whatever_its_score():
     """A lead that `khabar mark` made, and every later look at what it led to."""
-    one = page(["The bakers of the town met to agree on the price of bread for the winter, and did not. " * 4])
-    assert isinstance(read(one, lead(), CrawlSettings(min_relevance=0.9)).outcome, Rejection)
+    one = page(
+        [
+            "The bakers of the town met to agree on the price of bread for the winter, and did not. "
+            * 4
+        ]
+    )
+    assert isinstance(
+        read(one, lead(), CrawlSettings(min_relevance=0.9)).outcome, Rejection
+    )
     kept = read(one, lead(via=intake.MARKED), CrawlSettings(min_relevance=0.9)).outcome
     assert isinstance(kept, Document)
     assert kept.via == intake.MARKED
@@ -137,7 +182,10 @@ def test_addresses_that_differ_only_in_spelling_are_no_aliases():
         fetched_at=NOW,
     )
     assert "https://wire.example/en/blast" in read(other, lead()).aliases
-    assert page_status.distinct_urls(["http://www.wire.example/2026/blast/", URL], but=URL) == ()
+    assert (
+        page_status.distinct_urls(["http://www.wire.example/2026/blast/", URL], but=URL)
+        == ()
+    )
 
 
 def test_a_page_without_lead_or_source_is_read_as_well():

@@ -19,7 +19,9 @@ AFTER = (HOUR, timedelta(hours=24), timedelta(days=7))
 @pytest.fixture
 def kept(web, store):
     """One article on the web and in the store, as a crawl left it."""
-    web.pages["wire.example/feed"] = web.feed(web.item(web.url("wire.example/1?utm_source=rss"), "Blast"))
+    web.pages["wire.example/feed"] = web.feed(
+        web.item(web.url("wire.example/1?utm_source=rss"), "Blast")
+    )
     web.pages["wire.example/1?utm_source=rss"] = web.page(1)
     web.pages["wire.example/1?utm_source=rss"].headers["ETag"] = '"first"'
     web.run(store, [web.source("wire.example/feed")])
@@ -28,14 +30,24 @@ def kept(web, store):
 
 
 def look(web, store, *, hours=1.1, **changes):
-    """What the service does when a look is due: so many hours after the article was first seen."""
+    """What the service does when a look is due.
+
+    So many hours after the article was first seen.
+    """
     now = store.article(1).first_seen_at + timedelta(hours=hours)
 
     async def once():
-        going = engine.Engine(store, web.settings(**changes), [web.source("wire.example/feed")], lookup=web.everywhere)
+        going = engine.Engine(
+            store,
+            web.settings(**changes),
+            [web.source("wire.example/feed")],
+            lookup=web.everywhere,
+        )
         await going.start()
         try:
-            going.start_rechecks(claimed := store.claim_looks(now, limit=10, lease=HOUR))
+            going.start_rechecks(
+                claimed := store.claim_looks(now, limit=10, lease=HOUR)
+            )
             while going._looks:
                 await engine.asyncio.sleep(0.05)
         finally:
@@ -61,8 +73,13 @@ def test_nothing_is_looked_at_before_its_hour(kept, web):
     assert kept.claim_looks(later, limit=10, lease=HOUR) == []
 
 
-def test_a_page_that_did_not_change_is_asked_conditionally_and_looked_at_again(kept, web):
-    """The address as it was given, the page's own validators; a 304 is nothing but a later look."""
+def test_a_page_that_did_not_change_is_asked_conditionally_and_looked_at_again(
+    kept, web
+):
+    """The address as it was given, the page's own validators.
+
+    A 304 is nothing but a later look.
+    """
     before, cursor = polls(kept), kept.last_cursor()
     (claimed,) = look(web, kept)
     asked = [one for one in web.asked if one.url.startswith("wire.example/1")]
@@ -73,21 +90,29 @@ def test_a_page_that_did_not_change_is_asked_conditionally_and_looked_at_again(k
 
 
 def test_a_risen_toll_is_a_revision_and_distorts_no_counts(kept, web):
-    """The new number is the text, the old one its history; the visits to the feed are told as before."""
+    """The new number is the text, the old one its history.
+
+    The visits to the feed are told as before.
+    """
     before = polls(kept)
     text = web.story(1).replace("killed 3 people", "killed 11 people")
     web.pages["wire.example/1?utm_source=rss"] = web.page(1, text)
     look(web, kept)
     assert "killed 11 people" in kept.article(1).text
     assert "killed 3 people" in kept.history(1)[0].text
-    assert [change.what for change in kept.changes()] == [ChangeKind.NEW, ChangeKind.REVISED]
+    assert [change.what for change in kept.changes()] == [
+        ChangeKind.NEW,
+        ChangeKind.REVISED,
+    ]
     assert polls(kept) == before
     assert kept.unbalanced_polls() == []
 
 
 def test_a_trivial_change_makes_no_revision(kept, web):
     """Another hour of update is no news."""
-    web.pages["wire.example/1?utm_source=rss"] = web.page(1, web.story(1) + " Updated at 14:05. 1,204 views")
+    web.pages["wire.example/1?utm_source=rss"] = web.page(
+        1, web.story(1) + " Updated at 14:05. 1,204 views"
+    )
     look(web, kept)
     assert kept.history(1) == []
     assert [change.what for change in kept.changes()] == [ChangeKind.NEW]
@@ -102,13 +127,22 @@ def test_a_page_that_is_gone_is_withdrawn_and_its_text_stays(kept, web, status):
     look(web, kept, hours=25)
     assert kept.article(1).text == text
     assert kept.article(1).extra["withdrawn_at"]
-    assert [change.what for change in kept.changes()] == [ChangeKind.NEW, ChangeKind.WITHDRAWN]
+    assert [change.what for change in kept.changes()] == [
+        ChangeKind.NEW,
+        ChangeKind.WITHDRAWN,
+    ]
     assert kept.fate(web.url("wire.example/1"))["fate"] == "withdrawn"
 
 
-@pytest.mark.parametrize("answer", [(b"later", 503), (b"no", 403), (b"<html><body>Log in</body></html>", 200)])
+@pytest.mark.parametrize(
+    "answer",
+    [(b"later", 503), (b"no", 403), (b"<html><body>Log in</body></html>", 200)],
+)
 def test_an_answer_that_is_no_article_takes_nothing_away(kept, web, answer):
-    """Trouble of a server, a wall, a page about nothing of ours: the text stays as it was, and there is no lead to try."""
+    """Trouble of a server, a wall, a page about nothing of ours.
+
+    The text stays as it was, and there is no lead to try.
+    """
     before = kept.article(1)
     web.pages["wire.example/1?utm_source=rss"] = web.Answer(*answer)
     look(web, kept, min_relevance=0.5)
@@ -119,9 +153,13 @@ def test_an_answer_that_is_no_article_takes_nothing_away(kept, web, answer):
 
 def test_switched_off_nothing_is_planned(web, store):
     """`[recheck] enabled = false`: the file has no looks to come."""
-    web.pages["wire.example/feed"] = web.feed(web.item(web.url("wire.example/1"), "Blast"))
+    web.pages["wire.example/feed"] = web.feed(
+        web.item(web.url("wire.example/1"), "Blast")
+    )
     web.pages["wire.example/1"] = web.page(1)
-    web.run(store, [web.source("wire.example/feed")], recheck=RecheckSettings(enabled=False))
+    web.run(
+        store, [web.source("wire.example/feed")], recheck=RecheckSettings(enabled=False)
+    )
     assert store.article(1) is not None
     assert due(store) == []
 
@@ -132,9 +170,14 @@ def test_what_is_forgotten_is_not_asked_for_again(kept):
     assert due(kept) == []
 
 
-@given(st.timedeltas(timedelta(0), timedelta(days=400)), st.lists(st.sampled_from(AFTER)))
+@given(
+    st.timedeltas(timedelta(0), timedelta(days=400)), st.lists(st.sampled_from(AFTER))
+)
 def test_the_next_look_is_the_first_age_that_is_still_to_come(age, after):
-    """However late a look was made, the missed ones are not made up for; it ends after the last."""
+    """However late a look was made, the missed ones are not made up for.
+
+    It ends after the last.
+    """
     seen = datetime(2026, 11, 22, tzinfo=UTC)
     at = rechecks.next_recheck_at(seen, seen + age, after)
     assert at is None if all(one <= age for one in after) else at - seen in after

@@ -1,4 +1,8 @@
-"""Promises of mentions: places and not words, parties of their time, ACLED's kinds of event, each with its sentence."""
+"""Promises of mentions.
+
+Places and not words, parties of their time, ACLED's kinds of event, each with its
+sentence.
+"""
 
 from datetime import UTC, datetime
 
@@ -10,18 +14,39 @@ from crawler.topic import gazetteer, mentions, scan
 
 
 def named(text, kind="place", **rest):
-    return [mention.name for mention in mentions.find_mentions(None, text, **rest).mentions if mention.kind == kind]
+    return [
+        mention.name
+        for mention in mentions.find_mentions(None, text, **rest).mentions
+        if mention.kind == kind
+    ]
 
 
 def codes(text, kind="place", **rest):
-    return [mention.code for mention in mentions.find_mentions(None, text, **rest).mentions if mention.kind == kind]
+    return [
+        mention.code
+        for mention in mentions.find_mentions(None, text, **rest).mentions
+        if mention.kind == kind
+    ]
 
 
 def test_the_seed_article_names_its_places_and_parties_and_no_person_as_a_place(shared):
-    """The text that started the project: eight places, both sides, and neither Imam, Rahman nor Want."""
-    found = mentions.find_mentions(None, (shared / "seed" / "article.txt").read_text(encoding="utf-8")).mentions
+    """The text that started the project.
+
+    Eight places, both sides, and neither Imam, Rahman nor Want.
+    """
+    found = mentions.find_mentions(
+        None, (shared / "seed" / "article.txt").read_text(encoding="utf-8")
+    ).mentions
     places = {mention.name for mention in found if mention.kind == "place"}
-    assert {"Badakhshan", "Kandahar", "Kunduz", "Panjwai", "Imam Sahib", "Faizabad", "Kabul"} <= places
+    assert {
+        "Badakhshan",
+        "Kandahar",
+        "Kunduz",
+        "Panjwai",
+        "Imam Sahib",
+        "Faizabad",
+        "Kabul",
+    } <= places
     assert any("Bagram" in name for name in places)
     assert not places & {"Imam", "Rahman", "Want", "Wanat", "Waygal"}
     actors = {mention.code for mention in found if mention.kind == "actor"}
@@ -96,7 +121,9 @@ def test_a_list_of_places_is_a_cue_for_its_next_name():
 def test_a_name_of_several_places_is_the_one_whose_province_stands_by(text, province):
     """Homonyms are told apart by the province that the sentence names."""
     found = [gazetteer.load_places()[code] for code in codes(text)]
-    assert {place.province_code for place in found if place.kind != "province"} <= {province}
+    assert {place.province_code for place in found if place.kind != "province"} <= {
+        province
+    }
     assert any(place.kind != "province" for place in found) or province == "AF01"
 
 
@@ -110,15 +137,24 @@ def test_the_word_beside_a_name_says_whether_province_district_or_town_is_meant(
 def test_state_forces_are_those_of_the_day():
     """Afghan forces fought for the Republic until 15 August 2021 and are the Taliban's since; former ones stay former."""
     text = "Afghan forces clashed with gunmen in Kunar"
-    assert "andsf" in codes(text, "actor", published_at=datetime(2021, 8, 14, tzinfo=UTC))
-    assert "taliban_forces" in codes(text, "actor", published_at=datetime(2025, 1, 1, tzinfo=UTC))
+    assert "andsf" in codes(
+        text, "actor", published_at=datetime(2021, 8, 14, tzinfo=UTC)
+    )
+    assert "taliban_forces" in codes(
+        text, "actor", published_at=datetime(2025, 1, 1, tzinfo=UTC)
+    )
     former = "Two former Afghan security forces members were shot dead in Kunar"
-    assert "andsf" in codes(former, "actor", published_at=datetime(2025, 1, 1, tzinfo=UTC))
+    assert "andsf" in codes(
+        former, "actor", published_at=datetime(2025, 1, 1, tzinfo=UTC)
+    )
 
 
 def test_the_longest_name_wins():
     """The Pakistani Taliban are not the Taliban, and the Afghan Taliban are."""
-    assert codes("Pakistani Taliban fighters crossed from Kunar, Afghanistan", "actor")[0] == "ttp"
+    assert (
+        codes("Pakistani Taliban fighters crossed from Kunar, Afghanistan", "actor")[0]
+        == "ttp"
+    )
     assert "taliban" in codes("Afghan Taliban fighters crossed into Kunar", "actor")
 
 
@@ -143,21 +179,43 @@ def test_events_are_of_the_six_kinds(text, event):
 def test_a_mention_has_its_count_and_first_sentence():
     """What is named three times counts three, and quotes the sentence that named it first."""
     text = "Nothing happened. Kunduz was quiet. Later Kunduz fell, and Kunduz burned."
-    (place,) = (mention for mention in mentions.find_mentions(None, text).mentions if mention.kind == "place")
-    assert (place.name, place.count, place.sentence) == ("Kunduz", 3, "Kunduz was quiet.")
+    (place,) = (
+        mention
+        for mention in mentions.find_mentions(None, text).mentions
+        if mention.kind == "place"
+    )
+    assert (place.name, place.count, place.sentence) == (
+        "Kunduz",
+        3,
+        "Kunduz was quiet.",
+    )
 
 
 def test_a_title_repeated_as_the_first_line_counts_once():
     """The headline that opens the text again is not a second mention."""
     title = "Blast in Zaranj"
-    (place,) = (m for m in mentions.find_mentions(title, f"{title}\nNobody was hurt.").mentions if m.kind == "place")
+    (place,) = (
+        m
+        for m in mentions.find_mentions(title, f"{title}\nNobody was hurt.").mentions
+        if m.kind == "place"
+    )
     assert place.count == 1
 
 
 def test_a_text_on_another_war_names_no_parties_and_no_events():
     """Insurgents and airstrikes elsewhere are not entered under Afghanistan."""
-    assert mentions.find_mentions(None, "Insurgents fled airstrikes in Aleppo, killing 30").mentions == ()
-    assert mentions.find_mentions(None, "Insurgents fled airstrikes in Aleppo, killing 30").claims == ()
+    assert (
+        mentions.find_mentions(
+            None, "Insurgents fled airstrikes in Aleppo, killing 30"
+        ).mentions
+        == ()
+    )
+    assert (
+        mentions.find_mentions(
+            None, "Insurgents fled airstrikes in Aleppo, killing 30"
+        ).claims
+        == ()
+    )
 
 
 def test_every_place_has_one_code_and_a_province_that_exists():
@@ -166,8 +224,14 @@ def test_every_place_has_one_code_and_a_province_that_exists():
     provinces = {row["code"] for row in rows if row["kind"] == "province"}
     assert len(provinces) == 34
     assert len({row["code"] for row in rows}) == len(rows) >= 830
-    assert all(row["province_code"] in provinces for row in rows if row["province_code"])
-    assert all(29 < row["lat"] < 39 and 60 < row["lon"] < 75 for row in rows if row["lat"] is not None)
+    assert all(
+        row["province_code"] in provinces for row in rows if row["province_code"]
+    )
+    assert all(
+        29 < row["lat"] < 39 and 60 < row["lon"] < 75
+        for row in rows
+        if row["lat"] is not None
+    )
 
 
 def test_sentences_end_at_full_stops_and_not_at_abbreviations():
@@ -181,20 +245,33 @@ def test_sentences_end_at_full_stops_and_not_at_abbreviations():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.text(alphabet="Kabul Farah, Want.\n\u200c\u0640آکابل۱۲ \u202eé’", max_size=300))
+@given(
+    st.text(alphabet="Kabul Farah, Want.\n\u200c\u0640آکابل۱۲ \u202eé’", max_size=300)
+)
 def test_what_is_quoted_stands_in_the_text(text):
     """A hit's place in a sentence is its place in the sentence as written, whatever marks surround it."""
     read = scan.scan_text(None, text)
     for located in read.places:
-        assert 0 <= located.match.start < located.match.end <= len(read.sentences[located.match.sentence].text)
+        assert (
+            0
+            <= located.match.start
+            < located.match.end
+            <= len(read.sentences[located.match.sentence].text)
+        )
         assert read.matched_text(located.match).strip()
-    assert all(len(sentence.folded) == len(sentence.text) <= scan.MAX_SENTENCE_CHARS for sentence in read.sentences)
+    assert all(
+        len(sentence.folded) == len(sentence.text) <= scan.MAX_SENTENCE_CHARS
+        for sentence in read.sentences
+    )
 
 
 def test_a_hostile_text_is_read_to_a_limit():
     """A million characters without a full stop cost what sixty thousand do."""
     read = scan.scan_text("x" * 1_000_000, "Kabul " * 200_000)
-    assert sum(len(sentence.text) for sentence in read.sentences) <= 2 * scan.MAX_TEXT_CHARS + scan.MAX_SENTENCE_CHARS
+    assert (
+        sum(len(sentence.text) for sentence in read.sentences)
+        <= 2 * scan.MAX_TEXT_CHARS + scan.MAX_SENTENCE_CHARS
+    )
 
 
 @pytest.mark.parametrize(
@@ -214,5 +291,9 @@ def test_a_party_of_several_wars_is_not_entered_where_the_sentence_is_about_anot
     """ISIS in Syria is no branch of Khorasan, even in an article that names Afghanistan elsewhere."""
     text = "Afghan officials met in Kabul on Monday. ISIS fighters retreated in Syria, a report said."
     assert "iskp" not in codes(text, "actor")
-    assert "ttp" in codes("Pakistani Taliban from Waziristan crossed into Kunar, Afghanistan.", "actor")
-    assert "iskp" in codes("ISIS fighters retreated in Nangarhar, Afghan officials said.", "actor")
+    assert "ttp" in codes(
+        "Pakistani Taliban from Waziristan crossed into Kunar, Afghanistan.", "actor"
+    )
+    assert "iskp" in codes(
+        "ISIS fighters retreated in Nangarhar, Afghan officials said.", "actor"
+    )

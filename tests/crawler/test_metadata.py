@@ -1,4 +1,8 @@
-"""Promises of metadata: the headline without the site, people without roles, the language of the text, the credit."""
+"""Promises of metadata.
+
+The headline without the site, people without roles, the language of the text, the
+credit.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -8,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
 
-from crawler.extraction import attribution, bylines, headlines, language, markup, metadata
+from crawler.extraction import (
+    attribution,
+    bylines,
+    headlines,
+    language,
+    markup,
+    metadata,
+)
 from storage.model import Page
 
 URL = "https://www.orbit-world.example/2026/05/12/story"
@@ -16,9 +27,20 @@ URL = "https://www.orbit-world.example/2026/05/12/story"
 
 def about(head="", body="", objects=None):
     """Metadata of a page of these parts."""
-    script = f'<script type="application/ld+json">{json.dumps(objects)}</script>' if objects else ""
+    script = (
+        f'<script type="application/ld+json">{json.dumps(objects)}</script>'
+        if objects
+        else ""
+    )
     html = f"<!doctype html><html lang='en'><head>{head}{script}</head><body>{body}<p>Text.</p></body></html>".encode()
-    page = Page(url=URL, final_url=URL, status=200, headers=(), body=html, fetched_at=datetime.now(UTC))
+    page = Page(
+        url=URL,
+        final_url=URL,
+        status=200,
+        headers=(),
+        body=html,
+        fetched_at=datetime.now(UTC),
+    )
     return metadata.read_metadata(markup.parse_page(page), URL)
 
 
@@ -41,16 +63,20 @@ def test_the_site_is_no_part_of_the_headline(title):
 
 
 def test_the_headline_on_the_page_comes_before_the_one_for_sharing():
-    """An h1 that the head confirms is the headline; the shorter text for social networks is not."""
+    """An h1 that the head confirms is the headline.
+
+    The shorter text for social networks is not.
+    """
     head = "<meta property='og:title' content='Two bridges gone'><title>Rain takes two bridges in Jurm | Orbit</title>"
-    assert about(head, "<h1>Rain takes two bridges in Jurm</h1>").title == "Rain takes two bridges in Jurm"
+    assert (
+        about(head, "<h1>Rain takes two bridges in Jurm</h1>").title
+        == "Rain takes two bridges in Jurm"
+    )
 
 
 def test_the_site_name_as_h1_is_no_headline():
     """Old blogs put their name into every h1."""
-    head = (
-        "<meta property='og:title' content='Rain takes two bridges'><meta property='og:site_name' content='My Valley'>"
-    )
+    head = "<meta property='og:title' content='Rain takes two bridges'><meta property='og:site_name' content='My Valley'>"
     assert about(head, "<h1>My Valley</h1>").title == "Rain takes two bridges"
 
 
@@ -73,9 +99,15 @@ def test_dashes_inside_a_headline_stay():
     ("byline", "names"),
     [
         ("By Nadia Example", ["Nadia Example"]),
-        ("Written by Nadia Example and Karim Sample", ["Nadia Example", "Karim Sample"]),
+        (
+            "Written by Nadia Example and Karim Sample",
+            ["Nadia Example", "Karim Sample"],
+        ),
         ("Nadia Example, Senior Correspondent", ["Nadia Example"]),
-        ("By Nadia Example in Kabul | Reuters".replace(" in Kabul", ""), ["Nadia Example"]),
+        (
+            "By Nadia Example in Kabul | Reuters".replace(" in Kabul", ""),
+            ["Nadia Example"],
+        ),
         ("Von Anna Muster und Peter Probe", ["Anna Muster", "Peter Probe"]),
         ("نویسنده: فریده نمونه", ["فریده نمونه"]),
         ("لیکوال: کریم بېلګه", ["کریم بېلګه"]),
@@ -94,17 +126,28 @@ def test_bylines_become_people(byline, names):
 
 def test_where_no_person_signs_the_house_does():
     """An agency stands as author only where nobody else does."""
-    agency = {"@type": "NewsArticle", "headline": "x", "author": {"@type": "Organization", "name": "Reuters"}}
+    agency = {
+        "@type": "NewsArticle",
+        "headline": "x",
+        "author": {"@type": "Organization", "name": "Reuters"},
+    }
     assert about(objects=agency).authors == ("Reuters",)
-    both = agency | {"author": [agency["author"], {"@type": "Person", "name": "Nadia Example"}]}
+    both = agency | {
+        "author": [agency["author"], {"@type": "Person", "name": "Nadia Example"}]
+    }
     assert about(objects=both).authors == ("Nadia Example",)
     assert about(objects=agency).agency == "Reuters"
 
 
 def test_authors_are_found_through_references():
     """A graph names its people by reference."""
-    graph = {"@graph": [{"@type": "Article", "headline": "x", "author": {"@id": "#p"}},
-                        {"@type": "Person", "@id": "#p", "name": "Nadia Example"}]}  # fmt: skip
+    graph = {
+        "@graph": [
+            {"@type": "Article", "headline": "x", "author": {"@id": "#p"}},
+            # Fmt: skip
+            {"@type": "Person", "@id": "#p", "name": "Nadia Example"},
+        ]
+    }
     assert about(objects=graph).authors == ("Nadia Example",)
 
 
@@ -116,12 +159,17 @@ def test_a_byline_on_the_page_is_read_where_the_head_is_silent():
 
 def test_site_section_image_and_canonical_are_read():
     """Addresses are made absolute; what is no web address is left out."""
-    head = ("<meta property='og:site_name' content='Orbit'><meta property='article:section' content='Asia'>"
-            "<meta property='og:image' content='/i/1.jpg'><link rel='canonical' href='/x'>")  # fmt: skip
+    head = (
+        "<meta property='og:site_name' content='Orbit'><meta property='article:section' content='Asia'>"
+        # Fmt: skip
+        "<meta property='og:image' content='/i/1.jpg'><link rel='canonical' href='/x'>"
+    )
     found = about(head)
     assert (found.site, found.section, found.canonical) == ("Orbit", "Asia", "/x")
     assert found.image == "https://www.orbit-world.example/i/1.jpg"
-    assert about("<meta property='og:image' content='javascript:alert(1)'>").image is None
+    assert (
+        about("<meta property='og:image' content='javascript:alert(1)'>").image is None
+    )
 
 
 PASHTO = "د کلي یوه اوسېدونکي وویل چې موږ هر کال د وچکالۍ له امله خپلې ځمکې پرېږدو او بېرته نه راځو."
@@ -146,12 +194,20 @@ ENGLISH = "The road to the valley has been open since the morning, and lorries a
         (ARABIC, "fa", None, "ar"),
         (ENGLISH, "en-GB", "fa", "en-GB"),
         (ENGLISH, "fa", None, None),
-        ("Кандагар снова открыт для грузовиков, сообщили водители на перевале утром.", "en", None, "ru"),
+        (
+            "Кандагар снова открыт для грузовиков, сообщили водители на перевале утром.",
+            "en",
+            None,
+            "ru",
+        ),
         ("短い", "ja", None, "ja"),
     ],
 )
 def test_the_text_tells_its_language(text, declared, source, told):
-    """Letters decide where they can; Dari and Iranian Persian are as the source, then the page, says."""
+    """Letters decide where they can.
+
+    Dari and Iranian Persian are as the source, then the page, says.
+    """
     assert language.detect_language(text, declared=declared, source=source) == told
 
 
@@ -161,16 +217,28 @@ def test_the_text_tells_its_language(text, declared, source, told):
         ("KABUL (AFP) - Rain has taken two bridges.\nNobody was hurt.", "AFP"),
         ("Rain has taken two bridges.\nNobody was hurt. (Reuters)", "Reuters"),
         ("Rain has taken two bridges.\nSource: Pajhwok", "Pajhwok"),
-        ("Rain has taken two bridges.\nThis story was originally published by The Valley Letter.", "The Valley Letter"),
+        (
+            "Rain has taken two bridges.\nThis story was originally published by The Valley Letter.",
+            "The Valley Letter",
+        ),
         ("باران دو پل را برد.\nمنبع: خبرگزاری خامه پرس", "Khaama Press"),
-        ("“The police headquarters is lost,” he told AFP news agency.\nNobody answered.", None),
-        ("Rain has taken two bridges, the Associated Press quoted him as saying.", None),
+        (
+            "“The police headquarters is lost,” he told AFP news agency.\nNobody answered.",
+            None,
+        ),
+        (
+            "Rain has taken two bridges, the Associated Press quoted him as saying.",
+            None,
+        ),
         ("The council met (for the third time).", None),
         ("", None),
     ],
 )
 def test_a_credit_is_told_from_a_mention(text, credit):
-    """Who is credited for a text stands where credits stand; who was spoken to does not count."""
+    """Who is credited for a text stands where credits stand.
+
+    Who was spoken to does not count.
+    """
     assert attribution.find_credit(text) == credit
 
 
@@ -181,7 +249,9 @@ def test_a_credit_is_told_from_a_mention(text, credit):
 )
 def test_any_headlines_can_be_chosen_from(said, heads, site):
     """Whatever a page says, the choice is one of its words or nothing."""
-    chosen = headlines.choose_headline(said=said, heads=heads, site=site, host="orbit.example")
+    chosen = headlines.choose_headline(
+        said=said, heads=heads, site=site, host="orbit.example"
+    )
     assert chosen is None or isinstance(chosen, str)
 
 
@@ -218,8 +288,14 @@ OWN = "https://spun.example/2021/07/06/advance/"
 @pytest.mark.parametrize(
     ("credit", "origin"),
     [
-        ('<p><a href="https://wire.example/world/advance">Source link </a></p>', "https://wire.example/world/advance"),
-        ('<p><a href="https://wire.example/fa/1">لینک منبع</a></p>', "https://wire.example/fa/1"),
+        (
+            '<p><a href="https://wire.example/world/advance">Source link </a></p>',
+            "https://wire.example/world/advance",
+        ),
+        (
+            '<p><a href="https://wire.example/fa/1">لینک منبع</a></p>',
+            "https://wire.example/fa/1",
+        ),
         (
             '<p>The post <a href="https://wire.example/a1">Advance</a> appeared first on <a href="https://wire.example/">Wire</a>.</p>',
             "https://wire.example/a1",
@@ -227,10 +303,18 @@ OWN = "https://spun.example/2021/07/06/advance/"
         ('<p><a href="https://wire.example/">Source link</a></p>', None),
         ('<p><a href="https://www.spun.example/other">Source link</a></p>', None),
         ('<p><a href="javascript:alert(1)">Source link</a></p>', None),
-        ('<p>Officials told <a href="https://wire.example/a1">the agency</a> that two districts fell.</p>', None),
+        (
+            '<p>Officials told <a href="https://wire.example/a1">the agency</a> that two districts fell.</p>',
+            None,
+        ),
     ],
 )
 def test_a_link_called_source_link_names_the_original(credit, origin):
-    """Where a reposting blog links to the report, that is its declared origin: a page of another site, never a front page."""
-    tree = html.fromstring(f"<html><body><article><p>Two districts fell on Monday.</p>{credit}</article></body></html>")
+    """Where a reposting blog links to the report, that is its declared origin.
+
+    A page of another site, never a front page.
+    """
+    tree = html.fromstring(
+        f"<html><body><article><p>Two districts fell on Monday.</p>{credit}</article></body></html>"
+    )
     assert attribution.find_original_url(tree, OWN) == origin

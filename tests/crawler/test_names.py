@@ -18,7 +18,11 @@ def store(tmp_path_factory):
 
 
 def widened(store: Store, typed: str) -> str:
-    return syntax.match_expression(syntax.widen_names(syntax.parse_query(typed), lambda keys: list_spellings(store.db, keys)))
+    return syntax.match_expression(
+        syntax.widen_names(
+            syntax.parse_query(typed), lambda keys: list_spellings(store.db, keys)
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,7 +35,11 @@ def test_spellings_find_one_another(store, forms):
         asked = widened(store, typed)
         for form in forms:  # "qaeda" stands for "al qaeda", too
             words = syntax.tokenize(form)
-            parts = [words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
+            parts = [
+                words[start:end]
+                for start in range(len(words))
+                for end in range(start + 1, len(words) + 1)
+            ]
             assert any(f'"{" ".join(part)}"' in asked for part in parts), (typed, form)
 
 
@@ -50,14 +58,20 @@ def test_an_ordinary_word_is_left_alone(store):
 
 def test_filters_know_names_and_codes(store):
     """A filter takes a code, a name, or a name in another script."""
-    assert resolve_codes(store.db, "place", "پنجوایی")[1:] == resolve_codes(store.db, "place", "Panjwai")[1:] != ()
+    assert (
+        resolve_codes(store.db, "place", "پنجوایی")[1:]
+        == resolve_codes(store.db, "place", "Panjwai")[1:]
+        != ()
+    )
     assert "taliban" in resolve_codes(store.db, "actor", "Mullah Omar")
 
 
 def test_no_row_is_empty(store):
     """Every form has a key to be found by."""
     assert all(
-        kind in {"name", "place", "actor", "event"} and code and folding.fold_spelling(form)
+        kind in {"name", "place", "actor", "event"}
+        and code
+        and folding.fold_spelling(form)
         for kind, code, form in names.name_rows()
     )
 
@@ -75,5 +89,17 @@ def test_a_search_finds_all_of_them(store):
             )
         )
     for form in forms:
-        asked = [syntax.match_expression(syntax.widen_names(syntax.parse_query(form), lambda keys: list_spellings(store.db, keys)))]
-        assert store.db.execute("SELECT count(*) FROM fts WHERE fts MATCH ?", asked).fetchone()[0] == 3
+        asked = [
+            syntax.match_expression(
+                syntax.widen_names(
+                    syntax.parse_query(form),
+                    lambda keys: list_spellings(store.db, keys),
+                )
+            )
+        ]
+        assert (
+            store.db.execute(
+                "SELECT count(*) FROM fts WHERE fts MATCH ?", asked
+            ).fetchone()[0]
+            == 3
+        )

@@ -1,4 +1,8 @@
-"""The prefilter: no page that could be relevant is turned away, whatever its charset, spelling or packaging."""
+"""The prefilter.
+
+No page that could be relevant is turned away, whatever its charset, spelling or
+packaging.
+"""
 
 import json
 from html import escape
@@ -17,27 +21,56 @@ from storage.model import Page, Rejection, utc_now
 OFF_TOPIC = "The council of the harbour town spoke about parking, crises and a new bridge; people want more buses. "
 
 
-def page(body: bytes, *, kind: str = "text/html; charset=utf-8", url: str = "https://a.example/1") -> Page:
-    return Page(url=url, final_url=url, status=200, headers=(("Content-Type", kind),), body=body, fetched_at=utc_now())
+def page(
+    body: bytes,
+    *,
+    kind: str = "text/html; charset=utf-8",
+    url: str = "https://a.example/1",
+) -> Page:
+    return Page(
+        url=url,
+        final_url=url,
+        status=200,
+        headers=(("Content-Type", kind),),
+        body=body,
+        fetched_at=utc_now(),
+    )
 
 
 def html(text: str, title: str = "News") -> str:
     return f"<html><head><title>{title}</title></head><body><p>{OFF_TOPIC * 5}</p><p>{text}</p></body></html>"
 
 
-def names_afghan(told: Page, extra_terms: tuple[tuple[str, str, float], ...] = ()) -> bool:
-    """Whether an Afghan name is seen; where so little is asked for, a name in passing is enough."""
+def names_afghan(
+    told: Page, extra_terms: tuple[tuple[str, str, float], ...] = ()
+) -> bool:
+    """Whether an Afghan name is seen.
+
+    Where so little is asked for, a name in passing is enough.
+    """
     return prefilter.off_topic_reason(told, extra_terms=extra_terms, least=0.1) is None
 
 
 def test_a_page_without_any_afghan_word_is_turned_away() -> None:
     """Words inside longer ones are none: therapist is not Herat, a Wantage not Want."""
-    assert not names_afghan(page(html("A therapist in Wantage read the crisis.").encode()))
+    assert not names_afghan(
+        page(html("A therapist in Wantage read the crisis.").encode())
+    )
 
 
 @pytest.mark.parametrize(
     "name",
-    ["Kabul", "KANDAHAR", "Afghānistān", "Hindu&nbsp;Kush", "طالبان", "افغانستان", "کابل", "كابل", "هلمندي‌ها هلمند"],
+    [
+        "Kabul",
+        "KANDAHAR",
+        "Afghānistān",
+        "Hindu&nbsp;Kush",
+        "طالبان",
+        "افغانستان",
+        "کابل",
+        "كابل",
+        "هلمندي‌ها هلمند",
+    ],
 )
 def test_a_name_is_seen_however_it_is_written(name: str) -> None:
     """As text, as entities, as JSON escapes, in a meta tag, with invisible marks inside, between tags."""
@@ -54,7 +87,9 @@ def test_a_name_is_seen_however_it_is_written(name: str) -> None:
 def test_the_declared_charset_is_believed() -> None:
     """windows-1256 by header or by the page itself, UTF-16 by its mark."""
     told = html("جنگ در ولايت هلمند و کابل")
-    assert names_afghan(page(told.encode("windows-1256"), kind="text/html; charset=windows-1256"))
+    assert names_afghan(
+        page(told.encode("windows-1256"), kind="text/html; charset=windows-1256")
+    )
     meta = told.replace("<head>", '<head><meta charset="windows-1256">')
     assert names_afghan(page(meta.encode("windows-1256"), kind="text/html"))
     assert names_afghan(page(told.encode("utf-16"), kind="text/html"))
@@ -68,9 +103,7 @@ def test_places_that_are_also_words_need_a_cue() -> None:
 
 def test_addresses_and_scripts_name_nothing() -> None:
     """What no reader of the page sees: links, classes, advertisers' variables."""
-    told = (
-        "<a href='/tag/kabul' class='kabul'>Cities</a><script>var kabul = 'Taliban';</script><style>.helmand{}</style>"
-    )
+    told = "<a href='/tag/kabul' class='kabul'>Cities</a><script>var kabul = 'Taliban';</script><style>.helmand{}</style>"
     assert not names_afghan(page(html(told).encode()))
 
 
@@ -83,21 +116,42 @@ def test_what_the_user_added_counts() -> None:
 
 def _names() -> list[str]:
     return sorted(
-        {t.text for t in vocabulary.all_terms() if t.group in ("anchor", "place") and t.weight >= 0.3 and not t.flags}
+        {
+            t.text
+            for t in vocabulary.all_terms()
+            if t.group in ("anchor", "place") and t.weight >= 0.3 and not t.flags
+        }
     )
 
 
 def test_a_name_in_passing_is_not_enough() -> None:
-    """A country in a form's list is none of ours; beside a word of conflict, again and again, or where less is asked for, it is."""
+    """A country in a form's list is none of ours.
+
+    Beside a word of conflict, again and again, or where less is asked for, it is.
+    """
     countries = page(
-        b"<title>Shop</title><p>Country: <select><option>Afghanistan<option>Albania</select>" + b"<p>More buses." * 50
+        b"<title>Shop</title><p>Country: <select><option>Afghanistan<option>Albania</select>"
+        + b"<p>More buses." * 50
     )
     assert prefilter.off_topic_reason(countries) == prefilter.IN_PASSING
     assert prefilter.off_topic_reason(countries, least=0.4) is None
-    assert prefilter.off_topic_reason(page(html("A bomb killed nine soldiers in Afghanistan.").encode())) is None
-    assert prefilter.off_topic_reason(page(html("Kabul, Herat, Kandahar and Balkh.").encode())) is None
     assert (
-        prefilter.off_topic_reason(page(html("Afghanistan's lark feud.").encode()), extra_terms=(("lark feud", "event", 0.9),))
+        prefilter.off_topic_reason(
+            page(html("A bomb killed nine soldiers in Afghanistan.").encode())
+        )
+        is None
+    )
+    assert (
+        prefilter.off_topic_reason(
+            page(html("Kabul, Herat, Kandahar and Balkh.").encode())
+        )
+        is None
+    )
+    assert (
+        prefilter.off_topic_reason(
+            page(html("Afghanistan's lark feud.").encode()),
+            extra_terms=(("lark feud", "event", 0.9),),
+        )
         is None
     )
 
@@ -127,7 +181,12 @@ def test_no_labelled_report_is_missed(shared: Path) -> None:
             if text and relevance.judge(title, text).score >= 0.5:
                 kept += 1
                 missed += (
-                    prefilter.off_topic_reason(page(f"<title>{escape(title)}</title><p>{escape(text)}".encode())) is not None
+                    prefilter.off_topic_reason(
+                        page(
+                            f"<title>{escape(title)}</title><p>{escape(text)}".encode()
+                        )
+                    )
+                    is not None
                 )
     assert kept > 400
     assert missed == 0
@@ -136,8 +195,18 @@ def test_no_labelled_report_is_missed(shared: Path) -> None:
 def test_what_is_watched_or_kept_anyway_is_read() -> None:
     """Hosts of configured sources pass, and so does everything where relevance is not asked for."""
     told = [page(html("nothing here").encode())]
-    said, read = captures.process_captures(told, settings=CrawlSettings(), furniture={})[0]
+    said, read = captures.process_captures(
+        told, settings=CrawlSettings(), furniture={}
+    )[0]
     assert isinstance(said.outcome, Rejection)
-    assert (said.outcome.why, said.outcome.detail, read) == ("irrelevant", "no Afghan word in the page", False)
-    assert captures.process_captures(told, settings=CrawlSettings(), furniture={}, watched={"a.example"})[0][1]
-    assert captures.process_captures(told, settings=CrawlSettings(min_relevance=0.0), furniture={})[0][1]
+    assert (said.outcome.why, said.outcome.detail, read) == (
+        "irrelevant",
+        "no Afghan word in the page",
+        False,
+    )
+    assert captures.process_captures(
+        told, settings=CrawlSettings(), furniture={}, watched={"a.example"}
+    )[0][1]
+    assert captures.process_captures(
+        told, settings=CrawlSettings(min_relevance=0.0), furniture={}
+    )[0][1]

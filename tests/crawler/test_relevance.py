@@ -1,4 +1,8 @@
-"""Promises of relevance: what makes a text coverage of the conflict, what does not, and that the verdict says why."""
+"""Promises of relevance.
+
+What makes a text coverage of the conflict, what does not, and that the verdict says
+why.
+"""
 
 import json
 from pathlib import Path
@@ -11,7 +15,9 @@ from crawler.topic import relevance, scan
 
 ITEMS = [
     json.loads(line)
-    for line in (Path(__file__).parent / "data" / "relevance.jsonl").read_text(encoding="utf-8").splitlines()
+    for line in (Path(__file__).parent / "data" / "relevance.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
 ]
 
 
@@ -19,8 +25,12 @@ def score(title, text="", **rest):
     return relevance.judge(title if text else None, text or title, **rest).score
 
 
-@pytest.mark.parametrize("item", ITEMS, ids=[f"{item['id']}-{item['kind']}" for item in ITEMS])
-def test_an_item_written_for_the_tests_is_kept_when_it_is_about_the_conflict_and_only_then(item):
+@pytest.mark.parametrize(
+    "item", ITEMS, ids=[f"{item['id']}-{item['kind']}" for item in ITEMS]
+)
+def test_an_item_written_for_the_tests_is_kept_when_it_is_about_the_conflict_and_only_then(
+    item,
+):
     """Sentences of our own in Dari, Pashto and English, half of them hard negatives, fall on the right side."""
     title = item["title"] if item["title"] != item["text"] else None
     verdict = relevance.judge(title, item["text"], language=item["language"])
@@ -43,35 +53,63 @@ def test_neither_the_taliban_nor_a_place_is_enough_alone(text):
 
 def test_a_conflict_without_anything_afghan_proves_nothing():
     """The words of war alone score nothing at all: there are other wars."""
-    assert score("Rocket attack kills twelve soldiers and wounds forty near the front line") == 0
+    assert (
+        score(
+            "Rocket attack kills twelve soldiers and wounds forty near the front line"
+        )
+        == 0
+    )
 
 
 def test_the_pakistani_movement_counts_only_when_afghanistan_is_involved():
-    """Tehrik-i-Taliban Pakistan in Pakistan is another conflict; across the Durand line it is this one."""
+    """Tehrik-i-Taliban Pakistan in Pakistan is another conflict.
+
+    Across the Durand line it is this one.
+    """
     abroad = (
         "Tehreek-e-Taliban Pakistan claims bombing in Lakki Marwat",
         "The Taliban said the attack killed nine police.",
     )
-    here = "Drone kills Pakistani Taliban commander in Kunar", "Residents of Asadabad district heard the explosion."
+    here = (
+        "Drone kills Pakistani Taliban commander in Kunar",
+        "Residents of Asadabad district heard the explosion.",
+    )
     assert score(*abroad) < relevance.THRESHOLD <= score(*here)
 
 
 def test_an_unambiguous_attack_is_kept_in_a_text_of_sport_and_an_ambiguous_word_is_not():
     """Suicide bombers do not play cricket; bowlers attack, blast and fire all day."""
-    assert score("Suicide bomber kills three outside cricket ground in Khost") >= relevance.THRESHOLD
-    assert score("Afghan bowlers attack early and blast Ireland away in T20 opener") < relevance.THRESHOLD
+    assert (
+        score("Suicide bomber kills three outside cricket ground in Khost")
+        >= relevance.THRESHOLD
+    )
+    assert (
+        score("Afghan bowlers attack early and blast Ireland away in T20 opener")
+        < relevance.THRESHOLD
+    )
 
 
 def test_killed_by_an_earthquake_is_not_killed_in_a_battle():
     """The same verb counts only where no disaster explains it."""
-    assert score("Twelve killed in clashes in Kunar") >= relevance.THRESHOLD > score("Twelve killed in quake in Kunar")
+    assert (
+        score("Twelve killed in clashes in Kunar")
+        >= relevance.THRESHOLD
+        > score("Twelve killed in quake in Kunar")
+    )
 
 
 def test_a_title_weighs_more_than_the_same_sentence_deep_in_a_text():
     """A passing remark at the end of an article on something else does not make it coverage."""
     remark = "Taliban fighters ambushed an army convoy in Helmand."
-    rest = "\n".join(f"The committee discussed item number {n} of its long agenda at length." for n in range(30))
-    assert score(remark) >= relevance.THRESHOLD > score("Committee meets", f"{rest}\n{remark}")
+    rest = "\n".join(
+        f"The committee discussed item number {n} of its long agenda at length."
+        for n in range(30)
+    )
+    assert (
+        score(remark)
+        >= relevance.THRESHOLD
+        > score("Committee meets", f"{rest}\n{remark}")
+    )
 
 
 def test_length_alone_proves_nothing():
@@ -83,9 +121,19 @@ def test_length_alone_proves_nothing():
 
 def test_a_verdict_names_terms_places_parts_and_signed_weights():
     """Kept or not, the reasons say which words spoke for and against, and where they stood."""
-    verdict = relevance.judge("Taliban ambush convoy in Baghlan", "A cricket match was called off, officials said.")
-    told = {(reason.term, reason.where, reason.kind.partition(":")[0]) for reason in verdict.reasons}
-    assert {("Taliban", "title", "actor"), ("ambush", "title", "event"), ("Baghlan", "title", "place")} <= told
+    verdict = relevance.judge(
+        "Taliban ambush convoy in Baghlan",
+        "A cricket match was called off, officials said.",
+    )
+    told = {
+        (reason.term, reason.where, reason.kind.partition(":")[0])
+        for reason in verdict.reasons
+    }
+    assert {
+        ("Taliban", "title", "actor"),
+        ("ambush", "title", "event"),
+        ("Baghlan", "title", "place"),
+    } <= told
     assert ("cricket", "lead", "negative") in told
     assert all((reason.weight < 0) == reason.kind.startswith(("negative", "elsewhere")) for reason in verdict.reasons
                if reason.weight)  # fmt: skip
@@ -96,15 +144,21 @@ def test_a_term_of_the_user_counts_as_one_of_ours():
     text = "Zaranj smugglers' militia in standoff with Taliban"
     plain = score(text)
     assert score(text, extra_terms=[("standoff", "event", 0.9)]) > plain
-    assert score("Taliban attack kills two in Farah city", extra_terms=[("Farah city", "negative:local", 1.0)]) < score(
-        "Taliban attack kills two in Farah city"
-    )
+    assert score(
+        "Taliban attack kills two in Farah city",
+        extra_terms=[("Farah city", "negative:local", 1.0)],
+    ) < score("Taliban attack kills two in Farah city")
 
 
 def test_a_scan_made_before_gives_the_same_verdict():
     """One pass over the text serves relevance and mentions alike."""
-    title, text = "Blast hits Jalalabad", "Two people were wounded, Taliban officials said."
-    assert relevance.judge(title, text, found=scan.scan_text(title, text)) == relevance.judge(title, text)
+    title, text = (
+        "Blast hits Jalalabad",
+        "Two people were wounded, Taliban officials said.",
+    )
+    assert relevance.judge(
+        title, text, found=scan.scan_text(title, text)
+    ) == relevance.judge(title, text)
 
 
 def test_the_seed_article_is_near_certain(shared):

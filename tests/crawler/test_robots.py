@@ -1,4 +1,7 @@
-"""robots.txt: which answers are rules, which are none, and which mean that nothing may be asked yet."""
+"""robots.txt.
+
+Which answers are rules, which are none, and which mean that nothing may be asked yet.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -16,7 +19,14 @@ URL = "http://news.example/robots.txt"
 
 
 def page(body=b"", status=200):
-    return Page(url=URL, final_url=URL, status=status, headers=(), body=body, fetched_at=utc_now())
+    return Page(
+        url=URL,
+        final_url=URL,
+        status=status,
+        headers=(),
+        body=body,
+        fetched_at=utc_now(),
+    )
 
 
 def ask_all(answer, urls):
@@ -37,11 +47,20 @@ def ask_all(answer, urls):
 
 
 def test_a_host_is_asked_once_however_many_wait_and_its_answer_is_kept():
-    """Ten leads of one host cost one robots.txt; another scheme or port is another host."""
-    got, asked = ask_all(page(b"User-agent: *\nDisallow: /a"), [f"http://news.example/{n}" for n in range(10)])
+    """Ten leads of one host cost one robots.txt.
+
+    Another scheme or port is another host.
+    """
+    got, asked = ask_all(
+        page(b"User-agent: *\nDisallow: /a"),
+        [f"http://news.example/{n}" for n in range(10)],
+    )
     assert asked == [URL]
     assert len(got) == 11
-    _, asked = ask_all(page(), ["http://news.example/", "https://news.example/", "http://news.example:8080/"])
+    _, asked = ask_all(
+        page(),
+        ["http://news.example/", "https://news.example/", "http://news.example:8080/"],
+    )
     assert len(asked) == 3
 
 
@@ -58,10 +77,20 @@ def test_answers_without_rules_allow_everything(answer):
 
 
 @pytest.mark.parametrize(
-    "answer", [page(b"", 500), page(b"", 503), page(b"", 429), Failure(detail="timeout"), Failure(detail="dns")]
+    "answer",
+    [
+        page(b"", 500),
+        page(b"", 503),
+        page(b"", 429),
+        Failure(detail="timeout"),
+        Failure(detail="dns"),
+    ],
 )
 def test_answers_that_are_no_answer_mean_asking_again_later(answer):
-    """5xx, 429 and a silent host are no permission; the failure says when to come back, and is kept until then."""
+    """5xx, 429 and a silent host are no permission.
+
+    The failure says when to come back, and is kept until then.
+    """
     [failure, again], asked = ask_all(answer, ["http://news.example/a"])
     assert isinstance(failure, Failure)
     assert not failure.final
@@ -82,12 +111,18 @@ def test_the_group_of_our_name_counts_before_that_of_everybody():
 
 def test_a_crawl_delay_is_obeyed_up_to_half_a_minute():
     """An hour between two requests would be a refusal in other words."""
-    assert robots.parse_robots(b"User-agent: *\nCrawl-delay: 3600\n", "khabar").delay == 30
+    assert (
+        robots.parse_robots(b"User-agent: *\nCrawl-delay: 3600\n", "khabar").delay == 30
+    )
 
 
 def test_only_the_first_500_kilobytes_count():
     """What follows them is not read (RFC 9309, 2.5)."""
-    body = b"User-agent: *\nDisallow: /early\n" + b"# filler\n" * 60_000 + b"Disallow: /late\n"
+    body = (
+        b"User-agent: *\nDisallow: /early\n"
+        + b"# filler\n" * 60_000
+        + b"Disallow: /late\n"
+    )
     rules = robots.parse_robots(body, "khabar")
     assert not rules.allow("http://news.example/early")
     assert rules.allow("http://news.example/late")
@@ -96,7 +131,9 @@ def test_only_the_first_500_kilobytes_count():
 def test_wildcards_take_linear_time():
     """A pattern of many stars against a long address is answered at once, not in exponential time."""
     body = b"User-agent: *\nDisallow: /" + b"*a" * 500 + b"$\n"
-    assert robots.parse_robots(body, "khabar").allow("http://news.example/" + "a" * 2000 + "b")
+    assert robots.parse_robots(body, "khabar").allow(
+        "http://news.example/" + "a" * 2000 + "b"
+    )
 
 
 @given(st.binary(max_size=2000))

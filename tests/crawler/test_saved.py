@@ -21,11 +21,15 @@ def record(
     url: str = "https://a.example/",
     date: str = "2026-11-20T10:00:00Z",
 ) -> bytes:
-    http = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n{headers}\r\n".encode() + body
+    http = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n{headers}\r\n".encode() + body
+    )
     return HEAD.format(kind, 1, url, date, len(http)).encode() + http + b"\r\n\r\n"
 
 
-def pages(file: Path, content: bytes, **limits: int) -> tuple[list[saved.SavedPage], list[file_faults.FileFault]]:
+def pages(
+    file: Path, content: bytes, **limits: int
+) -> tuple[list[saved.SavedPage], list[file_faults.FileFault]]:
     warnings: list[file_faults.FileFault] = []
     file.write_bytes(content)
     return list(saved.read_pages(file, warnings.append, **limits)), warnings
@@ -49,7 +53,10 @@ def test_a_response_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_only_responses_count(tmp_path: Path) -> None:
     """Requests, metadata and warcinfo are passed over."""
     found, _ = pages(
-        tmp_path / "a.warc", record(kind="request") + record(url="https://a.example/2") + record(kind="metadata")
+        tmp_path / "a.warc",
+        record(kind="request")
+        + record(url="https://a.example/2")
+        + record(kind="metadata"),
     )
     assert [one.page.url for one in found] == ["https://a.example/2"]
 
@@ -59,16 +66,26 @@ def test_codings_are_undone(tmp_path: Path) -> None:
     content = (
         record(gzip.compress(b"<p>one"), headers="Content-Encoding: gzip\r\n")
         + record(b"<p>two", headers="Content-Encoding: gzip\r\n")
-        + record(b"3\r\n<p>\r\n5\r\nthree\r\n0\r\n\r\n", headers="Transfer-Encoding: chunked\r\n")
+        + record(
+            b"3\r\n<p>\r\n5\r\nthree\r\n0\r\n\r\n",
+            headers="Transfer-Encoding: chunked\r\n",
+        )
         + record(b"<p>four", headers="Transfer-Encoding: chunked\r\n")
     )
     found, _ = pages(tmp_path / "a.warc", content)
-    assert [one.page.body for one in found] == [b"<p>one", b"<p>two", b"<p>three", b"<p>four"]
+    assert [one.page.body for one in found] == [
+        b"<p>one",
+        b"<p>two",
+        b"<p>three",
+        b"<p>four",
+    ]
 
 
 def test_a_bomb_is_cut_at_the_limit(tmp_path: Path) -> None:
     """Neither a large body nor a small one that unpacks to a large one takes more memory than a page may."""
-    bomb = record(gzip.compress(b"<" + b"x" * 1_000_000), headers="Content-Encoding: gzip\r\n")
+    bomb = record(
+        gzip.compress(b"<" + b"x" * 1_000_000), headers="Content-Encoding: gzip\r\n"
+    )
     found, _ = pages(tmp_path / "a.warc", bomb + record(b"y" * 50_000), limit=1_000)
     assert [len(one.page.body) for one in found] == [1_000, 1_000]
 
@@ -81,7 +98,9 @@ def test_a_torn_file_gives_what_came_before(tmp_path: Path) -> None:
     assert found[0].page.body == b"<p>hello"
 
 
-@pytest.mark.parametrize("content", [b"\x1f\x8bgarbage", b"no WARC at all\n", b"WARC/9.9\r\nbroken"])
+@pytest.mark.parametrize(
+    "content", [b"\x1f\x8bgarbage", b"no WARC at all\n", b"WARC/9.9\r\nbroken"]
+)
 def test_what_is_no_warc_says_so(tmp_path: Path, content: bytes) -> None:
     """One OSError that names the file."""
     file = tmp_path / "a.warc"
@@ -91,7 +110,9 @@ def test_what_is_no_warc_says_so(tmp_path: Path, content: bytes) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_are_a_fault_of_ours(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_no_bytes_are_a_fault_of_ours(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     """Any file is read, or refused with an OSError."""
     file = tmp_path_factory.mktemp("any") / "a.warc.gz"
     file.write_bytes(content)
@@ -110,7 +131,9 @@ def test_bytes_without_chunks_stay_as_they_are(raw: bytes) -> None:
 def test_a_saved_page_has_no_address_of_its_own(tmp_path: Path) -> None:
     """Packed or not; where the packing is broken, the file is named."""
     assert pages(tmp_path / "a.html", b"<p>x")[0][0].page.body == b"<p>x"
-    assert pages(tmp_path / "a.html.gz", gzip.compress(b"<p>x"))[0][0].page.body == b"<p>x"
+    assert (
+        pages(tmp_path / "a.html.gz", gzip.compress(b"<p>x"))[0][0].page.body == b"<p>x"
+    )
     (tmp_path / "b.html.gz").write_bytes(gzip.compress(b"<p>x" * 100)[:-12])
     with pytest.raises(OSError, match="not a whole gzip file"):
         list(saved.read_pages(tmp_path / "b.html.gz", lambda _: None))

@@ -1,4 +1,7 @@
-"""Which links of a page that lists articles are taken for articles. All pages were written for these tests."""
+"""Which links of a page that lists articles are taken for articles.
+
+All pages were written for these tests.
+"""
 
 from datetime import UTC, datetime
 
@@ -12,7 +15,10 @@ from crawler.sources import Source
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOME = "https://www.wire.example/afghanistan/"
 HEADS = (
-    ("/2026/11/21/two-killed-in-panjwai-blast/", "Two people killed in a blast in Panjwai, officials say"),
+    (
+        "/2026/11/21/two-killed-in-panjwai-blast/",
+        "Two people killed in a blast in Panjwai, officials say",
+    ),
     ("/2026/11/21/market-fire/", "Fire at the Lashkar Gah market destroys forty shops"),
     ("/2026/11/20/elders-meet-in-gardez/", "Elders of three tribes meet in Gardez"),
     ("/2026/11/20/quiet/", "A quiet day"),
@@ -35,22 +41,34 @@ FOOT = (
 
 
 def listing(heads=HEADS, more=""):
-    menu = "".join(f"<li><a href='{href}'>{href.strip('/').split('/')[-1].title()}</a></li>" for href in MENU)
-    foot = "".join(f"<a href='{href}'>{href.strip('/').replace('/', ' ')}</a> " for href in FOOT)
+    menu = "".join(
+        f"<li><a href='{href}'>{href.strip('/').split('/')[-1].title()}</a></li>"
+        for href in MENU
+    )
+    foot = "".join(
+        f"<a href='{href}'>{href.strip('/').replace('/', ' ')}</a> " for href in FOOT
+    )
     items = "".join(
-        f"<div class=card><h3><a href='{href}'>{text}</a></h3><p>A standfirst.</p></div>" for href, text in heads
+        f"<div class=card><h3><a href='{href}'>{text}</a></h3><p>A standfirst.</p></div>"
+        for href, text in heads
     )
     html = f"<html><body><nav><ul>{menu}</ul></nav><main>{items}{more}</main><footer>{foot}</footer></body></html>"
     return html.encode()
 
 
 def source(**given):
-    return Source(**({"id": "wire", "kind": "section", "url": HOME, "language": "en"} | given))
+    return Source(
+        **({"id": "wire", "kind": "section", "url": HOME, "language": "en"} | given)
+    )
 
 
 def read(body, url=HOME, **given):
     return sections.parse_section_page(
-        body, url=url, headers={"Content-Type": "text/html; charset=utf-8"}, source=source(**given), now=NOW
+        body,
+        url=url,
+        headers={"Content-Type": "text/html; charset=utf-8"},
+        source=source(**given),
+        now=NOW,
     )
 
 
@@ -90,32 +108,47 @@ def test_headlines_are_leads_and_menus_footers_tags_and_calendars_are_not():
 )
 def test_twins_sessions_calendars_files_and_other_sites_are_never_leads(twin):
     """A page that links them beside its articles shows its articles only."""
-    feed = read(listing(more=f"<h3><a href='{twin}'>Two people killed in a blast in Panjwai, officials say</a></h3>"))
+    feed = read(
+        listing(
+            more=f"<h3><a href='{twin}'>Two people killed in a blast in Panjwai, officials say</a></h3>"
+        )
+    )
     assert paths(feed) == [href for href, _ in HEADS]
 
 
 def test_a_link_to_another_site_is_counted():
     """What is left out is said."""
-    feed = read(listing(more="<a href='https://elsewhere.example/2026/11/21/a-story-of-others/'>A story of others</a>"))
+    feed = read(
+        listing(
+            more="<a href='https://elsewhere.example/2026/11/21/a-story-of-others/'>A story of others</a>"
+        )
+    )
     assert feed.warnings == ("1 links to other sites left out",)
 
 
 def test_a_pattern_alone_decides_where_a_source_has_one():
-    """What looks like an article and does not match is none; what matches needs no looks."""
+    """What looks like an article and does not match is none.
+
+    What matches needs no looks.
+    """
     body = listing(more="<a href='/n/x1'>a</a><a href='/n/x2'>b</a>")
     assert paths(read(body, link_pattern=r"/n/x\d$")) == ["/n/x1", "/n/x2"]
 
 
 def test_short_headlines_go_with_links_that_are_shaped_alike():
     """Ten numbered pages with headlines of five words carry the eleventh, whose headline is one word."""
-    heads = [(f"/news/{70000 + n}", f"Officials report on district number {n} again") for n in range(10)] + [
-        ("/news/70099", "Poppies")
-    ]
+    heads = [
+        (f"/news/{70000 + n}", f"Officials report on district number {n} again")
+        for n in range(10)
+    ] + [("/news/70099", "Poppies")]
     assert len(read(listing(heads)).leads) == 11
 
 
 def test_dari_headlines_count_as_words():
-    """A front page in Dari with numbers for addresses is read like any other; its sections are not articles."""
+    """A front page in Dari with numbers for addresses is read like any other.
+
+    Its sections are not articles.
+    """
     titles = (
         "دو تن در انفجار پنجوایی کشته شدند",
         "آتش‌سوزی در بازار لشکرگاه چهل دکان را سوخت",
@@ -124,7 +157,8 @@ def test_dari_headlines_count_as_words():
     heads = [(f"/a/79685{n}.html", title) for n, title in enumerate(titles)]
     feed = read(
         listing(
-            heads, more="<ul class=menu><li><a href='/p/8251.html'>افغانستان</a><li><a href='/z/7094'>برنامه</a></ul>"
+            heads,
+            more="<ul class=menu><li><a href='/p/8251.html'>افغانستان</a><li><a href='/z/7094'>برنامه</a></ul>",
         )
     )
     assert paths(feed) == [href for href, _ in heads]
@@ -149,27 +183,57 @@ def test_the_time_beside_a_headline_is_its_date():
     ],
 )
 def test_a_soft_404_and_a_page_of_menus_are_errors_in_words(body):
-    """No links that look like articles: the visit fails and says so, with what can be done."""
+    """No links that look like articles.
+
+    The visit fails and says so, with what can be done.
+    """
     feed = read(body)
     assert feed.leads == ()
     assert feed.error.startswith(("no_article_links:", "not_a_page:"))
 
 
 def test_the_next_page_is_the_one_that_the_page_names():
-    """By rel=next or by the words of its link; never a calendar's next month, never another host's."""
-    assert read(listing(more="<a rel=next href='/afghanistan/page/2/'>2</a>")).next_page == f"{HOME}page/2/"
-    assert read(listing(more="<a href='/afghanistan/?page=2'>صفحه بعدی</a>")).next_page == f"{HOME}?page=2"
-    assert read(listing(more="<a rel=next href='/afghanistan/?month=12&year=2026'>December</a>")).next_page is None
+    """By rel=next or by the words of its link.
+
+    Never a calendar's next month, never another host's.
+    """
     assert (
-        read(listing(more="<a rel=next href='https://elsewhere.example/afghanistan/page/2/'>2</a>")).next_page is None
+        read(listing(more="<a rel=next href='/afghanistan/page/2/'>2</a>")).next_page
+        == f"{HOME}page/2/"
+    )
+    assert (
+        read(listing(more="<a href='/afghanistan/?page=2'>صفحه بعدی</a>")).next_page
+        == f"{HOME}?page=2"
+    )
+    assert (
+        read(
+            listing(
+                more="<a rel=next href='/afghanistan/?month=12&year=2026'>December</a>"
+            )
+        ).next_page
+        is None
+    )
+    assert (
+        read(
+            listing(
+                more="<a rel=next href='https://elsewhere.example/afghanistan/page/2/'>2</a>"
+            )
+        ).next_page
+        is None
     )
 
 
 def test_a_page_of_a_hundred_thousand_links_is_bounded():
-    """Too many tags are refused before parsing; below that only the first 3,000 links are looked at."""
+    """Too many tags are refused before parsing.
+
+    Below that only the first 3,000 links are looked at.
+    """
     many = "".join(f"<a href='/n/{n}'>x</a>" for n in range(60_000))
     assert read(listing(more=many)).error.startswith("not_a_page:")
-    some = [(f"/2026/11/21/name-of-story-{n}", f"The story of day number {n} is told here") for n in range(6_000)]
+    some = [
+        (f"/2026/11/21/name-of-story-{n}", f"The story of day number {n} is told here")
+        for n in range(6_000)
+    ]
     assert len(read(listing(some)).leads) <= 2_000
 
 

@@ -1,4 +1,6 @@
-"""A whole site looked over from one page: its sections are found, its traps end, and what is left out is counted.
+"""A whole site looked over from one page.
+
+Its sections are found, its traps end, and what is left out is counted.
 
 The sites are written for the tests.
 """
@@ -14,8 +16,13 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 def listing(web, *links, body=""):
     """A page of links: (address, text)."""
-    made = "".join(f"<li><a href='{address}'>{text}</a></li>" for address, text in links)
-    return web.Answer(f"<html><body><h1>Wire</h1><ul>{made}</ul>{body}</body></html>".encode(), headers=HTML)
+    made = "".join(
+        f"<li><a href='{address}'>{text}</a></li>" for address, text in links
+    )
+    return web.Answer(
+        f"<html><body><h1>Wire</h1><ul>{made}</ul>{body}</body></html>".encode(),
+        headers=HTML,
+    )
 
 
 def articles(web, name, count=2):
@@ -24,26 +31,48 @@ def articles(web, name, count=2):
     for n in range(count):
         path = f"wire.example/{name}/2026/11/0{n + 1}/several-people-hurt-in-a-{name}-blast"
         web.pages[path] = web.page(10 * sum(map(ord, name)) + n)
-        found.append((f"/{path.partition('/')[2]}", f"Several people were hurt in a {name} blast {n}"))
+        found.append(
+            (
+                f"/{path.partition('/')[2]}",
+                f"Several people were hurt in a {name} blast {n}",
+            )
+        )
     return found
 
 
 def source(web, **given):
-    return web.source("wire.example/", kind="section", **({"depth": 2, "budget": 20} | given))
+    return web.source(
+        "wire.example/", kind="section", **({"depth": 2, "budget": 20} | given)
+    )
 
 
 def test_sections_below_the_first_page_are_looked_over(web, store):
-    """As deep as the source says, on its own site, each page once; the front page may stay as it is for ever."""
+    """As deep as the source says, on its own site, each page once.
+
+    The front page may stay as it is for ever.
+    """
     web.pages["wire.example/"] = listing(
-        web, ("/kabul/", "Kabul"), ("/herat/", "Herat"), ("http://other.example/x", "Elsewhere")
+        web,
+        ("/kabul/", "Kabul"),
+        ("/herat/", "Herat"),
+        ("http://other.example/x", "Elsewhere"),
     )
-    web.pages["wire.example/kabul/"] = listing(web, *articles(web, "kabul"), ("/kabul/west/", "West"), ("/", "Home"))
-    web.pages["wire.example/herat/"] = listing(web, *articles(web, "herat"), ("/kabul/", "Kabul"))
-    web.pages["wire.example/kabul/west/"] = listing(web, *articles(web, "west"), ("/deeper/", "Deeper"))
+    web.pages["wire.example/kabul/"] = listing(
+        web, *articles(web, "kabul"), ("/kabul/west/", "West"), ("/", "Home")
+    )
+    web.pages["wire.example/herat/"] = listing(
+        web, *articles(web, "herat"), ("/kabul/", "Kabul")
+    )
+    web.pages["wire.example/kabul/west/"] = listing(
+        web, *articles(web, "west"), ("/deeper/", "Deeper")
+    )
     web.pages["wire.example/deeper/"] = listing(web, *articles(web, "deeper"))
     report = web.run(store, [source(web)])
     assert report.for_source("wire").new == 6
-    assert [web.count(f"wire.example/{path}") for path in ("kabul/", "herat/", "kabul/west/", "deeper/")] == [
+    assert [
+        web.count(f"wire.example/{path}")
+        for path in ("kabul/", "herat/", "kabul/west/", "deeper/")
+    ] == [
         1,
         1,
         1,
@@ -56,13 +85,18 @@ def test_sections_below_the_first_page_are_looked_over(web, store):
 
 def test_without_a_depth_only_the_page_itself_counts(web, store):
     """The default: what a section shows, and nothing below it."""
-    web.pages["wire.example/"] = listing(web, *articles(web, "front"), ("/kabul/", "Kabul"))
+    web.pages["wire.example/"] = listing(
+        web, *articles(web, "front"), ("/kabul/", "Kabul")
+    )
     assert web.run(store, [source(web, depth=0)]).for_source("wire").new == 2
     assert web.count("wire.example/kabul/") == 0
 
 
 def test_a_calendar_without_end_is_not_walked(web, store):
-    """Neither by path nor by query nor by a name of its own; sessions, twins and winding addresses neither. All are counted."""
+    """Neither by path nor by query nor by a name of its own.
+
+    Sessions, twins and winding addresses neither. All are counted.
+    """
 
     def trap(number):
         again = [
@@ -78,20 +112,45 @@ def test_a_calendar_without_end_is_not_walked(web, store):
     web.pages["wire.example/kabul/"] = listing(web, *articles(web, "kabul"))
     report = web.run(store, [source(web, depth=10, budget=40)])
     assert report.for_source("wire").new == 2
-    asked = [one.url for one in web.asked if "/robots.txt" not in one.url and "several-people" not in one.url]
+    asked = [
+        one.url
+        for one in web.asked
+        if "/robots.txt" not in one.url and "several-people" not in one.url
+    ]
     assert sum("endless" in url for url in asked) == site.MAX_PAGES_OF_A_SHAPE
     assert not any(
         word in url
         for url in asked
-        for word in ("/20", "month", "agenda", "PHPSESSID", "print", "/amp", "sort", "login", "pdf", "a/b/a")
+        for word in (
+            "/20",
+            "month",
+            "agenda",
+            "PHPSESSID",
+            "print",
+            "/amp",
+            "sort",
+            "login",
+            "pdf",
+            "a/b/a",
+        )
     )
     (told,) = [row[0] for row in store.db.execute("SELECT warnings FROM polls")]
-    for reason in ("calendars", "sessions", "twins", "wind", "more of the same kind", "files, accounts and notices"):
+    for reason in (
+        "calendars",
+        "sessions",
+        "twins",
+        "wind",
+        "more of the same kind",
+        "files, accounts and notices",
+    ):
         assert reason in told
 
 
 def test_the_budget_ends_a_visit(web, store):
-    """Pages are looked at nearest first, no more than there may be; what waits is counted."""
+    """Pages are looked at nearest first, no more than there may be.
+
+    What waits is counted.
+    """
     names = ["kabul", "herat", "balkh", "farah", "kunduz"]
     web.pages["wire.example/"] = listing(web, *((f"/{name}/", name) for name in names))
     for name in names:
@@ -106,12 +165,21 @@ def test_the_budget_ends_a_visit(web, store):
 
 def test_a_page_that_leads_to_another_site_is_not_read(web, store):
     """A redirect out of the site ends there; robots.txt holds as everywhere."""
-    web.pages["wire.example/robots.txt"] = web.Answer(b"User-agent: *\nDisallow: /secret/\n")
-    web.pages["wire.example/"] = listing(web, ("/away/", "Away"), ("/secret/", "Secret"), ("/kabul/", "Kabul"))
-    web.pages["wire.example/away/"] = web.Answer(status=302, headers={"Location": web.url("other.example/list/")})
+    web.pages["wire.example/robots.txt"] = web.Answer(
+        b"User-agent: *\nDisallow: /secret/\n"
+    )
+    web.pages["wire.example/"] = listing(
+        web, ("/away/", "Away"), ("/secret/", "Secret"), ("/kabul/", "Kabul")
+    )
+    web.pages["wire.example/away/"] = web.Answer(
+        status=302, headers={"Location": web.url("other.example/list/")}
+    )
     web.pages["other.example/list/"] = listing(
         web,
-        ("/2026/11/01/an-article-of-another-site", "An article of another site altogether"),
+        (
+            "/2026/11/01/an-article-of-another-site",
+            "An article of another site altogether",
+        ),
         ("/2026/11/02/one-more-of-another-site", "One more article of another site"),
     )
     web.pages["wire.example/kabul/"] = listing(web, *articles(web, "kabul"))
@@ -139,9 +207,14 @@ def test_what_an_address_says(address, why):
 
 
 @settings(deadline=None)  # the first address loads the list of suffixes
-@given(st.lists(st.text(max_size=60), max_size=30), st.integers(0, 4), st.integers(1, 8))
+@given(
+    st.lists(st.text(max_size=60), max_size=30), st.integers(0, 4), st.integers(1, 8)
+)
 def test_no_addresses_break_its_bounds(paths, depth, budget):
-    """Whatever a page names: no page twice, none of another site, no deeper and no more than allowed."""
+    """Whatever a page names.
+
+    No page twice, none of another site, no deeper and no more than allowed.
+    """
     frontier = site.Frontier(["https://wire.example/"], depth=depth, budget=budget)
     urls = [f"https://wire.example/{path}" for path in paths]
     frontier.add_pages(urls, 1)

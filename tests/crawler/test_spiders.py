@@ -1,4 +1,7 @@
-"""From a URL to a page: what the network's faults mean, where redirects lead, what TLS and a proxy must do."""
+"""From a URL to a page.
+
+What the network's faults mean, where redirects lead, what TLS and a proxy must do.
+"""
 
 import asyncio
 import ssl
@@ -26,7 +29,13 @@ def get(web, url, *, lookup=None, headers=None, verify_tls=True, **changes):
         loop.install_guard(guard, lookup or web.everywhere)
         fetcher = Fetcher(settings, guard, WorkerPool(1))
         await fetcher.start()
-        ask = FetchRequest(url=url, headers=headers or {}, limit=50_000, redirects=5, verify_tls=verify_tls)
+        ask = FetchRequest(
+            url=url,
+            headers=headers or {},
+            limit=50_000,
+            redirects=5,
+            verify_tls=verify_tls,
+        )
         async with fetcher.fetch(ask) as outcome:
             await fetcher.stop(1)
             return outcome
@@ -35,10 +44,23 @@ def get(web, url, *, lookup=None, headers=None, verify_tls=True, **changes):
 
 
 def test_a_page_is_what_the_server_sent(web):
-    """Status, headers and decoded body; the URL is asked for as it was given, query and all."""
-    web.pages["news.example/a%20b?x=1&utm_source=rss"] = web.Answer(b"<p>hello</p>", headers={"X-One": "1"})
-    got = get(web, web.url("news.example/a%20b?x=1&utm_source=rss"), headers={"If-None-Match": 'W/"x y"'})
-    assert (got.page.status, got.page.body, got.page.header("x-one")) == (200, b"<p>hello</p>", "1")
+    """Status, headers and decoded body.
+
+    The URL is asked for as it was given, query and all.
+    """
+    web.pages["news.example/a%20b?x=1&utm_source=rss"] = web.Answer(
+        b"<p>hello</p>", headers={"X-One": "1"}
+    )
+    got = get(
+        web,
+        web.url("news.example/a%20b?x=1&utm_source=rss"),
+        headers={"If-None-Match": 'W/"x y"'},
+    )
+    assert (got.page.status, got.page.body, got.page.header("x-one")) == (
+        200,
+        b"<p>hello</p>",
+        "1",
+    )
     assert web.asked[-1].headers["If-None-Match"] == 'W/"x y"'
 
 
@@ -72,9 +94,15 @@ def test_a_fault_is_told_by_what_lies_under_it():
     """An address that was refused at the connection is a refusal; TLS is called TLS."""
     wrapped = DownloadFailedError("no")
     wrapped.__cause__ = AddressRefused("127.0.0.1:80 is not a public address")
-    assert fetcher.describe_fault(wrapped) == Refusal(why=RejectionReason.ADDRESS, detail="127.0.0.1:80 is not a public address")
-    assert fetcher.describe_fault(DownloadTimeoutError("slow")) == Failure(detail="timeout")
-    assert fetcher.describe_fault(ssl.SSLError("certificate has expired")).detail.startswith("tls")
+    assert fetcher.describe_fault(wrapped) == Refusal(
+        why=RejectionReason.ADDRESS, detail="127.0.0.1:80 is not a public address"
+    )
+    assert fetcher.describe_fault(DownloadTimeoutError("slow")) == Failure(
+        detail="timeout"
+    )
+    assert fetcher.describe_fault(
+        ssl.SSLError("certificate has expired")
+    ).detail.startswith("tls")
 
 
 def test_a_name_that_nobody_knows_is_a_dns_fault(web):
@@ -86,10 +114,20 @@ def test_a_name_that_nobody_knows_is_a_dns_fault(web):
     assert get(web, web.url("gone.example/"), lookup=nowhere).detail == "dns"
 
 
-def test_case_43_a_certificate_that_nobody_vouches_for_is_a_tls_fault_unless_the_source_allows_it(web, tmp_path):
-    """Verification is on by default; switched off for one source it fetches the page."""
+def test_case_43_a_certificate_that_nobody_vouches_for_is_a_tls_fault_unless_the_source_allows_it(
+    web, tmp_path
+):
+    """Verification is on by default.
+
+    Switched off for one source it fetches the page.
+    """
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subject = ["-subj", "/CN=news.example", "-addext", "subjectAltName=DNS:news.example"]
+    subject = [
+        "-subj",
+        "/CN=news.example",
+        "-addext",
+        "subjectAltName=DNS:news.example",
+    ]
     command = [
         "openssl",
         "req",
@@ -120,7 +158,10 @@ def test_case_43_a_certificate_that_nobody_vouches_for_is_a_tls_fault_unless_the
 
 
 def test_through_a_proxy_everything_goes_robots_txt_included(web):
-    """No name is looked up here and nothing else is connected to; the log-in stays with the proxy."""
+    """No name is looked up here and nothing else is connected to.
+
+    The log-in stays with the proxy.
+    """
     seen = []
 
     async def nowhere(host):
@@ -131,8 +172,13 @@ def test_through_a_proxy_everything_goes_robots_txt_included(web):
     got = get(web, "http://news.example/a", lookup=nowhere, proxy=proxy)
     assert got.page.status == 404
     assert seen == []
-    assert [one.headers["Host"] for one in web.asked] == ["news.example", "news.example"]
-    assert {one.headers["Proxy-Authorization"] for one in web.asked} == {"Basic bWU6c2VjcmV0"}
+    assert [one.headers["Host"] for one in web.asked] == [
+        "news.example",
+        "news.example",
+    ]
+    assert {one.headers["Proxy-Authorization"] for one in web.asked} == {
+        "Basic bWU6c2VjcmV0"
+    }
 
 
 def test_a_place_that_nobody_waits_for_is_handed_on():

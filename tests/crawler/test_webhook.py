@@ -1,4 +1,7 @@
-"""A signed message to an address of the user's own: guarded, never redirected, bounded in time."""
+"""A signed message to an address of the user's own.
+
+Guarded, never redirected, bounded in time.
+"""
 
 import asyncio
 import base64
@@ -18,7 +21,11 @@ from storage.model import Failure, Refusal
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 LOOPBACK = Guard(allow=(ip_network("127.0.0.0/8"),))
 MESSAGE = webhook.WebhookMessage(
-    id="khabar-1", body=b'{"title": "\xd8\xa8"}', at=NOW, secret=b"of the tests", agent="khabar/0"
+    id="khabar-1",
+    body=b'{"title": "\xd8\xa8"}',
+    at=NOW,
+    secret=b"of the tests",
+    agent="khabar/0",
 )
 
 
@@ -29,11 +36,18 @@ class Receiver:
         self.answer, self.pause = answer, pause
         self.got: list[bytes] = []
 
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def __call__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(
-                (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
+                (
+                    int(line[15:])
+                    for line in head.split(b"\r\n")
+                    if line.lower().startswith(b"content-length:")
+                ),
+                0,
             )
             self.got.append(head + await reader.readexactly(length))
             await asyncio.sleep(self.pause)
@@ -55,7 +69,13 @@ def send(
         async with await asyncio.start_server(receiver, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             more = {"lookup": lookup} if lookup else {}
-            return await webhook.post(f"http://{host}:{port}{path}", MESSAGE, guard=guard, within=within, **more)
+            return await webhook.post(
+                f"http://{host}:{port}{path}",
+                MESSAGE,
+                guard=guard,
+                within=within,
+                **more,
+            )
 
     return asyncio.run(going())
 
@@ -64,17 +84,38 @@ OK = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 def test_a_receiver_can_check_who_sent_it_and_whether_it_has_it() -> None:
-    """The signature stands over id, time and body, as Standard Webhooks has it; the id is the idempotency key."""
+    """The signature stands over id, time and body, as Standard Webhooks has it.
+
+    The id is the idempotency key.
+    """
     receiver = Receiver(OK)
     assert send(receiver) is None
     head, _, body = receiver.got[0].partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
-    headers = dict(line.lower().split(": ", 1) for line in lines[1:] if not line.startswith("webhook-signature"))
-    signature = next(line.partition(": ")[2] for line in lines if line.startswith("webhook-signature"))
+    headers = dict(
+        line.lower().split(": ", 1)
+        for line in lines[1:]
+        if not line.startswith("webhook-signature")
+    )
+    signature = next(
+        line.partition(": ")[2]
+        for line in lines
+        if line.startswith("webhook-signature")
+    )
     assert lines[0] == "POST /in?a=1 HTTP/1.1"
-    assert (body, headers["webhook-id"], headers["idempotency-key"]) == (MESSAGE.body, "khabar-1", "khabar-1")
+    assert (body, headers["webhook-id"], headers["idempotency-key"]) == (
+        MESSAGE.body,
+        "khabar-1",
+        "khabar-1",
+    )
     signed = f"khabar-1.{headers['webhook-timestamp']}.".encode() + body
-    assert signature == "v1," + base64.b64encode(hmac.new(b"of the tests", signed, hashlib.sha256).digest()).decode()
+    assert (
+        signature
+        == "v1,"
+        + base64.b64encode(
+            hmac.new(b"of the tests", signed, hashlib.sha256).digest()
+        ).decode()
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +129,9 @@ def test_a_receiver_can_check_who_sent_it_and_whether_it_has_it() -> None:
         (b"HTTP/1.1 " + b"9" * 200_000, "ValueError|LimitOverrun"),
     ],
 )
-def test_any_other_answer_is_a_failure_with_its_reason(answer: bytes, said: str) -> None:
+def test_any_other_answer_is_a_failure_with_its_reason(
+    answer: bytes, said: str
+) -> None:
     """A redirect is not followed: one message, one connection."""
     receiver = Receiver(answer)
     result = send(receiver)
@@ -103,7 +146,9 @@ def test_a_silent_receiver_costs_its_time_and_no_more() -> None:
     assert result == Failure(detail="timeout")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"]
+)
 def test_addresses_that_are_not_public_are_not_dialled(host: str) -> None:
     """In whatever spelling; nothing reaches the receiver."""
     receiver = Receiver(OK)
@@ -119,7 +164,9 @@ def test_a_name_that_leads_inside_is_not_dialled(answers: list[str]) -> None:
         return answers
 
     receiver = Receiver(OK)
-    assert isinstance(send(receiver, guard=Guard(), host="hook.example", lookup=lookup), Refusal)
+    assert isinstance(
+        send(receiver, guard=Guard(), host="hook.example", lookup=lookup), Refusal
+    )
     assert receiver.got == []
 
 
@@ -131,10 +178,14 @@ def test_with_a_proxy_the_proxy_is_asked() -> None:
         async with await asyncio.start_server(receiver, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             guard = Guard(proxy=parse_proxy(f"http://127.0.0.1:{port}"))
-            return await webhook.post("http://hook.example/in", MESSAGE, guard=guard, within=5)
+            return await webhook.post(
+                "http://hook.example/in", MESSAGE, guard=guard, within=5
+            )
 
     assert asyncio.run(going()) is None
-    assert receiver.got[0].startswith(b"POST http://hook.example/in HTTP/1.1\r\nHost: hook.example\r\n")
+    assert receiver.got[0].startswith(
+        b"POST http://hook.example/in HTTP/1.1\r\nHost: hook.example\r\n"
+    )
 
 
 def test_nobody_there_is_a_failure() -> None:
@@ -143,9 +194,17 @@ def test_nobody_there_is_a_failure() -> None:
     async def nothing(_host: str) -> list[str]:
         return []
 
-    refused = asyncio.run(webhook.post("http://127.0.0.1:9/", MESSAGE, guard=Guard(allow=LOOPBACK.allow), within=2))
+    refused = asyncio.run(
+        webhook.post(
+            "http://127.0.0.1:9/", MESSAGE, guard=Guard(allow=LOOPBACK.allow), within=2
+        )
+    )
     assert isinstance(refused, Refusal)  # port 9 speaks no HTTP
-    gone = asyncio.run(webhook.post("http://hook.example/", MESSAGE, guard=LOOPBACK, within=2, lookup=nothing))
+    gone = asyncio.run(
+        webhook.post(
+            "http://hook.example/", MESSAGE, guard=LOOPBACK, within=2, lookup=nothing
+        )
+    )
     assert isinstance(gone, Failure)
     assert "no address" in gone.detail
 
@@ -153,7 +212,9 @@ def test_nobody_there_is_a_failure() -> None:
 @given(st.text(max_size=60))
 def test_an_address_cannot_add_a_header(path: str) -> None:
     """Whatever stands in the configured path: a request has one head."""
-    request = webhook._request(webhook.urlsplit("http://hook.example/" + path), MESSAGE, through_proxy=False)
+    request = webhook._request(
+        webhook.urlsplit("http://hook.example/" + path), MESSAGE, through_proxy=False
+    )
     head = request.partition(b"\r\n\r\n")[0].split(b"\r\n")
     assert len(head) == 3 + len(MESSAGE.headers())
     assert head[0].startswith(b"POST /")

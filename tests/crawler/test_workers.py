@@ -1,4 +1,7 @@
-"""The worker pool: hostile tasks are ended, their neighbours are not, and the pool goes on."""
+"""The worker pool.
+
+Hostile tasks are ended, their neighbours are not, and the pool goes on.
+"""
 
 import asyncio
 import ctypes
@@ -10,7 +13,8 @@ import pytest
 
 from crawler.workers import Task, WorkerLost, WorkerPool
 
-# The tasks are builtins and library functions, for a test's own module is not importable in a worker.
+# The tasks are builtins and library functions, for a test's own module is not
+# importable in a worker.
 SLEEP = Task("time", "sleep")
 EXIT = Task("os", "_exit")
 ADD = Task("operator", "add")
@@ -24,7 +28,10 @@ def in_pool(*calls, **limits):
     async def together():
         pool = WorkerPool(1, **limits)
         try:
-            got = await asyncio.gather(*(pool.run(task, *args) for task, *args in calls), return_exceptions=True)
+            got = await asyncio.gather(
+                *(pool.run(task, *args) for task, *args in calls),
+                return_exceptions=True,
+            )
             return got, await pool.run(ADD, 20, 22), pool.lost
         finally:
             await pool.close()
@@ -34,7 +41,9 @@ def in_pool(*calls, **limits):
 
 def test_results_and_faults_come_back():
     """What a function returns is returned, what it raises is raised."""
-    got, after, lost = in_pool((ADD, 1, 2), (ADD, 1, "x"), (Task("operator", "truediv"), 1, 0))
+    got, after, lost = in_pool(
+        (ADD, 1, 2), (ADD, 1, "x"), (Task("operator", "truediv"), 1, 0)
+    )
     assert got[0] == 3
     assert [type(one) for one in got[1:]] == [TypeError, ZeroDivisionError]
     assert (after, lost) == (42, 0)
@@ -79,7 +88,9 @@ def test_workers_have_no_network_where_the_system_can_take_it():
     if ctypes.CDLL(None).unshare(0) != 0:
         pytest.skip("this system has no name spaces")
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        [outcome], _, _ = in_pool((Task("socket", "create_connection"), listening.getsockname(), 2.0))
+        [outcome], _, _ = in_pool(
+            (Task("socket", "create_connection"), listening.getsockname(), 2.0)
+        )
         if not isinstance(outcome, Exception):
             pytest.skip("this kernel grants no network name space of one's own")
         assert isinstance(outcome, OSError)
@@ -103,7 +114,10 @@ def test_the_loop_is_not_kept_waiting_while_workers_start():
 
 
 def test_a_task_that_meets_the_workers_going_to_rest_is_answered():
-    """Workers that end and workers that start never meet: a task of that moment waits for new ones."""
+    """Workers that end and workers that start never meet.
+
+    A task of that moment waits for new ones.
+    """
 
     async def meet():
         pool = WorkerPool(1)
@@ -112,7 +126,9 @@ def test_a_task_that_meets_the_workers_going_to_rest_is_answered():
                 await pool.run(ADD, 1, 1)
                 resting = asyncio.ensure_future(pool.end_if_idle(0))
                 await asyncio.sleep(late)
-                answers = asyncio.gather(*(pool.run(ADD, number, 1) for number in range(3)))
+                answers = asyncio.gather(
+                    *(pool.run(ADD, number, 1) for number in range(3))
+                )
                 assert await asyncio.wait_for(answers, 60) == [1, 2, 3]
                 await asyncio.wait_for(resting, 60)
         finally:

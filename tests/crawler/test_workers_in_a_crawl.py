@@ -1,4 +1,7 @@
-"""A whole pass in which workers hang, crash and run out of memory: each takes nobody with it."""
+"""A whole pass in which workers hang, crash and run out of memory.
+
+Each takes nobody with it.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -38,8 +41,11 @@ ENDS = {
 def deadly(monkeypatch):
     """Workers that do what a body asks for, with seconds and 300 MB for it."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    monkeypatch.setattr(engine, "WorkerPool", partial(workers.WorkerPool, timeout=2.5, memory=300 << 20))
-    monkeypatch.setattr(CONSTS, "term_timeout", 0.5)  # seconds that pebble leaves a worker between SIGTERM and SIGKILL
+    monkeypatch.setattr(
+        engine, "WorkerPool", partial(workers.WorkerPool, timeout=2.5, memory=300 << 20)
+    )
+    # Seconds that pebble leaves a worker between SIGTERM and SIGKILL
+    monkeypatch.setattr(CONSTS, "term_timeout", 0.5)
     monkeypatch.setattr(engine, "PROCESS_PAGE", Task("deadly", "page"))
     monkeypatch.setitem(further_documents.READERS, "feed", Task("deadly", "feed"))
 
@@ -50,22 +56,37 @@ def deadly_page(web, act):
 
 @pytest.mark.usefixtures("deadly")
 @pytest.mark.parametrize("size", [1, 2])
-def test_every_good_page_has_its_article_and_every_deadly_one_its_reason(web, store, size):
-    """Seventeen ends of a worker among 24 good pages: none is lost beside them, and all of it adds up."""
+def test_every_good_page_has_its_article_and_every_deadly_one_its_reason(
+    web, store, size
+):
+    """Seventeen ends of a worker among 24 good pages.
+
+    None is lost beside them, and all of it adds up.
+    """
     acts, good = list(ENDS), [web.url(f"good{n}.example/a") for n in range(GOOD)]
     bad = [web.url(f"bad{n}.example/a") for n in range(len(acts))]
     mixed = [url for n in range(GOOD) for url in (good[n], *bad[n : n + 1])]
     web.pages["wire.example/feed"] = web.feed(*(web.item(url, url) for url in mixed))
     web.pages |= {f"good{n}.example/a": web.page(n + 1) for n in range(GOOD)}
-    web.pages |= {f"bad{n}.example/a": deadly_page(web, act) for n, act in enumerate(acts)}
+    web.pages |= {
+        f"bad{n}.example/a": deadly_page(web, act) for n, act in enumerate(acts)
+    }
     report = web.run(store, [web.source("wire.example/feed")], workers=size)
     fates = [store.fate(url) for url in good]
-    assert [(one["url"], one["reason"], one["detail"]) for one in fates if one["fate"] != "article"] == []
+    assert [
+        (one["url"], one["reason"], one["detail"])
+        for one in fates
+        if one["fate"] != "article"
+    ] == []
     fates = {act: store.fate(url) for act, url in zip(acts, bad, strict=True)}
-    assert {act: (one["fate"], one["reason"]) for act, one in fates.items()} == dict.fromkeys(
-        acts, ("rejected", "unreadable")
-    )
-    assert {act: one["detail"] for act, one in fates.items() if ENDS[act] not in one["detail"]} == {}
+    assert {
+        act: (one["fate"], one["reason"]) for act, one in fates.items()
+    } == dict.fromkeys(acts, ("rejected", "unreadable"))
+    assert {
+        act: one["detail"]
+        for act, one in fates.items()
+        if ENDS[act] not in one["detail"]
+    } == {}
     assert (report.total("new"), report.total("rejected")) == (GOOD, len(acts))
     assert store.unbalanced_polls() == []
 
@@ -76,11 +97,21 @@ def test_a_feed_that_kills_its_reader_is_that_source_s_error(web, store):
     acts = ["exit", "segfault", "leave", "unspeakable", "at once", "sleep"]
     for n, act in enumerate(acts):
         web.pages[f"bad{n}.example/feed"] = web.feed(f"<!-- ACT:{act}! -->")
-        web.pages[f"good{n}.example/feed"] = web.feed(web.item(web.url(f"good{n}.example/a"), f"Blast {n}"))
+        web.pages[f"good{n}.example/feed"] = web.feed(
+            web.item(web.url(f"good{n}.example/a"), f"Blast {n}")
+        )
         web.pages[f"good{n}.example/a"] = web.page(n + 1)
-    sources = [web.source(f"{kind}{n}.example/feed") for n in range(len(acts)) for kind in ("bad", "good")]
+    sources = [
+        web.source(f"{kind}{n}.example/feed")
+        for n in range(len(acts))
+        for kind in ("bad", "good")
+    ]
     report = web.run(store, sources, workers=2)
     told = {act: report.for_source(f"bad{n}").error for n, act in enumerate(acts)}
-    assert {act: error for act, error in told.items() if not error or ENDS[act] not in error} == {}
-    assert [report.for_source(f"good{n}").new for n in range(len(acts))] == [1] * len(acts)
+    assert {
+        act: error for act, error in told.items() if not error or ENDS[act] not in error
+    } == {}
+    assert [report.for_source(f"good{n}").new for n in range(len(acts))] == [1] * len(
+        acts
+    )
     assert store.unbalanced_polls() == []

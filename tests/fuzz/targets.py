@@ -1,6 +1,9 @@
-"""What is fuzzed, and what must hold for any bytes: the fuzzer and the replay of what it found share these.
+"""What is fuzzed, and what must hold for any bytes.
 
-Each target takes bytes and raises AssertionError where a promise is broken; any other exception is a finding too.
+The fuzzer and the replay of what it found share these.
+
+Each target takes bytes and raises AssertionError where a promise is broken; any other
+exception is a finding too.
 """
 
 from collections.abc import Callable
@@ -27,9 +30,14 @@ HEADERS = (
 
 
 def read_feed(data: bytes) -> None:
-    """Any bytes are a feed or an error; leads are few, and have web addresses and printable titles."""
+    """Any bytes are a feed or an error.
+
+    Leads are few, and have web addresses and printable titles.
+    """
     headers, body = HEADERS[data[0] % len(HEADERS)] if data else {}, data[1:]
-    feed = feeds.parse_feed(body, url=SOURCE.url, headers=headers, source=SOURCE, now=NOW)
+    feed = feeds.parse_feed(
+        body, url=SOURCE.url, headers=headers, source=SOURCE, now=NOW
+    )
     assert len(feed.leads) <= feeds.MAX_ENTRIES
     for lead in feed.leads:
         check_lead(lead)
@@ -42,12 +50,23 @@ def check_lead(lead: Lead) -> None:
     assert urlsplit(lead.url).scheme in {"http", "https"}, lead.url
     assert lead.title is None or is_plain(lead.title), lead.title
     assert lead.published_at is None or lead.published_at.tzinfo is not None
-    assert identity.canonical_url(identity.canonical_url(lead.url)) == identity.canonical_url(lead.url)
+    assert identity.canonical_url(
+        identity.canonical_url(lead.url)
+    ) == identity.canonical_url(lead.url)
 
 
 def extract_page(data: bytes) -> None:
-    """Any bytes are a document or a rejection; a document's text is plain and its date can be."""
-    kind = ("text/html", "text/html; charset=windows-1256", "", "application/xhtml+xml")[data[0] % 4] if data else ""
+    """Any bytes are a document or a rejection.
+
+    A document's text is plain and its date can be.
+    """
+    kind = (
+        ("text/html", "text/html; charset=windows-1256", "", "application/xhtml+xml")[
+            data[0] % 4
+        ]
+        if data
+        else ""
+    )
     page = Page(
         url="http://outlet.example/2026/a", final_url="http://outlet.example/2026/a", status=200,
         headers=(("content-type", kind),), body=data[1:], fetched_at=NOW,
@@ -57,10 +76,19 @@ def extract_page(data: bytes) -> None:
         return
     assert found.text.strip()
     assert is_plain(found.text, keep="\n"), found.text[:200]
-    for line in (found.title, found.site, found.section, found.credit, found.language, *found.authors):
+    for line in (
+        found.title,
+        found.site,
+        found.section,
+        found.credit,
+        found.language,
+        *found.authors,
+    ):
         assert line is None or is_plain(line), line
     assert urlsplit(found.url).scheme in {"http", "https"}
-    assert found.published_at is None or found.published_at <= NOW + timedelta(days=2), found.published_at
+    assert found.published_at is None or found.published_at <= NOW + timedelta(
+        days=2
+    ), found.published_at
 
 
 def clean_text(data: bytes) -> None:
@@ -76,14 +104,18 @@ def clean_text(data: bytes) -> None:
 
 def read_row(data: bytes) -> None:
     """Any line of JSON is an article, a rejection or a warning."""
-    row = articles.parse_line(1, data, sources={}, settings=CrawlSettings(min_relevance=0), now=NOW)
+    row = articles.parse_line(
+        1, data, sources={}, settings=CrawlSettings(min_relevance=0), now=NOW
+    )
     assert row.landing or row.warnings
 
 
 def read_robots(data: bytes) -> None:
     """Any robots.txt gives an answer for any path."""
     path, _, body = data.partition(b"\n")
-    robots.parse_robots(body, "khabar/0.1").allow(f"http://outlet.example/{path.decode('latin-1')}")
+    robots.parse_robots(body, "khabar/0.1").allow(
+        f"http://outlet.example/{path.decode('latin-1')}"
+    )
 
 
 def is_plain(text: str, keep: str = "") -> bool:

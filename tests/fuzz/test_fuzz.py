@@ -7,7 +7,9 @@ import targets
 FOUND = [(path.parent.name, path) for path in sorted(fuzz.FOUND.glob("*/*"))]
 
 
-@pytest.mark.parametrize(("target", "path"), FOUND, ids=[f"{target}-{path.name}" for target, path in FOUND])
+@pytest.mark.parametrize(
+    ("target", "path"), FOUND, ids=[f"{target}-{path.name}" for target, path in FOUND]
+)
 def test_what_was_found_is_mended(target, path):
     """Each finding, made small and written in words of our own, breaks no promise any more."""
     targets.TARGETS[target](path.read_bytes())

@@ -18,12 +18,18 @@ from storage.model import Document
 from storage.store import Store
 from storage.tables import admission
 
-PINNED = tomllib.loads((Path(__file__).parent / "copies.toml").read_text(encoding="utf-8"))
+PINNED = tomllib.loads(
+    (Path(__file__).parent / "copies.toml").read_text(encoding="utf-8")
+)
 SETS = list(PINNED["digests"])
 
 
 def scorer(shared, *arguments):
-    command = [sys.executable, str(shared / "score" / "copies.py"), *map(str, arguments)]
+    command = [
+        sys.executable,
+        str(shared / "score" / "copies.py"),
+        *map(str, arguments),
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
@@ -31,7 +37,11 @@ def admit_all(path, lines):
     """The documents in the order of the file, as `khabar import` takes them."""
     with Store.open(path) as store, store._writing():
         for row in map(json.loads, lines):
-            at = datetime.fromisoformat(row["published_at"]) if row.get("published_at") else None
+            at = (
+                datetime.fromisoformat(row["published_at"])
+                if row.get("published_at")
+                else None
+            )
             document = Document(
                 url=identity.canonical_url(row["url"]), source=row["source"], title=row.get("title"), text=row["text"],
                 published_at=at, via="import",
@@ -43,9 +53,15 @@ def admit_all(path, lines):
 def test_copies_of_a_labelled_set_stay_above_their_floors(shared, tmp_path, name):
     """Copies are found, and nothing else is taken for one."""
     corpus = shared / "corpora" / "dedup" / name
-    if hashlib.sha256((corpus / "docs.jsonl").read_bytes()).hexdigest() != PINNED["digests"][name]:
+    if (
+        hashlib.sha256((corpus / "docs.jsonl").read_bytes()).hexdigest()
+        != PINNED["digests"][name]
+    ):
         pytest.skip(f"{name} is not the set that the floors were measured on")
-    admit_all(tmp_path / "khabar.db", [line for line in scorer(shared, corpus, "--emit").split("\n") if line])
+    admit_all(
+        tmp_path / "khabar.db",
+        [line for line in scorer(shared, corpus, "--emit").split("\n") if line],
+    )
     figures = json.loads(scorer(shared, corpus, tmp_path / "khabar.db", "--json"))
     for figure, floor in PINNED[name].items():
         if figure.startswith("most_"):

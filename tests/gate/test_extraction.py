@@ -1,6 +1,9 @@
-"""Floors of extraction on labelled pages, by the scorer that comes with them: they may rise, never fall.
+"""Floors of extraction on labelled pages, by the scorer that comes with them.
 
-Floors and the digests of the files they were measured on stand in `extraction.toml`. Each set is read once.
+They may rise, never fall.
+
+Floors and the digests of the files they were measured on stand in `extraction.toml`.
+Each set is read once.
 """
 
 import hashlib
@@ -13,7 +16,9 @@ import pytest
 
 from crawler.files import page_records, saved
 
-PINNED = tomllib.loads((Path(__file__).parent / "extraction.toml").read_text(encoding="utf-8"))
+PINNED = tomllib.loads(
+    (Path(__file__).parent / "extraction.toml").read_text(encoding="utf-8")
+)
 BETTER_LOW = {"leaking"}
 SLACK = 0.0005  # the scorer's figures are rounded to four places
 
@@ -21,7 +26,9 @@ SLACK = 0.0005  # the scorer's figures are rounded to four places
 @pytest.fixture(scope="module")
 def scorer(shared):
     """The scorer of the shared folder, as a module."""
-    spec = importlib.util.spec_from_file_location("extraction_scorer", shared / "score" / "extraction.py")
+    spec = importlib.util.spec_from_file_location(
+        "extraction_scorer", shared / "score" / "extraction.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -29,7 +36,10 @@ def scorer(shared):
 
 def told(file):
     """What `khabar extract` tells of each page, by its record."""
-    return {one.record_id: page_records.page_record(one) for one in saved.read_pages(file, print)}
+    return {
+        one.record_id: page_records.page_record(one)
+        for one in saved.read_pages(file, print)
+    }
 
 
 @pytest.mark.parametrize("name", PINNED["sets"])
@@ -38,13 +48,19 @@ def test_extraction_keeps_its_floors(shared, scorer, name):
     pinned, folder = PINNED["sets"][name], shared / "corpora" / "extraction" / name
     for file, digest in pinned["digests"].items():
         if hashlib.sha256((folder / file).read_bytes()).hexdigest() != digest:
-            pytest.skip(f"{name}/{file} is not the file that the floors were measured on")
+            pytest.skip(
+                f"{name}/{file} is not the file that the floors were measured on"
+            )
     with (folder / "labels.jsonl").open(encoding="utf-8") as lines:
         labels = [json.loads(line) for line in lines]
     figures = scorer.score(labels, told(folder / "pages.warc.gz"))
     fallen = {
         key: (round(figures[key], 4), floor)
         for key, floor in pinned["floors"].items()
-        if (figures[key] > floor + SLACK if key in BETTER_LOW else figures[key] < floor - SLACK)
+        if (
+            figures[key] > floor + SLACK
+            if key in BETTER_LOW
+            else figures[key] < floor - SLACK
+        )
     }
     assert not fallen, f"(measured, floor): {fallen}"

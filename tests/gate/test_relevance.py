@@ -15,7 +15,9 @@ import pytest
 
 from crawler.topic import mentions, relevance
 
-PINNED = tomllib.loads((Path(__file__).parent / "relevance.toml").read_text(encoding="utf-8"))
+PINNED = tomllib.loads(
+    (Path(__file__).parent / "relevance.toml").read_text(encoding="utf-8")
+)
 
 
 def read(item):
@@ -27,13 +29,19 @@ def read(item):
 
 @pytest.fixture(scope="module")
 def items(shared):
-    """Every labelled item with its file; skipped where the data are not those that the floors were measured on."""
+    """Every labelled item with its file.
+
+    Skipped where the data are not those that the floors were measured on.
+    """
     found = []
     for name, digest in PINNED["digests"].items():
         path = shared / "corpora" / "relevance" / f"{name}.jsonl"
         if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            pytest.skip(f"{name}.jsonl is not the file that the floors were measured on")
-        with path.open(encoding="utf-8") as lines:  # not splitlines: some texts hold U+2028
+            pytest.skip(
+                f"{name}.jsonl is not the file that the floors were measured on"
+            )
+        # Not splitlines: some texts hold U+2028
+        with path.open(encoding="utf-8") as lines:
             found += [(name, json.loads(line)) for line in lines]
     return found
 
@@ -52,7 +60,9 @@ def judged(items):
 @pytest.mark.parametrize("language", PINNED["languages"])
 def test_precision_and_recall_of_a_language_stay_above_their_floors(judged, language):
     """What is kept is about the conflict, and what is about it is kept, in each language."""
-    tally = Counter((label, kept) for _, lang, _, label, kept in judged if lang == language)
+    tally = Counter(
+        (label, kept) for _, lang, _, label, kept in judged if lang == language
+    )
     floors = PINNED["languages"][language]
     precision = tally[True, True] / max(tally[True, True] + tally[False, True], 1)
     recall = tally[True, True] / max(tally[True, True] + tally[True, False], 1)
@@ -60,11 +70,17 @@ def test_precision_and_recall_of_a_language_stay_above_their_floors(judged, lang
     assert recall >= floors["recall"], tally
 
 
-@pytest.mark.parametrize("kind", PINNED["let_through"], ids=lambda kind: f"{kind['file']}-{kind['topic']}")
+@pytest.mark.parametrize(
+    "kind", PINNED["let_through"], ids=lambda kind: f"{kind['file']}-{kind['topic']}"
+)
 def test_each_kind_of_negative_is_let_through_no_more_than_its_share(judged, kind):
     """Cricket, other wars and the other news of Afghanistan stay out, each by its own floor."""
     files, topics = kind["file"].split("|"), kind["topic"].split("|")
-    kept = [k for name, _, topic, label, k in judged if not label and name in files and topic in topics]
+    kept = [
+        k
+        for name, _, topic, label, k in judged
+        if not label and name in files and topic in topics
+    ]
     assert len(kept) >= kind["items"]
     assert sum(kept) <= kind["at_most"] * len(kept), f"{sum(kept)} of {len(kept)}"
 
@@ -74,10 +90,16 @@ def test_places_that_a_headline_names_are_found(items):
     named = found = 0
     for _, item in items:
         extra = item.get("extra") or {}
-        stem = re.sub(r" (district|province)$", "", extra.get("adm_2") or extra.get("adm_1") or "").casefold()
+        stem = re.sub(
+            r" (district|province)$", "", extra.get("adm_2") or extra.get("adm_1") or ""
+        ).casefold()
         if stem and stem in (item.get("title") or "").casefold():
             named += 1
-            places = [m.name.casefold() for m in mentions.find_mentions(*read(item)).mentions if m.kind == "place"]
+            places = [
+                m.name.casefold()
+                for m in mentions.find_mentions(*read(item)).mentions
+                if m.kind == "place"
+            ]
             found += any(stem in place for place in places)
     assert named >= PINNED["places"]["named"]
     assert found >= PINNED["places"]["found"] * named, f"{found} of {named}"
@@ -85,8 +107,16 @@ def test_places_that_a_headline_names_are_found(items):
 
 def test_items_of_our_own_stay_above_their_floors(root):
     """The items written for the tests, half of them hard negatives, need no shared folder."""
-    lines = (root / "tests" / "crawler" / "data" / "relevance.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (root / "tests" / "crawler" / "data" / "relevance.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     for language, floor in PINNED["own"].items():
         rows = [row for row in map(json.loads, lines) if row["language"] == language]
-        right = sum((relevance.judge(*read(row)).score >= relevance.THRESHOLD) == row["conflict"] for row in rows)
+        right = sum(
+            (relevance.judge(*read(row)).score >= relevance.THRESHOLD)
+            == row["conflict"]
+            for row in rows
+        )
         assert right >= floor * len(rows), f"{language}: {right} of {len(rows)}"

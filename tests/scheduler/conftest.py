@@ -71,14 +71,41 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stocked(config: Path) -> Path:
-    """The configuration of a store that was crawled a moment ago: two articles, a copy, a rejected page."""
+    """The configuration of a store that was crawled a moment ago.
+
+    Two articles, a copy, a rejected page.
+    """
     now = utc_now()
-    lead = Lead(url="https://outlet.example/sport", source="outlet", title="Spinners win")
-    with Store.open(config.parent / "khabar.db", captures=config.parent / "captures") as store:
-        store.sync_sources([SourceState(id="outlet", name="Outlet", kind="feed", url="https://outlet.example/feed")])
-        poll = Poll(source="outlet", started_at=now, ended_at=now, status="ok", leads=(lead,), newest_at=now)
+    lead = Lead(
+        url="https://outlet.example/sport", source="outlet", title="Spinners win"
+    )
+    with Store.open(
+        config.parent / "khabar.db", captures=config.parent / "captures"
+    ) as store:
+        store.sync_sources(
+            [
+                SourceState(
+                    id="outlet",
+                    name="Outlet",
+                    kind="feed",
+                    url="https://outlet.example/feed",
+                )
+            ]
+        )
+        poll = Poll(
+            source="outlet",
+            started_at=now,
+            ended_at=now,
+            status="ok",
+            leads=(lead,),
+            newest_at=now,
+        )
         pending = store.land_poll(poll).fresh[0]
-        rejection = Rejection(why=RejectionReason.IRRELEVANT, title="Spinners win", verdict=Verdict(score=0.1, reasons=(REASON,)))
+        rejection = Rejection(
+            why=RejectionReason.IRRELEVANT,
+            title="Spinners win",
+            verdict=Verdict(score=0.1, reasons=(REASON,)),
+        )
         copy = document(1, url="https://mirror.example/copied", source="mirror")
         store.land([
             Landing(outcome=document(1), url="https://outlet.example/1", source="outlet"),
@@ -90,7 +117,9 @@ def stocked(config: Path) -> Path:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Run:
     """Run `khabar` with these words, in a folder without a configuration and with no home."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):

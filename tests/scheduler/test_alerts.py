@@ -1,4 +1,7 @@
-"""Saved searches that tell: what they find, once, in order, whatever fails or restarts in between."""
+"""Saved searches that tell.
+
+What they find, once, in order, whatever fails or restarts in between.
+"""
 
 import asyncio
 import hashlib
@@ -37,15 +40,29 @@ TEXTS = (
 
 
 def document(number: int, text: str, **more: object) -> Document:
-    place = (Mention(kind="place", code="AF17", name="Kunduz", count=1),) if "Kunduz" in text else ()
+    place = (
+        (Mention(kind="place", code="AF17", name="Kunduz", count=1),)
+        if "Kunduz" in text
+        else ()
+    )
     url = f"https://a.example/{number}"
-    return Document(url=url, source="a", title=f"Report {number}", text=text, mentions=place, language="en", **more)
+    return Document(
+        url=url,
+        source="a",
+        title=f"Report {number}",
+        text=text,
+        mentions=place,
+        language="en",
+        **more,
+    )
 
 
 class Service:
     """A store and the alerts over it, as the service has them; `again` is a restart."""
 
-    def __init__(self, folder: Path, *found: Alert, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *found: Alert, environment: dict[str, str] | None = None
+    ) -> None:
         self.store = Store.open(folder / "khabar.db")
         self.path = folder / "khabar.db"
         self.found, self.environment = found, environment or {}
@@ -53,7 +70,13 @@ class Service:
         self.again()
 
     def again(self) -> None:
-        self.alerts = Alerts(self.path, self.found, SETTINGS, keep=self._keep, environment=self.environment)
+        self.alerts = Alerts(
+            self.path,
+            self.found,
+            SETTINGS,
+            keep=self._keep,
+            environment=self.environment,
+        )
 
     async def _keep(self, rows: list[AlertCursor]) -> None:
         if self.fail_keeping:
@@ -72,7 +95,12 @@ class Service:
 
     def wait(self) -> None:
         """Let the pause after a failure pass."""
-        self.store.keep_standings([replace(one, next_try_at=None) for one in alert_cursors.load_cursors(self.store.db).values()])
+        self.store.keep_standings(
+            [
+                replace(one, next_try_at=None)
+                for one in alert_cursors.load_cursors(self.store.db).values()
+            ]
+        )
 
 
 @pytest.fixture
@@ -100,16 +128,26 @@ def lines(file: Path) -> list[dict]:
 # Files
 
 
-def test_a_file_gets_what_the_search_finds_once_and_in_order(service, tmp_path: Path) -> None:
-    """One object a change, with the article; what does not fit is passed over, and nothing is told again."""
+def test_a_file_gets_what_the_search_finds_once_and_in_order(
+    service, tmp_path: Path
+) -> None:
+    """One object a change, with the article.
+
+    What does not fit is passed over, and nothing is told again.
+    """
     file = tmp_path / "out/kunduz.jsonl"
     running = service(kunduz(file=file))
     running.land(*TEXTS)
     for _ in range(3):
         running.deliver()
     assert [one["article"]["title"] for one in lines(file)] == ["Report 0", "Report 2"]
-    assert {"key", "alert", "cursor", "at", "what", "detail", "article"} == set(lines(file)[0])
-    assert (running.standing().delivered, running.standing().cursor) == (2, running.store.last_cursor())
+    assert {"key", "alert", "cursor", "at", "what", "detail", "article"} == set(
+        lines(file)[0]
+    )
+    assert (running.standing().delivered, running.standing().cursor) == (
+        2,
+        running.store.last_cursor(),
+    )
     assert oct(file.stat().st_mode & 0o777) == "0o600"
 
 
@@ -125,7 +163,9 @@ def test_an_alert_begins_at_the_end_of_the_log(service, tmp_path: Path) -> None:
     assert [one["article"]["title"] for one in lines(tmp_path / "out")] == ["Report 2"]
 
 
-def test_a_crash_between_file_and_cursor_repeats_nothing(service, tmp_path: Path) -> None:
+def test_a_crash_between_file_and_cursor_repeats_nothing(
+    service, tmp_path: Path
+) -> None:
     """The lines are there, the cursor is not: after the restart they are recognised."""
     running = service(kunduz(file=tmp_path / "out"))
     running.land(*TEXTS)
@@ -136,7 +176,11 @@ def test_a_crash_between_file_and_cursor_repeats_nothing(service, tmp_path: Path
     running.again()
     running.land(TEXTS[0].replace("bridge", "ferry crossing"), start=7)
     running.deliver()
-    assert [one["article"]["title"] for one in lines(tmp_path / "out")] == ["Report 0", "Report 2", "Report 7"]
+    assert [one["article"]["title"] for one in lines(tmp_path / "out")] == [
+        "Report 0",
+        "Report 2",
+        "Report 7",
+    ]
 
 
 def test_a_line_that_a_crash_tore_is_mended(service, tmp_path: Path) -> None:
@@ -148,7 +192,10 @@ def test_a_line_that_a_crash_tore_is_mended(service, tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(whole + b'{"key": "khabar-')
     running.land(TEXTS[2], start=2)
     running.deliver()
-    assert [one["article"]["title"] for one in lines(tmp_path / "out")] == ["Report 0", "Report 2"]
+    assert [one["article"]["title"] for one in lines(tmp_path / "out")] == [
+        "Report 0",
+        "Report 2",
+    ]
 
 
 def test_a_file_that_cannot_be_written_is_tried_again(service, tmp_path: Path) -> None:
@@ -164,15 +211,26 @@ def test_a_file_that_cannot_be_written_is_tried_again(service, tmp_path: Path) -
     (tmp_path / "out").rmdir()
     running.wait()
     running.deliver()
-    assert (len(lines(tmp_path / "out")), running.standing().failures, running.standing().last_error) == (1, 0, None)
+    assert (
+        len(lines(tmp_path / "out")),
+        running.standing().failures,
+        running.standing().last_error,
+    ) == (1, 0, None)
 
 
-def test_a_long_log_is_gone_through_in_turns(service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_log_is_gone_through_in_turns(
+    service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So much at a time, nothing left out between two."""
     monkeypatch.setattr(alerts, "MAX_CHANGES_PER_CHECK", 4)
     monkeypatch.setattr(alerts, "MAX_MESSAGES_PER_DELIVERY", 2)
     running = service(kunduz(file=tmp_path / "out"))
-    running.land(*(f"{TEXTS[n % 3]} Number {n}, which stands for report {n} of the day {n}." for n in range(12)))
+    running.land(
+        *(
+            f"{TEXTS[n % 3]} Number {n}, which stands for report {n} of the day {n}."
+            for n in range(12)
+        )
+    )
     for _ in range(12):
         running.deliver()
     told = [one["article"]["id"] for one in lines(tmp_path / "out")]
@@ -183,10 +241,16 @@ def test_a_long_log_is_gone_through_in_turns(service, tmp_path: Path, monkeypatc
     ]
 
 
-def test_other_changes_are_told_where_they_are_asked_for(service, tmp_path: Path) -> None:
-    """A revision is a message of its own with a key of its own; what was dropped meanwhile is none."""
+def test_other_changes_are_told_where_they_are_asked_for(
+    service, tmp_path: Path
+) -> None:
+    """A revision is a message of its own with a key of its own.
+
+    What was dropped meanwhile is none.
+    """
     running = service(
-        kunduz(file=tmp_path / "out", changes=("new", "revised")), kunduz(id="only", file=tmp_path / "only")
+        kunduz(file=tmp_path / "out", changes=("new", "revised")),
+        kunduz(id="only", file=tmp_path / "only"),
     )
     running.land(TEXTS[0])
     running.land(TEXTS[0] + "\nLater the notice was taken down.")
@@ -208,13 +272,23 @@ class Hook:
         self.answers = list(answers)
         self.got: list[tuple[dict[str, str], bytes]] = []
 
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def __call__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(
-            line.lower().split(": ", 1) if "signature" not in line else line.split(": ", 1) for line in head[1:] if line
+            line.lower().split(": ", 1)
+            if "signature" not in line
+            else line.split(": ", 1)
+            for line in head[1:]
+            if line
         )
-        self.got.append((headers, await reader.readexactly(int(headers["content-length"]))))
-        writer.write(f"HTTP/1.1 {self.answers.pop(0) if self.answers else 200} x\r\n\r\n".encode())
+        self.got.append(
+            (headers, await reader.readexactly(int(headers["content-length"])))
+        )
+        writer.write(
+            f"HTTP/1.1 {self.answers.pop(0) if self.answers else 200} x\r\n\r\n".encode()
+        )
         writer.close()
 
     def deliver(self, running: Service, port: int) -> None:
@@ -225,10 +299,19 @@ class Hook:
         asyncio.run(going())
 
 
-def test_a_webhook_is_tried_until_it_answers_and_never_after(service, unused_port: int) -> None:
-    """503, then success: the same key both times, the signature holds, the order is kept."""
+def test_a_webhook_is_tried_until_it_answers_and_never_after(
+    service, unused_port: int
+) -> None:
+    """503, then success.
+
+    The same key both times, the signature holds, the order is kept.
+    """
     hook = Hook(503)
-    running = service(kunduz(webhook=f"http://127.0.0.1:{unused_port}/in", secret_env="S"), environment={"S": "of the tests"})  # fmt: skip
+    # Fmt: skip
+    running = service(
+        kunduz(webhook=f"http://127.0.0.1:{unused_port}/in", secret_env="S"),
+        environment={"S": "of the tests"},
+    )
     running.land(*TEXTS)
     hook.deliver(running, unused_port)
     assert running.standing().last_error == "http 503"
@@ -237,20 +320,32 @@ def test_a_webhook_is_tried_until_it_answers_and_never_after(service, unused_por
     for _ in range(3):
         hook.deliver(running, unused_port)
     bodies = [json.loads(body) for _, body in hook.got]
-    assert [one["article"]["title"] for one in bodies] == ["Report 0", "Report 0", "Report 2"]
-    assert bodies[0]["key"] == bodies[1]["key"] == hook.got[0][0]["webhook-id"] != bodies[2]["key"]
+    assert [one["article"]["title"] for one in bodies] == [
+        "Report 0",
+        "Report 0",
+        "Report 2",
+    ]
+    assert (
+        bodies[0]["key"]
+        == bodies[1]["key"]
+        == hook.got[0][0]["webhook-id"]
+        != bodies[2]["key"]
+    )
     headers, body = hook.got[2]
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     assert (
         headers["webhook-signature"]
-        == "v1," + b64encode(hmac.new(b"of the tests", signed, hashlib.sha256).digest()).decode()
+        == "v1,"
+        + b64encode(hmac.new(b"of the tests", signed, hashlib.sha256).digest()).decode()
     )
 
 
 def test_a_webhook_without_its_secret_sends_nothing(service, unused_port: int) -> None:
     """An unsigned message is worse than a late one."""
     hook = Hook()
-    running = service(kunduz(webhook=f"http://127.0.0.1:{unused_port}/in", secret_env="S"))
+    running = service(
+        kunduz(webhook=f"http://127.0.0.1:{unused_port}/in", secret_env="S")
+    )
     running.land(TEXTS[0])
     hook.deliver(running, unused_port)
     assert hook.got == []
@@ -259,7 +354,10 @@ def test_a_webhook_without_its_secret_sends_nothing(service, unused_port: int) -
 
 def test_a_webhook_inside_is_refused(service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that can be configured in an address reaches the machine's own services."""
-    running = service(kunduz(webhook="http://169.254.169.254/latest", secret_env="S"), environment={"S": "x"})
+    running = service(
+        kunduz(webhook="http://169.254.169.254/latest", secret_env="S"),
+        environment={"S": "x"},
+    )
     running.land(TEXTS[0])
     running.deliver()
     assert "not a public address" in running.standing().last_error
@@ -268,10 +366,14 @@ def test_a_webhook_inside_is_refused(service, monkeypatch: pytest.MonkeyPatch) -
 # Commands
 
 
-def test_a_command_gets_json_on_its_input_and_nothing_in_its_words(service, tmp_path: Path) -> None:
+def test_a_command_gets_json_on_its_input_and_nothing_in_its_words(
+    service, tmp_path: Path
+) -> None:
     """A hostile title is data there; no shell is between."""
     script = "import sys; open(sys.argv[1], 'ab').write(sys.stdin.buffer.read()); open(sys.argv[1] + '.args', 'a').write(repr(sys.argv))"
-    running = service(kunduz(command=(sys.executable, "-c", script, str(tmp_path / "got"))))
+    running = service(
+        kunduz(command=(sys.executable, "-c", script, str(tmp_path / "got")))
+    )
     running.store.admit(document(0, TEXTS[0] + " $(touch /tmp/x) `id`"), now=NOW)
     running.deliver()
     assert "$(touch" in lines(tmp_path / "got")[0]["article"]["text"]
@@ -279,7 +381,10 @@ def test_a_command_gets_json_on_its_input_and_nothing_in_its_words(service, tmp_
 
 
 def test_a_command_that_fails_or_hangs_is_tried_again(service) -> None:
-    """An exit code, a program that is not there, one that does not end: each has its reason, and is not left running."""
+    """An exit code, a program that is not there, one that does not end.
+
+    Each has its reason, and is not left running.
+    """
     running = service(
         kunduz(id="fails", command=(sys.executable, "-c", "raise SystemExit(3)")),
         kunduz(id="none", command=("/nowhere/program",)),
@@ -294,7 +399,9 @@ def test_a_command_that_fails_or_hangs_is_tried_again(service) -> None:
 
 def test_one_that_fails_holds_up_no_other(service, tmp_path: Path) -> None:
     """Each alert has its own place in the log."""
-    running = service(kunduz(id="none", command=("/nowhere/program",)), kunduz(file=tmp_path / "out"))
+    running = service(
+        kunduz(id="none", command=("/nowhere/program",)), kunduz(file=tmp_path / "out")
+    )
     running.land(TEXTS[0])
     running.deliver()
     assert len(lines(tmp_path / "out")) == 1
@@ -306,13 +413,20 @@ def test_one_that_fails_holds_up_no_other(service, tmp_path: Path) -> None:
 @given(st.integers(0, 500))
 def test_pauses_grow_to_an_hour_and_stay_there(failures: int) -> None:
     """However long a receiver is away."""
-    after = alerts.after_failure(AlertCursor(id="a", cursor=1, failures=failures), "away", NOW)
+    after = alerts.after_failure(
+        AlertCursor(id="a", cursor=1, failures=failures), "away", NOW
+    )
     assert timedelta(seconds=30) <= after.next_try_at - NOW <= timedelta(hours=1)
     assert (after.failures, after.cursor) == (failures + 1, 1)
 
 
-@given(st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"\n", b" ")), max_size=5), st.binary(max_size=20))
-def test_lines_are_added_after_whatever_stands_in_a_file(before: list[bytes], torn: bytes) -> None:
+@given(
+    st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"\n", b" ")), max_size=5),
+    st.binary(max_size=20),
+)
+def test_lines_are_added_after_whatever_stands_in_a_file(
+    before: list[bytes], torn: bytes
+) -> None:
     """Whole lines of somebody else stay, half a line goes."""
     import tempfile
 
@@ -320,19 +434,37 @@ def test_lines_are_added_after_whatever_stands_in_a_file(before: list[bytes], to
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "out"
         file.write_bytes(b"".join(line + b"\n" for line in before) + torn)
-        message = AlertMessage(cursor=1, key="khabar-" + "0" * 32, body=b'{"key": "khabar-' + b"0" * 32 + b'"}')
-        assert alerts.append_to_file(file, [message]) == alerts.append_to_file(file, [message]) == ""
-        assert file.read_bytes() == b"".join(line + b"\n" for line in before) + message.body + b"\n"
+        message = AlertMessage(
+            cursor=1,
+            key="khabar-" + "0" * 32,
+            body=b'{"key": "khabar-' + b"0" * 32 + b'"}',
+        )
+        assert (
+            alerts.append_to_file(file, [message])
+            == alerts.append_to_file(file, [message])
+            == ""
+        )
+        assert (
+            file.read_bytes()
+            == b"".join(line + b"\n" for line in before) + message.body + b"\n"
+        )
 
 
 def parsed(**keys: object) -> tuple[config.Config, list[str]]:
-    return config.parse_config({"alerts": [{"id": "a"} | keys]}, base=Path("/etc/khabar"))
+    return config.parse_config(
+        {"alerts": [{"id": "a"} | keys]}, base=Path("/etc/khabar")
+    )
 
 
 def test_an_alert_is_read_from_the_configuration() -> None:
     """Filters as a text or a list; a file is relative to the configuration."""
     read, faults = parsed(
-        words="bridge", place="Kunduz", lang=["fa", "ps"], min_relevance=0.7, file="a.jsonl", timeout="5s"
+        words="bridge",
+        place="Kunduz",
+        lang=["fa", "ps"],
+        min_relevance=0.7,
+        file="a.jsonl",
+        timeout="5s",
     )
     assert faults == []
     assert read.alerts[0] == Alert(
@@ -349,8 +481,14 @@ def test_an_alert_is_read_from_the_configuration() -> None:
         ({"file": ""}, 'alerts[0].file: "" is empty'),
         ({"webhook": "https://a.example/"}, "alerts[0].secret_env: goes with webhook"),
         ({"file": "a", "secret_env": "S"}, "alerts[0].secret_env: goes with webhook"),
-        ({"webhook": "https://a.example/", "secret_env": "not a name"}, "is not the name of an environment variable"),
-        ({"webhook": "https://me:pw@a.example/", "secret_env": "S"}, "user name or password"),
+        (
+            {"webhook": "https://a.example/", "secret_env": "not a name"},
+            "is not the name of an environment variable",
+        ),
+        (
+            {"webhook": "https://me:pw@a.example/", "secret_env": "S"},
+            "user name or password",
+        ),
         ({"command": []}, "alerts[0].command: [] is empty"),
         ({"command": ["a", "b\nc"]}, "control character"),
         ({"file": "a", "changes": ["news"]}, 'names "news"'),
@@ -364,10 +502,16 @@ def test_faults_of_an_alert_are_told_with_their_path(keys: dict, fault: str) -> 
 
 def test_two_alerts_of_one_name_are_a_fault() -> None:
     """They would share a place in the log."""
-    assert config.parse_config({"alerts": [{"id": "a", "file": "x"}, {"id": "a", "file": "y"}]})[1]
+    assert config.parse_config(
+        {"alerts": [{"id": "a", "file": "x"}, {"id": "a", "file": "y"}]}
+    )[1]
 
 
 def test_every_key_of_an_alert_is_documented(root: Path) -> None:
     """A key that docs/configuration.md does not explain does not exist for its reader."""
-    page = (root / "docs/configuration.md").read_text("utf-8").partition("## `[[alerts]]`")[2]
+    page = (
+        (root / "docs/configuration.md")
+        .read_text("utf-8")
+        .partition("## `[[alerts]]`")[2]
+    )
     assert not [key for key in config._ALERT if f"`{key}`" not in page]

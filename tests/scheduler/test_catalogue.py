@@ -1,4 +1,7 @@
-"""The catalogue: finding what a site offers, writing entries that keep the file, OPML, and what check advises.
+"""The catalogue.
+
+Finding what a site offers, writing entries that keep the file, OPML, and what check
+advises.
 
 The sites live on loopback and were written for these tests.
 """
@@ -19,7 +22,15 @@ from crawler.leads import opml
 from crawler.sources import Source
 from scheduler import catalogue, config
 from storage.errors import ConfigError
-from storage.model import Document, Landing, Page, Rejection, RejectionReason, SourceState, utc_now
+from storage.model import (
+    Document,
+    Landing,
+    Page,
+    Rejection,
+    RejectionReason,
+    SourceState,
+    utc_now,
+)
 from storage.store import Store
 
 HERE = "127.0.0.3"
@@ -46,7 +57,9 @@ class Site:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 site.asked.append(self.path)
-                status, kind, body = site.pages.get(self.path, (404, "text/plain", "nothing here"))
+                status, kind, body = site.pages.get(
+                    self.path, (404, "text/plain", "nothing here")
+                )
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.end_headers()
@@ -57,7 +70,9 @@ class Site:
 
         self.server = ThreadingHTTPServer((HERE, 0), Handler)
         self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(
+            target=self.server.serve_forever, args=(0.02,), daemon=True
+        ).start()
 
     @property
     def root(self):
@@ -65,7 +80,12 @@ class Site:
 
     def stories(self, *numbers):
         self.pages |= {
-            f"/2026/11/2{n % 10}/blast-number-{n}-in-panjwai": (200, "text/html", STORY.format(n=n)) for n in numbers
+            f"/2026/11/2{n % 10}/blast-number-{n}-in-panjwai": (
+                200,
+                "text/html",
+                STORY.format(n=n),
+            )
+            for n in numbers
         }
         return [f"/2026/11/2{n % 10}/blast-number-{n}-in-panjwai" for n in numbers]
 
@@ -108,7 +128,10 @@ def file(tmp_path) -> Path:
 
 
 def test_add_finds_the_feed_that_the_page_names_and_writes_it(site, file, run):
-    """Every way is tried and shown; the best is appended; what stood in the file stands there still."""
+    """Every way is tried and shown; the best is appended.
+
+    What stood in the file stands there still.
+    """
     site.front(
         1,
         2,
@@ -122,11 +145,18 @@ def test_add_finds_the_feed_that_the_page_names_and_writes_it(site, file, run):
     text = file.read_text("utf-8")
     assert text.startswith(HEAD)
     (entry,) = tomllib.loads(text)["sources"]
-    assert entry == {"id": "wire", "name": "Wire", "feed": f"{site.root}/wire.rss", "language": "en"}
+    assert entry == {
+        "id": "wire",
+        "name": "Wire",
+        "feed": f"{site.root}/wire.rss",
+        "language": "en",
+    }
     assert "/comments/feed/" not in site.asked
 
 
-def test_add_falls_back_on_the_sitemap_of_robots_txt_and_on_the_page_itself(site, file, run):
+def test_add_falls_back_on_the_sitemap_of_robots_txt_and_on_the_page_itself(
+    site, file, run
+):
     """A site without feeds is watched by its sitemap, or, where asked, by its front page."""
     site.front(1, 2, 3)
     site.pages["/robots.txt"] = (
@@ -134,19 +164,35 @@ def test_add_falls_back_on_the_sitemap_of_robots_txt_and_on_the_page_itself(site
         "text/plain",
         f"User-agent: *\nAllow: /\nSitemap: {site.root}/maps/all.xml\nSitemap: https://elsewhere.example/map.xml",
     )
-    rows = "".join(f"<url><loc>{site.root}{p}</loc><lastmod>2026-11-21</lastmod></url>" for p in site.stories(1, 2, 3))
+    rows = "".join(
+        f"<url><loc>{site.root}{p}</loc><lastmod>2026-11-21</lastmod></url>"
+        for p in site.stories(1, 2, 3)
+    )
     site.pages["/maps/all.xml"] = (200, "application/xml", f"<urlset>{rows}</urlset>")
     found = [
         json.loads(line)
-        for line in run("sources", "add", f"{site.root}/", "--dry-run", "--json", "--config", file).out.splitlines()
+        for line in run(
+            "sources", "add", f"{site.root}/", "--dry-run", "--json", "--config", file
+        ).out.splitlines()
     ]
     assert [one["kind"] for one in found] == ["sitemap", "section", "sitemap"]
-    assert (found[-1]["url"], found[-1]["written"]) == (f"{site.root}/maps/all.xml", False)
+    assert (found[-1]["url"], found[-1]["written"]) == (
+        f"{site.root}/maps/all.xml",
+        False,
+    )
     assert found[1]["page"]["words"] > 20
     assert found[1]["same_as"] == found[0]["source"]
     assert file.read_text("utf-8") == HEAD
-    assert run("sources", "add", f"{site.root}/", "--kind", "section", "--config", file).code == 0
-    assert tomllib.loads(file.read_text("utf-8"))["sources"][0]["section"] == f"{site.root}/"
+    assert (
+        run(
+            "sources", "add", f"{site.root}/", "--kind", "section", "--config", file
+        ).code
+        == 0
+    )
+    assert (
+        tomllib.loads(file.read_text("utf-8"))["sources"][0]["section"]
+        == f"{site.root}/"
+    )
 
 
 def test_add_refuses_what_is_there_and_what_offers_nothing(site, file, run):
@@ -164,19 +210,32 @@ def test_add_refuses_what_is_there_and_what_offers_nothing(site, file, run):
 
 
 def test_check_reads_a_page_and_suggests_the_mend(site, file, run):
-    """A feed that answers 410 is told of the one that the front page names; two that show the same are told apart."""
-    site.front(1, 2, head="<link rel=alternate type='application/rss+xml' href='/new.rss'>")
+    """A feed that answers 410 is told of the one that the front page names.
+
+    Two that show the same are told apart.
+    """
+    site.front(
+        1, 2, head="<link rel=alternate type='application/rss+xml' href='/new.rss'>"
+    )
     site.feed("/new.rss", 1, 2)
     site.pages["/old.rss"] = (410, "text/plain", "gone")
     site.feed("/twin.rss", 1, 2)
     sources = "".join(
-        f'[[sources]]\nid = "{name}"\nfeed = "{site.root}/{name}.rss"\n' for name in ("old", "new", "twin")
+        f'[[sources]]\nid = "{name}"\nfeed = "{site.root}/{name}.rss"\n'
+        for name in ("old", "new", "twin")
     )
     file.write_text(HEAD + sources, "utf-8")
     ran = run("sources", "check", "--json", "--config", file)
     old, new, twin = (json.loads(line) for line in ran.out.splitlines())
-    assert (old["ok"], old["mend"]) == (False, f'found another: feed = "{site.root}/new.rss" with 2 items')
-    assert (new["page"]["words"] > 20, new["language"], new["page"]["trouble"]) == (True, "en", None)
+    assert (old["ok"], old["mend"]) == (
+        False,
+        f'found another: feed = "{site.root}/new.rss" with 2 items',
+    )
+    assert (new["page"]["words"] > 20, new["language"], new["page"]["trouble"]) == (
+        True,
+        "en",
+        None,
+    )
     assert twin["same_as"] == "new"
     told = run("sources", "check", "--config", file)
     assert "found another" in told.err
@@ -187,35 +246,72 @@ def test_check_says_where_pages_yield_no_text(site, file, run):
     """A good feed whose pages robots.txt denies is no good source."""
     site.feed("/wire.rss", 1)
     site.pages["/robots.txt"] = (200, "text/plain", "User-agent: *\nDisallow: /2026/")
-    file.write_text(HEAD + f'[[sources]]\nid = "wire"\nfeed = "{site.root}/wire.rss"\n', "utf-8")
-    (fact,) = map(json.loads, run("sources", "check", "--json", "--config", file).out.splitlines())
+    file.write_text(
+        HEAD + f'[[sources]]\nid = "wire"\nfeed = "{site.root}/wire.rss"\n', "utf-8"
+    )
+    (fact,) = map(
+        json.loads, run("sources", "check", "--json", "--config", file).out.splitlines()
+    )
     assert (fact["ok"], fact["page"]["trouble"]) == (True, "robots: robots.txt")
 
 
 def drifting_store(folder, now):
-    """A month of good pages of `wire`; of late pages without text or signature, whose responses were kept."""
+    """A month of good pages of `wire`.
+
+    Of late pages without text or signature, whose responses were kept.
+    """
     shell = b"<html><body><div id=app></div></body></html>"
 
     def page(number):
         url = f"https://wire.example/{number}"
         return Page(
-            url=url, final_url=url, status=200, headers=(), body=shell + b"<!-- %d -->" % number, fetched_at=now
+            url=url,
+            final_url=url,
+            status=200,
+            headers=(),
+            body=shell + b"<!-- %d -->" % number,
+            fetched_at=now,
         )
 
     def text(number, **more):
         words = f"Invented report {number} of a test, which tells of nothing in particular and names nobody at all."
-        outcome = Document(url=page(number).url, source="wire", title=f"Report {number}", text=words, **more)
-        return Landing(outcome=outcome, url=outcome.url, source="wire", page=page(number))
+        outcome = Document(
+            url=page(number).url,
+            source="wire",
+            title=f"Report {number}",
+            text=words,
+            **more,
+        )
+        return Landing(
+            outcome=outcome, url=outcome.url, source="wire", page=page(number)
+        )
 
     with Store.open(folder / "khabar.db", captures=folder / "captures") as store:
-        store.sync_sources([SourceState(id="wire", name="wire", kind="feed", url="https://wire.example/feed")])
-        good = [text(number, authors=("Laila Qaderi",), published_at=now) for number in range(30)]
+        store.sync_sources(
+            [
+                SourceState(
+                    id="wire", name="wire", kind="feed", url="https://wire.example/feed"
+                )
+            ]
+        )
+        good = [
+            text(number, authors=("Laila Qaderi",), published_at=now)
+            for number in range(30)
+        ]
         store.land(good, now=now - timedelta(days=10))
         barren = [
-            Landing(outcome=Rejection(why=RejectionReason.SCRIPT_ONLY), url=page(n).url, source="wire", page=page(n))
+            Landing(
+                outcome=Rejection(why=RejectionReason.SCRIPT_ONLY),
+                url=page(n).url,
+                source="wire",
+                page=page(n),
+            )
             for n in range(40, 60)
         ]
-        store.land([*barren, *(text(number, published_at=now) for number in range(60, 66))], now=now)
+        store.land(
+            [*barren, *(text(number, published_at=now) for number in range(60, 66))],
+            now=now,
+        )
     return shell
 
 
@@ -223,26 +319,40 @@ def test_check_shows_a_page_of_what_a_source_yields_less_of(site, file, run):
     """Which page, when it was read, what is missing, where its response lies, and the command that prints it."""
     shell = drifting_store(file.parent, utc_now())
     site.feed("/wire.rss", 1)
-    file.write_text(HEAD + f'[[sources]]\nid = "wire"\nfeed = "{site.root}/wire.rss"\n', "utf-8")
+    file.write_text(
+        HEAD + f'[[sources]]\nid = "wire"\nfeed = "{site.root}/wire.rss"\n', "utf-8"
+    )
     told = run("sources", "check", "--config", file).err
     assert "wire: text in 23% of its pages of late, in 100% before" in told
-    assert re.search(r"for instance https://wire.example/\d+, read 20\S+ \S+ UTC: script only", told)
+    assert re.search(
+        r"for instance https://wire.example/\d+, read 20\S+ \S+ UTC: script only", told
+    )
     assert re.search(r"captures/rejected/\S+ at byte [\d,]+", told)
     looked = re.search(r"`khabar (explain \S+ --raw)`", told)[1]
     assert run(*looked.split(), "--config", file).out.startswith(shell.decode())
     assert "UTC: no author" in told
     signed = re.search(r"`khabar (show \d+ --raw)`", told)[1]
     assert run(*signed.split(), "--config", file).out.startswith(shell.decode())
-    (fact,) = map(json.loads, run("sources", "check", "--json", "--config", file).out.splitlines())
+    (fact,) = map(
+        json.loads, run("sources", "check", "--json", "--config", file).out.splitlines()
+    )
     assert [one["what"] for one in fact["drifting"]] == ["text", "authors"]
     assert fact["drifting"][0]["sample"]["why"] == "script_only"
-    assert "`khabar sources check wire` shows one without" in run("status", "--config", file).out
+    assert (
+        "`khabar sources check wire` shows one without"
+        in run("status", "--config", file).out
+    )
 
 
 def test_two_sources_with_one_address_are_told_of(file, run):
-    """Scheme and www. make no difference; a source that is switched off disturbs nobody."""
+    """Scheme and www.
+
+    Make no difference; a source that is switched off disturbs nobody.
+    """
     entry = '[[sources]]\nid = "{0}"\nfeed = "{1}"\n'
-    both = entry.format("a", "https://a.example/feed") + entry.format("b", "http://www.a.example/feed/")
+    both = entry.format("a", "https://a.example/feed") + entry.format(
+        "b", "http://www.a.example/feed/"
+    )
     file.write_text(HEAD + both, "utf-8")
     assert "b has the address of a" in run("config", "check", "--config", file).err
     file.write_text(HEAD + both + "enabled = false\n", "utf-8")
@@ -251,8 +361,13 @@ def test_two_sources_with_one_address_are_told_of(file, run):
 
 def test_show_tells_settings_state_and_visits(stocked, run):
     """One source, from the configuration and the database."""
-    known = json.loads(run("sources", "show", "outlet", "--json", "--config", stocked).out)
-    assert (known["url"], known["polls"][0]["status"]) == ("https://outlet.example/feed", "ok")
+    known = json.loads(
+        run("sources", "show", "outlet", "--json", "--config", stocked).out
+    )
+    assert (known["url"], known["polls"][0]["status"]) == (
+        "https://outlet.example/feed",
+        "ok",
+    )
     assert "outlet.example" in run("sources", "show", "outlet", "--config", stocked).out
     assert run("sources", "show", "nobody", "--config", stocked).code == 2
 
@@ -263,10 +378,22 @@ def test_opml_goes_in_once_and_out_again(file, run, tmp_path):
     <outline text="again" xmlUrl="https://a.example/feed"/><outline text="bad" xmlUrl="file:///etc/passwd"/></outline>
     <outline title="C" xmlUrl="https://c.example/rss" language="fa-AF"/></body></opml>"""
     (tmp_path / "in.opml").write_text(listed, "utf-8")
-    first = json.loads(run("sources", "import", tmp_path / "in.opml", "--json", "--config", file).out)
+    first = json.loads(
+        run("sources", "import", tmp_path / "in.opml", "--json", "--config", file).out
+    )
     assert first == {"added": ["a", "c"], "known": 0, "unusable": 1, "written": True}
-    assert json.loads(run("sources", "import", tmp_path / "in.opml", "--json", "--config", file).out)["added"] == []
-    assert [(s.id, s.name, s.language) for s in config.load_config(file).sources] == [("a", "A & B", None), ("c", "C", "fa")]
+    assert (
+        json.loads(
+            run(
+                "sources", "import", tmp_path / "in.opml", "--json", "--config", file
+            ).out
+        )["added"]
+        == []
+    )
+    assert [(s.id, s.name, s.language) for s in config.load_config(file).sources] == [
+        ("a", "A & B", None),
+        ("c", "C", "fa"),
+    ]
     assert run("sources", "export", tmp_path / "out.opml", "--config", file).code == 0
     back = opml.parse_opml((tmp_path / "out.opml").read_bytes())
     assert [(one.url, one.title) for one in back.feeds] == [
@@ -291,7 +418,10 @@ def test_hostile_opml_opens_nothing(file, run, tmp_path):
 def test_nothing_is_appended_that_would_spoil_the_file(tmp_path):
     """A file that cannot take a [[sources]] table at its end, or an id twice, stays as it was."""
     new = Source(id="wire", kind="feed", url="https://wire.example/feed")
-    for text in ("sources = []\n", '[[sources]]\nid = "wire"\nfeed = "https://w.example/feed"\n'):
+    for text in (
+        "sources = []\n",
+        '[[sources]]\nid = "wire"\nfeed = "https://w.example/feed"\n',
+    ):
         path = tmp_path / "config.toml"
         path.write_text(text, "utf-8")
         with pytest.raises(ConfigError):
@@ -304,6 +434,8 @@ def test_nothing_is_appended_that_would_spoil_the_file(tmp_path):
 def test_any_name_survives_being_written(name):
     """What people call a source is read back as it was, whatever signs it holds."""
     clean = "".join(c for c in name if c.isprintable()).strip()
-    source = Source(id="wire", kind="telegram", url="https://t.me/s/wire_example", name=clean)
+    source = Source(
+        id="wire", kind="telegram", url="https://t.me/s/wire_example", name=clean
+    )
     (entry,) = tomllib.loads(catalogue.format_entry(source))["sources"]
     assert (entry.get("name", ""), entry["telegram"]) == (clean, "wire_example")

@@ -35,12 +35,16 @@ def khabar(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
 # The contract
 
 
-def test_a_search_that_takes_too_long_is_told_in_one_line(run, stocked, monkeypatch) -> None:
+def test_a_search_that_takes_too_long_is_told_in_one_line(
+    run, stocked, monkeypatch
+) -> None:
     """Exit 1 after the time that was given, with what to do; no traceback."""
     from storage.query import search
 
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    monkeypatch.setattr(search, "search", lambda db, wanted: db.execute(endless).fetchone())
+    monkeypatch.setattr(
+        search, "search", lambda db, wanted: db.execute(endless).fetchone()
+    )
     ran = run("search", "wheat", "--timeout", "1", "--config", stocked)
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
     assert "narrow it down" in ran.err
@@ -48,10 +52,17 @@ def test_a_search_that_takes_too_long_is_told_in_one_line(run, stocked, monkeypa
         assert run("search", "--timeout", wrong, "--config", stocked).code == 2
 
 
-@pytest.mark.parametrize("number", ["9" * 20, "-1", "1.5", "0x10", "٣٤٥٦٧٨٩٠١٢٣٤٥٦٧٨٩٠١٢٣"])
-def test_a_number_that_no_article_can_have_is_wrong_usage(run, stocked, number, tmp_path) -> None:
+@pytest.mark.parametrize(
+    "number", ["9" * 20, "-1", "1.5", "0x10", "٣٤٥٦٧٨٩٠١٢٣٤٥٦٧٨٩٠١٢٣"]
+)
+def test_a_number_that_no_article_can_have_is_wrong_usage(
+    run, stocked, number, tmp_path
+) -> None:
     """One line, and nothing that \"should not have happened\"."""
-    for command in (("show", "--config", stocked), ("evidence", "--output", tmp_path / "case", "--config", stocked)):
+    for command in (
+        ("show", "--config", stocked),
+        ("evidence", "--output", tmp_path / "case", "--config", stocked),
+    ):
         ran = run(*command, "--", number)
         assert (ran.code, ran.err.count("\n")) == (2, 1)
         assert "should not" not in ran.err
@@ -64,8 +75,17 @@ def test_every_command_and_option_is_documented(root: Path) -> None:
     for name, command in commands().items():
         section = page.partition(f"## `khabar {name}")[2].partition("\n## ")[0]
         common = page.partition("## For every command")[2].partition("\n## ")[0]
-        options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
-        missing += [f"{name} {option}" for option in options if f"`{option}" not in section + common]
+        options = [
+            option
+            for parameter in command.params
+            for option in parameter.opts
+            if option.startswith("--")
+        ]
+        missing += [
+            f"{name} {option}"
+            for option in options
+            if f"`{option}" not in section + common
+        ]
     assert not missing
 
 
@@ -87,7 +107,9 @@ def test_the_page_names_no_command_that_is_not_there(root: Path) -> None:
 def test_help_imports_none_of_the_rooms() -> None:
     """`khabar --help` answers at once: it loads click and nothing that is slow."""
     code = "import sys, scheduler.cli; print([m for m in ('scrapy', 'sqlite_utils', 'rich', 'trafilatura', 'lxml') if m in sys.modules])"
-    ran = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], text=True, capture_output=True, check=True
+    )
     assert ran.stdout.strip() == "[]"
 
 
@@ -95,7 +117,15 @@ def test_help_imports_none_of_the_rooms() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["crwl"], ["search", "--colour"], ["import"], ["show", "x"], ["extract"], ["sources", "lst"]]
+    "words",
+    [
+        ["crwl"],
+        ["search", "--colour"],
+        ["import"],
+        ["show", "x"],
+        ["extract"],
+        ["sources", "lst"],
+    ],
 )
 def test_wrong_usage_is_one_line_and_exit_2(run, words: list[str]) -> None:
     """It says what is wrong and where the help is."""
@@ -106,22 +136,35 @@ def test_wrong_usage_is_one_line_and_exit_2(run, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--since", "soon"], ["--limit", "0"], ["--sort", "oldest"], ["--min-relevance", "2"]]
+    "words",
+    [
+        ["--since", "soon"],
+        ["--limit", "0"],
+        ["--sort", "oldest"],
+        ["--min-relevance", "2"],
+    ],
 )
-def test_a_filter_that_cannot_be_is_exit_2(run, stocked: Path, words: list[str]) -> None:
+def test_a_filter_that_cannot_be_is_exit_2(
+    run, stocked: Path, words: list[str]
+) -> None:
     """The value is quoted, and what it should look like."""
     ran = run("search", "--config", stocked, *words)
     assert ran.code == 2
     assert words[1] in ran.err
 
 
-def test_every_fault_of_a_configuration_is_told_and_nothing_starts(run, config: Path) -> None:
+def test_every_fault_of_a_configuration_is_told_and_nothing_starts(
+    run, config: Path
+) -> None:
     """One line for each, exit 2, from `config check` and from any other command alike."""
     config.write_text('[crawl]\ndelay = 5\n[[sources]]\nid = "a"\n', "utf-8")
     for words in (["config", "check"], ["crawl"], ["search"], ["sources", "list"]):
         ran = run(*words, "--config", config)
         assert (ran.code, ran.out) == (2, "")
-        assert [line.partition(".toml: ")[2].partition(":")[0] for line in ran.err.splitlines()] == [
+        assert [
+            line.partition(".toml: ")[2].partition(":")[0]
+            for line in ran.err.splitlines()
+        ] == [
             "crawl.delay",
             "sources[0]",
         ]
@@ -137,7 +180,12 @@ def test_a_good_configuration_says_so(run, config: Path) -> None:
 
 def test_a_missing_database_is_exit_3_and_says_what_to_do(run, config: Path) -> None:
     """Reading makes no file."""
-    for words in (["search"], ["show", "1"], ["status"], ["explain", "https://outlet.example/1"]):
+    for words in (
+        ["search"],
+        ["show", "1"],
+        ["status"],
+        ["explain", "https://outlet.example/1"],
+    ):
         ran = run(*words, "--config", config)
         assert (ran.code, ran.out) == (3, "")
         assert "khabar crawl" in ran.err
@@ -145,9 +193,15 @@ def test_a_missing_database_is_exit_3_and_says_what_to_do(run, config: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "content", [b"this is no database, but it is long enough to look at\n" * 40, b"SQLite format 3\0" + b"\xff" * 5000]
+    "content",
+    [
+        b"this is no database, but it is long enough to look at\n" * 40,
+        b"SQLite format 3\0" + b"\xff" * 5000,
+    ],
 )
-def test_a_file_that_is_no_database_is_exit_3(run, config: Path, content: bytes) -> None:
+def test_a_file_that_is_no_database_is_exit_3(
+    run, config: Path, content: bytes
+) -> None:
     """For reading and for writing, and the file is left as it is."""
     (config.parent / "khabar.db").write_bytes(content)
     for words in (["search"], ["crawl", "outlet"]):
@@ -173,7 +227,9 @@ def test_an_unknown_source_says_where_the_ids_are(run, config: Path) -> None:
     assert "khabar sources list" in ran.err
 
 
-def test_a_traceback_needs_v(run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_traceback_needs_v(
+    run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Even a defect of khabar is one line, unless one asks for more."""
     monkeypatch.setattr("scheduler.config.load_config", lambda _: 1 / 0)
     plain, verbose = run("search"), run("search", "-v")
@@ -187,7 +243,10 @@ def test_a_traceback_needs_v(run, config: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_search_lists_the_newest_first(run, stocked: Path) -> None:
-    """Each with its number, its source and its address; copies are counted, not listed."""
+    """Each with its number, its source and its address.
+
+    Copies are counted, not listed.
+    """
     ran = run("search", "--config", stocked)
     assert ran.code == 0
     assert ran.out.index(TITLE) < ran.out.index("Herat")
@@ -197,9 +256,24 @@ def test_search_lists_the_newest_first(run, stocked: Path) -> None:
 
 def test_search_prints_one_json_object_a_line(run, stocked: Path) -> None:
     """With the fields that the contract names."""
-    rows = [json.loads(line) for line in run("search", "officers", "--json", "--config", stocked).out.splitlines()]
+    rows = [
+        json.loads(line)
+        for line in run(
+            "search", "officers", "--json", "--config", stocked
+        ).out.splitlines()
+    ]
     assert len(rows) == 1
-    promised = {"id", "url", "title", "authors", "published_at", "published_how", "language", "text", "source"}
+    promised = {
+        "id",
+        "url",
+        "title",
+        "authors",
+        "published_at",
+        "published_how",
+        "language",
+        "text",
+        "source",
+    }
     assert promised <= rows[0].keys()
     assert rows[0]["authors"] == ["Laila Qaderi"]
 
@@ -212,35 +286,67 @@ def test_finding_nothing_is_no_fault(run, stocked: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ['"', "((((", "NOT", "title:", "-", "a*b", "'; DROP TABLE fates", "\x1b[2J", "OR OR", "*"]
+    "words",
+    [
+        '"',
+        "((((",
+        "NOT",
+        "title:",
+        "-",
+        "a*b",
+        "'; DROP TABLE fates",
+        "\x1b[2J",
+        "OR OR",
+        "*",
+    ],
 )
 def test_no_query_is_a_fault(run, stocked: Path, words: str) -> None:
     """What a person types may be odd; it is a question, never a program."""
     assert run("search", "--config", stocked, "--", words).code == 0
 
 
-def test_no_known_attack_on_the_index_is_a_fault(run, stocked: Path, shared: Path) -> None:
+def test_no_known_attack_on_the_index_is_a_fault(
+    run, stocked: Path, shared: Path
+) -> None:
     """Every query of the collection is a question, never a program."""
-    queries = (shared / "attacks/content/fts5_queries.txt").read_text("utf-8", "replace").splitlines()
+    queries = (
+        (shared / "attacks/content/fts5_queries.txt")
+        .read_text("utf-8", "replace")
+        .splitlines()
+    )
     assert queries
     for query in queries:
-        assert run("search", "--config", stocked, "--", query.replace("\0", "")).code == 0, query
+        assert (
+            run("search", "--config", stocked, "--", query.replace("\0", "")).code == 0
+        ), query
 
 
 def test_filters_narrow(run, stocked: Path) -> None:
     """By language, by source and by time."""
 
     def found(*words: str) -> int:
-        return len(run("search", "--json", "--config", stocked, *words).out.splitlines())
+        return len(
+            run("search", "--json", "--config", stocked, *words).out.splitlines()
+        )
 
-    assert (found(), found("--lang", "fa"), found("--source", "nobody"), found("--until", "3d")) == (2, 1, 0, 0)
+    assert (
+        found(),
+        found("--lang", "fa"),
+        found("--source", "nobody"),
+        found("--until", "3d"),
+    ) == (2, 1, 0, 0)
     assert found("--copies") == 3
     assert found("--limit", "1") == 1
 
 
 def test_facets_count(run, stocked: Path) -> None:
     """By source and day, for people and as JSON."""
-    assert json.loads(run("search", "--facets", "--json", "--config", stocked).out)["total"] == 2
+    assert (
+        json.loads(run("search", "--facets", "--json", "--config", stocked).out)[
+            "total"
+        ]
+        == 2
+    )
     assert "2 articles" in run("search", "--facets", "--config", stocked).out
 
 
@@ -265,23 +371,40 @@ def test_show_gives_one_article_whole(run, stocked: Path) -> None:
     """Title, where it is from, and the text."""
     ran = run("show", "1", "--config", stocked)
     assert ran.code == 0
-    for expected in (TITLE, "Laila Qaderi", "Nobody claimed the attack.", "https://outlet.example/1"):
+    for expected in (
+        TITLE,
+        "Laila Qaderi",
+        "Nobody claimed the attack.",
+        "https://outlet.example/1",
+    ):
         assert expected in ran.out
 
 
 def test_show_has_parts(run, stocked: Path) -> None:
     """The text alone, the copies, the former states, the reasons."""
-    assert run("show", "1", "--text", "--config", stocked).out.splitlines()[1] == "Nobody claimed the attack."
-    assert "https://mirror.example/copied" in run("show", "1", "--copies", "--config", stocked).out
+    assert (
+        run("show", "1", "--text", "--config", stocked).out.splitlines()[1]
+        == "Nobody claimed the attack."
+    )
+    assert (
+        "https://mirror.example/copied"
+        in run("show", "1", "--copies", "--config", stocked).out
+    )
     assert "never revised" in run("show", "1", "--history", "--config", stocked).err
     assert "Source link" in run("show", "1", "--why", "--config", stocked).out
-    carried = json.loads(run("show", "1", "--copies", "--json", "--config", stocked).out)["carriers"]
+    carried = json.loads(
+        run("show", "1", "--copies", "--json", "--config", stocked).out
+    )["carriers"]
     assert [carrier["kind"] for carrier in carried] == ["head", "exact"]
 
 
 def test_what_is_not_there_is_exit_1(run, stocked: Path) -> None:
     """With a line that says so."""
-    for words in (["show", "99"], ["show", "1", "--raw"], ["explain", "https://nowhere.example/"]):
+    for words in (
+        ["show", "99"],
+        ["show", "1", "--raw"],
+        ["explain", "https://nowhere.example/"],
+    ):
         ran = run(*words, "--config", stocked)
         assert ran.code == 1, words
         assert len(ran.err.splitlines()) == 1
@@ -293,10 +416,18 @@ def test_explain_tells_the_fate_and_every_reason(run, stocked: Path) -> None:
     assert "article" in kept
     assert "Source link" in kept
     assert "killed" in kept
-    assert "copy of article 1" in run("explain", "https://mirror.example/copied", "--config", stocked).out
+    assert (
+        "copy of article 1"
+        in run("explain", "https://mirror.example/copied", "--config", stocked).out
+    )
     rejected = run("explain", "https://outlet.example/sport", "--config", stocked).out
     assert "rejected (irrelevant)" in rejected
-    assert json.loads(run("explain", "1", "--json", "--config", stocked).out)["fate"]["fate"] == "article"
+    assert (
+        json.loads(run("explain", "1", "--json", "--config", stocked).out)["fate"][
+            "fate"
+        ]
+        == "article"
+    )
 
 
 # Sources and status
@@ -304,8 +435,16 @@ def test_explain_tells_the_fate_and_every_reason(run, stocked: Path) -> None:
 
 def test_sources_are_listed_before_the_first_crawl_and_after(run, config: Path) -> None:
     """With or without a database."""
-    rows = [json.loads(line) for line in run("sources", "list", "--json", "--config", config).out.splitlines()]
-    assert [(row["id"], row["enabled"]) for row in rows] == [("outlet", True), ("off", False)]
+    rows = [
+        json.loads(line)
+        for line in run(
+            "sources", "list", "--json", "--config", config
+        ).out.splitlines()
+    ]
+    assert [(row["id"], row["enabled"]) for row in rows] == [
+        ("outlet", True),
+        ("off", False),
+    ]
     assert "off" not in run("sources", "list", "--enabled", "--config", config).out
 
 
@@ -315,7 +454,12 @@ def test_a_working_store_is_well(run, stocked: Path) -> None:
     assert ran.code == 0
     assert "all is well" in ran.out
     told = json.loads(run("status", "--json", "--config", stocked).out)
-    assert (told["well"], told["articles"], told["copies"], told["unbalanced_polls"]) == (True, 2, 1, [])
+    assert (
+        told["well"],
+        told["articles"],
+        told["copies"],
+        told["unbalanced_polls"],
+    ) == (True, 2, 1, [])
 
 
 def test_an_unbalanced_visit_is_not_well(run, stocked: Path) -> None:
@@ -333,20 +477,29 @@ def test_an_unbalanced_visit_is_not_well(run, stocked: Path) -> None:
 def test_a_reader_that_leaves_is_no_fault(stocked: Path) -> None:
     """`khabar search | head -1` says nothing on standard error."""
     program = f"{sys.executable} -m scheduler.cli search --json --copies --config {stocked} | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
-    ran = subprocess.run(["bash", "-c", program], text=True, capture_output=True, timeout=60, check=False)
+    ran = subprocess.run(
+        ["bash", "-c", program], text=True, capture_output=True, timeout=60, check=False
+    )
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_every_script_can_be_printed_anywhere(stocked: Path) -> None:
     """A system without a language setting changes nothing."""
-    ran = khabar("search", "--config", stocked, env={**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"})
+    ran = khabar(
+        "search",
+        "--config",
+        stocked,
+        env={**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
+    )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "هرات" in khabar("show", "3", "--config", stocked, encoding="utf-8").stdout
 
 
 def test_the_common_options_may_stand_before_the_command(run, stocked: Path) -> None:
     """`khabar --config FILE search` is `khabar search --config FILE`."""
-    assert run("--config", stocked, "search").out == run("search", "--config", stocked).out
+    assert (
+        run("--config", stocked, "search").out == run("search", "--config", stocked).out
+    )
 
 
 def test_another_database_may_be_named(run, stocked: Path, tmp_path: Path) -> None:

@@ -18,10 +18,18 @@ from storage.settings import StoreSettings
 
 TREES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=12), inner, max_size=4)
+    ),
     max_leaves=12,
 )
-KEYS = st.sampled_from(sorted({key for keys in config._SECTIONS.values() for key in keys} | set(config._SOURCE)))
+KEYS = st.sampled_from(
+    sorted(
+        {key for keys in config._SECTIONS.values() for key in keys}
+        | set(config._SOURCE)
+    )
+)
 
 
 @pytest.fixture
@@ -47,14 +55,23 @@ def test_the_shipped_values_are_the_defaults(root: Path) -> None:
     """The shipped file says what would hold if it said nothing."""
     shipped = config.load_config(root / "config.toml")
     assert CrawlSettings() == shipped.crawl
-    assert StoreSettings(path=root / "khabar.db", captures=root / "captures") == shipped.store
+    assert (
+        StoreSettings(path=root / "khabar.db", captures=root / "captures")
+        == shipped.store
+    )
 
 
-def test_the_catalogue_speaks_three_languages_and_starts_with_a_handful(root: Path) -> None:
+def test_the_catalogue_speaks_three_languages_and_starts_with_a_handful(
+    root: Path,
+) -> None:
     """Forty sources or more, some in each language, and a first run that is polite and short."""
     shipped = config.load_config(root / "config.toml")
     assert len(shipped.sources) >= 40
-    assert {"en", "fa", "ps"} == {found.language for found in shipped.sources} == {s.language for s in shipped.enabled}
+    assert (
+        {"en", "fa", "ps"}
+        == {found.language for found in shipped.sources}
+        == {s.language for s in shipped.enabled}
+    )
     assert 5 <= len(shipped.enabled) <= 10
 
 
@@ -80,7 +97,13 @@ def test_every_fault_is_listed_at_once_with_its_path() -> None:
         "crawl": {"delay": 5, "workers": True, "colour": "red"},
         "topic": {"min_relevance": 1.5},
         "crwl": {},
-        "sources": [source(), source(id="b", every="10x"), source(id="B!"), {"id": "d"}, "e"],
+        "sources": [
+            source(),
+            source(id="b", every="10x"),
+            source(id="B!"),
+            {"id": "d"},
+            "e",
+        ],
     }
     assert config.parse_config(tree)[1] == [
         'crawl.delay: 5 is not a duration such as "15m"',
@@ -121,7 +144,9 @@ def test_an_impossible_value_of_a_source_is_refused(key: str, value: object) -> 
         ("crawl", "user_agent", "khabar\r\nX: y"), ("crawl", "obey_robots", 1),
     ],
 )  # fmt: skip
-def test_an_impossible_value_of_a_section_is_refused(section: str, key: str, value: object) -> None:
+def test_an_impossible_value_of_a_section_is_refused(
+    section: str, key: str, value: object
+) -> None:
     """Nothing starts with a value that cannot work."""
     found = config.parse_config({section: {key: value}})[1]
     assert len(found) == 1
@@ -132,9 +157,15 @@ def test_values_arrive_in_the_types_their_room_declared() -> None:
     """Durations, sizes and networks are read once, here."""
     tree = {
         "store": {"max_size": "1.5GB", "keep_rejected": "2w", "captures": ""},
-        "crawl": {"delay": "500ms", "allow_addresses": ["127.0.0.0/8", "::1"], "proxy": "http://127.0.0.1:8899"},
+        "crawl": {
+            "delay": "500ms",
+            "allow_addresses": ["127.0.0.0/8", "::1"],
+            "proxy": "http://127.0.0.1:8899",
+        },
         "topic": {"min_relevance": 0},
-        "sources": [source(every="15m", zone="Asia/Kabul", headers={"Accept-Language": "fa"})],
+        "sources": [
+            source(every="15m", zone="Asia/Kabul", headers={"Accept-Language": "fa"})
+        ],
     }
     read, found = config.parse_config(tree)
     assert found == []
@@ -144,22 +175,38 @@ def test_values_arrive_in_the_types_their_room_declared() -> None:
         None,
     )
     assert (read.crawl.delay, read.crawl.min_relevance) == (0.5, 0.0)
-    assert read.crawl.allow_addresses == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-    assert (read.sources[0].kind, read.sources[0].every) == ("feed", timedelta(minutes=15))
+    assert read.crawl.allow_addresses == (
+        ip_network("127.0.0.0/8"),
+        ip_network("::1/128"),
+    )
+    assert (read.sources[0].kind, read.sources[0].every) == (
+        "feed",
+        timedelta(minutes=15),
+    )
 
 
-@pytest.mark.parametrize("written", ["outlet_channel", "https://t.me/outlet_channel", "https://t.me/s/outlet_channel"])
+@pytest.mark.parametrize(
+    "written",
+    ["outlet_channel", "https://t.me/outlet_channel", "https://t.me/s/outlet_channel"],
+)
 def test_a_telegram_channel_becomes_its_preview_page(written: str) -> None:
     """However the channel is named, one address is asked."""
     read, found = config.parse_config({"sources": [{"id": "t", "telegram": written}]})
     assert found == []
-    assert (read.sources[0].kind, read.sources[0].url) == ("telegram", "https://t.me/s/outlet_channel")
+    assert (read.sources[0].kind, read.sources[0].url) == (
+        "telegram",
+        "https://t.me/s/outlet_channel",
+    )
 
 
 def test_two_addresses_for_one_source_are_a_fault() -> None:
     """A source has exactly one address."""
-    found = config.parse_config({"sources": [source(sitemap="https://outlet.example/sitemap.xml")]})[1]
-    assert found == ["sources[0]: needs exactly one of feed, sitemap, section, telegram; feed and sitemap given"]
+    found = config.parse_config(
+        {"sources": [source(sitemap="https://outlet.example/sitemap.xml")]}
+    )[1]
+    assert found == [
+        "sources[0]: needs exactly one of feed, sitemap, section, telegram; feed and sitemap given"
+    ]
 
 
 def test_one_id_twice_is_a_fault() -> None:
@@ -186,29 +233,43 @@ def test_any_tree_gives_a_configuration_or_faults(tree: object) -> None:
 @given(KEYS, TREES)
 def test_any_value_of_any_key_is_read_or_refused(key: str, value: object) -> None:
     """Nothing that TOML can say raises, whichever key says it."""
-    tree = {name: {key: value} for name in config._SECTIONS} | {"sources": [source(**{key: value})]}
+    tree = {name: {key: value} for name in config._SECTIONS} | {
+        "sources": [source(**{key: value})]
+    }
     config.parse_config(tree)
 
 
 def test_paths_are_relative_to_their_file(tmp_path: Path, write) -> None:
     """The file may be used from any folder."""
     read = config.load_config(write('[store]\npath = "data/news.db"\n'))
-    assert (read.store.path, read.store.captures) == (tmp_path / "data/news.db", tmp_path / "captures")
+    assert (read.store.path, read.store.captures) == (
+        tmp_path / "data/news.db",
+        tmp_path / "captures",
+    )
 
 
 def test_another_database_keeps_its_raw_pages_beside_it(tmp_path: Path, write) -> None:
     """Two databases never expire each other's captures."""
     read = config.load_config(write(""))
     assert read.with_database(tmp_path / "khabar.db") == read
-    assert read.with_database(tmp_path / "x.db").store.captures == tmp_path / "x.db.captures"
+    assert (
+        read.with_database(tmp_path / "x.db").store.captures
+        == tmp_path / "x.db.captures"
+    )
 
 
-@pytest.mark.parametrize("content", [b"[crawl\n", b"a = 1\na = 2\n", b"\xff\xfe[\x00", b"x = " + b"[" * 5000])
-def test_a_file_that_is_no_toml_is_one_clear_line(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    "content", [b"[crawl\n", b"a = 1\na = 2\n", b"\xff\xfe[\x00", b"x = " + b"[" * 5000]
+)
+def test_a_file_that_is_no_toml_is_one_clear_line(
+    tmp_path: Path, content: bytes
+) -> None:
     """The file is named, and what is wrong with it."""
     file = tmp_path / "config.toml"
     file.write_bytes(content)
-    with pytest.raises(ConfigError, match=re.escape(f"{file} is not a TOML file: ")) as caught:
+    with pytest.raises(
+        ConfigError, match=re.escape(f"{file} is not a TOML file: ")
+    ) as caught:
         config.load_config(file)
     assert "\n" not in str(caught.value)
 
@@ -225,7 +286,10 @@ def test_the_nearest_file_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     user = tmp_path / "home/.config/khabar/config.toml"
     nothing = {"HOME": str(tmp_path / "home")}
     named = nothing | {"KHABAR_CONFIG": str(tmp_path / "named.toml")}
-    assert config.find_config_file(nothing) in (config.shipped_config_file(), Path("/etc/khabar/config.toml"))
+    assert config.find_config_file(nothing) in (
+        config.shipped_config_file(),
+        Path("/etc/khabar/config.toml"),
+    )
     user.parent.mkdir(parents=True)
     user.touch()
     assert config.find_config_file(nothing) == user
@@ -234,25 +298,35 @@ def test_the_nearest_file_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert config.find_config_file(named) == Path("config.toml")
 
 
-def test_the_shipped_file_keeps_its_data_with_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shipped_file_keeps_its_data_with_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An installed khabar that runs in any folder writes into the user's data folder, never into its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    assert config.load_config().store.path in (tmp_path / "data/khabar/khabar.db", Path("/etc/khabar/khabar.db"))
+    assert config.load_config().store.path in (
+        tmp_path / "data/khabar/khabar.db",
+        Path("/etc/khabar/khabar.db"),
+    )
 
 
 def test_every_key_is_documented(root: Path) -> None:
     """A key that docs/configuration.md does not explain does not exist for its reader."""
     page = (root / "docs/configuration.md").read_text("utf-8")
-    keys = {key for section in config._SECTIONS.values() for key in section} | set(config._SOURCE)
+    keys = {key for section in config._SECTIONS.values() for key in section} | set(
+        config._SOURCE
+    )
     assert not [key for key in sorted(keys) if f"`{key}`" not in page]
     assert not [name for name in config._SECTIONS if f"`[{name}]`" not in page]
 
 
 def test_every_setting_of_the_shipped_file_is_explained_beside_it(root: Path) -> None:
-    """The file is its own documentation: each section's keys stand in it, the source's in its comment."""
+    """The file is its own documentation.
+
+    Each section's keys stand in it, the source's in its comment.
+    """
     text = (root / "config.toml").read_text("utf-8")
     tree = tomllib.loads(text)
     assert {name: set(keys) for name, keys in config._SECTIONS.items()} == {
@@ -262,15 +336,24 @@ def test_every_setting_of_the_shipped_file_is_explained_beside_it(root: Path) ->
 
 
 def test_named_sources_need_not_be_switched_on() -> None:
-    """`khabar crawl ID` tries a source before it is enabled; an unknown id is an error that says where the ids are."""
-    read, _ = config.parse_config({"sources": [source(), source(id="off", enabled=False)]})
+    """`khabar crawl ID` tries a source before it is enabled.
+
+    An unknown id is an error that says where the ids are.
+    """
+    read, _ = config.parse_config(
+        {"sources": [source(), source(id="off", enabled=False)]}
+    )
     assert [found.id for found in read.select_sources(())] == ["outlet"]
     assert [found.id for found in read.select_sources(("off", "off"))] == ["off"]
     with pytest.raises(ConfigError, match="khabar sources list"):
         read.select_sources(("nobody",))
 
 
-def test_the_environment_has_no_say_in_a_named_file(write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_has_no_say_in_a_named_file(
+    write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What --config names is what is read."""
     monkeypatch.setitem(os.environ, "KHABAR_CONFIG", "/nowhere.toml")
-    assert config.load_config(write("[crawl]\nconcurrency = 7\n")).crawl.concurrency == 7
+    assert (
+        config.load_config(write("[crawl]\nconcurrency = 7\n")).crawl.concurrency == 7
+    )

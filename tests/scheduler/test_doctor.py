@@ -18,7 +18,10 @@ from storage.store import Store
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    """A configuration whose proxy is a port on which nobody listens: no check leaves this machine."""
+    """A configuration whose proxy is a port on which nobody listens.
+
+    No check leaves this machine.
+    """
     return Config(
         store=StoreSettings(path=tmp_path / "khabar.db", captures=None),
         crawl=CrawlSettings(contact="https://us.example/", proxy="http://127.0.0.1:9"),
@@ -32,8 +35,12 @@ def broken(config: Config, check: Callable[[Config], object]) -> list[str]:
 
 def test_everything_that_is_broken_or_wise_says_what_to_do(config: Config) -> None:
     """No complaint without a remedy."""
-    assert all(one.mend for one in doctor.run_checks(config) if not one.good or one.advice)
-    assert {one.check for one in doctor.run_checks(config)} == set(doctor.CHECKS) - {"scripts"}
+    assert all(
+        one.mend for one in doctor.run_checks(config) if not one.good or one.advice
+    )
+    assert {one.check for one in doctor.run_checks(config)} == set(doctor.CHECKS) - {
+        "scripts"
+    }
 
 
 def test_a_browser_is_asked_for_only_where_a_source_needs_one(
@@ -44,10 +51,15 @@ def test_a_browser_is_asked_for_only_where_a_source_needs_one(
     scripted = replace(config, sources=(replace(config.sources[0], javascript=True),))
     monkeypatch.setattr("crawler.fetching.browser.find_spec", lambda _: None)
     (found,) = doctor.check_scripts(scripted)
-    assert (found.good, found.says) == (False, "a cannot be read: Playwright is not installed")
+    assert (found.good, found.says) == (
+        False,
+        "a cannot be read: Playwright is not installed",
+    )
     assert found.mend == "pip install 'khabar[javascript]'"
     monkeypatch.setattr("crawler.fetching.browser.find_spec", lambda _: object())
-    monkeypatch.setattr("crawler.fetching.browser.find_browser", lambda _="": "/usr/bin/chromium")
+    monkeypatch.setattr(
+        "crawler.fetching.browser.find_browser", lambda _="": "/usr/bin/chromium"
+    )
     monkeypatch.setattr("crawler.fetching.browser.is_sandboxed", lambda: False)
     assert [one.advice for one in doctor.check_scripts(scripted)] == [False, True]
 
@@ -57,7 +69,9 @@ def test_a_file_of_another_version_is_not_called_damaged(config: Config) -> None
     Store.open(config.store.path).close()
     with sqlite3.connect(config.store.path) as db:
         (last,) = db.execute("SELECT max(name) FROM _sqlite_migrations").fetchone()
-        db.execute("UPDATE _sqlite_migrations SET name = 'm999_to_come' WHERE name = ?", [last])
+        db.execute(
+            "UPDATE _sqlite_migrations SET name = 'm999_to_come' WHERE name = ?", [last]
+        )
     db.close()
     (newer,) = [one for one in doctor.check_database(config) if not one.good]
     with sqlite3.connect(config.store.path) as db:
@@ -69,31 +83,50 @@ def test_a_file_of_another_version_is_not_called_damaged(config: Config) -> None
     assert "backup" not in newer.mend + older.mend
 
 
-def test_libraries_are_there_or_named(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_libraries_are_there_or_named(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A missing library is told by its name."""
     assert not broken(config, doctor.check_installation)
     monkeypatch.setattr(doctor, "REQUIRED_LIBRARIES", ("json", "no_such_library"))
-    assert broken(config, doctor.check_installation) == ["cannot be imported: no_such_library"]
+    assert broken(config, doctor.check_installation) == [
+        "cannot be imported: no_such_library"
+    ]
 
 
 def test_a_contact_is_asked_for_and_a_source_is_needed(config: Config) -> None:
     """One is advice, the other a fault."""
     nobody = replace(config, crawl=replace(config.crawl, contact=""), sources=())
-    assert [one for one in doctor.check_configuration(nobody) if one.advice and "contact" in one.mend]
+    assert [
+        one
+        for one in doctor.check_configuration(nobody)
+        if one.advice and "contact" in one.mend
+    ]
     assert broken(nobody, doctor.check_configuration) == ["no source is switched on"]
 
 
-def test_a_sound_file_is_sound_and_an_index_that_lacks_a_text_is_told(config: Config) -> None:
+def test_a_sound_file_is_sound_and_an_index_that_lacks_a_text_is_told(
+    config: Config,
+) -> None:
     """The full text is compared with the table."""
     path = config.store.path
     with Store.open(path) as store:
         from storage.model import Document
 
-        store.admit(Document(url="http://a.example/1", source="a", title="One", text="Some words that were invented."))
+        store.admit(
+            Document(
+                url="http://a.example/1",
+                source="a",
+                title="One",
+                text="Some words that were invented.",
+            )
+        )
     assert not broken(config, doctor.check_database)
     with Store.open(path) as store:
         store.db.execute("DELETE FROM folded")
-    assert "1 documents are not in the full text" in broken(config, doctor.check_database)
+    assert "1 documents are not in the full text" in broken(
+        config, doctor.check_database
+    )
 
 
 def test_a_damaged_file_is_told_with_the_way_back(config: Config) -> None:
@@ -107,8 +140,12 @@ def test_a_damaged_file_is_told_with_the_way_back(config: Config) -> None:
 
 def test_a_folder_that_is_not_there_is_told(config: Config, tmp_path: Path) -> None:
     """And how to make it."""
-    lost = replace(config, store=replace(config.store, path=tmp_path / "nowhere" / "khabar.db"))
-    assert [one.mend for one in doctor.check_disk(lost)] == [f"make it: mkdir -p {tmp_path / 'nowhere'}"]
+    lost = replace(
+        config, store=replace(config.store, path=tmp_path / "nowhere" / "khabar.db")
+    )
+    assert [one.mend for one in doctor.check_disk(lost)] == [
+        f"make it: mkdir -p {tmp_path / 'nowhere'}"
+    ]
     assert not broken(config, doctor.check_disk)
 
 
@@ -124,7 +161,9 @@ def test_a_proxy_that_does_not_answer_is_told(config: Config) -> None:
     assert "127.0.0.1:9 cannot be reached" in broken(config, doctor.check_network)[0]
 
 
-def test_a_check_that_breaks_is_a_finding(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_breaks_is_a_finding(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The others are made all the same."""
 
     def fails(_: Config) -> None:

@@ -1,4 +1,7 @@
-"""Words that a user adds for relevance: read from [topic], refused with their path, and felt in a verdict."""
+"""Words that a user adds for relevance.
+
+Read from [topic], refused with their path, and felt in a verdict.
+"""
 
 import pytest
 

@@ -15,7 +15,9 @@ NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 GOOD = SourceState(
     id="a", name="A", kind="feed", url="https://a.example/", last_poll_at=NOW, last_success_at=NOW, newest_at=NOW, last_new_at=NOW,
 )  # fmt: skip
-WELL = Status(counts={"oldest_pending_at": None, "pending": 0}, last_article_at=NOW, bytes=10)
+WELL = Status(
+    counts={"oldest_pending_at": None, "pending": 0}, last_article_at=NOW, bytes=10
+)
 
 
 def problems(found: Status, *, visited: int = 2) -> tuple[str, ...]:
@@ -34,10 +36,20 @@ def test_a_store_with_news_is_well() -> None:
         (replace(WELL, failing=(GOOD, GOOD)), 2, "every source fails"),
         (replace(WELL, last_article_at=NOW - timedelta(hours=25)), 2, "no new article"),
         (replace(WELL, last_article_at=None), 2, "no new article"),
-        (replace(WELL, counts={"oldest_pending_at": "2026-11-22T02:00:00Z", "pending": 3}), 2, "3 pages wait"),
+        (
+            replace(
+                WELL, counts={"oldest_pending_at": "2026-11-22T02:00:00Z", "pending": 3}
+            ),
+            2,
+            "3 pages wait",
+        ),
         (replace(WELL, unbalanced=({"id": 1},)), 2, "do not add up"),
         (replace(WELL, bytes=91), 2, "max_size"),
-        (replace(WELL, disk_space=health.DiskSpace(bytes=91, free=4096)), 2, "disk is full"),
+        (
+            replace(WELL, disk_space=health.DiskSpace(bytes=91, free=4096)),
+            2,
+            "disk is full",
+        ),
     ],
 )
 def test_what_is_not_well_is_named(found: Status, visited: int, word: str) -> None:
@@ -51,21 +63,37 @@ def test_one_source_that_fails_is_not_the_end() -> None:
 
 
 def test_quiet_is_the_age_of_the_newest_item_not_the_status() -> None:
-    """A feed that answers 200 with items of last month is quiet; one that fails is failing, not quiet."""
+    """A feed that answers 200 with items of last month is quiet.
+
+    One that fails is failing, not quiet.
+    """
     old = NOW - timedelta(days=9)
     assert not health.is_quiet(GOOD, NOW)
     assert health.is_quiet(replace(GOOD, newest_at=old, last_new_at=old), NOW)
     assert health.is_quiet(replace(GOOD, newest_at=None, last_new_at=None), NOW)
-    assert not health.is_quiet(replace(GOOD, newest_at=old, last_new_at=old, failures=health.FAILING_FAILURES), NOW)
+    assert not health.is_quiet(
+        replace(GOOD, newest_at=old, last_new_at=old, failures=health.FAILING_FAILURES),
+        NOW,
+    )
     assert not health.is_quiet(replace(GOOD, last_success_at=None), NOW)
 
 
 def test_quiet_is_measured_by_the_sources_own_rhythm() -> None:
-    """A wire that is silent for two days is quiet; a weekly column that was silent for six days is not."""
-    wire = [NOW - timedelta(days=20) + timedelta(hours=hour) for hour in range(0, 18 * 24, 3)]
+    """A wire that is silent for two days is quiet.
+
+    A weekly column that was silent for six days is not.
+    """
+    wire = [
+        NOW - timedelta(days=20) + timedelta(hours=hour)
+        for hour in range(0, 18 * 24, 3)
+    ]
     weekly = [NOW - timedelta(days=day) for day in (34, 27, 20, 13, 6)]
-    silent = replace(GOOD, newest_at=NOW - timedelta(days=2), last_new_at=NOW - timedelta(days=2))
-    column = replace(GOOD, newest_at=NOW - timedelta(days=9), last_new_at=NOW - timedelta(days=9))
+    silent = replace(
+        GOOD, newest_at=NOW - timedelta(days=2), last_new_at=NOW - timedelta(days=2)
+    )
+    column = replace(
+        GOOD, newest_at=NOW - timedelta(days=9), last_new_at=NOW - timedelta(days=9)
+    )
     assert health.is_quiet(silent, NOW, wire)
     assert not health.is_quiet(silent, NOW)
     assert not health.is_quiet(column, NOW, weekly)
@@ -74,31 +102,49 @@ def test_quiet_is_measured_by_the_sources_own_rhythm() -> None:
 def test_a_source_that_rests_on_fridays_is_not_quiet_on_friday() -> None:
     """The longest silence of the last weeks, and half as much again, is still its own."""
     days = [
-        NOW - timedelta(days=day) for day in range(30, 1, -1) if (NOW - timedelta(days=day)).weekday() not in (4, 5)
+        NOW - timedelta(days=day)
+        for day in range(30, 1, -1)
+        if (NOW - timedelta(days=day)).weekday() not in (4, 5)
     ]
     assert health.longest_silence(days) >= timedelta(days=4)
 
 
 def test_drift_is_a_fall_against_the_own_past() -> None:
-    """Pages that never had authors do not drift; pages whose text is gone do; a handful proves nothing."""
+    """Pages that never had authors do not drift; pages whose text is gone do.
+
+    A handful proves nothing.
+    """
     month = PageYield(pages=100, texts=98, dated=95, signed=0)
     assert health.find_drift("a", month, PageYield(pages=10, texts=10, dated=10)) == []
     (found,) = health.find_drift("a", month, PageYield(pages=10, texts=1, dated=1))
     assert (found.what, round(found.before, 2), found.lately) == ("text", 0.98, 0.1)
-    assert [one.what for one in health.find_drift("a", month, PageYield(pages=10, texts=10, dated=2))] == ["dates"]
+    assert [
+        one.what
+        for one in health.find_drift("a", month, PageYield(pages=10, texts=10, dated=2))
+    ] == ["dates"]
     assert health.find_drift("a", month, PageYield(pages=3, texts=0)) == []
-    assert health.find_drift("a", PageYield(pages=5, texts=5, dated=5), PageYield(pages=10)) == []
+    assert (
+        health.find_drift(
+            "a", PageYield(pages=5, texts=5, dated=5), PageYield(pages=10)
+        )
+        == []
+    )
 
 
 def test_the_status_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     """Kinds of fates and errors without underscores, times ahead and behind as lengths, a failing source told once."""
     failing = replace(
-        GOOD, failures=3.0, last_error="html_instead_of_feed: a login", first_failure_at=utc_now() - timedelta(hours=3)
+        GOOD,
+        failures=3.0,
+        last_error="html_instead_of_feed: a login",
+        first_failure_at=utc_now() - timedelta(hours=3),
     )
     counts = {
         "articles": 7, "copies": 1, "pending": 0, "sources": 1, "oldest_pending_at": None, "fates": {"too_old": 2},
     }  # fmt: skip
-    blind = BlindPeriod(source="a", from_at=NOW, to_at=None, reason="html_instead_of_feed: a login")
+    blind = BlindPeriod(
+        source="a", from_at=NOW, to_at=None, reason="html_instead_of_feed: a login"
+    )
     found = replace(
         WELL, counts=counts, failing=(failing,), blind=(blind, replace(blind, source=None, reason="service down")),
         traffic={"a": SourceTraffic(requests=1, bytes=40_000)}, disk_space=health.DiskSpace(bytes=10, bytes_a_day=1.0, free=10**9),

@@ -11,7 +11,9 @@ from scheduler.service import logs
 
 
 def record(message: str, **extra) -> logging.LogRecord:
-    made = logging.LogRecord("khabar", logging.INFO, __file__, 1, "%s", (message,), None)
+    made = logging.LogRecord(
+        "khabar", logging.INFO, __file__, 1, "%s", (message,), None
+    )
     made.__dict__.update(extra)
     return made
 

@@ -26,7 +26,9 @@ def test_a_question_without_end_is_cut_off(path, monkeypatch):
     async def both() -> int:
         with pytest.raises(TookTooLong):
             await reader.ask(lambda store: store.db.execute(ENDLESS).fetchone())
-        return await reader.ask(lambda store: store.db.execute("SELECT 7").fetchone()[0])
+        return await reader.ask(
+            lambda store: store.db.execute("SELECT 7").fetchone()[0]
+        )
 
     assert asyncio.run(both()) == 7
     reader.close()

@@ -20,7 +20,9 @@ class Tty(io.StringIO):
 
 
 def screen(*, colour: bool = False) -> Screen:
-    return Screen(out=io.StringIO(), err=io.StringIO(), colour=colour, live=False, width=80)
+    return Screen(
+        out=io.StringIO(), err=io.StringIO(), colour=colour, live=False, width=80
+    )
 
 
 @given(ANY)
@@ -28,7 +30,9 @@ def test_no_text_steers_a_terminal(text: str) -> None:
     """No control, no escape, no override, no lone surrogate, and no second line comes through."""
     plain = terminal.strip_controls(text)
     assert not {unicodedata.category(char) for char in plain} & {"Cc", "Cs", "Zl", "Zp"}
-    assert not set(plain) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+    assert not set(plain) & set(
+        "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
+    )
 
 
 @given(st.dictionaries(ANY, ANY | st.integers() | st.none(), max_size=4))
@@ -42,11 +46,17 @@ def test_json_is_lossless_and_steers_nothing(record: dict[str, object]) -> None:
 @given(ANY, st.integers(2, 60))
 def test_a_cut_text_fits(text: str, width: int) -> None:
     """A long title never wraps the table."""
-    assert terminal._cell_width(terminal.truncate(terminal.strip_controls(text), width)) <= width
+    assert (
+        terminal._cell_width(terminal.truncate(terminal.strip_controls(text), width))
+        <= width
+    )
 
 
 def test_right_to_left_text_is_isolated_on_a_terminal_only() -> None:
-    """A Dari title does not pull the columns beside it apart; a pipe gets the bare text."""
+    """A Dari title does not pull the columns beside it apart.
+
+    A pipe gets the bare text.
+    """
     assert screen(colour=True).safe_text("بغلان 7") == "\u2068بغلان 7\u2069"
     assert screen().safe_text("بغلان 7") == "بغلان 7"
     assert screen(colour=True).safe_text("Baghlan") == "Baghlan"
@@ -69,10 +79,15 @@ def test_nothing_moves_where_nobody_watches() -> None:
 
 
 def test_a_bar_is_drawn_where_it_is_known_how_far() -> None:
-    """Three quarters of its cells, the share in figures, and the estimate beside it; no bar where nothing is known."""
+    """Three quarters of its cells, the share in figures, and the estimate beside it.
+
+    No bar where nothing is known.
+    """
     drawn = {}
     for share in (0.75, 7.0, None):
-        console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
+        console = Console(
+            file=io.StringIO(), width=100, force_terminal=True, color_system=None
+        )
         console.print(terminal._progress_line("looking back, about 3 min left", share))
         drawn[share] = console.file.getvalue()
     assert drawn[0.75].count("━") == 0.75 * terminal.PROGRESS_BAR_CELLS

@@ -1,4 +1,7 @@
-"""The reading pages, served on loopback over a store of hostile articles: as programs ask, and in a real browser."""
+"""The reading pages, served on loopback over a store of hostile articles.
+
+As programs ask, and in a real browser.
+"""
 
 import http.client
 import http.server
@@ -21,21 +24,42 @@ import pytest
 from crawler.sources import CrawlSettings
 from scheduler.config import Config
 from storage.errors import UsageError
-from storage.model import Claim, Cut, Document, Landing, Mention, Page, Poll, Reason, SourceState, Verdict, utc_now
+from storage.model import (
+    Claim,
+    Cut,
+    Document,
+    Landing,
+    Mention,
+    Page,
+    Poll,
+    Reason,
+    SourceState,
+    Verdict,
+    utc_now,
+)
 from storage.settings import StoreSettings
 from storage.store import Store
 from storage.tables.annotations import Label
 from storage.tables.corrections import Correction
 
-uvicorn = pytest.importorskip("uvicorn", reason="the extra `serve` is not installed: the pages are not tested")
-pytest.importorskip("datasette", reason="the extra `serve` is not installed: the pages are not tested")
+uvicorn = pytest.importorskip(
+    "uvicorn", reason="the extra `serve` is not installed: the pages are not tested"
+)
+pytest.importorskip(
+    "datasette", reason="the extra `serve` is not installed: the pages are not tested"
+)
 
 from scheduler import web  # noqa: E402 - after the skip
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium")
+    or shutil.which("chromium-browser")
+    or shutil.which("google-chrome")
+)
 TOKEN = "a-long-secret-for-the-tests"
 
-# Each of these would do something if it were markup, an attribute, a template, a style or a link.
+# Each of these would do something if it were markup, an attribute, a template, a style
+# or a link.
 HOSTILE = (
     "<script>document.title='pwned'</script>",
     '"><img src="http://127.0.0.1:{port}/canary" onerror="document.title=1">',
@@ -65,7 +89,9 @@ class Canary(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def canary() -> Iterator[tuple[int, list[str]]]:
     asked: list[str] = []
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Bird", (Canary,), {"asked": asked}))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), type("Bird", (Canary,), {"asked": asked})
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_address[1], asked
     server.shutdown()
@@ -84,18 +110,27 @@ def hostile(number: int, text: str, at: datetime) -> Document:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory, canary) -> Config:
-    """A store in which every text that a stranger can write is an attack; one article was revised, copied and captured."""
+    """A store in which every text that a stranger can write is an attack.
+
+    One article was revised, copied and captured.
+    """
     folder = tmp_path_factory.mktemp("web")
     settings = StoreSettings(path=folder / "khabar.db", captures=folder / "captures")
     now = utc_now().replace(microsecond=0)
     with Store.open(settings.path, captures=settings.captures) as store:
-        names = {"evil": "<b>Evil</b> & Sons", "quiet": "Quiet </td><script>", "fa": "خبرها"}
+        names = {
+            "evil": "<b>Evil</b> & Sons",
+            "quiet": "Quiet </td><script>",
+            "fa": "خبرها",
+        }
         store.sync_sources(
             SourceState(
                 id=id_,
                 name=name,
                 kind="feed",
-                url="javascript:alert(1)" if id_ == "quiet" else f"https://{id_}.example/feed",
+                url="javascript:alert(1)"
+                if id_ == "quiet"
+                else f"https://{id_}.example/feed",
             )
             for id_, name in names.items()
         )
@@ -110,7 +145,16 @@ def config(tmp_path_factory, canary) -> Config:
             )
         )
         store.sync_places(
-            [{"code": "AF17", "kind": "province", "name": "Kunduz", "province_code": "AF17", "lat": 36.7, "lon": 68.9}]
+            [
+                {
+                    "code": "AF17",
+                    "kind": "province",
+                    "name": "Kunduz",
+                    "province_code": "AF17",
+                    "lat": 36.7,
+                    "lon": 68.9,
+                }
+            ]
         )
         store.sync_spellings([("name", "AF17", "Kunduz"), ("place", "AF17", "Kunduz")])
         texts = [text.format(port=canary[0]) for text in HOSTILE]
@@ -128,9 +172,16 @@ def config(tmp_path_factory, canary) -> Config:
         dari = "در ولایت کندز باران بارید و دهقانان گفتند که این باران برای گندم خوب است؛ این خبر برای آزمون نوشته شده است و هیچ گاه در جایی نشر نشده بود."
         for text in (dari, dari + "\n<del>افزوده</del> دوازده"):
             told = Document(
-                url=page.url, source="fa", title="باران در کندز", text=text, language="fa", published_at=now
+                url=page.url,
+                source="fa",
+                title="باران در کندز",
+                text=text,
+                language="fa",
+                published_at=now,
             )
-            store.land([Landing(outcome=told, url=told.url, source="fa", page=page)], now=now)
+            store.land(
+                [Landing(outcome=told, url=told.url, source="fa", page=page)], now=now
+            )
         store.admit(
             Document(
                 url="https://evil.example/copy",
@@ -148,7 +199,11 @@ def config(tmp_path_factory, canary) -> Config:
 def served(config: Config, token: str = "") -> Iterator[int]:
     with web.open_application(config, token=token) as app, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, ws="none"))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, server_header=False, ws="none"
+            )
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         while not server.started:
@@ -164,17 +219,43 @@ def port(config) -> Iterator[int]:
         yield at
 
 
-def ask(port: int, path: str, *, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+def ask(
+    port: int, path: str, *, method: str = "GET", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(
+            method,
+            path,
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+        )
         answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        return (
+            answer.status,
+            {name.lower(): value for name, value in answer.getheaders()},
+            answer.read(),
+        )
     finally:
         connection.close()
 
 
-PAGES = ["/", "/search", "/search?q=report+OR+%DA%A9%D9%86%D8%AF%D8%B2", "/search?q=%3Cscript%3E&place=%22%3E%3Cscript%3E&since=7d", "/map", "/sources", "/source/evil", "/source/quiet", "/source/fa", "/article/1", "/article/2", "/article/10", "/data", "/data/articles"]  # fmt: skip
+# Fmt: skip
+PAGES = [
+    "/",
+    "/search",
+    "/search?q=report+OR+%DA%A9%D9%86%D8%AF%D8%B2",
+    "/search?q=%3Cscript%3E&place=%22%3E%3Cscript%3E&since=7d",
+    "/map",
+    "/sources",
+    "/source/evil",
+    "/source/quiet",
+    "/source/fa",
+    "/article/1",
+    "/article/2",
+    "/article/10",
+    "/data",
+    "/data/articles",
+]
 
 
 # What is served
@@ -201,7 +282,17 @@ def test_a_page_shows_hostile_text_as_text(port, canary, path):
     assert b" 49 " not in body.replace(b"\n", b" ") or path.startswith("/data")
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/nowhere", "/article/999999", "/style.css", "/feed.atom", "/search?limit=x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *PAGES,
+        "/nowhere",
+        "/article/999999",
+        "/style.css",
+        "/feed.atom",
+        "/search?limit=x",
+    ],
+)
 def test_every_answer_forbids_what_is_not_ours(port, path):
     """No script, picture, frame or font from anywhere else may load, whatever the answer."""
     _, headers, _ = ask(port, path)
@@ -216,17 +307,36 @@ def test_every_answer_forbids_what_is_not_ours(port, path):
 def test_the_front_page_answers_what_is_new(port):
     """Carriers, corrections, provinces and failing sources stand on it."""
     text = ask(port, "/")[2].decode()
-    for expected in ("2 reports", "By province", "Kunduz", "What changed since", "revised", "failing", "باران در کندز"):
+    for expected in (
+        "2 reports",
+        "By province",
+        "Kunduz",
+        "What changed since",
+        "revised",
+        "failing",
+        "باران در کندز",
+    ):
         assert expected in text
 
 
 def test_an_article_page_tells_everything(port):
     """Copies, changes, claims marked as unverified, reasons, cuts, the raw page."""
     text = ask(port, "/article/10")[2].decode()
-    for expected in ("Carried by 2 sources", "<ins>", 'lang="fa"', 'dir="auto"', "/article/10/raw"):
+    for expected in (
+        "Carried by 2 sources",
+        "<ins>",
+        'lang="fa"',
+        'dir="auto"',
+        "/article/10/raw",
+    ):
         assert expected in text
     evil = ask(port, "/article/1")[2].decode()
-    for expected in ("Unverified", "at least 3 killed", "Why it was kept", " cut</summary>"):
+    for expected in (
+        "Unverified",
+        "at least 3 killed",
+        "Why it was kept",
+        " cut</summary>",
+    ):
         assert expected in evil
 
 
@@ -239,9 +349,14 @@ def test_the_raw_page_is_a_file_of_text(port):
 
 
 def test_searches_leave_as_json_csv_and_atom(port):
-    """The same search for programs; the feed is well formed and finds what the page finds."""
+    """The same search for programs.
+
+    The feed is well formed and finds what the page finds.
+    """
     found = json.loads(ask(port, "/search.json?q=Kunduz&lang=fa")[2])
-    assert [article["id"] for article in found["articles"]] == [10] or found["articles"] == []
+    assert [article["id"] for article in found["articles"]] == [10] or found[
+        "articles"
+    ] == []
     assert len(json.loads(ask(port, "/search.json?source=evil")[2])["articles"]) == 9
     feed = ET.fromstring(ask(port, "/feed.atom?source=evil")[2])
     assert len(feed.findall("{http://www.w3.org/2005/Atom}entry")) == 9
@@ -250,14 +365,20 @@ def test_searches_leave_as_json_csv_and_atom(port):
 
 
 def test_what_people_said_stands_on_the_pages(config, port):
-    """Tags are chips, facets and a filter; judgements stand beside the article, with the other text; all of it is text."""
+    """Tags are chips, facets and a filter.
+
+    Judgements stand beside the article, with the other text; all of it is text.
+    """
     with Store.open(config.store.path, captures=config.store.captures) as store:
         store.correct(Correction(label=Label.TAG, what=10, tag="<b>to check</b>"))
         store.correct(Correction(label=Label.NOT_A_COPY, what=3, other=2))
         store.correct(Correction(label=Label.RELEVANT, what=3))
-    assert [row["id"] for row in json.loads(ask(port, "/search.json?tag=%3CB%3Eto+check%3C/b%3E")[2])["articles"]] == [
-        10
-    ]
+    assert [
+        row["id"]
+        for row in json.loads(ask(port, "/search.json?tag=%3CB%3Eto+check%3C/b%3E")[2])[
+            "articles"
+        ]
+    ] == [10]
     page = ask(port, "/search?tag=%3Cb%3Eto+check%3C/b%3E")[2].decode()
     assert "By tag" in page
     assert "<b>to check" not in page + ask(port, "/article/10")[2].decode()
@@ -265,7 +386,10 @@ def test_what_people_said_stands_on_the_pages(config, port):
     assert "What people said" in said
     assert "not a copy" in said
     assert 'href="/article/2"' in said
-    assert "https://evil.example/2" in ask(port, "/article/2")[2].decode().split("What people said")[1]
+    assert (
+        "https://evil.example/2"
+        in ask(port, "/article/2")[2].decode().split("What people said")[1]
+    )
     assert b"to check" in ask(port, "/data/tags")[2]
 
 
@@ -279,14 +403,25 @@ def test_filters_narrow_the_page(port):
 def test_what_a_page_names_is_there(port):
     """Style sheet and icon come from us, with their types."""
     page = ask(port, "/")[2].decode()
-    for path, kind in re.findall(r'<link rel="(?:stylesheet|icon)" href="([^"]+)"(?: type="([^"]+)")?', page):
+    for path, kind in re.findall(
+        r'<link rel="(?:stylesheet|icon)" href="([^"]+)"(?: type="([^"]+)")?', page
+    ):
         status, headers, _ = ask(port, path)
-        assert (status, headers["content-type"].startswith(kind or "text/css")) == (200, True)
+        assert (status, headers["content-type"].startswith(kind or "text/css")) == (
+            200,
+            True,
+        )
 
 
-@pytest.mark.parametrize("path", ["/article/999999", "/article/999999.json", "/article/1/raw", "/source/nobody"])
+@pytest.mark.parametrize(
+    "path",
+    ["/article/999999", "/article/999999.json", "/article/1/raw", "/source/nobody"],
+)
 def test_what_is_not_there_is_told(port, path):
-    """An article, a source or a raw page that there is not: a page of ours that says so."""
+    """An article, a source or a raw page that there is not.
+
+    A page of ours that says so.
+    """
     status, _, body = ask(port, path)
     assert (status, b"khabar" in body) == (404, True)
 
@@ -294,7 +429,10 @@ def test_what_is_not_there_is_told(port, path):
 # What is not served
 
 
-@pytest.mark.parametrize("table", ["fts", "folded", "meta", "documents", "entries", "sqlite_master", "requests"])
+@pytest.mark.parametrize(
+    "table",
+    ["fts", "folded", "meta", "documents", "entries", "sqlite_master", "requests"],
+)
 def test_only_the_documented_tables_are_shown(port, table):
     """The index, the file's inner tables and requests are not for browsers."""
     assert ask(port, f"/data/{table}")[0] in {403, 404}
@@ -359,26 +497,37 @@ def test_another_host_is_not_served_without_a_token():
         web.check_exposure(host, "")
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "192.0.2.1"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "192.0.2.1"]
+)
 def test_a_rebound_name_is_refused(port, host):
     """A page elsewhere that makes its own name point here gets nothing."""
     assert ask(port, "/", Host=host)[0] == 421
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:8001", "127.0.0.1", "[::1]:8001"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8001", "127.0.0.1", "[::1]:8001"]
+)
 def test_its_own_names_are_served(port, host):
     """The loopback names work, with and without a port."""
     assert ask(port, "/", Host=host)[0] == 200
 
 
 def test_with_a_token_only_who_has_it_reads(config):
-    """No token no page; a browser gets a cookie and an address without it, a program sends it, a feed reader keeps it."""
+    """No token no page.
+
+    A browser gets a cookie and an address without it, a program sends it, a feed reader
+    keeps it.
+    """
     with served(config, TOKEN) as port:
         assert ask(port, "/")[0] == 401
         assert ask(port, "/?token=wrong-wrong-wrong-wrong")[0] == 401
         assert ask(port, "/", Authorization="Bearer nothing")[0] == 401
         assert ask(port, "/", Cookie=f"khabar={TOKEN}")[0] == 401
-        assert ask(port, "/", Authorization=f"Bearer {TOKEN}", Host="news.example")[0] == 200
+        assert (
+            ask(port, "/", Authorization=f"Bearer {TOKEN}", Host="news.example")[0]
+            == 200
+        )
         status, headers, _ = ask(port, f"/search?q=a%20b&token={TOKEN}")
         assert (status, headers["location"]) == (303, "/search?q=a+b")
         assert {"HttpOnly", "SameSite=Strict"} <= set(headers["set-cookie"].split("; "))
@@ -388,15 +537,32 @@ def test_with_a_token_only_who_has_it_reads(config):
 
 
 def test_the_command_serves_and_stops_cleanly(config):
-    """`khabar serve` says its address, answers, and ends with 0 on SIGTERM; a port that is taken is told in one line."""
+    """`khabar serve` says its address, answers, and ends with 0 on SIGTERM.
+
+    A port that is taken is told in one line.
+    """
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        command = [sys.executable, "-m", "scheduler.cli", "serve", "--db", str(config.store.path), "--port"]
+        command = [
+            sys.executable,
+            "-m",
+            "scheduler.cli",
+            "serve",
+            "--db",
+            str(config.store.path),
+            "--port",
+        ]
         refused = subprocess.run(
-            [*command, str(taken.getsockname()[1])], capture_output=True, text=True, timeout=60, check=False
+            [*command, str(taken.getsockname()[1])],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
         free = taken.getsockname()[1]
-    with subprocess.Popen([*command, str(free)], stderr=subprocess.PIPE, text=True) as serving:
+    with subprocess.Popen(
+        [*command, str(free)], stderr=subprocess.PIPE, text=True
+    ) as serving:
         assert serving.stderr.readline().strip() == f"http://127.0.0.1:{free}/"
         assert ask(free, "/")[0] == 200
         serving.terminate()
@@ -408,14 +574,31 @@ def test_the_command_serves_and_stops_cleanly(config):
 
 def browse(port: int, path: str, folder: Path, *more: str) -> str:
     """The document as Chromium has it after running whatever it was willing to run."""
-    command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={folder}", "--virtual-time-budget=2000", *more, "--dump-dom", f"http://127.0.0.1:{port}{path}"]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    # Fmt: skip
+    command = [
+        CHROMIUM,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        f"--user-data-dir={folder}",
+        "--virtual-time-budget=2000",
+        *more,
+        "--dump-dom",
+        f"http://127.0.0.1:{port}{path}",
+    ]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
 
 
 @pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium here (the system's package `chromium`): pages are not tested in a browser"
+    CHROMIUM is None,
+    reason="no Chromium here (the system's package `chromium`): pages are not tested in a browser",
 )
-@pytest.mark.parametrize("path", ["/", "/search?q=report", "/article/1", "/data/articles"])
+@pytest.mark.parametrize(
+    "path", ["/", "/search?q=report", "/article/1", "/data/articles"]
+)
 def test_a_browser_runs_and_fetches_nothing_of_it(port, canary, tmp_path, path):
     """In Chromium no hostile text becomes a script, a picture, a frame, a style or a request."""
     dom = browse(port, path, tmp_path)
@@ -428,21 +611,32 @@ def test_a_browser_runs_and_fetches_nothing_of_it(port, canary, tmp_path, path):
 
 
 @pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium here (the system's package `chromium`): pages are not tested in a browser"
+    CHROMIUM is None,
+    reason="no Chromium here (the system's package `chromium`): pages are not tested in a browser",
 )
 def test_a_telephone_shows_the_page(port, tmp_path):
     """At the width of a telephone a picture of the front page comes out, of that width and not blank."""
     shot = tmp_path / "front.png"
-    browse(port, "/", tmp_path / "profile", "--window-size=390,800", f"--screenshot={shot}")
+    browse(
+        port, "/", tmp_path / "profile", "--window-size=390,800", f"--screenshot={shot}"
+    )
     picture = shot.read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) > 10_000
 
 
 def test_the_clock_of_a_reader(port):
-    """A page that was read twice at once answers both: readers do not share a connection."""
+    """A page that was read twice at once answers both.
+
+    Readers do not share a connection.
+    """
     answers: list[int] = []
-    threads = [threading.Thread(target=lambda: answers.append(ask(port, "/search?q=report")[0])) for _ in range(8)]
+    threads = [
+        threading.Thread(
+            target=lambda: answers.append(ask(port, "/search?q=report")[0])
+        )
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -13,7 +13,9 @@ NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
 
 def place(code: str, name: str) -> Mention:
-    return Mention(kind="place", code=code, name=name, count=2, sentence=f"It happened in {name}.")
+    return Mention(
+        kind="place", code=code, name=name, count=2, sentence=f"It happened in {name}."
+    )
 
 
 # Written for the tests: no such report was ever published.
@@ -25,17 +27,40 @@ ARTICLES = (
     ("https://delta.example/5", "delta", "ps", 18, "په کندز کې نښته", "په کندز ولایت کې د طالبانو او وسله والو ترمنځ نښته وشوه او دوه تنه ټپیان شول.", (place("AF17", "Kunduz"),)),
 )  # fmt: skip
 SPELLINGS = (
-    *(("name", "AF2704", form) for form in ("Panjwayi", "Panjwai", "Panjwa'i", "پنجوایی", "پنجوايي")),
+    *(
+        ("name", "AF2704", form)
+        for form in ("Panjwayi", "Panjwai", "Panjwa'i", "پنجوایی", "پنجوايي")
+    ),
     *(("place", "AF2704", form) for form in ("Panjwayi", "Panjwai", "پنجوایی")),
-    *(("name", "AF17", form) for form in ("Kunduz", "Konduz", "Kunduz Province", "کندز", "قندوز")),
-    *(("place", code, form) for code in ("AF17", "AF1701") for form in ("Kunduz", "کندز")),
-    *(("name", "GN1", form) for form in ("Mazar-e Sharif", "Mazar-i-Sharif", "Mazari Sharif", "مزار شریف")),
-    *(("name", "taliban", form) for form in ("Taliban", "Taleban", "طالبان", "طالبانو")),
+    *(
+        ("name", "AF17", form)
+        for form in ("Kunduz", "Konduz", "Kunduz Province", "کندز", "قندوز")
+    ),
+    *(
+        ("place", code, form)
+        for code in ("AF17", "AF1701")
+        for form in ("Kunduz", "کندز")
+    ),
+    *(
+        ("name", "GN1", form)
+        for form in ("Mazar-e Sharif", "Mazar-i-Sharif", "Mazari Sharif", "مزار شریف")
+    ),
+    *(
+        ("name", "taliban", form)
+        for form in ("Taliban", "Taleban", "طالبان", "طالبانو")
+    ),
     ("actor", "taliban", "Taliban"),
     ("actor", "taliban", "Mullah Omar"),
 )
 PLACES = tuple(
-    {"code": code, "kind": kind, "name": name, "province_code": province, "lat": lat, "lon": lon}
+    {
+        "code": code,
+        "kind": kind,
+        "name": name,
+        "province_code": province,
+        "lat": lat,
+        "lon": lon,
+    }
     for code, kind, name, province, lat, lon in (
         ("AF27", "province", "Kandahar", "AF27", 31.6, 65.7),
         ("AF2704", "district", "Panjwayi", "AF27", 31.07, 65.16),
@@ -46,7 +71,13 @@ PLACES = tuple(
 
 
 def document(
-    url: str, source: str, language: str, day: int, title: str, text: str, mentions: tuple[Mention, ...] = ()
+    url: str,
+    source: str,
+    language: str,
+    day: int,
+    title: str,
+    text: str,
+    mentions: tuple[Mention, ...] = (),
 ) -> Document:
     return Document(
         url=url, source=source, title=title, text=text, language=language, mentions=mentions,
@@ -60,7 +91,13 @@ def stocked(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "khabar.db") as opened:
         names = ("alpha", "beta", "gamma", "delta")
         opened.sync_sources(
-            SourceState(id=name, name=name.title(), kind="feed", url=f"https://{name}.example/feed") for name in names
+            SourceState(
+                id=name,
+                name=name.title(),
+                kind="feed",
+                url=f"https://{name}.example/feed",
+            )
+            for name in names
         )
         opened.sync_places(PLACES)
         opened.sync_spellings(SPELLINGS)

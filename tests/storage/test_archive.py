@@ -17,27 +17,56 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 def page(
-    body: bytes = b"<p>Written for the tests.", *, url: str = "https://outlet.example/a", at: datetime = NOON, **more
+    body: bytes = b"<p>Written for the tests.",
+    *,
+    url: str = "https://outlet.example/a",
+    at: datetime = NOON,
+    **more,
 ) -> Page:
     headers = more.pop(
-        "headers", (("Content-Type", "text/html; charset=utf-8"), ("Content-Encoding", "br"), ("Content-Length", "7"))
+        "headers",
+        (
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Encoding", "br"),
+            ("Content-Length", "7"),
+        ),
     )
     return Page(
-        **{"url": url, "final_url": url, "status": 200, "headers": headers, "body": body, "fetched_at": at} | more
+        **{
+            "url": url,
+            "final_url": url,
+            "status": 200,
+            "headers": headers,
+            "body": body,
+            "fetched_at": at,
+        }
+        | more
     )
 
 
 def check(path: Path) -> str:
     """What `warcio check -v` says of a file."""
-    command = [sys.executable, "-c", "from warcio.cli import main; main()", "check", "-v", str(path)]
+    command = [
+        sys.executable,
+        "-c",
+        "from warcio.cli import main; main()",
+        "check",
+        "-v",
+        str(path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return f"{done.returncode}\n{done.stdout}{done.stderr}"
 
 
 def test_a_page_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    """Address, time, status, headers and body survive; a redirected page keeps the address that was asked for."""
+    """Address, time, status, headers and body survive.
+
+    A redirected page keeps the address that was asked for.
+    """
     store = Archive(tmp_path)
-    first = page(url="https://outlet.example/r", final_url="https://outlet.example/b", status=203)
+    first = page(
+        url="https://outlet.example/r", final_url="https://outlet.example/b", status=203
+    )
     store.write(page(b"another"), "kept")
     file, offset, length = store.write(first, "kept")
     back = store.read(file, offset)
@@ -49,14 +78,22 @@ def test_a_page_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_the_headers_fit_the_body_that_is_stored(tmp_path: Path) -> None:
-    """The body rests decoded: the coding and length that the server named are kept under another name."""
+    """The body rests decoded.
+
+    The coding and length that the server named are kept under another name.
+    """
     store = Archive(tmp_path)
     file, offset, _ = store.write(page(b"x" * 99), "kept")
     back = store.read(file, offset)
     assert back is not None
     assert tuple(
         back.header(name)
-        for name in ("Content-Encoding", "Content-Length", "X-Crawler-Content-Encoding", "X-Crawler-Content-Length")
+        for name in (
+            "Content-Encoding",
+            "Content-Length",
+            "X-Crawler-Content-Encoding",
+            "X-Crawler-Content-Length",
+        )
     ) == (None, "99", "br", "7")
 
 
@@ -64,7 +101,9 @@ def test_other_tools_find_the_files_valid(tmp_path: Path) -> None:
     """A case folder must convince somebody who has only warcio."""
     store = Archive(tmp_path)
     for n in range(3):
-        file, _, _ = store.write(page(f"<p>{n}".encode(), url=f"https://outlet.example/{n}"), "kept")
+        file, _, _ = store.write(
+            page(f"<p>{n}".encode(), url=f"https://outlet.example/{n}"), "kept"
+        )
     said = check(tmp_path / file)
     assert said.startswith("0\n")
     assert said.count("digest pass") == 4
@@ -83,7 +122,9 @@ def test_no_headers_and_no_body_can_break_a_record(
     """Line breaks, colons, controls and surrogates that a server sends end no header and forge no record."""
     store = Archive(tmp_path_factory.mktemp("hostile"))
     store.write(page(b"before"), "rejected")
-    file, offset, _ = store.write(page(body, headers=tuple(headers), status=status), "rejected")
+    file, offset, _ = store.write(
+        page(body, headers=tuple(headers), status=status), "rejected"
+    )
     _, after, _ = store.write(page(b"after"), "rejected")
     back, last = store.read(file, offset), store.read(file, after)
     assert back is not None
@@ -99,20 +140,30 @@ def test_a_tail_that_a_crash_tore_is_cut_off_and_the_rest_reads(tmp_path: Path) 
     again = Archive(tmp_path)
     _, second, _ = again.write(page(b"after the crash"), "kept")
     assert second == offset + length
-    assert [found.body for at in (offset, second) if (found := again.read(file, at))] == [b"whole", b"after the crash"]
+    assert [
+        found.body for at in (offset, second) if (found := again.read(file, at))
+    ] == [b"whole", b"after the crash"]
     assert "digest failed" not in check(tmp_path / file)
 
 
 @pytest.mark.parametrize("sound", [0, 10**9])
-def test_a_file_shorter_than_it_should_be_is_read_from_its_start(tmp_path: Path, sound: int) -> None:
-    """A power cut may take records back that the database knows: nothing is written into their middle."""
+def test_a_file_shorter_than_it_should_be_is_read_from_its_start(
+    tmp_path: Path, sound: int
+) -> None:
+    """A power cut may take records back that the database knows.
+
+    Nothing is written into their middle.
+    """
     _file, offset, length = Archive(tmp_path).write(page(b"whole"), "kept")
     store = Archive(tmp_path, sound=lambda _file: sound)
     assert store.write(page(b"next"), "kept")[1] == offset + length
 
 
 def test_what_does_not_fit_its_digest_is_not_shown(tmp_path: Path) -> None:
-    """A place that holds another page, or nothing, gives None: evidence is never the wrong page."""
+    """A place that holds another page, or nothing, gives None.
+
+    Evidence is never the wrong page.
+    """
     store = Archive(tmp_path)
     file, offset, _ = store.write(page(), "kept")
     assert store.read(file, offset, digest="0" * 64) is None
@@ -122,7 +173,14 @@ def test_what_does_not_fit_its_digest_is_not_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["../khabar.db", "kept/../../x.warc.gz", "other/2026-11-22.warc.gz", "kept/notes.txt", ""]
+    "file",
+    [
+        "../khabar.db",
+        "kept/../../x.warc.gz",
+        "other/2026-11-22.warc.gz",
+        "kept/notes.txt",
+        "",
+    ],
 )
 def test_no_file_outside_the_folder_can_be_named(tmp_path: Path, file: str) -> None:
     """A file name from a tampered database reads and removes nothing else."""
@@ -137,7 +195,11 @@ def test_a_record_that_is_cut_out_leaves_no_byte(tmp_path: Path) -> None:
     file = places[0][0]
     fresh, moved = store.copy_without(file, {places[1][1]})
     store.remove(file)
-    bodies = [found.body for old in (places[0][1], places[2][1]) if (found := store.read(fresh, moved[old]))]
+    bodies = [
+        found.body
+        for old in (places[0][1], places[2][1])
+        if (found := store.read(fresh, moved[old]))
+    ]
     assert bodies == [b"text number 0", b"text number 2"]
     assert places[1][1] not in moved
     assert "digest failed" not in check(tmp_path / fresh)
@@ -157,16 +219,30 @@ def test_age_and_room_take_what_may_go_and_nothing_else() -> None:
         for kind in warc.KINDS
         for day in ("2026-10-01", "2026-11-20", "2026-11-22")
     ]
-    old = warc.expired_files(files, NOON, kept=timedelta(days=3650), rejected=timedelta(days=30))
+    old = warc.expired_files(
+        files, NOON, kept=timedelta(days=3650), rejected=timedelta(days=30)
+    )
     assert [rest.file for rest in old] == ["rejected/2026-10-01"]
-    assert [rest.file for rest in warc.surplus_files(files, bytes_over=15)] == ["rejected/2026-10-01", "rejected/2026-11-20"]
+    assert [rest.file for rest in warc.surplus_files(files, bytes_over=15)] == [
+        "rejected/2026-10-01",
+        "rejected/2026-11-20",
+    ]
     assert warc.surplus_files(files, bytes_over=0) == []
     assert len(warc.surplus_files(files, bytes_over=1000)) == 3
 
 
 def test_a_page_expires_on_the_day_it_should() -> None:
     """A file of a day is kept for the whole age after that day's end."""
-    files = [warc.ArchiveFile(file="rejected/a", kind="rejected", day="2026-11-21", size=1)]
+    files = [
+        warc.ArchiveFile(file="rejected/a", kind="rejected", day="2026-11-21", size=1)
+    ]
     age = timedelta(days=1)
-    assert warc.expired_files(files, datetime(2026, 11, 23, tzinfo=UTC), kept=age, rejected=age) == []
-    assert files == warc.expired_files(files, datetime(2026, 11, 23, 0, 0, 1, tzinfo=UTC), kept=age, rejected=age)
+    assert (
+        warc.expired_files(
+            files, datetime(2026, 11, 23, tzinfo=UTC), kept=age, rejected=age
+        )
+        == []
+    )
+    assert files == warc.expired_files(
+        files, datetime(2026, 11, 23, 0, 0, 1, tzinfo=UTC), kept=age, rejected=age
+    )

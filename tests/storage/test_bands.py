@@ -1,4 +1,7 @@
-"""The index of near copies in its two tables: what is found, what moves, what goes, what is told when it is torn."""
+"""The index of near copies in its two tables.
+
+What is found, what moves, what goes, what is told when it is torn.
+"""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -14,7 +17,9 @@ from storage.store import Store
 from storage.tables import bands, copies
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-KEYS = st.lists(st.sampled_from([-(2**63), -7, 0, 1, 5, 10**12, 2**63 - 1]), unique=True)
+KEYS = st.lists(
+    st.sampled_from([-(2**63), -7, 0, 1, 5, 10**12, 2**63 - 1]), unique=True
+)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("add"), st.integers(1, 6), KEYS),
@@ -25,7 +30,10 @@ STEPS = st.lists(
 
 
 def report(number: int) -> str:
-    """A text that shares no run of words with that of another number; written for the tests."""
+    """A text that shares no run of words with that of another number.
+
+    Written for the tests.
+    """
     return " ".join(f"Word{number}x{n} Name{number}y{n}" for n in range(40))
 
 
@@ -76,10 +84,15 @@ def test_what_was_added_and_not_dropped_is_found_wherever_it_rests(empty, steps)
             if what == "add":
                 bands.add_keys(empty, number, keys)
                 expected |= pairs
-        assert sorted([*rows(empty, "bands"), *rows(empty, "fresh_bands")]) == sorted(expected)
+        assert sorted([*rows(empty, "bands"), *rows(empty, "fresh_bands")]) == sorted(
+            expected
+        )
         every = tuple(sorted({key for key, _ in expected}))
         (found,) = bands.count_shared_keys(empty, every)
-        assert dict(found) == {n: sum(other == n for _, other in expected) for n in {n for _, n in expected}}
+        assert dict(found) == {
+            n: sum(other == n for _, other in expected)
+            for n in {n for _, n in expected}
+        }
     finally:
         empty.execute("ROLLBACK")
 
@@ -96,7 +109,10 @@ def test_a_key_that_many_share_proposes_nobody_in_whichever_table_they_are(store
 
 
 def test_every_128_documents_the_surplus_moves_on_in_the_order_of_the_keys(store):
-    """The small table stays small; a step is bounded and goes on where the last one ended, round and round."""
+    """The small table stays small.
+
+    A step is bounded and goes on where the last one ended, round and round.
+    """
     with store._writing():
         store.db.execute(
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 250000) "
@@ -109,14 +125,17 @@ def test_every_128_documents_the_surplus_moves_on_in_the_order_of_the_keys(store
         assert moved == list(range(1, 14_001))
         bands.merge_fresh_keys(store.db)
         bands.merge_fresh_keys(store.db)
-        left = store.db.execute("SELECT min(band), count(*) FROM fresh_bands").fetchone()
+        left = store.db.execute(
+            "SELECT min(band), count(*) FROM fresh_bands"
+        ).fetchone()
         assert tuple(left) == (30_003, 220_000)
         assert bands.merge_fresh_keys(store.db) == 0
         while bands.merge_fresh_keys(store.db, keep=0):
             pass
         assert rows(store.db, "fresh_bands") == []
         bands.add_keys(store.db, 129, [5])
-        assert [bands.merge_fresh_keys(store.db, keep=0) for _ in range(2)] == [0, 1]  # it went round for it
+        # It went round for it
+        assert [bands.merge_fresh_keys(store.db, keep=0) for _ in range(2)] == [0, 1]
 
 
 def test_a_step_whose_transaction_fails_never_was(store):
@@ -128,7 +147,12 @@ def test_a_step_whose_transaction_fails_never_was(store):
     store.db.execute("ROLLBACK")
     assert rows(store.db, "fresh_bands") == before
     assert rows(store.db, "bands") == []
-    assert store.db.execute("SELECT count(*) FROM meta WHERE name = 'bands_merged_to'").fetchone()[0] == 0
+    assert (
+        store.db.execute(
+            "SELECT count(*) FROM meta WHERE name = 'bands_merged_to'"
+        ).fetchone()[0]
+        == 0
+    )
 
 
 def test_copies_are_found_before_and_after_their_keys_moved(store):
@@ -140,21 +164,38 @@ def test_copies_are_found_before_and_after_their_keys_moved(store):
     assert rows(store.db, "fresh_bands")
     for number, head in ((1, first), (2, second)):
         again = Document(
-            url=f"https://late.example/{number}", source="late", title="Late", text=f"Late news {report(number)}"
+            url=f"https://late.example/{number}",
+            source="late",
+            title="Late",
+            text=f"Late news {report(number)}",
         )
         assert store.admit(again, now=NOW).article_id == head.article_id
 
 
-def test_what_is_forgotten_leaves_no_key_in_either_table_nor_in_the_file(store, tmp_path):
-    """A key is a hash of the words: who guesses them must not find them confirmed in a page that was freed."""
+def test_what_is_forgotten_leaves_no_key_in_either_table_nor_in_the_file(
+    store, tmp_path
+):
+    """A key is a hash of the words.
+
+    Who guesses them must not find them confirmed in a page that was freed.
+    """
     landed = [store.admit(document(number), now=NOW) for number in range(1, 30)]
     with store._writing():
         bands.merge_fresh_keys(store.db, keep=600)
     gone = landed[3].document_id
-    keys = [key for table in ("bands", "fresh_bands") for key, number in rows(store.db, table) if number == gone]
+    keys = [
+        key
+        for table in ("bands", "fresh_bands")
+        for key, number in rows(store.db, table)
+        if number == gone
+    ]
     assert len(keys) > 40
     store.forget(gone, now=NOW)
-    assert all(number != gone for table in ("bands", "fresh_bands") for _, number in rows(store.db, table))
+    assert all(
+        number != gone
+        for table in ("bands", "fresh_bands")
+        for _, number in rows(store.db, table)
+    )
     assert store.faults() == []
     store.close()
     content = (tmp_path / "khabar.db").read_bytes()
@@ -167,9 +208,16 @@ def test_an_older_file_keeps_its_keys_and_loses_all_of_them_when_a_text_goes(sto
     with store._writing():
         keys = copies._index_keys(store.db, landed.document_id, ever=True)
         store.db.execute("DELETE FROM fresh_bands")
-        store.db.conn.executemany("INSERT INTO bands VALUES (?, 1)", [(key,) for key in keys])
+        store.db.conn.executemany(
+            "INSERT INTO bands VALUES (?, 1)", [(key,) for key in keys]
+        )
     assert len(keys) == len(copies._index_keys(store.db, landed.document_id)) + 1
-    again = Document(url="https://late.example/1", source="late", title="Late", text=f"Late news {report(1)}")
+    again = Document(
+        url="https://late.example/1",
+        source="late",
+        title="Late",
+        text=f"Late news {report(1)}",
+    )
     assert store.admit(again, now=NOW).article_id == landed.article_id
     store.forget(landed.document_id, now=NOW)
     assert rows(store.db, "bands") == []

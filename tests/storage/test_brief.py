@@ -1,4 +1,7 @@
-"""A day in one object: by province, counted honestly, with what changed and what was not seen."""
+"""A day in one object.
+
+By province, counted honestly, with what changed and what was not seen.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -48,10 +51,18 @@ def document(name: str, source: str, *places: Mention, **more: object) -> Docume
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "khabar.db") as opened:
         opened.sync_places(PLACES)
-        opened.sync_spellings([("place", "AF27", "Kandahar"), ("place", "AF27", "قندهار")])
+        opened.sync_spellings(
+            [("place", "AF27", "Kandahar"), ("place", "AF27", "قندهار")]
+        )
         owners = {"alpha": "House", "beta": "House", "gamma": ""}
         opened.sync_sources(
-            SourceState(id=one, name=one, kind="feed", url=f"https://{one}.example/f", owner=owner)
+            SourceState(
+                id=one,
+                name=one,
+                kind="feed",
+                url=f"https://{one}.example/f",
+                owner=owner,
+            )
             for one, owner in owners.items()
         )
         yield opened
@@ -61,11 +72,22 @@ def land(store: Store, *documents: Document, now: datetime = SEEN) -> list:
     return [store.admit(one, now=now) for one in documents]
 
 
-CLAIM = Claim(kind="killed", number=8, qualifier="", said_by="the governor's office", sentence="Eight guards died.")
+CLAIM = Claim(
+    kind="killed",
+    number=8,
+    qualifier="",
+    said_by="the governor's office",
+    sentence="Eight guards died.",
+)
 
 
-def test_an_article_stands_once_under_the_province_that_it_names_most(store: Store) -> None:
-    """Its districts count for a province; others that it names stand beside it; what names none comes last."""
+def test_an_article_stands_once_under_the_province_that_it_names_most(
+    store: Store,
+) -> None:
+    """Its districts count for a province; others that it names stand beside it.
+
+    What names none comes last.
+    """
     land(
         store,
         document("mine", "alpha", place("AF2704", 2), place("AF17")),
@@ -79,7 +101,9 @@ def test_an_article_stands_once_under_the_province_that_it_names_most(store: Sto
     assert told.provinces[0].articles[0].also == ("Kunduz",)
 
 
-def test_reports_articles_and_independent_voices_are_three_numbers(store: Store) -> None:
+def test_reports_articles_and_independent_voices_are_three_numbers(
+    store: Store,
+) -> None:
     """A copy is a report and no article, two houses of one owner are one voice."""
     land(
         store,
@@ -103,11 +127,20 @@ def test_claims_come_with_who_says_so_and_are_not_added_up(store: Store) -> None
 
 def test_a_place_narrows_the_day_in_any_spelling(store: Store) -> None:
     """Articles and corrections alike."""
-    first, second = land(store, document("mine", "alpha", place("AF2704")), document("market", "gamma", place("AF17")))
+    first, second = land(
+        store,
+        document("mine", "alpha", place("AF2704")),
+        document("market", "gamma", place("AF17")),
+    )
     for landed in (first, second):
-        store.correct(Correction(label=Label.TAG, what=landed.article_id, tag="seen"), now=DAY.replace(hour=10))
+        store.correct(
+            Correction(label=Label.TAG, what=landed.article_id, tag="seen"),
+            now=DAY.replace(hour=10),
+        )
     told = brief.build_brief(store.db, DAY, NEXT, ["قندهار"])
-    assert [one.title for province in told.provinces for one in province.articles] == ["Mine"]
+    assert [one.title for province in told.provinces for one in province.articles] == [
+        "Mine"
+    ]
     assert [one.article_id for one in told.corrected] == [first.article_id]
 
 
@@ -116,37 +149,67 @@ def test_a_corrected_passage_stands_before_and_now(store: Store) -> None:
     first = document("mine", "alpha", place("AF27"))
     land(store, first)
     land(
-        store, replace(first, title="Toll rises", text=first.text.replace("Eight", "Eleven")), now=NEXT.replace(hour=7)
+        store,
+        replace(first, title="Toll rises", text=first.text.replace("Eight", "Eleven")),
+        now=NEXT.replace(hour=7),
     )
     assert brief.build_brief(store.db, DAY, NEXT).corrected == ()
     told = brief.build_brief(store.db, NEXT, AFTER)
-    assert (told.articles, told.corrected[0].what, told.corrected[0].former_title, told.corrected[0].title) == (
+    assert (
+        told.articles,
+        told.corrected[0].what,
+        told.corrected[0].former_title,
+        told.corrected[0].title,
+    ) == (
         0,
         "revised",
         "Mine",
         "Toll rises",
     )
-    assert told.corrected[0].edits == (("Eight guards died when a", "Eleven guards died when a"),)
+    assert told.corrected[0].edits == (
+        ("Eight guards died when a", "Eleven guards died when a"),
+    )
 
 
 def test_what_was_withdrawn_is_told(store: Store) -> None:
     """The day on which its page was found gone."""
     landed = land(store, document("mine", "alpha"))[0]
-    gone = Landing(outcome=Failure(detail="http 404", final=True, status=404), url=landed.url, source="alpha")
+    gone = Landing(
+        outcome=Failure(detail="http 404", final=True, status=404),
+        url=landed.url,
+        source="alpha",
+    )
     store.land([gone], now=NEXT.replace(hour=3))
-    assert [(one.what, one.title) for one in brief.build_brief(store.db, NEXT, AFTER).corrected] == [("withdrawn", "Mine")]
-    assert brief.build_brief(store.db, DAY, NEXT).provinces[0].articles[0].withdrawn_at == "2026-11-22T03:00:00Z"
+    assert [
+        (one.what, one.title)
+        for one in brief.build_brief(store.db, NEXT, AFTER).corrected
+    ] == [("withdrawn", "Mine")]
+    assert (
+        brief.build_brief(store.db, DAY, NEXT).provinces[0].articles[0].withdrawn_at
+        == "2026-11-22T03:00:00Z"
+    )
 
 
 def test_what_was_not_seen_is_told(store: Store) -> None:
-    """A source that failed on the day, the service that was down; not what was blind on another day."""
+    """A source that failed on the day, the service that was down.
+
+    Not what was blind on another day.
+    """
     at = DAY.replace(hour=4)
-    store.land_poll(Poll(source="alpha", started_at=at, ended_at=at, status="error", error="http 503"))
+    store.land_poll(
+        Poll(
+            source="alpha", started_at=at, ended_at=at, status="error", error="http 503"
+        )
+    )
     store.beat(DAY.replace(hour=1))
     store.beat(DAY.replace(hour=5))
     told = brief.build_brief(store.db, DAY, NEXT)
     assert [(one.source, one.from_at, one.to_at) for one in told.blind] == [
         (None, "2026-11-21T01:00:00Z", "2026-11-21T05:00:00Z"), ("alpha", "2026-11-21T04:00:00Z", None),
     ]  # fmt: skip
-    assert [one.source for one in brief.build_brief(store.db, NEXT, AFTER).blind] == ["alpha"]
-    assert brief.build_brief(store.db, datetime(2026, 11, 20, tzinfo=UTC), DAY).blind == ()
+    assert [one.source for one in brief.build_brief(store.db, NEXT, AFTER).blind] == [
+        "alpha"
+    ]
+    assert (
+        brief.build_brief(store.db, datetime(2026, 11, 20, tzinfo=UTC), DAY).blind == ()
+    )

@@ -1,4 +1,7 @@
-"""Who carried an article, and how many reports are independent. Texts come from the grammar of test_copies."""
+"""Who carried an article, and how many reports are independent.
+
+Texts come from the grammar of test_copies.
+"""
 
 import importlib.util
 from datetime import timedelta
@@ -10,7 +13,9 @@ from storage.model import SourceState
 from storage.store import Store
 from storage.tables import syndication
 
-_spec = importlib.util.spec_from_file_location("reports", Path(__file__).with_name("test_copies.py"))
+_spec = importlib.util.spec_from_file_location(
+    "reports", Path(__file__).with_name("test_copies.py")
+)
 reports = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(reports)
 
@@ -19,18 +24,41 @@ _spec.loader.exec_module(reports)
 def store(tmp_path):
     """One report of an agency in three places of two owners, a version of it, and a report of one's own."""
     with Store.open(tmp_path / "khabar.db") as opened:
-        owners = {"agency": "", "paper": "Group", "radio": "Group", "blog": "", "other": ""}
+        owners = {
+            "agency": "",
+            "paper": "Group",
+            "radio": "Group",
+            "blog": "",
+            "other": "",
+        }
         opened.sync_sources(
-            SourceState(id=name, name=name, kind="feed", url=f"https://{name}.example/feed", owner=owner)
+            SourceState(
+                id=name,
+                name=name,
+                kind="feed",
+                url=f"https://{name}.example/feed",
+                owner=owner,
+            )
             for name, owner in owners.items()
         )
         text = reports.report(1)
         for one in (
-            reports.document("paper", reports.shortened(text), hours=2, credit="Agency"),
-            reports.document("agency", text, hours=1),
-            reports.document("radio", reports.shortened(text) + "\nHeard on the radio.", hours=3, credit="Agency"),
             reports.document(
-                "blog", "\n".join([*text.splitlines()[:6], *reports.report(100, 7).splitlines()]), hours=5
+                "paper", reports.shortened(text), hours=2, credit="Agency"
+            ),
+            reports.document("agency", text, hours=1),
+            reports.document(
+                "radio",
+                reports.shortened(text) + "\nHeard on the radio.",
+                hours=3,
+                credit="Agency",
+            ),
+            reports.document(
+                "blog",
+                "\n".join(
+                    [*text.splitlines()[:6], *reports.report(100, 7).splitlines()]
+                ),
+                hours=5,
             ),
             reports.document("other", reports.report(2), hours=6),
         ):

@@ -13,7 +13,9 @@ from storage.store import Store
 def add(store: Store, name: str) -> None:
     text = f"Written for the tests: report {name} about {name} says nothing that another report had said before {name} came."
     store.admit(
-        Document(url=f"https://alpha.example/{name}", source="alpha", title=name, text=text),
+        Document(
+            url=f"https://alpha.example/{name}", source="alpha", title=name, text=text
+        ),
         now=datetime(2026, 11, 22, tzinfo=UTC),
     )
 
@@ -22,16 +24,24 @@ def test_from_the_start_each_change_comes_once_in_order(stocked):
     """Without a cursor the log begins at its first row."""
     entries = list(changes.follow_changes(stocked.db, wait=lambda: False))
     assert [entry.what for entry in entries] == ["new"] * 5
-    assert [entry.cursor for entry in entries] == sorted({entry.cursor for entry in entries})
+    assert [entry.cursor for entry in entries] == sorted(
+        {entry.cursor for entry in entries}
+    )
     assert entries[0].as_json()["url"] == "https://alpha.example/1"
 
 
 def test_a_reader_that_comes_back_misses_nothing(stocked):
     """Two followers in turn, the second from the first's cursor, see what one would have seen."""
-    first = [next(changes.follow_changes(stocked.db, wait=lambda: False)) for _ in range(1)]
+    first = [
+        next(changes.follow_changes(stocked.db, wait=lambda: False)) for _ in range(1)
+    ]
     add(stocked, "later")
-    rest = list(changes.follow_changes(stocked.db, first[-1].cursor, wait=lambda: False))
-    assert [entry.cursor for entry in first + rest] == [entry.cursor for entry in changes.list_entries(stocked.db, 0)]
+    rest = list(
+        changes.follow_changes(stocked.db, first[-1].cursor, wait=lambda: False)
+    )
+    assert [entry.cursor for entry in first + rest] == [
+        entry.cursor for entry in changes.list_entries(stocked.db, 0)
+    ]
 
 
 def test_what_comes_while_waiting_follows(stocked):
@@ -45,11 +55,19 @@ def test_what_comes_while_waiting_follows(stocked):
         return name is not None
 
     with Store.read(stocked.path) as reader:
-        seen = [entry.title for entry in changes.follow_changes(reader.db, changes.last_cursor(reader.db), wait=wait)]
+        seen = [
+            entry.title
+            for entry in changes.follow_changes(
+                reader.db, changes.last_cursor(reader.db), wait=wait
+            )
+        ]
     assert seen == ["one", "two"]
 
 
 def test_a_cursor_of_another_log_is_refused(stocked):
-    """A cursor ahead of the log would wait for ever in silence; it is an error of use."""
+    """A cursor ahead of the log would wait for ever in silence.
+
+    It is an error of use.
+    """
     with pytest.raises(UsageError):
         next(changes.follow_changes(stocked.db, 10_000, wait=lambda: False))

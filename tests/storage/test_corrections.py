@@ -1,4 +1,8 @@
-"""Corrections by people: they overrule the machine, outlive reading anew, can be taken back, and are labelled data."""
+"""Corrections by people.
+
+They overrule the machine, outlive reading anew, can be taken back, and are labelled
+data.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -41,7 +45,12 @@ OTHER = (
     "Forty pupils came on the first morning, and a neighbour had painted the gate in the colours of the flag."
 )
 PAGE = Page(
-    url="https://a.example/1", final_url="https://a.example/1", status=200, headers=(), body=b"<p>1", fetched_at=NOW
+    url="https://a.example/1",
+    final_url="https://a.example/1",
+    status=200,
+    headers=(),
+    body=b"<p>1",
+    fetched_at=NOW,
 )
 
 
@@ -55,9 +64,18 @@ def document(url: str, text: str = ONE, **more: object) -> Document:
     return Document(**(told | more))
 
 
-def land(store: Store, *documents: Document | Rejection, url: str = "", capture: int | None = None) -> list:
+def land(
+    store: Store,
+    *documents: Document | Rejection,
+    url: str = "",
+    capture: int | None = None,
+) -> list:
     return store.land(
-        [Landing(outcome=one, url=url or one.url, source="a", capture_id=capture) for one in documents], now=NOW
+        [
+            Landing(outcome=one, url=url or one.url, source="a", capture_id=capture)
+            for one in documents
+        ],
+        now=NOW,
     )
 
 
@@ -78,23 +96,44 @@ def log(store: Store, article: int) -> list[str]:
 # Relevance
 
 
-def test_what_a_person_calls_irrelevant_goes_with_its_copies_and_stays_away(store: Store) -> None:
-    """It is neither found nor taken in again from any of its addresses; its fate says who decided."""
-    first, copy = land(store, document("https://a.example/1"), document("https://b.example/1"))
+def test_what_a_person_calls_irrelevant_goes_with_its_copies_and_stays_away(
+    store: Store,
+) -> None:
+    """It is neither found nor taken in again from any of its addresses.
+
+    Its fate says who decided.
+    """
+    first, copy = land(
+        store, document("https://a.example/1"), document("https://b.example/1")
+    )
     done = say(store, Label.IRRELEVANT, first.article_id)
-    again = land(store, document("https://a.example/1", ONE + "\nMore."), document("https://b.example/1"))
+    again = land(
+        store,
+        document("https://a.example/1", ONE + "\nMore."),
+        document("https://b.example/1"),
+    )
     assert done.outcome == "dropped"
     assert copy.fate is FateKind.COPY
     assert [one.fate for one in again] == [FateKind.REJECTED] * 2
     assert store.counts()["articles"] == 0
-    assert store.explain("https://a.example/1")["fate"]["detail"] == annotations.BY_PERSON
+    assert (
+        store.explain("https://a.example/1")["fate"]["detail"] == annotations.BY_PERSON
+    )
     assert log(store, first.article_id)[-1] == ChangeKind.RECLASSIFIED
     assert store.faults() == []
 
 
 def test_what_was_dropped_comes_back_as_it_was_with_its_copies(store: Store) -> None:
-    """A slip of the hand loses nothing: text, authors, mentions, raw page and copies are there again."""
-    page = Landing(outcome=document("https://a.example/1"), url="https://a.example/1", source="a", page=PAGE)
+    """A slip of the hand loses nothing.
+
+    Text, authors, mentions, raw page and copies are there again.
+    """
+    page = Landing(
+        outcome=document("https://a.example/1"),
+        url="https://a.example/1",
+        source="a",
+        page=PAGE,
+    )
     first = store.land([page], now=NOW)[0]
     land(store, document("https://b.example/1"))
     before = store.article(first.article_id)
@@ -111,26 +150,57 @@ def test_what_was_dropped_comes_back_as_it_was_with_its_copies(store: Store) -> 
 
 
 def test_what_a_person_calls_relevant_outlives_better_rules(store: Store) -> None:
-    """Today's rules over the kept page would not keep it: it stays, and counts as wholly relevant."""
+    """Today's rules over the kept page would not keep it.
+
+    It stays, and counts as wholly relevant.
+    """
     first = store.land(
-        [Landing(outcome=document("https://a.example/1"), url="https://a.example/1", source="a", page=PAGE)]
+        [
+            Landing(
+                outcome=document("https://a.example/1"),
+                url="https://a.example/1",
+                source="a",
+                page=PAGE,
+            )
+        ]
     )[0]
     say(store, Label.RELEVANT, first.article_id)
     capture = store.article(first.article_id).capture_id
-    land(store, Rejection(why=RejectionReason.IRRELEVANT), url="https://a.example/1", capture=capture)
-    land(store, document("https://a.example/1", extractor="2", verdict=Verdict(score=0.2)), capture=capture)
+    land(
+        store,
+        Rejection(why=RejectionReason.IRRELEVANT),
+        url="https://a.example/1",
+        capture=capture,
+    )
+    land(
+        store,
+        document("https://a.example/1", extractor="2", verdict=Verdict(score=0.2)),
+        capture=capture,
+    )
     kept = store.article(first.article_id)
-    assert (kept.relevance, kept.extra["extractor"], kept.extra["via"]) == (1.0, "2", "mark")
+    assert (kept.relevance, kept.extra["extractor"], kept.extra["via"]) == (
+        1.0,
+        "2",
+        "mark",
+    )
     assert kept.extra["reasons"][0]["term"] == annotations.BY_PERSON
 
 
 def test_a_page_that_was_not_kept_is_asked_for_once_more(store: Store) -> None:
-    """Nothing of its text is here: it becomes a lead that is kept whatever its score."""
+    """Nothing of its text is here.
+
+    It becomes a lead that is kept whatever its score.
+    """
     url = "https://a.example/rejected"
     land(store, Rejection(why=RejectionReason.IRRELEVANT, title="Off topic"), url=url)
     done = say(store, Label.RELEVANT, url)
     lead = store.pending(now=LATER)[0].lead
-    assert (done.outcome, lead.url, lead.via, lead.source) == ("queued", url, "mark", "a")
+    assert (done.outcome, lead.url, lead.via, lead.source) == (
+        "queued",
+        url,
+        "mark",
+        "a",
+    )
     assert store.fate(url) is None
     assert store.faults() == []
 
@@ -140,7 +210,9 @@ def test_the_last_word_counts(store: Store) -> None:
     first = land(store, document("https://a.example/1"))[0]
     for label in (Label.RELEVANT, Label.IRRELEVANT, Label.RELEVANT):
         say(store, label, "https://a.example/1")
-    assert [row["label"] for row in annotations.list_annotations(store.db)] == ["relevant"]
+    assert [row["label"] for row in annotations.list_annotations(store.db)] == [
+        "relevant"
+    ]
     assert store.article(first.article_id) is None
     assert store.counts()["articles"] == 1
 
@@ -148,9 +220,16 @@ def test_the_last_word_counts(store: Store) -> None:
 # Copies
 
 
-def test_a_copy_that_is_none_becomes_an_article_of_its_own_for_good(store: Store) -> None:
-    """Equal words do not put it back: not when it is read again, not when it comes as new."""
-    first, copy = land(store, document("https://a.example/1"), document("https://b.example/1"))
+def test_a_copy_that_is_none_becomes_an_article_of_its_own_for_good(
+    store: Store,
+) -> None:
+    """Equal words do not put it back.
+
+    Not when it is read again, not when it comes as new.
+    """
+    first, copy = land(
+        store, document("https://a.example/1"), document("https://b.example/1")
+    )
     done = say(store, Label.NOT_A_COPY, copy.document_id, other=first.article_id)
     assert done.outcome == "parted"
     assert store.article(first.article_id).copies == 0
@@ -165,7 +244,9 @@ def test_a_copy_that_is_none_becomes_an_article_of_its_own_for_good(store: Store
 
 def test_of_a_head_and_its_copy_the_copy_leaves(store: Store) -> None:
     """The article keeps its number and its head, whichever of the two was named first."""
-    first, copy = land(store, document("https://a.example/1"), document("https://b.example/1"))
+    first, copy = land(
+        store, document("https://a.example/1"), document("https://b.example/1")
+    )
     say(store, Label.NOT_A_COPY, first.document_id, other=copy.document_id)
     assert store.article(first.article_id).url == "https://a.example/1"
     assert store.article(copy.document_id).url == "https://b.example/1"
@@ -186,7 +267,11 @@ def test_two_articles_that_are_one_are_joined_with_their_copies(store: Store) ->
         "https://b.example/2": "exact",
     }
     land(
-        store, document("https://a.example/2", OTHER + "\nA line was added below, about the pupils of the second day.")
+        store,
+        document(
+            "https://a.example/2",
+            OTHER + "\nA line was added below, about the pupils of the second day.",
+        ),
     )
     assert store.article(first.article_id).copies == 2
     assert log(store, second.article_id)[-1] == ChangeKind.RECLASSIFIED
@@ -197,7 +282,9 @@ def test_two_articles_that_are_one_are_joined_with_their_copies(store: Store) ->
 
 def test_a_text_that_was_put_to_another_finds_its_way_back_to_it(store: Store) -> None:
     """A page that is dropped and restored is a copy of the same article as before."""
-    first, second = land(store, document("https://a.example/1"), document("https://a.example/2", OTHER))
+    first, second = land(
+        store, document("https://a.example/1"), document("https://a.example/2", OTHER)
+    )
     say(store, Label.COPY, second.article_id, other=first.article_id)
     store.db.execute("DELETE FROM fates WHERE document_id = ?", [second.document_id])
     store.db.execute("DELETE FROM documents WHERE id = ?", [second.document_id])
@@ -206,8 +293,13 @@ def test_a_text_that_was_put_to_another_finds_its_way_back_to_it(store: Store) -
 
 
 def test_a_pair_has_one_mark(store: Store) -> None:
-    """Not a copy, then a copy after all, said from the other side: the last word counts."""
-    first, second = land(store, document("https://a.example/1"), document("https://a.example/2", OTHER))
+    """Not a copy, then a copy after all, said from the other side.
+
+    The last word counts.
+    """
+    first, second = land(
+        store, document("https://a.example/1"), document("https://a.example/2", OTHER)
+    )
     say(store, Label.NOT_A_COPY, first.article_id, other=second.article_id)
     say(store, Label.COPY, second.article_id, other=first.article_id)
     assert [row["label"] for row in annotations.list_annotations(store.db)] == ["copy"]
@@ -215,7 +307,9 @@ def test_a_pair_has_one_mark(store: Store) -> None:
         say(store, Label.COPY, first.article_id, other="https://a.example/1")
 
 
-def test_two_that_were_parted_do_not_come_together_through_a_third(store: Store) -> None:
+def test_two_that_were_parted_do_not_come_together_through_a_third(
+    store: Store,
+) -> None:
     """The contradiction is told with both addresses, and nothing is done."""
     first, second, _ = land(
         store,
@@ -226,14 +320,21 @@ def test_two_that_were_parted_do_not_come_together_through_a_third(store: Store)
     say(store, Label.NOT_A_COPY, first.article_id, other="https://b.example/2")
     with pytest.raises(WorkFailed, match=r"b\.example/2"):
         say(store, Label.COPY, first.article_id, other="https://a.example/2")
-    assert [row["label"] for row in annotations.list_annotations(store.db)] == ["not_a_copy"]
+    assert [row["label"] for row in annotations.list_annotations(store.db)] == [
+        "not_a_copy"
+    ]
     assert store.article(second.article_id).copies == 1
 
 
 def test_texts_that_a_person_parted_are_not_linked_as_probable(store: Store) -> None:
     """They count as two independent reports."""
-    first, second = land(store, document("https://a.example/1"), document("https://c.example/2", OTHER))
-    store.db.execute("INSERT INTO probable_copies VALUES (?, ?, 0.6)", [second.article_id, first.article_id])
+    first, second = land(
+        store, document("https://a.example/1"), document("https://c.example/2", OTHER)
+    )
+    store.db.execute(
+        "INSERT INTO probable_copies VALUES (?, ?, 0.6)",
+        [second.article_id, first.article_id],
+    )
     say(store, Label.NOT_A_COPY, second.article_id, other=first.article_id)
     assert store.probable(first.article_id) == []
 
@@ -247,30 +348,51 @@ def test_tags_are_put_on_and_taken_off(store: Store) -> None:
     say(store, Label.TAG, first.article_id, tag="case \x1b[31m12")
     say(store, Label.TAG, first.article_id, tag="second")
     say(store, Label.TAG, first.article_id, tag="second", is_off=True)
-    assert [row["value"] for row in annotations.list_annotations(store.db)] == ["case [31m12"]
-    assert [change.detail for change in store.changes() if change.what is ChangeKind.RECLASSIFIED][-1].startswith("no longer")
+    assert [row["value"] for row in annotations.list_annotations(store.db)] == [
+        "case [31m12"
+    ]
+    assert [
+        change.detail
+        for change in store.changes()
+        if change.what is ChangeKind.RECLASSIFIED
+    ][-1].startswith("no longer")
     with pytest.raises(UsageError):
         say(store, Label.TAG, first.article_id, tag=" ")
 
 
 def test_labelled_data_has_the_text_that_was_judged(store: Store) -> None:
-    """What the page says later does not change what a gate is told; the score is the machine's."""
+    """What the page says later does not change what a gate is told.
+
+    The score is the machine's.
+    """
     first = land(store, document("https://a.example/1"))[0]
     say(store, Label.RELEVANT, first.article_id)
     land(store, document("https://a.example/1", OTHER, extractor="2"))
     row = next(annotations.list_annotations(store.db))
-    assert (row["text"], row["score"], row["language"], row["label"]) == (ONE, 0.6, "en", "relevant")
+    assert (row["text"], row["score"], row["language"], row["label"]) == (
+        ONE,
+        0.6,
+        "en",
+        "relevant",
+    )
 
 
 def test_forgetting_takes_the_marks_text_too(store: Store) -> None:
-    """By number of what was dropped, by URL, by source: no copy of the text is left in the file."""
+    """By number of what was dropped, by URL, by source.
+
+    No copy of the text is left in the file.
+    """
     for number, forget in enumerate((
         lambda landed: store.forget(landed.article_id),
         lambda landed: store.forget("https://a.example/0"),
         lambda landed: store.forget_source("a"),
     )):  # fmt: skip
         landed = land(
-            store, replace(document(f"https://a.example/{0 if number == 1 else number + 5}"), text=f"{ONE} {number}")
+            store,
+            replace(
+                document(f"https://a.example/{0 if number == 1 else number + 5}"),
+                text=f"{ONE} {number}",
+            ),
         )[0]
         say(store, Label.IRRELEVANT, landed.article_id)
         forget(landed)
@@ -289,8 +411,16 @@ def test_what_nobody_knows_is_said(store: Store) -> None:
 
 
 SAID = st.one_of(
-    st.tuples(st.sampled_from((Label.RELEVANT, Label.IRRELEVANT)), st.integers(0, 3), st.none()),
-    st.tuples(st.sampled_from((Label.COPY, Label.NOT_A_COPY)), st.integers(0, 3), st.integers(0, 3)),
+    st.tuples(
+        st.sampled_from((Label.RELEVANT, Label.IRRELEVANT)),
+        st.integers(0, 3),
+        st.none(),
+    ),
+    st.tuples(
+        st.sampled_from((Label.COPY, Label.NOT_A_COPY)),
+        st.integers(0, 3),
+        st.integers(0, 3),
+    ),
     st.tuples(st.none(), st.integers(0, 3), st.none()),  # the page is crawled again
 )
 
@@ -299,20 +429,39 @@ SAID = st.one_of(
 @given(st.lists(SAID, max_size=8))
 def test_whatever_is_said_in_whatever_order_the_file_stays_sound(said: list) -> None:
     """Every article has one head, every text its fate and its place in the index, no pair is joined against its mark."""
-    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "khabar.db") as store:
-        pages = [document(f"https://a.example/{n}", ONE if n < 2 else OTHER) for n in range(4)]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store.open(Path(folder) / "khabar.db") as store,
+    ):
+        pages = [
+            document(f"https://a.example/{n}", ONE if n < 2 else OTHER)
+            for n in range(4)
+        ]
         land(store, *pages)
         for label, one, other in said:
             with suppress(WorkFailed):
                 if label is None:
                     land(store, pages[one])
                 else:
-                    say(store, label, pages[one].url, other=None if other is None else pages[other].url)
+                    say(
+                        store,
+                        label,
+                        pages[one].url,
+                        other=None if other is None else pages[other].url,
+                    )
         assert store.faults() == []
-        home = {row["url"]: row["article_id"] for row in store.db.execute("SELECT url, article_id FROM documents")}
-        marked = {(row["label"], row["url"], row["of_url"]) for row in annotations.list_annotations(store.db)}
+        home = {
+            row["url"]: row["article_id"]
+            for row in store.db.execute("SELECT url, article_id FROM documents")
+        }
+        marked = {
+            (row["label"], row["url"], row["of_url"])
+            for row in annotations.list_annotations(store.db)
+        }
         for label, one, other in marked:
             if one in home and other in home and label == "not_a_copy":
                 assert home[one] != home[other]
-        assert not [url for label, url, _ in marked if label == "irrelevant" and url in home]
+        assert not [
+            url for label, url, _ in marked if label == "irrelevant" and url in home
+        ]
         assert {url for label, url, _ in marked if label == "relevant"} <= set(home)

@@ -57,7 +57,10 @@ def test_values_that_cannot_be_used_are_named(values):
 
 
 NAMES = st.lists(
-    st.text(st.characters(codec="utf-8"), min_size=1, max_size=10).map(str.strip).filter(bool), max_size=3
+    st.text(st.characters(codec="utf-8"), min_size=1, max_size=10)
+    .map(str.strip)
+    .filter(bool),
+    max_size=3,
 ).map(tuple)
 
 

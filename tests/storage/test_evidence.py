@@ -22,21 +22,39 @@ TEXT = "Shepherds above the valley of Surobi heard three explosions before dawn,
 HOSTILE = "../../etc/passwd\n\x1b[31m<script>alert(1)</script>\u202e"
 
 
-def landing(url: str, text: str, body: bytes, at: datetime, title: str = "Bridge") -> Landing:
+def landing(
+    url: str, text: str, body: bytes, at: datetime, title: str = "Bridge"
+) -> Landing:
     page = Page(
         url=url + "?utm_source=x", final_url=url, status=200, headers=(("Content-Type", "text/html"), ("X-Evil", "../../a")), body=body, fetched_at=at
     )  # fmt: skip
     return Landing(
-        outcome=Document(url=url, source="a", title=title, text=text, published_at=NOW), url=url, source="a", page=page
+        outcome=Document(url=url, source="a", title=title, text=text, published_at=NOW),
+        url=url,
+        source="a",
+        page=page,
     )
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as opened:
-        opened.land([landing("https://a.example/../..%2f1", TEXT, b"<p>one", NOW, HOSTILE)], now=NOW)
+        opened.land(
+            [landing("https://a.example/../..%2f1", TEXT, b"<p>one", NOW, HOSTILE)],
+            now=NOW,
+        )
         opened.land([landing("https://b.example/1", TEXT, b"<p>copy", NOW)], now=NOW)
-        opened.land([landing("https://a.example/../..%2f1", TEXT + "\nNobody was hurt.", b"<p>two", LATER)], now=LATER)
+        opened.land(
+            [
+                landing(
+                    "https://a.example/../..%2f1",
+                    TEXT + "\nNobody was hurt.",
+                    b"<p>two",
+                    LATER,
+                )
+            ],
+            now=LATER,
+        )
         yield opened
 
 
@@ -45,22 +63,50 @@ def written(store: Store, folder: Path) -> evidence.CaseFolder:
     return evidence.write_case_folder(store, number, folder, now=LATER, version="0")
 
 
-def test_every_file_is_what_its_sum_says_by_another_program(store: Store, tmp_path: Path) -> None:
+def test_every_file_is_what_its_sum_says_by_another_program(
+    store: Store, tmp_path: Path
+) -> None:
     """`sha256sum -c` knows every file but its own list, and finds a changed one."""
     written(store, tmp_path / "case")
     check = ["sha256sum", "--strict", "-c", evidence.SUMS_FILE]
-    assert subprocess.run(check, cwd=tmp_path / "case", capture_output=True, check=False).returncode == 0
-    listed = {line[66:] for line in (tmp_path / "case" / evidence.SUMS_FILE).read_text("ascii").splitlines()}
-    files = {str(file.relative_to(tmp_path / "case")) for file in (tmp_path / "case").rglob("*") if file.is_file()}
+    assert (
+        subprocess.run(
+            check, cwd=tmp_path / "case", capture_output=True, check=False
+        ).returncode
+        == 0
+    )
+    listed = {
+        line[66:]
+        for line in (tmp_path / "case" / evidence.SUMS_FILE)
+        .read_text("ascii")
+        .splitlines()
+    }
+    files = {
+        str(file.relative_to(tmp_path / "case"))
+        for file in (tmp_path / "case").rglob("*")
+        if file.is_file()
+    }
     assert files - listed == {evidence.SUMS_FILE}
     next((tmp_path / "case").glob("captures/*.body")).write_bytes(b"changed")
-    assert subprocess.run(check, cwd=tmp_path / "case", capture_output=True, check=False).returncode == 1
+    assert (
+        subprocess.run(
+            check, cwd=tmp_path / "case", capture_output=True, check=False
+        ).returncode
+        == 1
+    )
 
 
-def test_it_holds_texts_states_copies_and_raw_responses(store: Store, tmp_path: Path) -> None:
+def test_it_holds_texts_states_copies_and_raw_responses(
+    store: Store, tmp_path: Path
+) -> None:
     """Each capture as a WARC file of its own, whose body is the one beside it."""
     case = written(store, tmp_path / "case")
-    assert (case.documents, case.revisions, case.captures, case.missing) == (2, 1, 3, ())
+    assert (case.documents, case.revisions, case.captures, case.missing) == (
+        2,
+        1,
+        3,
+        (),
+    )
     folder = tmp_path / "case"
     for file in folder.glob("captures/*.warc.gz"):
         number = file.name.partition(".")[0]
@@ -72,7 +118,9 @@ def test_it_holds_texts_states_copies_and_raw_responses(store: Store, tmp_path: 
         assert ["Content-Type", "text/html"] in told["headers"]
     head = store.article(case.article_id).document_id
     assert "Nobody was hurt" in (folder / f"documents/{head}.txt").read_text("utf-8")
-    assert "Nobody was hurt" not in (folder / f"documents/{head}-r1.txt").read_text("utf-8")
+    assert "Nobody was hurt" not in (folder / f"documents/{head}-r1.txt").read_text(
+        "utf-8"
+    )
     assert json.loads((folder / "article.json").read_text("utf-8"))["publishers"] == 1
 
 
@@ -81,7 +129,9 @@ def test_nothing_from_the_web_becomes_a_path(store: Store, tmp_path: Path) -> No
     written(store, tmp_path / "case")
     names = {file.name for file in (tmp_path / "case").rglob("*")}
     assert all(
-        name.isascii() and not set(name) - set("abcdefghijklmnopqrstuvwxyzMANIFESTRD0123456789.-") for name in names
+        name.isascii()
+        and not set(name) - set("abcdefghijklmnopqrstuvwxyzMANIFESTRD0123456789.-")
+        for name in names
     )
     assert {file.name for file in tmp_path.iterdir()} == {
         "case",
@@ -100,12 +150,17 @@ def test_what_is_no_longer_kept_is_said(store: Store, tmp_path: Path) -> None:
     case = written(store, tmp_path / "case")
     assert (case.captures, len(case.missing)) == (0, 3)
     manifest = json.loads((tmp_path / "case/manifest.json").read_text("utf-8"))
-    assert [one["why"] for one in manifest["missing"]] == ["gone from the archive, or not what its digest says"] * 3
+    assert [one["why"] for one in manifest["missing"]] == [
+        "gone from the archive, or not what its digest says"
+    ] * 3
     assert not list((tmp_path / "case").glob("captures/*"))
 
 
 def test_a_folder_in_use_is_not_touched(store: Store, tmp_path: Path) -> None:
-    """Nor is anything left of a case that could not be written; a file's place is no folder."""
+    """Nor is anything left of a case that could not be written.
+
+    A file's place is no folder.
+    """
     (tmp_path / "case").mkdir()
     (tmp_path / "case/mine").write_text("mine", "utf-8")
     with pytest.raises(UsageError, match="in use"):

@@ -36,23 +36,34 @@ def lines(store, **fields):
 
 def test_jsonl_is_what_search_says(stocked):
     """One object a line, the same form and order as the search itself."""
-    rows = [json.loads(line) for line in b"".join(export.to_jsonl(lines(stocked))).splitlines()]
-    assert rows == [dict(hit.record) for hit in search.search(stocked.db, Criteria()).hits]
+    rows = [
+        json.loads(line)
+        for line in b"".join(export.to_jsonl(lines(stocked))).splitlines()
+    ]
+    assert rows == [
+        dict(hit.record) for hit in search.search(stocked.db, Criteria()).hits
+    ]
 
 
 def test_filters_hold_for_an_export(stocked):
     """An export takes what the same search would find."""
-    assert [json.loads(line)["id"] for line in b"".join(export.to_jsonl(lines(stocked, words="wheat"))).splitlines()] == [
-        4
-    ]
+    assert [
+        json.loads(line)["id"]
+        for line in b"".join(
+            export.to_jsonl(lines(stocked, words="wheat"))
+        ).splitlines()
+    ] == [4]
 
 
 def test_csv_reads_back(stocked):
     """A header row, every field, lines within a text kept."""
-    rows = list(csv.DictReader(io.StringIO(b"".join(export.to_csv(lines(stocked))).decode())))
+    rows = list(
+        csv.DictReader(io.StringIO(b"".join(export.to_csv(lines(stocked))).decode()))
+    )
     assert tuple(rows[0]) == search.FIELDS
     assert {row["url"] for row in rows} == {
-        f"https://{name}.example/{n}" for n, name in enumerate(["alpha", "beta", "gamma", "alpha", "delta"], 1)
+        f"https://{name}.example/{n}"
+        for n, name in enumerate(["alpha", "beta", "gamma", "alpha", "delta"], 1)
     }
     assert {row["places"] for row in rows} == {"Panjwayi", "Kunduz", "Mazar-e Sharif"}
 
@@ -69,7 +80,9 @@ def test_no_cell_is_a_formula(stocked, title):
         ),
         now=NOW,
     )
-    for row in csv.DictReader(io.StringIO(b"".join(export.to_csv(lines(stocked))).decode(), newline="")):
+    for row in csv.DictReader(
+        io.StringIO(b"".join(export.to_csv(lines(stocked))).decode(), newline="")
+    ):
         assert not any(
             cell.lstrip()[:1] in set("=+-@＝＋－＠")
             for cell in row.values()
@@ -80,11 +93,18 @@ def test_no_cell_is_a_formula(stocked, title):
 @given(st.text(max_size=40))
 def test_a_defused_cell_is_never_run(text):
     """No text gives a cell that begins with a formula's sign."""
-    assert not str(export._cell(text)).lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠"))
+    assert (
+        not str(export._cell(text))
+        .lstrip()
+        .startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠"))
+    )
 
 
 def test_atom_is_well_formed_and_plain(stocked):
-    """Hostile titles stay text; control characters go; entries carry time, link, authors and places."""
+    """Hostile titles stay text; control characters go.
+
+    Entries carry time, link, authors and places.
+    """
     stocked.admit(
         Document(
             url="https://evil.example/x",
@@ -96,7 +116,11 @@ def test_atom_is_well_formed_and_plain(stocked):
     )
     made = b"".join(
         export.to_atom(
-            lines(stocked), title="All <b>", url="http://127.0.0.1/feed.atom?q=1&x=2", now=NOW, home="http://127.0.0.1/"
+            lines(stocked),
+            title="All <b>",
+            url="http://127.0.0.1/feed.atom?q=1&x=2",
+            now=NOW,
+            home="http://127.0.0.1/",
         )
     )
     feed = ET.fromstring(made)
@@ -107,18 +131,26 @@ def test_atom_is_well_formed_and_plain(stocked):
     titles = {entry.findtext(f"{ATOM}title") for entry in entries}
     assert "<script>alert(1)</script>[2J]]>&amp;" in titles
     assert all(
-        entry.find(f"{ATOM}content").get("type") == "text" and len(entry.find(f"{ATOM}content")) == 0
+        entry.find(f"{ATOM}content").get("type") == "text"
+        and len(entry.find(f"{ATOM}content")) == 0
         for entry in entries
     )
 
 
 def test_parquet_reads_back(stocked, tmp_path: Path):
-    """Rows, lists and mentions survive; without the extra the error says what to install."""
-    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+    """Rows, lists and mentions survive.
+
+    Without the extra the error says what to install.
+    """
+    parquet = pytest.importorskip(
+        "pyarrow.parquet", reason="the extra `parquet` is not installed"
+    )
     with (tmp_path / "x.parquet").open("wb") as sink:
         assert export.write_parquet(lines(stocked), sink) == 5
     rows = parquet.read_table(tmp_path / "x.parquet").to_pylist()
-    assert rows == [dict(hit.record) for hit in search.search(stocked.db, Criteria()).hits]
+    assert rows == [
+        dict(hit.record) for hit in search.search(stocked.db, Criteria()).hits
+    ]
 
 
 def test_the_shared_formulas_are_defused(stocked, shared: Path):
@@ -127,11 +159,17 @@ def test_the_shared_formulas_are_defused(stocked, shared: Path):
     titles = [item.findtext("title") or "" for item in feed.iter("item")]
     assert len(titles) >= 10
     for title in titles:
-        assert not str(export._cell(title)).lstrip().startswith(("=", "+", "-", "@", "＝"))
+        assert (
+            not str(export._cell(title)).lstrip().startswith(("=", "+", "-", "@", "＝"))
+        )
 
 
 def test_nothing_found_is_an_empty_but_whole_file(stocked):
     """A header in CSV, a feed without entries, no line of JSON."""
     assert b"".join(export.to_jsonl(lines(stocked, words="nowhere"))) == b""
     assert b"".join(export.to_csv(lines(stocked, words="nowhere"))).count(b"\r\n") == 1
-    ET.fromstring(b"".join(export.to_atom(lines(stocked, words="nowhere"), title="t", url="u", now=NOW)))
+    ET.fromstring(
+        b"".join(
+            export.to_atom(lines(stocked, words="nowhere"), title="t", url="u", now=NOW)
+        )
+    )

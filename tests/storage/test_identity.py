@@ -9,11 +9,25 @@ from hypothesis import strategies as st
 from storage import identity
 
 _HOSTS = st.sampled_from(
-    ["example.com", "www.example.com", "m.example.co.uk", "amp.example.org", "xn--p1ai.example", "h.example:8080"]
+    [
+        "example.com",
+        "www.example.com",
+        "m.example.co.uk",
+        "amp.example.org",
+        "xn--p1ai.example",
+        "h.example:8080",
+    ]
 )
-_PARTS = st.text(alphabet=string.ascii_letters + string.digits + "-._~%/;=+&é خبر", max_size=30)
+_PARTS = st.text(
+    alphabet=string.ascii_letters + string.digits + "-._~%/;=+&é خبر", max_size=30
+)
 URLS = st.builds(
-    "{}://{}/{}?{}#{}".format, st.sampled_from(["http", "HTTPS"]), _HOSTS, _PARTS, _PARTS, st.sampled_from(["", "top"])
+    "{}://{}/{}?{}#{}".format,
+    st.sampled_from(["http", "HTTPS"]),
+    _HOSTS,
+    _PARTS,
+    _PARTS,
+    st.sampled_from(["", "top"]),
 )
 
 
@@ -38,8 +52,14 @@ def test_any_string_has_a_key_and_a_host(url):
         ("HTTP://Example.COM:80/News/?b=2&a=1#top", "http://example.com/News/?b=2&a=1"),
         ("https://user:secret@example.com/x", "https://example.com/x"),
         ("https://example.com", "https://example.com/"),
-        ("https://example.com/x?utm_source=rss&id=5&fbclid=A", "https://example.com/x?id=5"),
-        ("https://example.com/x?at_medium=RSS&at_campaign=KARANGA", "https://example.com/x"),
+        (
+            "https://example.com/x?utm_source=rss&id=5&fbclid=A",
+            "https://example.com/x?id=5",
+        ),
+        (
+            "https://example.com/x?at_medium=RSS&at_campaign=KARANGA",
+            "https://example.com/x",
+        ),
         ("https://example.com/x?ref=rss", "https://example.com/x"),
         ("https://example.com/x?ref=chapter-2", "https://example.com/x?ref=chapter-2"),
         ("https://example.com/x;jsessionid=0A1B?id=3", "https://example.com/x?id=3"),
@@ -71,7 +91,10 @@ def test_the_stored_form(given_url, stored):
         ("https://example.com/a?amp=1", "https://example.com/a"),
         ("https://example.com/a?outputType=amp&id=1", "https://example.com/a?id=1"),
         ("https://www.google.com/amp/s/www.example.com/a/b", "https://example.com/a/b"),
-        ("https://example-com.cdn.ampproject.org/c/s/example.com/a", "https://example.com/a"),
+        (
+            "https://example-com.cdn.ampproject.org/c/s/example.com/a",
+            "https://example.com/a",
+        ),
         ("https://example.com/%d8%ae", "https://example.com/خ"),
         ("https://example.com/a/index.html", "https://example.com/a/"),
         ("https://example.com//a//b", "https://example.com/a/b"),
@@ -100,9 +123,18 @@ def test_different_pages_have_different_keys(one, other):
 
 
 def test_a_site_is_a_registrable_domain():
-    """Hosts of one publisher share a site; two blogs of one platform and two bare addresses do not."""
-    assert identity.registrable_domain("https://www.fa.example.co.uk/x") == identity.registrable_domain("http://example.co.uk/") == "example.co.uk"
-    assert identity.registrable_domain("https://one.blogspot.com/") != identity.registrable_domain("https://two.blogspot.com/")
+    """Hosts of one publisher share a site.
+
+    Two blogs of one platform and two bare addresses do not.
+    """
+    assert (
+        identity.registrable_domain("https://www.fa.example.co.uk/x")
+        == identity.registrable_domain("http://example.co.uk/")
+        == "example.co.uk"
+    )
+    assert identity.registrable_domain(
+        "https://one.blogspot.com/"
+    ) != identity.registrable_domain("https://two.blogspot.com/")
     assert identity.registrable_domain("http://192.0.2.7/x") == "192.0.2.7"
     assert identity.registrable_domain("not a url") == ""
 
@@ -116,13 +148,25 @@ PAGE = "https://news.example.com/world/2021/08/kabul-falls"
         (None, PAGE, None),
         ("", PAGE, None),
         ("/world/2021/08/kabul-falls?utm_source=x", PAGE, None),
-        ("https://www.example.com/kabul-falls", "https://www.example.com/kabul-falls", None),
-        ("https://agency.example.net/story/17", PAGE, "https://agency.example.net/story/17"),
+        (
+            "https://www.example.com/kabul-falls",
+            "https://www.example.com/kabul-falls",
+            None,
+        ),
+        (
+            "https://agency.example.net/story/17",
+            PAGE,
+            "https://agency.example.net/story/17",
+        ),
         ("https://news.example.com/", PAGE, None),
         ("https://news.example.com/en/", PAGE, None),
         ("https://news.example.com/fa-AF", PAGE, None),
         ("https://news.example.com/zh-hans/", PAGE, None),
-        ("https://news.example.com/the-mill", "https://news.example.com/the-mill", None),
+        (
+            "https://news.example.com/the-mill",
+            "https://news.example.com/the-mill",
+            None,
+        ),
         ("https://agency.example.net", PAGE, None),
         ("https://news.example.com/world/", PAGE, None),
         ("http://[bad", PAGE, None),
@@ -138,8 +182,14 @@ def test_a_declared_canonical_counts_within_one_publisher(declared, own, other):
 def test_a_script_without_its_number_is_no_canonical():
     """A template that forgets the story's number does not make all stories one."""
     page = "https://example.com/story.php?id=17"
-    assert identity.resolve_canonical(page, "https://example.com/story.php") == (page, None)
-    assert identity.resolve_canonical("https://example.com/a/b/amp", "/a/b") == ("https://example.com/a/b", None)
+    assert identity.resolve_canonical(page, "https://example.com/story.php") == (
+        page,
+        None,
+    )
+    assert identity.resolve_canonical("https://example.com/a/b/amp", "/a/b") == (
+        "https://example.com/a/b",
+        None,
+    )
 
 
 @settings(deadline=None)
@@ -155,8 +205,12 @@ def test_words_fold_spelling_and_punctuation():
     """Case, marks, keyboards and quotation marks do not change the words of a text."""
     assert identity.fold_words("KÁBUL\u2019S “governor”") == ["kabul", "s", "governor"]
     assert identity.fold_words("كابل") == identity.fold_words("کابل")
-    assert identity.text_hash("Kabul, 12 killed.") == identity.text_hash("  KABUL — 12 killed")
-    assert identity.text_hash("Kabul, 12 killed.") != identity.text_hash("Kabul, 14 killed.")
+    assert identity.text_hash("Kabul, 12 killed.") == identity.text_hash(
+        "  KABUL — 12 killed"
+    )
+    assert identity.text_hash("Kabul, 12 killed.") != identity.text_hash(
+        "Kabul, 14 killed."
+    )
 
 
 @given(st.text())
@@ -168,17 +222,40 @@ def test_a_text_hash_fits_the_file(text):
 @given(st.text())
 def test_words_are_the_same_in_a_short_text_and_in_a_long_one_of_another_script(text):
     """A text that is English but for some signs is folded by a faster way, to the same words."""
-    own = [word for part in ("stone", text, "bridge") for word in identity.fold_words(part)]
+    own = [
+        word for part in ("stone", text, "bridge") for word in identity.fold_words(part)
+    ]
     filler = "plain stone bridge " * (10 + 2 * len(text))
-    assert identity.fold_words(f"{filler}\n stone \n{text}\n bridge")[len(filler.split()) :] == own
+    assert (
+        identity.fold_words(f"{filler}\n stone \n{text}\n bridge")[
+            len(filler.split()) :
+        ]
+        == own
+    )
 
 
 def test_a_sketch_is_the_same_in_every_process_and_release():
-    """Keys rest in the file: those of the text below were written down when the index was new."""
+    """Keys rest in the file.
+
+    Those of the text below were written down when the index was new.
+    """
     profile = identity.profile_text(" ".join(f"word{n} Name{n}" for n in range(200)))
-    assert identity.shingle_sketch(profile)[:3] == (-9163271417530878667, -9136813774952366909, -9131577563441311122)
-    assert identity.opening_sketch(profile)[:2] == (-2636331888309229927, -2854566614076306500)
-    assert identity.name_sketch(profile, 20_000)[:2] == (1582704669269156828, -4745894294658917282)
+    assert identity.shingle_sketch(profile)[:3] == (
+        -9163271417530878667,
+        -9136813774952366909,
+        -9131577563441311122,
+    )
+    assert identity.opening_sketch(profile)[:2] == (
+        -2636331888309229927,
+        -2854566614076306500,
+    )
+    assert identity.name_sketch(profile, 20_000)[:2] == (
+        1582704669269156828,
+        -4745894294658917282,
+    )
     assert identity.shingle_sketch(identity.profile_text("four words are few")) == ()
-    assert len(identity.shingle_sketch(identity.profile_text("here are five words only"))) == 1
+    assert (
+        len(identity.shingle_sketch(identity.profile_text("here are five words only")))
+        == 1
+    )
     assert len(identity.shingle_sketch(identity.profile_text("round and " * 500))) == 2

@@ -1,4 +1,7 @@
-"""What is typed becomes what the index is asked; nothing typed can raise or reach it unquoted."""
+"""What is typed becomes what the index is asked.
+
+Nothing typed can raise or reach it unquoted.
+"""
 
 import sqlite3
 from collections.abc import Iterator
@@ -46,7 +49,9 @@ SYNTAX = st.lists(
 @pytest.fixture(scope="module")
 def index() -> Iterator[sqlite3.Connection]:
     db = sqlite3.connect(":memory:")
-    db.execute("CREATE VIRTUAL TABLE fts USING fts5 (title, text, tags, tokenize = 'unicode61')")
+    db.execute(
+        "CREATE VIRTUAL TABLE fts USING fts5 (title, text, tags, tokenize = 'unicode61')"
+    )
     rows = (
         ("wheat prices rise", "the price of wheat in kabul"),
         ("fighting", "taliban and army fight in kunduz"),
@@ -63,7 +68,13 @@ def found(index: sqlite3.Connection, typed: str) -> list[int]:
     return (
         []
         if tree is None
-        else [row[0] for row in index.execute("SELECT rowid FROM fts WHERE fts MATCH ?", [syntax.match_expression(tree)])]
+        else [
+            row[0]
+            for row in index.execute(
+                "SELECT rowid FROM fts WHERE fts MATCH ?",
+                [syntax.match_expression(tree)],
+            )
+        ]
     )
 
 
@@ -86,7 +97,11 @@ def test_nothing_typed_is_an_error_of_the_index(index, typed):
     """Whatever is typed, FTS5 takes it without complaint, and more than the allowed words are never asked for."""
     tree = syntax.parse_query(typed)
     found(index, typed)
-    assert tree is None or sum(len(term.words) for term in syntax.positive_terms(tree)) <= syntax.MAX_QUERY_WORDS
+    assert (
+        tree is None
+        or sum(len(term.words) for term in syntax.positive_terms(tree))
+        <= syntax.MAX_QUERY_WORDS
+    )
 
 
 @given(st.text(max_size=50))
@@ -94,7 +109,9 @@ def test_a_phrase_reaches_the_index_only_quoted(typed):
     """Outside its quotation marks an expression consists of khabar's own words."""
     tree = syntax.parse_query(f'"{typed}"')
     outside = "".join((syntax.match_expression(tree) if tree else "").split('"')[::2])
-    assert set(outside.replace("NOT", "").replace("AND", "").replace("OR", "")) <= set("{title text} : () * - tags")
+    assert set(outside.replace("NOT", "").replace("AND", "").replace("OR", "")) <= set(
+        "{title text} : () * - tags"
+    )
 
 
 def test_deep_brackets_end(index):
@@ -103,7 +120,9 @@ def test_deep_brackets_end(index):
     assert found(index, "(" * 300 + "wheat" + ")" * 300) == [1]
 
 
-@pytest.mark.parametrize("typed", ["", " ", '"', "*", "%", "_", "\\", "((((", "-", "''"])
+@pytest.mark.parametrize(
+    "typed", ["", " ", '"', "*", "%", "_", "\\", "((((", "-", "''"]
+)
 def test_a_query_without_a_word_is_none(typed):
     """What holds nothing to look for is no query; it does not turn into everything."""
     assert syntax.parse_query(typed) is None
@@ -116,15 +135,38 @@ def test_operators_alone_are_words(typed):
 
 
 def test_names_are_widened_to_their_spellings(index):
-    """A name, also one of several words, is looked for in every spelling; in quotation marks as it stands."""
-    known = {"kondoz": ["kunduz", "kondoz", "kunduz province"], "mazaresharif": ["mazar e sharif", "مزار شریف"]}
-    widened = syntax.widen_names(syntax.parse_query("Kondoz army"), lambda keys: {key: known[key] for key in keys if key in known})
-    assert [row[0] for row in index.execute("SELECT rowid FROM fts WHERE fts MATCH ?", [syntax.match_expression(widened)])] == [2]
+    """A name, also one of several words, is looked for in every spelling.
+
+    In quotation marks as it stands.
+    """
+    known = {
+        "kondoz": ["kunduz", "kondoz", "kunduz province"],
+        "mazaresharif": ["mazar e sharif", "مزار شریف"],
+    }
+    widened = syntax.widen_names(
+        syntax.parse_query("Kondoz army"),
+        lambda keys: {key: known[key] for key in keys if key in known},
+    )
+    assert [
+        row[0]
+        for row in index.execute(
+            "SELECT rowid FROM fts WHERE fts MATCH ?",
+            [syntax.match_expression(widened)],
+        )
+    ] == [2]
     assert "province" not in syntax.match_expression(widened)
-    several = syntax.widen_names(syntax.parse_query("Mazar-e Sharif"), lambda keys: {key: known[key] for key in keys if key in known})
+    several = syntax.widen_names(
+        syntax.parse_query("Mazar-e Sharif"),
+        lambda keys: {key: known[key] for key in keys if key in known},
+    )
     assert '"مزار شریف"' in syntax.match_expression(several)
     quoted = syntax.parse_query('"kondoz"')
-    assert syntax.widen_names(quoted, lambda keys: {key: known[key] for key in keys if key in known}) == quoted
+    assert (
+        syntax.widen_names(
+            quoted, lambda keys: {key: known[key] for key in keys if key in known}
+        )
+        == quoted
+    )
 
 
 @given(st.text(max_size=40), st.sampled_from(["source", "language", "place"]))
@@ -137,7 +179,9 @@ def test_a_tag_is_one_word_of_ascii(value, kind):
 def test_a_district_counts_for_its_province():
     """What happened in Panjwayi is found when Kandahar is asked for."""
     mentions = [Mention(kind="place", code="AF2704", name="Panjwayi", count=1)]
-    made = syntax.document_tags(source="s", language="fa-AF", mentions=mentions, provinces={"AF2704": "AF27"}).split()
+    made = syntax.document_tags(
+        source="s", language="fa-AF", mentions=mentions, provinces={"AF2704": "AF27"}
+    ).split()
     assert {
         syntax.index_tag("place", "AF27"),
         syntax.index_tag("place", "AF2704"),
@@ -148,7 +192,11 @@ def test_a_district_counts_for_its_province():
 
 def test_the_hostile_queries_do_no_harm(index, shared: Path):
     """Each of the shared folder's hostile queries is answered without an error."""
-    lines = (shared / "attacks/content/fts5_queries.txt").read_text(encoding="utf-8").split("\n")
+    lines = (
+        (shared / "attacks/content/fts5_queries.txt")
+        .read_text(encoding="utf-8")
+        .split("\n")
+    )
     assert len(lines) >= 38
     for line in lines:
         found(index, line)

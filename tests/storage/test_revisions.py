@@ -1,4 +1,7 @@
-"""What changed between two states of a text. All sentences were written for the tests."""
+"""What changed between two states of a text.
+
+All sentences were written for the tests.
+"""
 
 import pytest
 from hypothesis import given, settings
@@ -7,13 +10,18 @@ from hypothesis import strategies as st
 from storage import revisions
 
 BODY = "A bomb went off near the bazaar of Gereshk on Tuesday.\nNine people were killed, a doctor said."
-TEXTS = st.lists(st.sampled_from(["a", "b", "c", "9", "11", "killed\n", "said.", "۱۱", "کابل"]), max_size=40).map(
-    " ".join
-)
+TEXTS = st.lists(
+    st.sampled_from(["a", "b", "c", "9", "11", "killed\n", "said.", "۱۱", "کابل"]),
+    max_size=40,
+).map(" ".join)
 
 
 def changed(old, new):
-    return [(edit.old, edit.new) for edit in revisions.diff_texts(old, new) if edit.is_change]
+    return [
+        (edit.old, edit.new)
+        for edit in revisions.diff_texts(old, new)
+        if edit.is_change
+    ]
 
 
 def test_a_risen_toll_is_one_changed_word():
@@ -40,7 +48,10 @@ def test_a_diff_holds_both_texts_whole(old, new):
 
 def test_two_long_unlike_passages_are_shown_whole():
     """A page that was replaced by another does not take quadratic time."""
-    old, new = " ".join(f"a{n}" for n in range(20_000)), " ".join(f"b{n}" for n in range(20_000))
+    old, new = (
+        " ".join(f"a{n}" for n in range(20_000)),
+        " ".join(f"b{n}" for n in range(20_000)),
+    )
     assert changed(old, new) == [(old, new)]
 
 

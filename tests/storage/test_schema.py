@@ -1,4 +1,7 @@
-"""The form of the file: one form whatever way it came to it, strict, and written down."""
+"""The form of the file.
+
+One form whatever way it came to it, strict, and written down.
+"""
 
 import re
 import sqlite3
@@ -34,7 +37,9 @@ def db(tmp_path: Path):
     db.close()
 
 
-def test_a_fresh_file_and_one_that_took_every_step_by_itself_have_one_form(db: Database, tmp_path: Path) -> None:
+def test_a_fresh_file_and_one_that_took_every_step_by_itself_have_one_form(
+    db: Database, tmp_path: Path
+) -> None:
     """An upgrade over years ends where a new installation starts."""
     old = connection.connect_writer(tmp_path / "old.db")
     for following in STEPS[1:]:
@@ -53,10 +58,14 @@ def test_migrating_again_changes_nothing(db: Database) -> None:
     assert before == form(db)
 
 
-def test_a_migration_that_fails_leaves_the_old_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_leaves_the_old_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A kill in a migration leaves the old form or the new one, and the next start goes on."""
     db = connection.connect_writer(tmp_path / "khabar.db")
-    broken = partial(schema.run_script, script="CREATE TABLE broken (x NONSENSE) STRICT;\n")
+    broken = partial(
+        schema.run_script, script="CREATE TABLE broken (x NONSENSE) STRICT;\n"
+    )
     monkeypatch.setitem(schema.PYTHON_STEPS, "m001_the_spine", broken)
     with pytest.raises(sqlite3.OperationalError):
         schema.migrate(db)
@@ -113,32 +122,62 @@ def test_the_index_notices_every_way_a_row_can_change(db: Database) -> None:
     )
     db.execute("UPDATE folded SET text = 'changed words', key = 5 WHERE key = 1")
     db.execute("DELETE FROM folded WHERE key = 2")
-    found = [row[0] for row in db.execute("SELECT rowid FROM fts WHERE fts MATCH 'changed'")]
-    gone = db.execute("SELECT count(*) FROM fts WHERE fts MATCH 'first OR second'").fetchone()[0]
+    found = [
+        row[0] for row in db.execute("SELECT rowid FROM fts WHERE fts MATCH 'changed'")
+    ]
+    gone = db.execute(
+        "SELECT count(*) FROM fts WHERE fts MATCH 'first OR second'"
+    ).fetchone()[0]
     db.execute("INSERT INTO fts (fts, rank) VALUES ('integrity-check', 1)")
     assert (found, gone) == ([5], 0)
 
 
 def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
-    """The newest ones, with the keys that they would have got when they came; somebody is told when it takes long."""
+    """The newest ones, with the keys that they would have got when they came.
+
+    Somebody is told when it takes long.
+    """
     path, told = tmp_path / "khabar.db", []
     with Store.open(path) as store:
-        text = (
-            "Bakers of the old town raised the price of bread again, and {} said that flour had not come for {} days."
-        )
+        text = "Bakers of the old town raised the price of bread again, and {} said that flour had not come for {} days."
         for number in range(3):
             words = text.format(f"shopkeeper {number}", number + 3) * 3
-            store.admit(Document(url=f"https://outlet.example/{number}", source="outlet", title="Bread", text=words))
-        keys = {tuple(row) for row in store.db.execute("SELECT band, document_id FROM fresh_bands").fetchall()}
+            store.admit(
+                Document(
+                    url=f"https://outlet.example/{number}",
+                    source="outlet",
+                    title="Bread",
+                    text=words,
+                )
+            )
+        keys = {
+            tuple(row)
+            for row in store.db.execute(
+                "SELECT band, document_id FROM fresh_bands"
+            ).fetchall()
+        }
         assert keys
-        for statement in ("DROP TABLE bands", "DROP TABLE fresh_bands", "DROP INDEX documents_by_origin"):
+        for statement in (
+            "DROP TABLE bands",
+            "DROP TABLE fresh_bands",
+            "DROP INDEX documents_by_origin",
+        ):
             store.db.execute(statement)
-        store.db.execute("DELETE FROM _sqlite_migrations WHERE name IN ('m002_near_copies', 'm010_fresh_bands')")
+        store.db.execute(
+            "DELETE FROM _sqlite_migrations WHERE name IN ('m002_near_copies', 'm010_fresh_bands')"
+        )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "_SLOW_STEP_SECONDS", 0.0)
-        patch.setattr(schema.copies, "add_all_to_index", slowly(schema.copies.add_all_to_index))
+        patch.setattr(
+            schema.copies, "add_all_to_index", slowly(schema.copies.add_all_to_index)
+        )
         with Store.open(path, tell=told.append) as store:
-            assert {tuple(row) for row in store.db.execute("SELECT band, document_id FROM bands").fetchall()} == keys
+            assert {
+                tuple(row)
+                for row in store.db.execute(
+                    "SELECT band, document_id FROM bands"
+                ).fetchall()
+            } == keys
     assert "m002_near_copies" in told[0]
 
 
@@ -152,17 +191,31 @@ def slowly(work):
 
 def documented(root: Path) -> dict[str, set[str]]:
     """Tables and views with their columns, as docs/data.md has them."""
-    sections = re.split(r"^### ", (root / "docs" / "data.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    sections = re.split(
+        r"^### ",
+        (root / "docs" / "data.md").read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )[1:]
     return {
-        re.match(r"`(\w+)`", part)[1]: set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE))
+        re.match(r"`(\w+)`", part)[1]: set(
+            re.findall(r"^\| `(\w+)`", part, re.MULTILINE)
+        )
         for part in sections
         if part[0] == "`"
     }
 
 
 def test_every_table_view_and_column_is_documented(db: Database, root: Path) -> None:
-    """The file is an interface: what stands in it stands in docs/data.md, and nothing else does."""
-    names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
+    """The file is an interface.
+
+    What stands in it stands in docs/data.md, and nothing else does.
+    """
+    names = [
+        row[0]
+        for row in db.execute(
+            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
+        )
+    ]
     real = {
         name: {row["name"] for row in db.execute(f"PRAGMA table_info({name})")}
         for name in names
@@ -173,7 +226,11 @@ def test_every_table_view_and_column_is_documented(db: Database, root: Path) -> 
 
 def test_the_documented_queries_run(db: Database, root: Path) -> None:
     """A query that a reader copies from docs/data.md works on the file that they have."""
-    queries = re.findall(r"```sql\n(.*?)```", (root / "docs" / "data.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    queries = re.findall(
+        r"```sql\n(.*?)```",
+        (root / "docs" / "data.md").read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
     for query in queries:
         db.execute(query).fetchall()
     assert len(queries) >= 10

@@ -1,4 +1,7 @@
-"""A store answers: by words in any spelling, by filters, newest first or by rank, page by page, and counts."""
+"""A store answers.
+
+By words in any spelling, by filters, newest first or by rank, page by page, and counts.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +21,10 @@ NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
 
 def found(store: Store, words: str = "", **fields) -> list[str]:
-    return [hit.record["url"][-1] for hit in search.search(store.db, Criteria(words=words, **fields)).hits]
+    return [
+        hit.record["url"][-1]
+        for hit in search.search(store.db, Criteria(words=words, **fields)).hits
+    ]
 
 
 def test_everything_comes_newest_first(stocked):
@@ -27,14 +33,19 @@ def test_everything_comes_newest_first(stocked):
     assert found(stocked)[2:] == ["1", "4", "5"]
 
 
-@pytest.mark.parametrize("typed", ["Panjwai", "Panjwayi", "panjwa'i", "پنجوایی", "پنجوايي"])
+@pytest.mark.parametrize(
+    "typed", ["Panjwai", "Panjwayi", "panjwa'i", "پنجوایی", "پنجوايي"]
+)
 def test_every_spelling_of_a_place_finds_all_of_them(stocked, typed):
     """Panjwai, Panjwayi and پنجوایی find one another, across languages."""
     assert sorted(found(stocked, typed)) == ["1", "2"]
 
 
 def test_actors_and_names_of_several_words_are_widened(stocked):
-    """Taliban finds Taleban and طالبانو; Mazari Sharif finds Mazar-e-Sharif; quotation marks keep to the letter."""
+    """Taliban finds Taleban and طالبانو; Mazari Sharif finds Mazar-e-Sharif.
+
+    Quotation marks keep to the letter.
+    """
     assert sorted(found(stocked, "Taliban")) == ["3", "5"]
     assert found(stocked, "mazari sharif") == ["4"]
     assert found(stocked, '"panjwai"') == []
@@ -66,9 +77,12 @@ def test_filters_narrow(stocked, fields, urls):
 
 def test_filters_and_words_meet(stocked):
     """A filter narrows what words find."""
-    assert found(stocked, "bomb OR market OR price", sources=("alpha",), since=datetime(2026, 11, 20, tzinfo=UTC)) == [
-        "1"
-    ]
+    assert found(
+        stocked,
+        "bomb OR market OR price",
+        sources=("alpha",),
+        since=datetime(2026, 11, 20, tzinfo=UTC),
+    ) == ["1"]
 
 
 def test_rank_puts_the_title_first(stocked):
@@ -89,7 +103,9 @@ def test_rank_puts_the_title_first(stocked):
 def test_pages_join_without_gap_or_repetition(stocked, sort):
     """Following `next` yields each hit once, in the order of one long page."""
     wanted = Criteria(words="the OR په OR یک", sort=sort, limit=1)
-    whole = [hit.id for hit in search.search(stocked.db, replace(wanted, limit=50)).hits]
+    whole = [
+        hit.id for hit in search.search(stocked.db, replace(wanted, limit=50)).hits
+    ]
     pieces, after = [], ""
     while after is not None:
         page = search.search(stocked.db, replace(wanted, after=after))
@@ -111,16 +127,26 @@ def test_copies_are_hits_only_when_asked_for(stocked):
     """A reprint is counted beside its article, and a hit of its own with `copies`."""
     text = stocked.article(1).text
     stocked.admit(
-        Document(url="https://beta.example/copy", source="beta", title="Bomb in Panjwayi", text=text),
+        Document(
+            url="https://beta.example/copy",
+            source="beta",
+            title="Bomb in Panjwayi",
+            text=text,
+        ),
         now=datetime(2026, 11, 22, 10, tzinfo=UTC),
     )
     alone = search.search(stocked.db, Criteria(words="bazaar")).hits
-    assert [(hit.record["url"], hit.record["copies"]) for hit in alone] == [("https://alpha.example/1", 1)]
+    assert [(hit.record["url"], hit.record["copies"]) for hit in alone] == [
+        ("https://alpha.example/1", 1)
+    ]
     both = search.search(stocked.db, Criteria(words="bazaar", copies=True)).hits
-    assert {(hit.id, hit.record["copy_kind"]) for hit in both} == {(1, None), (1, "exact")}
-    assert search.count_coverage(stocked.db, Criteria(words="bazaar")) == search.CoverageCounts(
-        reports=2, articles=1, independent=1, publishers=1
-    )
+    assert {(hit.id, hit.record["copy_kind"]) for hit in both} == {
+        (1, None),
+        (1, "exact"),
+    }
+    assert search.count_coverage(
+        stocked.db, Criteria(words="bazaar")
+    ) == search.CoverageCounts(reports=2, articles=1, independent=1, publishers=1)
 
 
 def test_the_record_is_the_documented_form(stocked):
@@ -139,18 +165,35 @@ def test_facets_count_what_matches(stocked):
     """By source, place and day; the total says whether that is all."""
     counts = search.count_facets(stocked.db, Criteria(places=("Kunduz", "AF27")))
     assert (counts.total, counts.complete) == (4, True)
-    assert {row.value: row.count for row in counts.sources} == {"alpha": 1, "beta": 1, "gamma": 1, "delta": 1}
-    assert {row.name: row.count for row in counts.places} == {"Kunduz": 2, "Panjwayi": 2}
-    assert [(row.value, row.count) for row in counts.days] == [("2026-11-21", 2), ("2026-11-20", 1), ("2026-11-18", 1)]
+    assert {row.value: row.count for row in counts.sources} == {
+        "alpha": 1,
+        "beta": 1,
+        "gamma": 1,
+        "delta": 1,
+    }
+    assert {row.name: row.count for row in counts.places} == {
+        "Kunduz": 2,
+        "Panjwayi": 2,
+    }
+    assert [(row.value, row.count) for row in counts.days] == [
+        ("2026-11-21", 2),
+        ("2026-11-20", 1),
+        ("2026-11-18", 1),
+    ]
 
 
 def test_counts_by_day_are_exact(stocked):
     """Days of UTC, newest first, without and with words."""
-    assert [(row.value, row.count) for row in search.count_by_day(stocked.db, Criteria())][:2] == [
+    assert [
+        (row.value, row.count) for row in search.count_by_day(stocked.db, Criteria())
+    ][:2] == [
         ("2026-11-21", 2),
         ("2026-11-20", 1),
     ]
-    assert [(row.value, row.count) for row in search.count_by_day(stocked.db, Criteria(words="wheat"))] == [("2026-11-19", 1)]
+    assert [
+        (row.value, row.count)
+        for row in search.count_by_day(stocked.db, Criteria(words="wheat"))
+    ] == [("2026-11-19", 1)]
 
 
 def test_a_forgotten_or_revised_text_is_searched_as_it_is_now(stocked):
@@ -170,17 +213,36 @@ def test_a_forgotten_or_revised_text_is_searched_as_it_is_now(stocked):
 
 def test_hostile_queries_and_filters_are_only_values(stocked, shared: Path):
     """The shared folder's hostile queries and SQL give hits or an error of use, and leave the store whole."""
-    lines = (shared / "attacks/content/fts5_queries.txt").read_text(encoding="utf-8").split("\n")
-    for line in [*lines, *(shared / "attacks/content/sql_filters.txt").read_text(encoding="utf-8").split("\n")]:
+    lines = (
+        (shared / "attacks/content/fts5_queries.txt")
+        .read_text(encoding="utf-8")
+        .split("\n")
+    )
+    for line in [
+        *lines,
+        *(shared / "attacks/content/sql_filters.txt")
+        .read_text(encoding="utf-8")
+        .split("\n"),
+    ]:
         for sort in Sort:
             search.search(stocked.db, Criteria(words=line, sort=sort))
         values = (line,) if line else ()
-        assert found(stocked, sources=values, places=values, languages=values, actors=values, events=values) == (
-            found(stocked) if not line else []
-        )
+        assert found(
+            stocked,
+            sources=values,
+            places=values,
+            languages=values,
+            actors=values,
+            events=values,
+        ) == (found(stocked) if not line else [])
         for name in ("since", "until", "sort", "limit", "after", "min_relevance"):
             try:
-                search.search(stocked.db, criteria.parse_criteria({name: [line]}, now=datetime(2026, 11, 22, tzinfo=UTC)))
+                search.search(
+                    stocked.db,
+                    criteria.parse_criteria(
+                        {name: [line]}, now=datetime(2026, 11, 22, tzinfo=UTC)
+                    ),
+                )
             except UsageError:
                 continue
     assert len(found(stocked)) == 5
@@ -199,41 +261,67 @@ def test_a_long_read_leaves_no_transaction_open(stocked):
 
 
 def tag(store: Store, number: int, text: str, *, off: bool = False) -> None:
-    store.correct(Correction(label=Label.TAG, what=number, tag=text, is_off=off), now=NOW)
+    store.correct(
+        Correction(label=Label.TAG, what=number, tag=text, is_off=off), now=NOW
+    )
 
 
 def test_a_tag_is_a_filter_like_any_other(stocked):
-    """Alone, with words, with other filters, in any case, several as alternatives; off again it finds nothing."""
+    """Alone, with words, with other filters, in any case, several as alternatives.
+
+    Off again it finds nothing.
+    """
     tag(stocked, 1, "To check")
     tag(stocked, 3, "to check")
     tag(stocked, 3, "کندز")
     assert found(stocked, tags=("to CHECK",)) == ["3", "1"]
     assert found(stocked, "market", tags=("to check",)) == ["3"]
-    assert found(stocked, "market OR bomb", tags=("to check",), sort=Sort.RANK, sources=("alpha",)) == ["1"]
+    assert found(
+        stocked,
+        "market OR bomb",
+        tags=("to check",),
+        sort=Sort.RANK,
+        sources=("alpha",),
+    ) == ["1"]
     assert found(stocked, tags=("کندز", "nothing")) == ["3"]
     assert found(stocked, "wheat", tags=("to check",)) == []
-    assert found(stocked, tags=("to check",), since=datetime(2026, 11, 21, tzinfo=UTC)) == ["3"]
+    assert found(
+        stocked, tags=("to check",), since=datetime(2026, 11, 21, tzinfo=UTC)
+    ) == ["3"]
     tag(stocked, 1, "To check", off=True)
     assert found(stocked, tags=("to check",)) == ["3"]
 
 
 def test_tags_stand_in_the_json_form_and_in_the_counts(stocked):
-    """The last field of a record is a list of them, empty without any; facets count them."""
+    """The last field of a record is a list of them, empty without any.
+
+    Facets count them.
+    """
     assert search.load_record(stocked.db, 1)["tags"] == []
     tag(stocked, 1, 'a "quoted" <b>tag</b>')
     tag(stocked, 1, "b")
     tag(stocked, 2, "b")
     assert list(search.load_record(stocked.db, 1))[-1] == "tags"
     assert search.load_record(stocked.db, 1)["tags"] == ['a "quoted" <b>tag</b>', "b"]
-    counts = [(count.value, count.count) for count in search.count_facets(stocked.db, Criteria()).tags]
+    counts = [
+        (count.value, count.count)
+        for count in search.count_facets(stocked.db, Criteria()).tags
+    ]
     assert counts == [("b", 2), ('a "quoted" <b>tag</b>', 1)]
-    assert [count.count for count in search.count_by_day(stocked.db, Criteria(tags=("b",)))] == [1, 1]
+    assert [
+        count.count for count in search.count_by_day(stocked.db, Criteria(tags=("b",)))
+    ] == [1, 1]
     assert search.count_coverage(stocked.db, Criteria(tags=("b",))).articles == 2
-    assert search.filter_matching(stocked.db, Criteria(words="bomb OR بمب", tags=("b",)), [1, 2, 3]) == {1, 2}
+    assert search.filter_matching(
+        stocked.db, Criteria(words="bomb OR بمب", tags=("b",)), [1, 2, 3]
+    ) == {1, 2}
 
 
 def test_a_tag_stays_with_the_article_whoever_leads_it(stocked):
-    """The original that turns up later takes the lead: the article has its tag still, and its copies too."""
+    """The original that turns up later takes the lead.
+
+    The article has its tag still, and its copies too.
+    """
     tag(stocked, 1, "to check")
     one = stocked.article(1)
     earlier = Document(
@@ -251,7 +339,10 @@ def test_a_tag_stays_with_the_article_whoever_leads_it(stocked):
 
 
 def test_what_changed_since_is_told_of_what_matches(stocked):
-    """Revisions and corrections by people of these articles, the newest first; new ones, copies and tags are none."""
+    """Revisions and corrections by people of these articles, the newest first.
+
+    New ones, copies and tags are none.
+    """
     tag(stocked, 3, "to check")
     one = stocked.article(3)
     told = Document(
@@ -265,26 +356,42 @@ def test_what_changed_since_is_told_of_what_matches(stocked):
     stocked.correct(Correction(label=Label.RELEVANT, what=5), now=NOW)
     stocked.correct(Correction(label=Label.RELEVANT, what=1), now=NOW)
     rows = search.list_matching_corrections(stocked.db, Criteria(places=("Kunduz",)))
-    assert [(row["what"], row["article_id"]) for row in rows] == [("reclassified", 5), ("revised", 3)]
+    assert [(row["what"], row["article_id"]) for row in rows] == [
+        ("reclassified", 5),
+        ("revised", 3),
+    ]
     assert rows[1]["title"] == "Taliban open the market"
     assert search.list_matching_corrections(stocked.db, Criteria(words="wheat")) == []
 
 
 def test_places_of_one_name_are_told_apart(stocked):
-    """With what they are, as far as the gazetteer knows; one that stands alone keeps its name."""
+    """With what they are, as far as the gazetteer knows.
+
+    One that stands alone keeps its name.
+    """
     names = {"AF17": "Kunduz", "AF1701": "Kunduz", "AF27": "Kandahar"}
-    assert search.disambiguate_places(stocked.db, names) == {"AF17": "Kunduz (province)", "AF1701": "Kunduz", "AF27": "Kandahar"}
+    assert search.disambiguate_places(stocked.db, names) == {
+        "AF17": "Kunduz (province)",
+        "AF1701": "Kunduz",
+        "AF27": "Kandahar",
+    }
 
 
 def test_words_wanted_and_unwanted_find_nothing(stocked):
-    """What is in no text is not looked for in all of them; the other side of an OR still is."""
+    """What is in no text is not looked for in all of them.
+
+    The other side of an OR still is.
+    """
     assert found(stocked, "market NOT market") == []
     assert found(stocked, "market NOT (wheat OR market)") == []
     assert found(stocked, "(market -market) OR wheat") == ["4"]
 
 
 def test_a_search_has_its_time(stocked):
-    """A question that takes too long ends with a fault that says what to do; the next one is answered."""
+    """A question that takes too long ends with a fault that says what to do.
+
+    The next one is answered.
+    """
     with pytest.raises(TookTooLong, match="narrow it down"), stocked.deadline(0.05):
         stocked.db.execute(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"

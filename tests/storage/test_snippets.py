@@ -11,25 +11,39 @@ def terms(typed: str) -> tuple[syntax.SearchTerm, ...]:
 
 
 def bare(text: str) -> str:
-    return text.replace(snippets.HIGHLIGHT_START, "").replace(snippets.HIGHLIGHT_END, "")
+    return text.replace(snippets.HIGHLIGHT_START, "").replace(
+        snippets.HIGHLIGHT_END, ""
+    )
 
 
 def test_hits_are_found_by_folding_and_shown_as_written():
     """A word is marked whatever its case, accents, keyboard or vowel signs."""
-    assert snippets.highlight("The Café in Kābul", terms("cafe kabul")) == "The ⟦Café⟧ in ⟦Kābul⟧"
+    assert (
+        snippets.highlight("The Café in Kābul", terms("cafe kabul"))
+        == "The ⟦Café⟧ in ⟦Kābul⟧"
+    )
     assert snippets.highlight("خبر از كابُل", terms("کابل")) == "خبر از ⟦كابُل⟧"
 
 
 def test_phrases_and_prefixes_are_marked_whole():
     """A phrase is one mark, a prefix marks the whole word, a word inside another is none."""
-    assert snippets.highlight("the price of wheat", terms('"price of wheat"')) == "the ⟦price of wheat⟧"
-    assert snippets.highlight("Talibanisation of talks", terms("tal*")) == "⟦Talibanisation⟧ of ⟦talks⟧"
+    assert (
+        snippets.highlight("the price of wheat", terms('"price of wheat"'))
+        == "the ⟦price of wheat⟧"
+    )
+    assert (
+        snippets.highlight("Talibanisation of talks", terms("tal*"))
+        == "⟦Talibanisation⟧ of ⟦talks⟧"
+    )
     assert snippets.highlight("priceless", terms("price")) == "priceless"
 
 
 def test_a_negated_word_is_not_marked():
     """What was excluded is not shown as found."""
-    assert snippets.highlight("wheat and rice", terms("wheat NOT rice")) == "⟦wheat⟧ and rice"
+    assert (
+        snippets.highlight("wheat and rice", terms("wheat NOT rice"))
+        == "⟦wheat⟧ and rice"
+    )
 
 
 def test_the_passage_shows_the_hit_far_inside():
@@ -54,5 +68,10 @@ def test_marks_pair_and_nothing_is_invented(text, typed):
     tree = syntax.parse_query(typed)
     shown = snippets.best_passage(text, syntax.positive_terms(tree) if tree else ())
     assert shown.count(snippets.HIGHLIGHT_START) == shown.count(snippets.HIGHLIGHT_END)
-    whole = snippets.folding.printable(bare(text)).replace("\n", " ").replace("\r", " ").replace("\t", " ")
+    whole = (
+        snippets.folding.printable(bare(text))
+        .replace("\n", " ")
+        .replace("\r", " ")
+        .replace("\t", " ")
+    )
     assert bare(shown).removeprefix("…").removesuffix("…").strip() in whole

@@ -1,4 +1,7 @@
-"""The store's promises: nothing lost, nothing twice, one fate for each URL, and columns that add up."""
+"""The store's promises.
+
+Nothing lost, nothing twice, one fate for each URL, and columns that add up.
+"""
 
 import os
 import resource
@@ -46,8 +49,12 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 NOON = 1_795_000_000  # seconds since 1970
 # Invented for the tests, as all texts here.
-TEXT = "The council of Zardalu met on Monday. " + " ".join(f"word{n}" for n in range(40))
-OTHER = "Another report, from Shinkot this time. " + " ".join(f"term{n}" for n in range(40))
+TEXT = "The council of Zardalu met on Monday. " + " ".join(
+    f"word{n}" for n in range(40)
+)
+OTHER = "Another report, from Shinkot this time. " + " ".join(
+    f"term{n}" for n in range(40)
+)
 
 
 @pytest.fixture
@@ -62,19 +69,48 @@ def url(n: int | str, host: str = "outlet.example") -> str:
 
 
 def lead(n: int | str, *, source: str = "outlet", **more) -> Lead:
-    return Lead(**{"url": url(n), "source": source, "title": f"Title {n}", "guid": f"guid-{n}", "found_at": NOW} | more)
+    return Lead(
+        **{
+            "url": url(n),
+            "source": source,
+            "title": f"Title {n}",
+            "guid": f"guid-{n}",
+            "found_at": NOW,
+        }
+        | more
+    )
 
 
-def poll(*leads: Lead, at: datetime = NOW, source: str = "outlet", status: str = "ok", **more) -> Poll:
-    return Poll(source=source, started_at=at, ended_at=at, status=status, leads=leads, **more)
+def poll(
+    *leads: Lead, at: datetime = NOW, source: str = "outlet", status: str = "ok", **more
+) -> Poll:
+    return Poll(
+        source=source, started_at=at, ended_at=at, status=status, leads=leads, **more
+    )
 
 
 def document(n: int | str = 1, text: str = TEXT, **more) -> Document:
-    return Document(**{"url": url(n), "source": "outlet", "title": f"Title {n}", "text": text, "extractor": "1"} | more)
+    return Document(
+        **{
+            "url": url(n),
+            "source": "outlet",
+            "title": f"Title {n}",
+            "text": text,
+            "extractor": "1",
+        }
+        | more
+    )
 
 
 def page(n: int | str = 1, body: bytes = b"<p>page", **more) -> Page:
-    values = {"url": url(n), "final_url": url(n), "status": 200, "headers": (), "body": body, "fetched_at": NOW}
+    values = {
+        "url": url(n),
+        "final_url": url(n),
+        "status": 200,
+        "headers": (),
+        "body": body,
+        "fetched_at": NOW,
+    }
     return Page(**values | more)
 
 
@@ -110,7 +146,11 @@ def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
     """After kill -9 the next start takes over, whatever the lock file says."""
     path = tmp_path / "khabar.db"
     program = "import os, sys\nfrom storage.store import Store\nStore.open(sys.argv[1])\nos.kill(os.getpid(), 9)"
-    subprocess.run([sys.executable, "-c", program, str(path)], check=False, cwd=Path(__file__).parents[2])
+    subprocess.run(
+        [sys.executable, "-c", program, str(path)],
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
     assert connection.holder_pid(path) is None
     Store.open(path).close()
 
@@ -131,7 +171,10 @@ def test_leases_and_running_requests_die_with_the_lock(tmp_path: Path) -> None:
 
 
 def test_no_file_no_database_and_no_permission_are_told_apart(tmp_path: Path) -> None:
-    """Each has its own error that names the file; none of them touches what is there."""
+    """Each has its own error that names the file.
+
+    None of them touches what is there.
+    """
     with pytest.raises(StoreMissing, match="khabar crawl"):
         Store.read(tmp_path / "none.db")
     (tmp_path / "text.db").write_text("this is no database " * 100)
@@ -150,7 +193,11 @@ def test_a_damaged_file_is_called_damaged(tmp_path: Path) -> None:
     path = tmp_path / "khabar.db"
     with Store.open(path) as store:
         store.land(
-            [Landing(outcome=document(n, f"{TEXT} {n}"), url=url(n), source="outlet") for n in range(50)], now=NOW
+            [
+                Landing(outcome=document(n, f"{TEXT} {n}"), url=url(n), source="outlet")
+                for n in range(50)
+            ],
+            now=NOW,
         )
     size = path.stat().st_size
     with path.open("r+b") as file:
@@ -158,12 +205,18 @@ def test_a_damaged_file_is_called_damaged(tmp_path: Path) -> None:
             file.seek(place)
             file.write(b"\xff" * 64)
     with pytest.raises(StoreUnusable, match="damaged"), Store.open(path) as store:
-        store.land([Landing(outcome=document(99, OTHER), url=url(99), source="outlet")], now=NOW)
+        store.land(
+            [Landing(outcome=document(99, OTHER), url=url(99), source="outlet")],
+            now=NOW,
+        )
 
 
 def test_the_file_is_for_its_owner_only(store: Store) -> None:
     """Database, WAL and lock are born with mode 0600."""
-    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in store.path.parent.glob("khabar.db*")}
+    modes = {
+        path.name: oct(path.stat().st_mode & 0o777)
+        for path in store.path.parent.glob("khabar.db*")
+    }
     assert {"khabar.db", "khabar.db-wal", "khabar.db.lock"} <= set(modes)
     assert set(modes.values()) == {"0o600"}
 
@@ -193,7 +246,9 @@ def test_a_reader_sees_commits_and_can_write_nothing(store: Store) -> None:
         lambda s: s.expire(NOW, keep_captures=DAY, keep_rejected=DAY, max_size=1),
     ],
 )  # fmt: skip
-def test_every_write_against_a_locked_file_is_busy_and_succeeds_after(store: Store, write) -> None:
+def test_every_write_against_a_locked_file_is_busy_and_succeeds_after(
+    store: Store, write
+) -> None:
     """Another program's transaction costs patience, never a row and never a traceback."""
     store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
     store.db.execute("PRAGMA busy_timeout = 1")
@@ -206,12 +261,20 @@ def test_every_write_against_a_locked_file_is_busy_and_succeeds_after(store: Sto
     write(store)
 
 
-def test_a_full_disk_stores_nothing_and_goes_on_when_there_is_room(store: Store) -> None:
-    """SQLite rolls back by itself on a full disk: the cause is reported, and the same call succeeds later."""
+def test_a_full_disk_stores_nothing_and_goes_on_when_there_is_room(
+    store: Store,
+) -> None:
+    """SQLite rolls back by itself on a full disk.
+
+    The cause is reported, and the same call succeeds later.
+    """
     land(store, document())
     size = store.db.execute("PRAGMA page_count").fetchone()[0]
     store.db.execute(f"PRAGMA max_page_count = {size}")
-    big = poll(*(lead(n, summary="x" * 3000) for n in range(100, 300)), validators=Validators(etag='"new"'))
+    big = poll(
+        *(lead(n, summary="x" * 3000) for n in range(100, 300)),
+        validators=Validators(etag='"new"'),
+    )
     with pytest.raises(StoreFull, match="no room"):
         store.land_poll(big)
     assert store.source("outlet") is None
@@ -220,7 +283,9 @@ def test_a_full_disk_stores_nothing_and_goes_on_when_there_is_room(store: Store)
     assert len(store.land_poll(big).fresh) == 200
 
 
-def test_a_file_size_limit_while_captures_are_written_stores_nothing(tmp_path: Path) -> None:
+def test_a_file_size_limit_while_captures_are_written_stores_nothing(
+    tmp_path: Path,
+) -> None:
     """No document points to a capture that could not be written (the limit stands for a full disk)."""
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
         land(store, document(), page=page())
@@ -232,13 +297,17 @@ def test_a_file_size_limit_while_captures_are_written_stores_nothing(tmp_path: P
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert store.article(2) is None
-        landed = land(store, document(2, OTHER), 2, page=page(2, b"<p>now there is room"))
+        landed = land(
+            store, document(2, OTHER), 2, page=page(2, b"<p>now there is room")
+        )
         found = store.article(landed.article_id)
         assert found is not None
         assert store.raw(found.capture_id).body == b"<p>now there is room"
 
 
-def test_a_backup_is_whole_while_the_store_is_written_to(store: Store, tmp_path: Path) -> None:
+def test_a_backup_is_whole_while_the_store_is_written_to(
+    store: Store, tmp_path: Path
+) -> None:
     """The copy opens, checks out and holds all that was committed when it ended."""
     land(store, document())
     writing = threading.Event()
@@ -264,16 +333,45 @@ def test_a_backup_is_whole_while_the_store_is_written_to(store: Store, tmp_path:
 # Sources
 
 
-def test_configuration_says_what_a_source_is_and_the_file_what_happened_to_it(store: Store) -> None:
-    """A start with the same configuration keeps all state; a new address drops validators (case 9); a removed source sleeps."""
-    first = SourceState(id="outlet", name="Outlet", kind="feed", url="https://outlet.example/feed", owner="Group")
+def test_configuration_says_what_a_source_is_and_the_file_what_happened_to_it(
+    store: Store,
+) -> None:
+    """A start with the same configuration keeps all state.
+
+    A new address drops validators (case 9); a removed source sleeps.
+    """
+    first = SourceState(
+        id="outlet",
+        name="Outlet",
+        kind="feed",
+        url="https://outlet.example/feed",
+        owner="Group",
+    )
     store.sync_sources([first])
-    store.land_poll(poll(validators=Validators(etag='W/"1"'), next_check_at=NOW + HOUR, body_hash="h"))
+    store.land_poll(
+        poll(
+            validators=Validators(etag='W/"1"'), next_check_at=NOW + HOUR, body_hash="h"
+        )
+    )
     store.sync_sources([first])
     kept = store.source("outlet")
     assert kept is not None
-    assert (kept.validators.etag, kept.next_check_at, kept.body_hash, kept.owner) == ('W/"1"', NOW + HOUR, "h", "Group")
-    store.sync_sources([SourceState(id="outlet", name="Outlet", kind="feed", url="https://outlet.example/rss")])
+    assert (kept.validators.etag, kept.next_check_at, kept.body_hash, kept.owner) == (
+        'W/"1"',
+        NOW + HOUR,
+        "h",
+        "Group",
+    )
+    store.sync_sources(
+        [
+            SourceState(
+                id="outlet",
+                name="Outlet",
+                kind="feed",
+                url="https://outlet.example/rss",
+            )
+        ]
+    )
     moved = store.source("outlet")
     assert moved is not None
     assert (
@@ -288,23 +386,45 @@ def test_configuration_says_what_a_source_is_and_the_file_what_happened_to_it(st
 
 
 def test_due_sources_are_claimed_once_the_longest_due_first(store: Store) -> None:
-    """Two polls of one source at one time cannot be (case 17); never polled ones come first."""
-    store.sync_sources([SourceState(id=f"s{n}", name="", kind="feed", url=f"u{n}") for n in range(4)])
+    """Two polls of one source at one time cannot be (case 17).
+
+    Never polled ones come first.
+    """
+    store.sync_sources(
+        [SourceState(id=f"s{n}", name="", kind="feed", url=f"u{n}") for n in range(4)]
+    )
     for n, due in ((0, NOW - HOUR), (1, NOW - 2 * HOUR), (2, NOW + HOUR)):
         store.land_poll(poll(source=f"s{n}", next_check_at=due))
-    assert [source.id for source in store.claim_due(NOW, limit=2, lease=HOUR)] == ["s3", "s1"]
+    assert [source.id for source in store.claim_due(NOW, limit=2, lease=HOUR)] == [
+        "s3",
+        "s1",
+    ]
     assert [source.id for source in store.claim_due(NOW, limit=9, lease=HOUR)] == ["s0"]
-    assert [source.id for source in store.claim(["s2", "s1", "unknown"], NOW, HOUR)] == ["s2"]
+    assert [
+        source.id for source in store.claim(["s2", "s1", "unknown"], NOW, HOUR)
+    ] == ["s2"]
     store.release("s2")
-    assert sorted(s.id for s in store.claim(["s2", "s3"], NOW + HOUR, HOUR)) == ["s2", "s3"]
+    assert sorted(s.id for s in store.claim(["s2", "s3"], NOW + HOUR, HOUR)) == [
+        "s2",
+        "s3",
+    ]
 
 
 def test_a_source_remembers_how_its_visits_went(store: Store) -> None:
-    """Errors keep validators and the time of the first one; a success clears them; the sight that was lost is recorded."""
+    """Errors keep validators and the time of the first one; a success clears them.
+
+    The sight that was lost is recorded.
+    """
     store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
-    store.land_poll(poll(validators=Validators(etag='"1"', last_modified="Mon"), newest_at=NOW))
+    store.land_poll(
+        poll(validators=Validators(etag='"1"', last_modified="Mon"), newest_at=NOW)
+    )
     for hours in (1, 2):
-        store.land_poll(poll(at=NOW + hours * HOUR, status="error", error="http 500", failures=hours))
+        store.land_poll(
+            poll(
+                at=NOW + hours * HOUR, status="error", error="http 500", failures=hours
+            )
+        )
     bad = store.source("outlet")
     assert bad is not None
     assert (Validators(etag='"1"', last_modified="Mon"), "http 500", 2, NOW + HOUR, NOW) == (
@@ -313,15 +433,25 @@ def test_a_source_remembers_how_its_visits_went(store: Store) -> None:
     store.land_poll(poll(at=NOW + 3 * HOUR, newest_at=NOW - DAY))
     good = store.source("outlet")
     assert good is not None
-    assert (good.last_error, good.failures, good.first_failure_at, good.newest_at) == (None, 0, None, NOW)
-    blind = [tuple(row) for row in store.db.execute("SELECT source, from_at, to_at FROM blind")]
+    assert (good.last_error, good.failures, good.first_failure_at, good.newest_at) == (
+        None,
+        0,
+        None,
+        NOW,
+    )
+    blind = [
+        tuple(row)
+        for row in store.db.execute("SELECT source, from_at, to_at FROM blind")
+    ]
     assert blind == [("outlet", "2026-11-22T12:00:00Z", "2026-11-22T15:00:00Z")]
 
 
 def test_validators_count_their_304s_and_empty_feeds_are_counted(store: Store) -> None:
     """Case 8 and case 56 rest on these two columns."""
     store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
-    for hours, status in enumerate(("ok", "not_modified", "not_modified", "empty", "not_modified", "empty")):
+    for hours, status in enumerate(
+        ("ok", "not_modified", "not_modified", "empty", "not_modified", "empty")
+    ):
         store.land_poll(poll(at=NOW + hours * HOUR, status=status))
     state = store.source("outlet")
     assert state is not None
@@ -330,11 +460,19 @@ def test_validators_count_their_304s_and_empty_feeds_are_counted(store: Store) -
     store.land_poll(poll(at=NOW + 10 * HOUR, status="not_modified"))
     assert store.source("outlet").validators_since == NOW + 9 * HOUR
     store.land_poll(poll(at=NOW + 11 * HOUR, status="ok"))
-    assert (store.source("outlet").validators_since, store.source("outlet").empty_in_a_row) == (None, 0)
+    assert (
+        store.source("outlet").validators_since,
+        store.source("outlet").empty_in_a_row,
+    ) == (None, 0)
 
 
-def test_what_a_document_asked_for_stays_until_one_is_read_again_or_the_address_changes(store: Store) -> None:
-    """Case 62: a 304 and an error bring no document; another address has not spoken yet."""
+def test_what_a_document_asked_for_stays_until_one_is_read_again_or_the_address_changes(
+    store: Store,
+) -> None:
+    """Case 62: a 304 and an error bring no document.
+
+    Another address has not spoken yet.
+    """
     source = SourceState(id="outlet", name="", kind="feed", url="u")
     store.sync_sources([source])
     assert store.source("outlet").hints == {}
@@ -352,36 +490,61 @@ def test_what_a_document_asked_for_stays_until_one_is_read_again_or_the_address_
 
 
 def test_case_105_a_gap_is_a_period_that_nobody_saw(store: Store) -> None:
-    """From the last good visit to the oldest entry after it; gaps within a day of one another are one."""
+    """From the last good visit to the oldest entry after it.
+
+    Gaps within a day of one another are one.
+    """
     for days, hours in ((0, 1), (0, 5), (3, 0)):
         at = NOW + days * DAY + hours * HOUR
         store.land_poll(poll(at=at, unseen=(at - HOUR, at)))
-    rows = [tuple(row) for row in store.db.execute("SELECT from_at, to_at FROM blind ORDER BY id")]
+    rows = [
+        tuple(row)
+        for row in store.db.execute("SELECT from_at, to_at FROM blind ORDER BY id")
+    ]
     assert rows == [
         ("2026-11-22T12:00:00Z", "2026-11-22T17:00:00Z"),
         ("2026-11-25T11:00:00Z", "2026-11-25T12:00:00Z"),
     ]
 
 
-def test_what_was_met_before_is_counted_by_anybody_and_by_the_source(store: Store) -> None:
-    """The same URL from a sister feed is known, but no entry of one's own; repeats count once."""
+def test_what_was_met_before_is_counted_by_anybody_and_by_the_source(
+    store: Store,
+) -> None:
+    """The same URL from a sister feed is known, but no entry of one's own.
+
+    Repeats count once.
+    """
     store.land_poll(poll(lead(1, guid="a"), lead(2, guid="b")))
     store.land_poll(poll(lead(3, source="sister", guid="x"), source="sister"))
     shown = [lead(1, guid="a"), lead(1, guid="a"), lead(3, guid="c"), lead(9, guid="d")]
     assert store.recall("outlet", shown) == SeenBefore(shown=3, known=2, own=1)
-    assert store.recall("outlet", [lead(3, guid=None)]) == SeenBefore(shown=1, known=1, own=1)
+    assert store.recall("outlet", [lead(3, guid=None)]) == SeenBefore(
+        shown=1, known=1, own=1
+    )
     assert store.recall("outlet", []) == SeenBefore(shown=0, known=0, own=0)
 
 
 def test_permanent_moves_are_counted_until_one_differs(store: Store) -> None:
-    """Case 23: an address changes only after the same answer several times over a day."""
+    """Case 23.
+
+    An address changes only after the same answer several times over a day.
+    """
     store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
     for hours in range(3):
-        store.land_poll(poll(at=NOW + hours * HOUR, moved_to="https://outlet.example/new"))
+        store.land_poll(
+            poll(at=NOW + hours * HOUR, moved_to="https://outlet.example/new")
+        )
     state = store.source("outlet")
-    assert (state.moved_to, state.moved_since, state.moved_times) == ("https://outlet.example/new", NOW, 3)
+    assert (state.moved_to, state.moved_since, state.moved_times) == (
+        "https://outlet.example/new",
+        NOW,
+        3,
+    )
     store.land_poll(poll(at=NOW + 4 * HOUR, moved_to="https://outlet.example/other"))
-    assert (store.source("outlet").moved_since, store.source("outlet").moved_times) == (NOW + 4 * HOUR, 1)
+    assert (store.source("outlet").moved_since, store.source("outlet").moved_times) == (
+        NOW + 4 * HOUR,
+        1,
+    )
     store.land_poll(poll(at=NOW + 5 * HOUR))
     back = store.source("outlet")
     assert (back.moved_to, back.moved_since, back.moved_times) == (None, None, 0)
@@ -390,17 +553,31 @@ def test_permanent_moves_are_counted_until_one_differs(store: Store) -> None:
 # Polls and leads
 
 
-def test_leads_and_validators_are_written_together_or_not_at_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cases 18 and C1: with validators first, a kill loses hundreds of articles for good."""
+def test_leads_and_validators_are_written_together_or_not_at_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cases 18 and C1.
+
+    With validators first, a kill loses hundreds of articles for good.
+    """
     store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
     seen = poll(*(lead(n) for n in range(5)), validators=Validators(etag='"1"'))
     with monkeypatch.context() as patch:
-        patch.setattr("storage.tables.visits._update_source", lambda *_args, **_more: 1 / 0)
+        patch.setattr(
+            "storage.tables.visits._update_source", lambda *_args, **_more: 1 / 0
+        )
         with pytest.raises(ZeroDivisionError):
             store.land_poll(seen)
-    assert (store.pending(now=NOW), polls(store), store.source("outlet").validators.etag) == ([], [], None)
+    assert (
+        store.pending(now=NOW),
+        polls(store),
+        store.source("outlet").validators.etag,
+    ) == ([], [], None)
     store.land_poll(seen)
-    assert (len(store.pending(now=NOW)), store.source("outlet").validators.etag) == (5, '"1"')
+    assert (len(store.pending(now=NOW)), store.source("outlet").validators.etag) == (
+        5,
+        '"1"',
+    )
 
 
 def test_a_lead_comes_back_as_it_was_given(store: Store) -> None:
@@ -411,15 +588,27 @@ def test_a_lead_comes_back_as_it_was_given(store: Store) -> None:
     )  # fmt: skip
     store.land_poll(poll(given_lead))
     assert [given_lead] == [pending.lead for pending in store.pending(now=NOW)]
-    assert store.db.execute("SELECT url FROM leads").fetchone()[0] == "http://www.outlet.example/a"
+    assert (
+        store.db.execute("SELECT url FROM leads").fetchone()[0]
+        == "http://www.outlet.example/a"
+    )
 
 
 def test_case_71_74_81_82_known_urls_are_known(store: Store) -> None:
-    """Whatever its guid and order, a URL that is pending or has a fate is not new; twice in one document is once."""
+    """Whatever its guid and order, a URL that is pending or has a fate is not new.
+
+    Twice in one document is once.
+    """
     assert len(store.land_poll(poll(lead(1), lead(2), lead(1))).fresh) == 2
     land(store, document(1), 1)
-    again = store.land_poll(poll(lead(2, guid="other"), lead(1, guid="changed"), lead(3), at=NOW + HOUR))
-    assert (3, 2, [url(3)]) == (again.found, again.known, [fresh.lead.url for fresh in again.fresh])
+    again = store.land_poll(
+        poll(lead(2, guid="other"), lead(1, guid="changed"), lead(3), at=NOW + HOUR)
+    )
+    assert (3, 2, [url(3)]) == (
+        again.found,
+        again.known,
+        [fresh.lead.url for fresh in again.fresh],
+    )
 
 
 def test_case_71_scheme_www_and_tracking_make_no_new_url(store: Store) -> None:
@@ -429,7 +618,14 @@ def test_case_71_scheme_www_and_tracking_make_no_new_url(store: Store) -> None:
         "https://outlet.example/a/",
         "https://outlet.example/a?utm_medium=rss#top",
     )
-    assert len(store.land_poll(poll(*(lead(n, url=u) for n, u in enumerate(spellings)))).fresh) == 1
+    assert (
+        len(
+            store.land_poll(
+                poll(*(lead(n, url=u) for n, u in enumerate(spellings)))
+            ).fresh
+        )
+        == 1
+    )
 
 
 def test_case_75_a_guid_used_again_for_another_story_is_new(store: Store) -> None:
@@ -440,21 +636,37 @@ def test_case_75_a_guid_used_again_for_another_story_is_new(store: Store) -> Non
 
 
 def test_an_entry_that_only_changed_its_url_is_the_same_entry(store: Store) -> None:
-    """Same guid and title under a new address: not fetched again, and the address gets the fate of the first."""
+    """Same guid and title under a new address.
+
+    Not fetched again, and the address gets the fate of the first.
+    """
     store.land_poll(poll(lead(1)))
-    waiting = store.land_poll(poll(lead("1-renamed", guid="guid-1", title="Title 1"), at=NOW + HOUR))
+    waiting = store.land_poll(
+        poll(lead("1-renamed", guid="guid-1", title="Title 1"), at=NOW + HOUR)
+    )
     assert (waiting.found, waiting.known, waiting.fresh) == (1, 1, ())
     land(store, document(1), lead=store.pending(now=NOW)[0])
-    done = store.land_poll(poll(lead("1-again", guid="guid-1", title="Title 1"), at=NOW + 2 * HOUR))
+    done = store.land_poll(
+        poll(lead("1-again", guid="guid-1", title="Title 1"), at=NOW + 2 * HOUR)
+    )
     assert done.fresh == ()
-    assert [store.fate(url(n))["fate"] for n in (1, "1-renamed", "1-again")] == ["article"] * 3
+    assert [store.fate(url(n))["fate"] for n in (1, "1-renamed", "1-again")] == [
+        "article"
+    ] * 3
 
 
 def test_case_73_one_guid_at_many_urls_names_none_of_them(store: Store) -> None:
     """A feed whose entries all carry the same guid and title still gives every URL."""
     many = [lead(n, guid="same", title="Daily report") for n in range(5)]
     assert len(store.land_poll(poll(*many)).fresh) == 5
-    assert len(store.land_poll(poll(*many, lead(9, guid="same", title="Daily report"), at=NOW + HOUR)).fresh) == 1
+    assert (
+        len(
+            store.land_poll(
+                poll(*many, lead(9, guid="same", title="Daily report"), at=NOW + HOUR)
+            ).fresh
+        )
+        == 1
+    )
 
 
 def test_case_78_a_story_in_two_feeds_is_one_lead(store: Store) -> None:
@@ -465,8 +677,13 @@ def test_case_78_a_story_in_two_feeds_is_one_lead(store: Store) -> None:
 
 
 def test_runs_of_304_are_one_row(store: Store) -> None:
-    """Months of "nothing new" fill no table; whatever happens between starts a new row."""
-    for hours, status in enumerate(["not_modified"] * 5 + ["ok"] + ["not_modified"] * 3):
+    """Months of "nothing new" fill no table.
+
+    Whatever happens between starts a new row.
+    """
+    for hours, status in enumerate(
+        ["not_modified"] * 5 + ["ok"] + ["not_modified"] * 3
+    ):
         store.land_poll(poll(at=NOW + hours * HOUR, status=status, bytes=10))
     rows = [(row["status"], row["visits"], row["bytes"]) for row in polls(store)]
     assert rows == [("not_modified", 5, 50), ("ok", 1, 10), ("not_modified", 3, 30)]
@@ -476,14 +693,20 @@ def test_runs_of_304_are_one_row(store: Store) -> None:
     ) == ("2026-11-22T12:00:00Z", "2026-11-22T16:00:00Z")
 
 
-def test_pending_leads_come_when_they_may_the_longest_waiting_first(store: Store) -> None:
+def test_pending_leads_come_when_they_may_the_longest_waiting_first(
+    store: Store,
+) -> None:
     """A lead that failed waits its pause; those in flight are not given twice."""
     store.land_poll(poll(*(lead(n) for n in range(3))))
     first, second, third = store.pending(now=NOW)
     land(store, Failure(detail="timeout", retry_at=NOW + HOUR), 0, lead=first)
     assert [second.id, third.id] == [pending.id for pending in store.pending(now=NOW)]
-    assert [third.id] == [pending.id for pending in store.pending(now=NOW, limit=1, skip={second.id})]
-    assert [second.id, third.id, first.id] == [pending.id for pending in store.pending(now=NOW + HOUR)]
+    assert [third.id] == [
+        pending.id for pending in store.pending(now=NOW, limit=1, skip={second.id})
+    ]
+    assert [second.id, third.id, first.id] == [
+        pending.id for pending in store.pending(now=NOW + HOUR)
+    ]
     assert store.pending(now=NOW, source="another") == []
 
 
@@ -493,7 +716,10 @@ OUTCOMES = {
     "new": lambda n: document(n, f"{OTHER} {n}"),
     "copies": lambda n: document(n, TEXT),
     "rejected": lambda n: Rejection(
-        why=RejectionReason.IRRELEVANT, verdict=Verdict(score=0.1, reasons=(Reason(term="t", where="title", weight=-1.0),))
+        why=RejectionReason.IRRELEVANT,
+        verdict=Verdict(
+            score=0.1, reasons=(Reason(term="t", where="title", weight=-1.0),)
+        ),
     ),
     "refused": lambda n: Refusal(why=RejectionReason.ROBOTS),
     "too_old": lambda n: TooOld(published_at=NOW - 99 * DAY),
@@ -513,16 +739,27 @@ def test_every_outcome_has_its_column(store: Store, column: str, outcome) -> Non
     assert store.unbalanced_polls() == []
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     rounds=st.lists(
         st.lists(
-            st.tuples(st.integers(0, 6), st.sampled_from([*OUTCOMES, "gone", "elsewhere"]), st.booleans()), max_size=5
+            st.tuples(
+                st.integers(0, 6),
+                st.sampled_from([*OUTCOMES, "gone", "elsewhere"]),
+                st.booleans(),
+            ),
+            max_size=5,
         ),
         max_size=4,
     )
 )
-def test_whatever_lands_in_whatever_order_the_columns_add_up(tmp_path_factory: pytest.TempPathFactory, rounds) -> None:
+def test_whatever_lands_in_whatever_order_the_columns_add_up(
+    tmp_path_factory: pytest.TempPathFactory, rounds
+) -> None:
     """Any mix of polls and landings leaves each URL pending or with one fate, sums that hold, and a sound file."""
     more = OUTCOMES | {
         "gone": lambda n: Failure(detail="http 404", final=True, status=404),
@@ -530,8 +767,15 @@ def test_whatever_lands_in_whatever_order_the_columns_add_up(tmp_path_factory: p
     }
     with Store.open(tmp_path_factory.mktemp("mix") / "khabar.db") as store:
         for hours, visits in enumerate(rounds):
-            store.land_poll(poll(*(lead(n, guid=f"g{n % 3}") for n, _, _ in visits), at=NOW + hours * HOUR))
-            waiting = {pending.lead.url: pending for pending in store.pending(now=NOW + DAY)}
+            store.land_poll(
+                poll(
+                    *(lead(n, guid=f"g{n % 3}") for n, _, _ in visits),
+                    at=NOW + hours * HOUR,
+                )
+            )
+            waiting = {
+                pending.lead.url: pending for pending in store.pending(now=NOW + DAY)
+            }
             batch = [
                 Landing(
                     outcome=more[kind](n), url=url(n), source="outlet", lead=waiting.get(url(n)) if with_lead else None,
@@ -543,18 +787,30 @@ def test_whatever_lands_in_whatever_order_the_columns_add_up(tmp_path_factory: p
         assert store.faults() == []
         shown = {url(n) for visits in rounds for n, _, _ in visits}
         pending = {one.lead.url for one in store.pending(now=NOW + 99 * DAY)}
-        assert {u for u in shown if (store.fate(u) is not None) == (u in pending)} == set()
+        assert {
+            u for u in shown if (store.fate(u) is not None) == (u in pending)
+        } == set()
 
 
 def test_all_urls_that_lead_to_a_text_have_its_fate(store: Store) -> None:
-    """Redirects and rel=canonical are not fetched again; a pending lead among them is done, and counts as known."""
+    """Redirects and rel=canonical are not fetched again.
+
+    A pending lead among them is done, and counts as known.
+    """
     store.land_poll(poll(lead(1), lead(2)))
     first = store.pending(now=NOW)[0]
-    landed = land(store, document("canonical"), 1, lead=first, aliases=(url(2), url("step")))
-    assert {landed.document_id} == {store.fate(url(n))["document_id"] for n in (1, 2, "step", "canonical")}
+    landed = land(
+        store, document("canonical"), 1, lead=first, aliases=(url(2), url("step"))
+    )
+    assert {landed.document_id} == {
+        store.fate(url(n))["document_id"] for n in (1, 2, "step", "canonical")
+    }
     row = polls(store)[0]
     assert (row["found"], row["new"], row["known"], row["pending"]) == (2, 1, 1, 0)
-    assert store.land_poll(poll(lead("step"), lead("canonical"), at=NOW + HOUR)).fresh == ()
+    assert (
+        store.land_poll(poll(lead("step"), lead("canonical"), at=NOW + HOUR)).fresh
+        == ()
+    )
 
 
 def test_a_url_keeps_its_own_text_when_it_leads_elsewhere_later(store: Store) -> None:
@@ -566,19 +822,34 @@ def test_a_url_keeps_its_own_text_when_it_leads_elsewhere_later(store: Store) ->
 
 
 def test_one_faulty_landing_fails_alone(store: Store) -> None:
-    """A number too large for the file ends as a failed URL; its neighbours are stored."""
+    """A number too large for the file ends as a failed URL.
+
+    Its neighbours are stored.
+    """
     faulty = document(2, OTHER, claims=(Claim(kind="killed", number=10**30),))
     landed = store.land(
-        [Landing(outcome=one, url=one.url, source="outlet") for one in (document(1), faulty, document(3, OTHER))],
+        [
+            Landing(outcome=one, url=one.url, source="outlet")
+            for one in (document(1), faulty, document(3, OTHER))
+        ],
         now=NOW,
     )
-    assert [one.fate for one in landed] == [FateKind.ARTICLE, FateKind.FAILED, FateKind.ARTICLE]
+    assert [one.fate for one in landed] == [
+        FateKind.ARTICLE,
+        FateKind.FAILED,
+        FateKind.ARTICLE,
+    ]
     assert store.fate(url(2))["detail"].startswith("storage: OverflowError")
     assert store.counts()["articles"] == 2
 
 
-def test_a_fault_of_the_file_stops_the_whole_batch(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk or a lock is no row's fault: nothing of the batch is stored and everything can be landed again."""
+def test_a_fault_of_the_file_stops_the_whole_batch(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk or a lock is no row's fault.
+
+    Nothing of the batch is stored and everything can be landed again.
+    """
 
     def full(*_args, **_more):
         error = sqlite3.OperationalError("database or disk is full")
@@ -592,7 +863,10 @@ def test_a_fault_of_the_file_stops_the_whole_batch(store: Store, monkeypatch: py
             store.land(
                 [
                     Landing(outcome=outcome, url=url(n), source="outlet")
-                    for n, outcome in ((1, document(1)), (2, Rejection(why=RejectionReason.EMPTY)))
+                    for n, outcome in (
+                        (1, document(1)),
+                        (2, Rejection(why=RejectionReason.EMPTY)),
+                    )
                 ],
                 now=NOW,
             )
@@ -613,7 +887,10 @@ def test_failures_pause_longer_each_time_and_end_at_last(store: Store) -> None:
         now = later
     assert pauses[:3] == [5, 10, 20]
     assert len(pauses) == landing.MAX_ATTEMPTS - 1
-    assert (store.fate(url(1))["fate"], store.fate(url(1))["reason"]) == ("failed", "timeout")
+    assert (store.fate(url(1))["fate"], store.fate(url(1))["reason"]) == (
+        "failed",
+        "timeout",
+    )
 
 
 def test_a_failure_without_a_lead_is_tried_again(store: Store) -> None:
@@ -624,10 +901,18 @@ def test_a_failure_without_a_lead_is_tried_again(store: Store) -> None:
 
 def test_a_rejection_is_kept_with_its_reasons(store: Store) -> None:
     """Why a page was not kept can be read as long as its capture lives, and goes when the page is kept after all."""
-    verdict = Verdict(score=0.2, reasons=(Reason(term="cricket", where="title", weight=-2.0, kind="negative"),))
+    verdict = Verdict(
+        score=0.2,
+        reasons=(Reason(term="cricket", where="title", weight=-2.0, kind="negative"),),
+    )
     land(
         store,
-        Rejection(why=RejectionReason.IRRELEVANT, title="Sport", verdict=verdict, cuts=(Cut(rule="r", text="Share"),)),
+        Rejection(
+            why=RejectionReason.IRRELEVANT,
+            title="Sport",
+            verdict=verdict,
+            cuts=(Cut(rule="r", text="Share"),),
+        ),
         page=page(),
     )
     told = store.explain(url(1))
@@ -637,7 +922,10 @@ def test_a_rejection_is_kept_with_its_reasons(store: Store) -> None:
     assert told["capture"]["kind"] == "rejected"
     assert store.raw(told["capture"]["id"]).body == b"<p>page"
     land(store, document())
-    assert (store.explain(url(1))["rejection"], store.fate(url(1))["fate"]) == (None, "article")
+    assert (store.explain(url(1))["rejection"], store.fate(url(1))["fate"]) == (
+        None,
+        "article",
+    )
 
 
 def test_what_was_kept_is_not_lost_to_a_later_rejection(store: Store) -> None:
@@ -655,18 +943,31 @@ def test_what_was_kept_is_not_lost_to_a_later_rejection(store: Store) -> None:
 def test_a_page_that_is_gone_is_withdrawn_with_its_text_kept(store: Store) -> None:
     """404 and 410 are news about an article; once, until it comes back."""
     land(store, document())
-    gone = [land(store, Failure(detail="http 410", final=True, status=410)) for _ in range(2)]
+    gone = [
+        land(store, Failure(detail="http 410", final=True, status=410))
+        for _ in range(2)
+    ]
     assert [one.what for one in gone] == [ChangeKind.WITHDRAWN, None]
     assert (store.article(1).text, store.fate(url(1))["fate"]) == (TEXT, "withdrawn")
     assert store.article(1).extra["withdrawn_at"] == "2026-11-22T12:00:00Z"
     assert land(store, document()).reason == "back"
-    assert (store.fate(url(1))["fate"], store.article(1).extra["withdrawn_at"]) == ("article", None)
-    assert [change.what for change in store.changes()] == [ChangeKind.NEW, ChangeKind.WITHDRAWN, ChangeKind.REVISED]
+    assert (store.fate(url(1))["fate"], store.article(1).extra["withdrawn_at"]) == (
+        "article",
+        None,
+    )
+    assert [change.what for change in store.changes()] == [
+        ChangeKind.NEW,
+        ChangeKind.WITHDRAWN,
+        ChangeKind.REVISED,
+    ]
 
 
 def test_a_page_that_never_was_here_is_a_failure_when_gone(store: Store) -> None:
     """404 for an unknown URL withdraws nothing."""
-    assert land(store, Failure(detail="http 404", final=True, status=404)).fate is FateKind.FAILED
+    assert (
+        land(store, Failure(detail="http 404", final=True, status=404)).fate
+        is FateKind.FAILED
+    )
 
 
 # Deduplication and revisions
@@ -686,42 +987,87 @@ def test_an_article_comes_back_as_it_was_given(store: Store) -> None:
     assert (given_document.title, given_document.text, ("A. Writer",), NOW - DAY, 0.75, NOW) == (
         found.title, found.text, found.authors, found.published_at, found.relevance, found.first_seen_at,
     )  # fmt: skip
-    assert (found.extra["credit"], found.extra["cuts"]) == ("AFP", [{"rule": "tail", "text": "Share"}])
-    assert [tuple(row) for row in store.db.execute("SELECT code, count FROM mentions")] == [("AF01", 2)]
-    assert [tuple(row) for row in store.db.execute("SELECT number, said_by FROM claims")] == [(11, "police")]
+    assert (found.extra["credit"], found.extra["cuts"]) == (
+        "AFP",
+        [{"rule": "tail", "text": "Share"}],
+    )
+    assert [
+        tuple(row) for row in store.db.execute("SELECT code, count FROM mentions")
+    ] == [("AF01", 2)]
+    assert [
+        tuple(row) for row in store.db.execute("SELECT number, said_by FROM claims")
+    ] == [(11, "police")]
     assert [url(1)] == matches(store, "zardalu")
 
 
 def test_the_same_words_elsewhere_are_a_copy_with_its_own_text(store: Store) -> None:
-    """Case, marks, spaces and punctuation make no other text; the copy's own is kept."""
+    """Case, marks, spaces and punctuation make no other text.
+
+    The copy's own is kept.
+    """
     first = land(store, document(1))
     copy = land(
-        store, document("b", TEXT.upper().replace(". ", " -\n"), url=url("b", "blog.example"), source="blog"), "b"
+        store,
+        document(
+            "b",
+            TEXT.upper().replace(". ", " -\n"),
+            url=url("b", "blog.example"),
+            source="blog",
+        ),
+        "b",
     )
-    assert (FateKind.COPY, ChangeKind.COPIED, first.article_id) == (copy.fate, copy.what, copy.article_id)
+    assert (FateKind.COPY, ChangeKind.COPIED, first.article_id) == (
+        copy.fate,
+        copy.what,
+        copy.article_id,
+    )
     (kept,) = store.copies(first.article_id)
-    assert ("exact", 1.0, "blog", url("b", "blog.example")) == (kept.kind, kept.score, kept.source, kept.url)
+    assert ("exact", 1.0, "blog", url("b", "blog.example")) == (
+        kept.kind,
+        kept.score,
+        kept.source,
+        kept.url,
+    )
     assert kept.text.startswith("THE COUNCIL")
-    assert (store.counts()["articles"], store.counts()["copies"], store.article(first.article_id).copies) == (1, 1, 1)
+    assert (
+        store.counts()["articles"],
+        store.counts()["copies"],
+        store.article(first.article_id).copies,
+    ) == (1, 1, 1)
 
 
 def test_a_copy_that_names_its_origin_is_declared(store: Store) -> None:
     """rel=canonical to another publisher is evidence beside equal words, and none by itself."""
     land(store, document(1))
-    copy = land(store, document("b", url=url("b", "blog.example"), origin_url=url(1)), "b")
-    other = land(store, document("c", OTHER, url=url("c", "spam.example"), origin_url=url(1)), "c")
+    copy = land(
+        store, document("b", url=url("b", "blog.example"), origin_url=url(1)), "b"
+    )
+    other = land(
+        store,
+        document("c", OTHER, url=url("c", "spam.example"), origin_url=url(1)),
+        "c",
+    )
     assert [one.kind for one in store.copies(copy.article_id)] == ["declared"]
     assert other.what is ChangeKind.NEW
 
 
-@pytest.mark.parametrize("text", ["", "Watch the video", "ویدیو را ببینید", "!!! ...", "word " * 19])
-def test_tiny_texts_are_no_copies_of_one_another_across_hosts(store: Store, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "Watch the video", "ویدیو را ببینید", "!!! ...", "word " * 19]
+)
+def test_tiny_texts_are_no_copies_of_one_another_across_hosts(
+    store: Store, text: str
+) -> None:
     """A placeholder on ten sites is ten placeholders."""
     land(store, document(1, text, title="One"))
-    assert land(store, document(2, text, url=url(2, "blog.example"), title="One"), 2).what is ChangeKind.NEW
+    assert (
+        land(store, document(2, text, url=url(2, "blog.example"), title="One"), 2).what
+        is ChangeKind.NEW
+    )
 
 
-def test_an_article_keeps_its_number_and_documents_never_share_one(store: Store) -> None:
+def test_an_article_keeps_its_number_and_documents_never_share_one(
+    store: Store,
+) -> None:
     """Articles and documents have one number space, so that a number given to `show` is never two things."""
     land(store, document(1))
     land(store, document(2), 2)
@@ -731,23 +1077,45 @@ def test_an_article_keeps_its_number_and_documents_never_share_one(store: Store)
 
 
 def test_a_changed_text_is_a_revision_of_its_article(store: Store) -> None:
-    """Case 76: same URL, new content: one article, the former state kept with its capture, the index as the text is now."""
+    """Case 76: same URL, new content.
+
+    One article, the former state kept with its capture, the index as the text is now.
+    """
     land(store, document(1, f"{TEXT} killed ten"), page=page(body=b"<p>1"))
     changed = land(
-        store, document(1, f"{TEXT} killed eleven", title="New title"), page=page(body=b"<p>2"), now=NOW + HOUR
+        store,
+        document(1, f"{TEXT} killed eleven", title="New title"),
+        page=page(body=b"<p>2"),
+        now=NOW + HOUR,
     )
     found = store.article(1)
     (former,) = store.history(1)
-    assert (changed.what, found.revision, found.title, found.updated_at) == (ChangeKind.REVISED, 2, "New title", NOW + HOUR)
-    assert (1, NOW, f"{TEXT} killed ten") == (former.number, former.seen_at, former.text)
-    assert (store.raw(former.capture_id).body, store.raw(found.capture_id).body) == (b"<p>1", b"<p>2")
+    assert (changed.what, found.revision, found.title, found.updated_at) == (
+        ChangeKind.REVISED,
+        2,
+        "New title",
+        NOW + HOUR,
+    )
+    assert (1, NOW, f"{TEXT} killed ten") == (
+        former.number,
+        former.seen_at,
+        former.text,
+    )
+    assert (store.raw(former.capture_id).body, store.raw(found.capture_id).body) == (
+        b"<p>1",
+        b"<p>2",
+    )
     assert ([], [url(1)]) == (matches(store, "ten"), matches(store, "eleven"))
 
 
 def test_case_77_nothing_but_dates_and_spaces_is_no_revision(store: Store) -> None:
     """A page that moves its date with each visit has one state, and the date of its first publication."""
     land(store, document(1, published_at=NOW - DAY))
-    same = land(store, document(1, TEXT.replace(" ", "  "), published_at=NOW, modified_at=NOW), now=NOW + HOUR)
+    same = land(
+        store,
+        document(1, TEXT.replace(" ", "  "), published_at=NOW, modified_at=NOW),
+        now=NOW + HOUR,
+    )
     assert (
         same.reason,
         same.what,
@@ -760,7 +1128,9 @@ def test_better_rules_replace_what_is_told_without_a_revision(store: Store) -> N
     """Another version of the extraction corrects dates, relevance and mentions, and the order of articles with them."""
     land(store, document(1, published_at=NOW))
     land(store, document(2, OTHER, published_at=NOW - DAY), 2)
-    told = document(1, extractor="2", published_at=NOW - 2 * DAY, verdict=Verdict(score=0.3))
+    told = document(
+        1, extractor="2", published_at=NOW - 2 * DAY, verdict=Verdict(score=0.3)
+    )
     landed = land(store, told, now=NOW + HOUR)
     assert (landed.reason, landed.what) == ("retold", None)
     assert (
@@ -779,7 +1149,10 @@ def test_a_feeds_own_text_never_replaces_the_pages(store: Store) -> None:
 
 
 def test_a_page_that_never_stands_still_fills_no_disk(store: Store) -> None:
-    """A live blog keeps its first states, then one a day; its text is always the newest."""
+    """A live blog keeps its first states, then one a day.
+
+    Its text is always the newest.
+    """
     for n in range(60):
         land(store, document(1, f"{TEXT} {n}"), now=NOW + n * HOUR / 2)
     assert f"{TEXT} 59" == store.article(1).text
@@ -787,7 +1160,10 @@ def test_a_page_that_never_stands_still_fills_no_disk(store: Store) -> None:
 
 
 def test_reading_an_old_capture_anew_makes_no_revision(store: Store) -> None:
-    """A better extraction of the same response replaces the text; the page has not changed."""
+    """A better extraction of the same response replaces the text.
+
+    The page has not changed.
+    """
     land(store, document(1, f"{TEXT} Share this"), page=page())
     capture = store.article(1).capture_id
     again = land(store, document(1, TEXT, extractor="2"), capture_id=capture)
@@ -803,8 +1179,14 @@ def test_what_todays_rules_would_not_keep_is_reclassified(store: Store) -> None:
     copy = land(store, document(2, source="b"), 2)
     gone = land(store, Rejection(why=RejectionReason.IRRELEVANT), capture_id=1)
     assert FateKind.REJECTED is gone.fate
-    assert [change.what for change in store.changes()][-2:] == [ChangeKind.RECLASSIFIED, ChangeKind.PROMOTED]
-    assert (copy.document_id, 0) == (store.article(1).document_id, store.article(1).copies)
+    assert [change.what for change in store.changes()][-2:] == [
+        ChangeKind.RECLASSIFIED,
+        ChangeKind.PROMOTED,
+    ]
+    assert (copy.document_id, 0) == (
+        store.article(1).document_id,
+        store.article(1).copies,
+    )
     assert store.explain(url(1))["rejection"]["capture_id"] == 1
 
 
@@ -812,23 +1194,56 @@ def test_what_todays_rules_would_not_keep_is_reclassified(store: Store) -> None:
 
 
 def test_newest_first_is_the_order_of_the_keys(store: Store) -> None:
-    """Publication decides; without one, or with one in the future, the first sight does (cases 83, 84)."""
-    times = {1: NOW - 3 * DAY, 2: None, 3: NOW - DAY, 4: NOW + 9 * DAY, 5: NOW - 3 * DAY}
+    """Publication decides.
+
+    Without one, or with one in the future, the first sight does (cases 83, 84).
+    """
+    times = {
+        1: NOW - 3 * DAY,
+        2: None,
+        3: NOW - DAY,
+        4: NOW + 9 * DAY,
+        5: NOW - 3 * DAY,
+    }
     for n, at in times.items():
-        land(store, document(n, f"{TEXT} {n}", published_at=at), n, now=NOW + timedelta(seconds=n))
+        land(
+            store,
+            document(n, f"{TEXT} {n}", published_at=at),
+            n,
+            now=NOW + timedelta(seconds=n),
+        )
     assert [url(n) for n in (4, 2, 3, 5, 1)] == matches(store, "council")
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(-2_000_000_000, 4_000_000_000) | st.just(NOON), min_size=1, max_size=12))
-def test_keys_are_free_and_follow_time(tmp_path_factory: pytest.TempPathFactory, times: list[int]) -> None:
+@given(
+    st.lists(
+        st.integers(-2_000_000_000, 4_000_000_000) | st.just(NOON),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_keys_are_free_and_follow_time(
+    tmp_path_factory: pytest.TempPathFactory, times: list[int]
+) -> None:
     """Any number of documents of one second, before 1970 too, have keys of their own in the order of seconds."""
     with Store.open(tmp_path_factory.mktemp("keys") / "khabar.db") as store:
         later = datetime(2200, 1, 1, tzinfo=UTC)
         for n, at in enumerate(times):
-            land(store, document(n, f"{TEXT} {n}", published_at=datetime.fromtimestamp(at, UTC)), n, now=later)
-        rows = store.db.execute("SELECT published_at FROM documents ORDER BY sort_key").fetchall()
-        seconds = [max(int(datetime.fromisoformat(row[0]).timestamp()), 0) for row in rows]
+            land(
+                store,
+                document(
+                    n, f"{TEXT} {n}", published_at=datetime.fromtimestamp(at, UTC)
+                ),
+                n,
+                now=later,
+            )
+        rows = store.db.execute(
+            "SELECT published_at FROM documents ORDER BY sort_key"
+        ).fetchall()
+        seconds = [
+            max(int(datetime.fromisoformat(row[0]).timestamp()), 0) for row in rows
+        ]
         assert sorted(seconds) == seconds
         assert len(times) == len(rows)
 
@@ -837,7 +1252,10 @@ def test_keys_are_free_and_follow_time(tmp_path_factory: pytest.TempPathFactory,
 
 
 def test_a_line_of_three_distinct_articles_is_furniture(store: Store) -> None:
-    """Copies of one text and states of one article count once; what is off topic counts by its lines."""
+    """Copies of one text and states of one article count once.
+
+    What is off topic counts by its lines.
+    """
     host = "outlet.example"
     land(store, document(1), 1, lines=(7, 8, 100))
     land(store, document(2), 2, lines=(7, 8, 100))
@@ -857,28 +1275,52 @@ def test_a_line_of_three_distinct_articles_is_furniture(store: Store) -> None:
 
 
 def test_equal_bodies_rest_once(store: Store, tmp_path: Path) -> None:
-    """A page that comes again with the same bytes costs a row and no room; each row keeps its own address and time."""
+    """A page that comes again with the same bytes costs a row and no room.
+
+    Each row keeps its own address and time.
+    """
     land(store, document(1), 1, page=page(1, b"<p>same"))
     size = store.sizes()["kept"]
     land(store, document(2, OTHER), 2, page=page(2, b"<p>same"))
     assert size == store.sizes()["kept"]
     second = store.article(2)
-    assert (url(2), b"<p>same") == (store.raw(second.capture_id).final_url, store.raw(second.capture_id).body)
+    assert (url(2), b"<p>same") == (
+        store.raw(second.capture_id).final_url,
+        store.raw(second.capture_id).body,
+    )
 
 
-def test_captures_go_at_their_age_and_the_oldest_rejected_ones_for_room(store: Store) -> None:
-    """Texts stay; a rejection goes with its capture; pages that were kept are never dropped for room."""
+def test_captures_go_at_their_age_and_the_oldest_rejected_ones_for_room(
+    store: Store,
+) -> None:
+    """Texts stay; a rejection goes with its capture.
+
+    Pages that were kept are never dropped for room.
+    """
     land(store, document(1), 1, page=page(1))
     for n, age in ((2, 40), (3, 2), (4, 0)):
         at = NOW - age * DAY
-        land(store, Rejection(why=RejectionReason.EMPTY), n, page=page(n, os.urandom(9000), fetched_at=at), now=at)
-    freed = store.expire(NOW, keep_captures=3650 * DAY, keep_rejected=30 * DAY, max_size=10**9)
+        land(
+            store,
+            Rejection(why=RejectionReason.EMPTY),
+            n,
+            page=page(n, os.urandom(9000), fetched_at=at),
+            now=at,
+        )
+    freed = store.expire(
+        NOW, keep_captures=3650 * DAY, keep_rejected=30 * DAY, max_size=10**9
+    )
     assert freed > 0
     assert [store.explain(url(n))["rejection"] and 1 for n in (2, 3, 4)] == [None, 1, 1]
     store.expire(NOW, keep_captures=3650 * DAY, keep_rejected=30 * DAY, max_size=1)
     assert store.sizes()["rejected"] == 0
     assert store.raw(store.article(1).capture_id) is not None
-    store.expire(NOW + 4000 * DAY, keep_captures=3650 * DAY, keep_rejected=30 * DAY, max_size=10**9)
+    store.expire(
+        NOW + 4000 * DAY,
+        keep_captures=3650 * DAY,
+        keep_rejected=30 * DAY,
+        max_size=10**9,
+    )
     assert (store.article(1).capture_id, store.article(1).text) == (None, TEXT)
 
 
@@ -892,15 +1334,26 @@ def test_a_start_removes_capture_files_that_nothing_points_to(tmp_path: Path) ->
 
 
 def test_memory_has_its_time(store: Store) -> None:
-    """A year of guids (case 81) and polls is kept; lines of one article go sooner, what was learned stays."""
+    """A year of guids (case 81) and polls is kept.
+
+    Lines of one article go sooner, what was learned stays.
+    """
     store.land_poll(poll(lead(1), lead(2)))
     land(store, document(1), lead=store.pending(now=NOW)[0])
     for n in (3, 4, 5):
-        land(store, document(n, " ".join(f"text{n}x{m}" for m in range(30))), n, lines=(7, 100 + n))
+        land(
+            store,
+            document(n, " ".join(f"text{n}x{m}" for m in range(30))),
+            n,
+            lines=(7, 100 + n),
+        )
     limits = {"keep_captures": DAY, "keep_rejected": DAY, "max_size": 10**9}
 
     def left() -> list[int]:
-        return [store.db.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("entries", "polls", "host_lines")]
+        return [
+            store.db.execute(f"SELECT count(*) FROM {t}").fetchone()[0]
+            for t in ("entries", "polls", "host_lines")
+        ]
 
     store.expire(NOW + 366 * DAY, **limits)
     assert left() == [2, 1, 1]
@@ -919,14 +1372,19 @@ def everything_on_disk(folder: Path) -> bytes:
     import gzip
 
     return b"".join(
-        gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        gzip.decompress(path.read_bytes())
+        if path.suffix == ".gz"
+        else path.read_bytes()
         for path in folder.rglob("*")
         if path.is_file()
     )
 
 
 def test_what_is_forgotten_is_nowhere_any_more(tmp_path: Path) -> None:
-    """No byte of the text is left in tables, index, free pages, WAL or captures; the neighbours are; a tombstone stays."""
+    """No byte of the text is left in tables, index, free pages, WAL or captures.
+
+    The neighbours are; a tombstone stays.
+    """
     secret = "xanthorrhoea"
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
         said = f"{TEXT} {secret}"
@@ -938,15 +1396,32 @@ def test_what_is_forgotten_is_nowhere_any_more(tmp_path: Path) -> None:
             lead=store.pending(now=NOW)[0],
             page=page(1, f"<p>{secret} 1".encode()),
         )
-        land(store, document(1, said, title=f"About {secret}"), 1, page=page(1, f"<p>{secret} 2".encode()))
-        land(store, document("b", said, url=url("b", "blog.example")), "b", page=page("b", f"<p>{secret} b".encode()))
+        land(
+            store,
+            document(1, said, title=f"About {secret}"),
+            1,
+            page=page(1, f"<p>{secret} 2".encode()),
+        )
+        land(
+            store,
+            document("b", said, url=url("b", "blog.example")),
+            "b",
+            page=page("b", f"<p>{secret} b".encode()),
+        )
         other = land(store, document(9, OTHER), 9, page=page(9, b"<p>neighbour"))
         assert secret.encode() in everything_on_disk(tmp_path)
         assert sorted(store.forget(url(1), now=NOW + HOUR)) == [1, 2]
         assert secret.encode() not in everything_on_disk(tmp_path)
-        assert store.raw(store.article(other.article_id).capture_id).body[3:] == b"neighbour"
-        assert [store.fate(u)["fate"] for u in (url(1), url("b"), url("b", "blog.example"))] == ["forgotten"] * 3
-        assert [change.what for change in store.changes()][-2:] == [ChangeKind.FORGOTTEN] * 2
+        assert (
+            store.raw(store.article(other.article_id).capture_id).body[3:]
+            == b"neighbour"
+        )
+        assert [
+            store.fate(u)["fate"] for u in (url(1), url("b"), url("b", "blog.example"))
+        ] == ["forgotten"] * 3
+        assert [change.what for change in store.changes()][-2:] == [
+            ChangeKind.FORGOTTEN
+        ] * 2
         assert ([url(9)], store.faults()) == (matches(store, "another OR council"), [])
 
 
@@ -955,7 +1430,11 @@ def test_what_is_forgotten_is_never_taken_up_again(store: Store) -> None:
     land(store, document(1))
     store.forget(1)
     assert store.land_poll(poll(lead(1))).fresh == ()
-    for outcome in (document(1), Rejection(why=RejectionReason.EMPTY), Failure(detail="timeout")):
+    for outcome in (
+        document(1),
+        Rejection(why=RejectionReason.EMPTY),
+        Failure(detail="timeout"),
+    ):
         assert FateKind.FORGOTTEN is land(store, outcome).fate
     assert FateKind.FORGOTTEN is land(store, document(1), 2).fate
     assert store.counts()["articles"] == 0
@@ -965,17 +1444,28 @@ def test_a_pending_url_can_be_forgotten_and_still_counts(store: Store) -> None:
     """Its poll adds up: it was refused."""
     store.land_poll(poll(lead(1)))
     store.forget(url(1))
-    assert (store.pending(now=NOW), polls(store)[0]["refused"], store.unbalanced_polls()) == ([], 1, [])
+    assert (
+        store.pending(now=NOW),
+        polls(store)[0]["refused"],
+        store.unbalanced_polls(),
+    ) == ([], 1, [])
 
 
 def test_a_source_can_be_forgotten_without_what_others_carried(store: Store) -> None:
-    """Its articles go; where another source had a copy, that one leads under the article's old number."""
+    """Its articles go.
+
+    Where another source had a copy, that one leads under the article's old number.
+    """
     first = land(store, document(1))
     land(store, document(2, OTHER), 2)
     copy = land(store, document(3, url=url(3, "wire.example"), source="wire"), 3)
     store.forget_source("outlet")
     heir = store.article(first.article_id)
-    assert (copy.document_id, "wire", first.article_id) == (heir.document_id, heir.source, heir.id)
+    assert (copy.document_id, "wire", first.article_id) == (
+        heir.document_id,
+        heir.source,
+        heir.id,
+    )
     assert store.counts()["articles"] == 1
     assert store.fate(url(3, "wire.example"))["fate"] == "article"
 
@@ -983,7 +1473,9 @@ def test_a_source_can_be_forgotten_without_what_others_carried(store: Store) -> 
 # Following, explaining, counting
 
 
-def test_the_log_is_complete_in_order_and_can_be_taken_up_anywhere(store: Store) -> None:
+def test_the_log_is_complete_in_order_and_can_be_taken_up_anywhere(
+    store: Store,
+) -> None:
     """Each change exactly once, however it is cut into pages."""
     for n in range(5):
         land(store, document(n, f"{TEXT} {n}"), n)
@@ -998,7 +1490,12 @@ def test_the_log_is_complete_in_order_and_can_be_taken_up_anywhere(store: Store)
 
 def test_everything_that_is_known_of_a_url_can_be_explained(store: Store) -> None:
     """By URL, by alias, by number; an unknown one says so."""
-    land(store, document(1, mentions=(Mention(kind="actor", code="a", name="A", count=1),)), 1, aliases=(url("alias"),))
+    land(
+        store,
+        document(1, mentions=(Mention(kind="actor", code="a", name="A", count=1),)),
+        1,
+        aliases=(url("alias"),),
+    )
     land(store, document(2), 2)
     for what in (url(1), url("alias"), 1):
         told = store.explain(what)
@@ -1038,7 +1535,10 @@ def test_a_service_that_was_down_was_blind(store: Store) -> None:
     for minutes in (0, 1, 2, 90):
         store.beat(NOW + timedelta(minutes=minutes))
     assert [
-        tuple(row) for row in store.db.execute("SELECT from_at, to_at, reason FROM blind WHERE source IS NULL")
+        tuple(row)
+        for row in store.db.execute(
+            "SELECT from_at, to_at, reason FROM blind WHERE source IS NULL"
+        )
     ] == [("2026-11-22T12:02:00Z", "2026-11-22T13:30:00Z", "service down")]
 
 
@@ -1054,27 +1554,60 @@ def test_work_is_handed_over_through_the_file(store: Store) -> None:
     """Anybody may ask while the service holds the lock, and follow what becomes of it; each request is taken once."""
     number = submit(store.path, "crawl", {"sources": ["outlet"], "force": True})
     taken = store.take_request(NOW)
-    assert (number, "crawl", {"sources": ["outlet"], "force": True}) == (taken.id, taken.kind, dict(taken.arguments))
+    assert (number, "crawl", {"sources": ["outlet"], "force": True}) == (
+        taken.id,
+        taken.kind,
+        dict(taken.arguments),
+    )
     assert store.take_request(NOW) is None
     store.note_progress(number, {"found": 3})
     with Store.read(store.path) as reader:
-        assert (reader.request(number).status, reader.request(number).progress) == ("running", {"found": 3})
+        assert (reader.request(number).status, reader.request(number).progress) == (
+            "running",
+            {"found": 3},
+        )
         store.finish_request(number, {"new": 2}, now=NOW)
-        assert (reader.request(number).status, reader.request(number).result) == ("done", {"new": 2})
+        assert (reader.request(number).status, reader.request(number).result) == (
+            "done",
+            {"new": 2},
+        )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(title=st.text(), text=st.text(), raw=st.text(), guid=st.text(), address=st.text(max_size=50))
-def test_no_strangers_text_is_a_fault(store: Store, title: str, text: str, raw: str, guid: str, address: str) -> None:
+@settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    title=st.text(),
+    text=st.text(),
+    raw=st.text(),
+    guid=st.text(),
+    address=st.text(max_size=50),
+)
+def test_no_strangers_text_is_a_fault(
+    store: Store, title: str, text: str, raw: str, guid: str, address: str
+) -> None:
     """NUL, lone surrogates, right-to-left marks and megabytes of anything are stored or cleaned, never raised."""
     store.land_poll(
         poll(
-            lead(f"x/{address}", title=title, guid=guid, published_raw=raw, summary=text, authors=(raw,)),
+            lead(
+                f"x/{address}",
+                title=title,
+                guid=guid,
+                published_raw=raw,
+                summary=text,
+                authors=(raw,),
+            ),
             warnings=(raw,),
         )
     )
     landed = land(
-        store, document(f"y/{address}", text, title=title, published_raw=raw, authors=(title,)), f"y/{address}"
+        store,
+        document(
+            f"y/{address}", text, title=title, published_raw=raw, authors=(title,)
+        ),
+        f"y/{address}",
     )
     assert landed.fate in {FateKind.ARTICLE, FateKind.COPY}
     store.explain(landed.document_id)

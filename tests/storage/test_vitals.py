@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from storage.model import Document, Landing, Lead, Poll, Rejection, RejectionReason, SourceState, Validators
+from storage.model import (
+    Document,
+    Landing,
+    Lead,
+    Poll,
+    Rejection,
+    RejectionReason,
+    SourceState,
+    Validators,
+)
 from storage.store import Store
 from storage.tables import source_stats, visits
 
@@ -17,13 +26,27 @@ DAY = timedelta(days=1)
 def store(tmp_path: Path) -> Store:
     with Store.open(tmp_path / "khabar.db") as opened:
         opened.sync_sources(
-            [SourceState(id=name, name=name, kind="feed", url=f"http://{name}.example/") for name in "ab"]
+            [
+                SourceState(
+                    id=name, name=name, kind="feed", url=f"http://{name}.example/"
+                )
+                for name in "ab"
+            ]
         )
         yield opened
 
 
-def poll(store: Store, source: str, at: datetime, *paths: str, status: str = "ok", bytes: int = 100) -> None:  # noqa: A002
-    leads = tuple(Lead(url=f"http://{source}.example/{path}", source=source) for path in paths)
+def poll(
+    store: Store,
+    source: str,
+    at: datetime,
+    *paths: str,
+    status: str = "ok",
+    bytes: int = 100,  # noqa: A002
+) -> None:  # noqa: A002, RUF100
+    leads = tuple(
+        Lead(url=f"http://{source}.example/{path}", source=source) for path in paths
+    )
     store.land_poll(
         Poll(
             source=source,
@@ -42,13 +65,27 @@ def test_news_traffic_and_yields_are_told_by_source(store: Store) -> None:
     poll(store, "a", NOW - 2 * DAY, "1", "2")
     poll(store, "a", NOW - DAY, "1", "2")
     poll(store, "a", NOW, "3")
-    text = Document(url="http://a.example/1", source="a", title="One", text="Invented words of a test.", authors=("A",))
+    text = Document(
+        url="http://a.example/1",
+        source="a",
+        title="One",
+        text="Invented words of a test.",
+        authors=("A",),
+    )
     gone = Rejection(why=RejectionReason.SCRIPT_ONLY, detail="")
     store.land([Landing(outcome=text, url=text.url, source="a")], now=NOW - DAY)
-    store.land([Landing(outcome=gone, url="http://a.example/2", source="a")], now=NOW - DAY)
-    assert source_stats.list_news_times(store.db, NOW - 9 * DAY) == {"a": [NOW - 2 * DAY, NOW]}
-    assert source_stats.measure_page_yields(store.db, NOW - 9 * DAY, NOW) == {"a": source_stats.PageYield(pages=2, texts=1, signed=1)}
-    assert source_stats.measure_traffic(store.db, NOW - 9 * DAY) == {"a": source_stats.SourceTraffic(requests=5, bytes=300)}
+    store.land(
+        [Landing(outcome=gone, url="http://a.example/2", source="a")], now=NOW - DAY
+    )
+    assert source_stats.list_news_times(store.db, NOW - 9 * DAY) == {
+        "a": [NOW - 2 * DAY, NOW]
+    }
+    assert source_stats.measure_page_yields(store.db, NOW - 9 * DAY, NOW) == {
+        "a": source_stats.PageYield(pages=2, texts=1, signed=1)
+    }
+    assert source_stats.measure_traffic(store.db, NOW - 9 * DAY) == {
+        "a": source_stats.SourceTraffic(requests=5, bytes=300)
+    }
     assert source_stats.find_page_without(store.db, "a")["url"] == "http://a.example/2"
     assert source_stats.find_page_without(store.db, "b") is None
 
@@ -66,15 +103,25 @@ def test_times_without_sight_are_told_until_they_end(store: Store) -> None:
 def test_what_is_due_among_twenty_thousand_is_found_by_its_index(store: Store) -> None:
     """No step of the plan reads all sources."""
     for statement in (visits.ANY_SOURCE_DUE_SQL, visits.DUE_SOURCES_SQL):
-        plan = store.db.execute(f"EXPLAIN QUERY PLAN {statement}", {**visits.due_parameters(NOW), "limit": 10})
+        plan = store.db.execute(
+            f"EXPLAIN QUERY PLAN {statement}",
+            {**visits.due_parameters(NOW), "limit": 10},
+        )
         steps = [row[3] for row in plan.fetchall()]
         assert sum("USING INDEX sources_due" in step for step in steps) == 3, steps
         assert not [step for step in steps if "SCAN sources" in step], steps
 
 
-@pytest.mark.parametrize("jump", [timedelta(seconds=1), DAY, 30 * DAY, 392 * DAY, 36_500 * DAY])
-def test_case_103_a_source_that_a_wrong_clock_sent_far_ahead_is_due(store: Store, jump: timedelta) -> None:
-    """Nobody plans further than a week and a tenth; whatever lies beyond is a clock's mistake, and the source is due."""
+@pytest.mark.parametrize(
+    "jump", [timedelta(seconds=1), DAY, 30 * DAY, 392 * DAY, 36_500 * DAY]
+)
+def test_case_103_a_source_that_a_wrong_clock_sent_far_ahead_is_due(
+    store: Store, jump: timedelta
+) -> None:
+    """Nobody plans further than a week and a tenth.
+
+    Whatever lies beyond is a clock's mistake, and the source is due.
+    """
     for source, ahead in (("a", 7.7 * DAY), ("b", 8 * DAY + jump)):
         at = NOW - DAY
         store.land_poll(
