@@ -152,9 +152,9 @@ def build_source(
     config: Config,
     checked: SourceCheck,
     *,
-    id: str | None,
-    name: str | None,  # noqa: A002
-) -> Source:  # noqa: A002, RUF100
+    id: str | None,  # noqa: A002 - the option's name
+    name: str | None,
+) -> Source:
     """The source as it will be written.
 
     Raises UsageError for what is there already and for an id that is none.

@@ -239,7 +239,7 @@ class Engine:
             self._by_source[lead.lead.source] += 1
             task = asyncio.ensure_future(self._guarded_page(lead))
             self._pages[lead.id] = task
-            task.add_done_callback(partial(self._page_done, lead, host))  # noqa: F821
+            task.add_done_callback(partial(self._page_done, lead, host))
             taken += 1
         return taken
 

@@ -685,9 +685,9 @@ def _update_document(
         )
     columns = ", ".join(f"{name} = :{name}" for name in values)
     db.execute(
-        f"UPDATE documents SET {columns} WHERE id = :id",
-        values | {"id": known["id"]},  # noqa: S608
-    )  # noqa: RUF100, S608
+        f"UPDATE documents SET {columns} WHERE id = :id",  # noqa: S608 - constants
+        values | {"id": known["id"]},
+    )
 
 
 # Full text

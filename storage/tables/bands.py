@@ -78,9 +78,9 @@ def remove_keys(db: Database, document_id: int, keys: Iterable[int]) -> None:
     pairs = [(key, document_id) for key in sorted(keys)]
     for table in ("fresh_bands", "bands"):
         db.conn.executemany(
-            f"DELETE FROM {table} WHERE band = ? AND document_id = ?",
-            pairs,  # noqa: S608
-        )  # noqa: RUF100, S608
+            f"DELETE FROM {table} WHERE band = ? AND document_id = ?",  # noqa: S608
+            pairs,
+        )
 
 
 def merge_fresh_keys(db: Database, *, keep: int = _MAX_FRESH_KEYS) -> int:

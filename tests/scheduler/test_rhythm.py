@@ -27,10 +27,10 @@ from storage.model import Lead, Poll, SourceState
 NOW = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 
 moments = st.datetimes(
-    datetime(2000, 1, 1),
-    datetime(2100, 1, 1),
-    timezones=st.just(UTC),  # noqa: DTZ001
-)  # noqa: DTZ001, RUF100
+    datetime(2000, 1, 1),  # noqa: DTZ001
+    datetime(2100, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
 spans = st.timedeltas(timedelta(0), timedelta(days=400))
 states = st.builds(
     SourceState,
