@@ -35,16 +35,18 @@ def test_no_module_is_named_after_nothing(root: Path) -> None:
     assert not [path for path in modules(root) if path.stem in drawers]
 
 
-def test_no_function_is_longer_than_fifty_lines(root: Path) -> None:
-    """A function that does not fit on a page is several."""
-    long = [
-        f"{path.relative_to(root)}:{node.lineno} {node.name}"
-        for path in modules(root)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.end_lineno is not None
-        and node.end_lineno - node.body[0].lineno >= 50
-    ]
+def test_no_function_is_longer_than_sixty_lines(root: Path) -> None:
+    """A function that does not fit on a page is several. Its docstring does not count."""
+    long: list[str] = []
+    for path in modules(root):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            body = node.body
+            if ast.get_docstring(node, clean=False) is not None:
+                body = body[1:]
+            if body and (body[-1].end_lineno or 0) - body[0].lineno >= 60:
+                long.append(f"{path.relative_to(root)}:{node.lineno} {node.name}")
     assert not long
 
 
