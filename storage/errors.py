@@ -24,7 +24,8 @@ class KhabarError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message or (type(self).__doc__ or "").strip())
+        # A message is one line, however its docstring is wrapped.
+        super().__init__(message or " ".join((type(self).__doc__ or "").split()))
 
 
 class ConfigError(KhabarError):

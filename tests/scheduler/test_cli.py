@@ -47,7 +47,7 @@ def test_a_search_that_takes_too_long_is_told_in_one_line(
     )
     ran = run("search", "wheat", "--timeout", "1", "--config", stocked)
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
-    assert "narrow it down" in ran.err
+    assert "Narrow it down" in ran.err
     for wrong in ("0", "nan", "inf", "1e9", "soon"):
         assert run("search", "--timeout", wrong, "--config", stocked).code == 2
 
