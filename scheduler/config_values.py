@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from storage.identity import MAX_URL_CHARS
+
 Parser = Callable[[Any], Any]
 
 
@@ -190,8 +192,8 @@ def parse_web_address(value: Any) -> str:
         raise InvalidValue(
             "holds a user name or password, which would be sent and stored in the open"
         )
-    if len(url) > 2_048:
-        raise InvalidValue("is longer than 2,048 characters")
+    if len(url) > MAX_URL_CHARS:
+        raise InvalidValue(f"is longer than {MAX_URL_CHARS:,} characters")
     return url
 
 

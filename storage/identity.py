@@ -30,6 +30,10 @@ from storage.folding import fold
 if TYPE_CHECKING:
     from tldextract import TLDExtract
 
+# A longer address is neither requested nor believed, be it a link's or a page's own
+# (polling rules, case 90; mediacloud's figure).
+MAX_URL_CHARS = 2_048
+
 _PORTS = {"http": 80, "https": 443}
 _BLANKS = re.compile(r"[\x00-\x20\x7f\u00a0\u200b\u200e\u200f\ufeff]+")
 _EDGES = re.compile(rf"\A{_BLANKS.pattern}|{_BLANKS.pattern}\Z")
@@ -251,13 +255,9 @@ _PART_OF_PAGE = re.compile(
 )
 
 
-# Characters, as of any URL that is fetched: a page may not call itself by a megabyte
-_LONGEST_DECLARED = 2048
-
-
 def _declared_target(own: str, declared: str | None) -> str | None:
     """The declared address as an absolute canonical URL, None where it is none."""
-    if not declared or not _trim(declared) or len(declared) > _LONGEST_DECLARED:
+    if not declared or not _trim(declared) or len(declared) > MAX_URL_CHARS:
         return None
     try:
         joined = urljoin(own, _trim(declared))

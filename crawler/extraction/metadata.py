@@ -14,6 +14,7 @@ from crawler.extraction import bylines, headlines
 from crawler.extraction.markup import Markup, select
 from storage import identity
 from storage.folding import printable
+from storage.identity import MAX_URL_CHARS
 
 _ARTICLES = (
     "Article",
@@ -275,5 +276,5 @@ def _canonical(markup: Markup) -> str | None:
     """The address that the page gives as its own."""
     for link in markup.tree.iter("link"):
         if "canonical" in (link.get("rel") or "").lower().split() and link.get("href"):
-            return (link.get("href") or "").strip()[:2_048]
+            return (link.get("href") or "").strip()[:MAX_URL_CHARS]
     return None

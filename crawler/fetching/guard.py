@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
+from storage.identity import MAX_URL_CHARS
 from storage.model import Refusal, RejectionReason
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# Characters (rules: feed items with longer ones are kept without a link)
-MAX_URL_CHARS = 2048
 SCHEMES = {"http": 80, "https": 443}
 NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 # Names that no public resolver answers, or that a proxy would resolve to itself or to

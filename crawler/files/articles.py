@@ -24,7 +24,6 @@ from storage.folding import printable
 from storage.model import Document, Landing, Rejection, RejectionReason
 
 MAX_TEXT_CHARS = 2_000_000  # characters that are read of one text
-MAX_URL_CHARS = 2_048
 MAX_NAME_CHARS = 200  # characters of a title, a source, an author
 MAX_AUTHORS = 30
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.IGNORECASE)
@@ -127,7 +126,7 @@ class _Reader:
         url = self.told.get("url")
         if (
             not isinstance(url, str)
-            or not 0 < len(url := printable(url).strip()) <= MAX_URL_CHARS
+            or not 0 < len(url := printable(url).strip()) <= identity.MAX_URL_CHARS
         ):
             return None
         try:

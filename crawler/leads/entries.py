@@ -15,9 +15,9 @@ from urllib.parse import urljoin, urlsplit
 from crawler.extraction import dates, markup
 from crawler.sources import Source
 from storage.folding import printable
+from storage.identity import MAX_URL_CHARS
 from storage.model import Lead
 
-MAX_URL_CHARS = 2_048
 MAX_TITLE_CHARS = 1_000
 MAX_SUMMARY_CHARS = 5_000
 MAX_BODY_CHARS = 500_000

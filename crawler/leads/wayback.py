@@ -22,7 +22,6 @@ from storage.model import Lead, Page
 
 VIA_ARCHIVE = "archive"
 CAPTURES_PER_PART = 5_000  # captures of one answer of the index
-MAX_URL_CHARS = 2_048
 # Of the weights in data/section_links.toml: a name of three words is worth a request
 MIN_ADDRESS_SCORE = 1.0
 _TIMESTAMP = re.compile(r"[12][0-9]{13}")
@@ -121,7 +120,7 @@ def _parse_capture(row: object) -> tuple[str, str] | None:
     stamp, page = row
     if (
         not _TIMESTAMP.fullmatch(stamp)
-        or len(page) > MAX_URL_CHARS
+        or len(page) > identity.MAX_URL_CHARS
         or not page.startswith(("http://", "https://"))
     ):
         return None

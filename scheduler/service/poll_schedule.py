@@ -11,16 +11,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from crawler.leads import polls
+from crawler.leads.polls import MAX_HINTED_INTERVAL, MIN_POLL_INTERVAL
 from crawler.sources import Source
 from crawler.visits.further_documents import FeedGap
 from crawler.visits.source_visit import VisitResult
 from storage.model import Poll, SourceState
 
-POLL_FLOOR = timedelta(minutes=5)
 POLL_CAP = timedelta(hours=24)
 BUSY_POLL_CAP = timedelta(hours=6)  # for a source that had news in the last week
-# Feeds ask for "max-age: 16 years" (seen); more than this is not believed
-MAX_SERVER_INTERVAL = timedelta(hours=6)
 WEEK = timedelta(days=7)
 # Of nothing but errors: probed daily, shown as dead, never dropped
 DEAD_AFTER = timedelta(days=14)
@@ -79,7 +77,7 @@ def next_check(
     now: datetime,
     *,
     every: timedelta = timedelta(hours=1),
-    floor: timedelta = POLL_FLOOR,
+    floor: timedelta = MIN_POLL_INTERVAL,
     chance: random.Random | None = None,
 ) -> NextCheck:
     """When to look again after `visit`.
@@ -96,7 +94,7 @@ def next_check(
     calm = _interval_after_success(state, visit, interval, now, floor, gap=gap)
     wait = max(
         calm,
-        min(visit.server_floor or floor, MAX_SERVER_INTERVAL),
+        min(visit.server_floor or floor, MAX_HINTED_INTERVAL),
         min(visit.retry_after or floor, POLL_CAP),
     )
     return NextCheck(
@@ -194,7 +192,7 @@ def plan_next_check(
     *,
     found: int,
     fresh: int,
-    floor: timedelta = POLL_FLOOR,
+    floor: timedelta = MIN_POLL_INTERVAL,
 ) -> Poll:
     """A visit's poll with its next check: `next_check` in the words of the crawler."""
     asked = visited.retry_after

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.leads.polls import MIN_POLL_INTERVAL
 from crawler.sources import Source
 from crawler.visits.source_visit import VisitResult
 from scheduler.service import poll_schedule
@@ -109,7 +110,7 @@ def test_c8_a_clock_that_jumps_brings_no_burst_and_sends_no_feed_to_sleep(
         clock.run(6 * HOUR)
         assert clock.longest_sleep() <= 6 * HOUR
         if jump < timedelta(0):
-            assert clock.shortest_sleep() >= poll_schedule.POLL_FLOOR
+            assert clock.shortest_sleep() >= MIN_POLL_INTERVAL
         assert store.faults() == []
 
 

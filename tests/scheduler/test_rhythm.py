@@ -8,14 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.leads.polls import PollHints
+from crawler.leads.polls import MIN_POLL_INTERVAL, PollHints
 from crawler.sources import Source
 from crawler.visits.further_documents import FeedGap
 from crawler.visits.source_visit import VisitResult
 from scheduler.service import poll_schedule
 from scheduler.service.poll_schedule import (
     POLL_CAP,
-    POLL_FLOOR,
     WEEK,
     FailureKind,
     PollOutcome,
@@ -70,7 +69,7 @@ def test_a_source_is_never_asked_before_the_floor_and_never_forgotten(
     earliest = (
         poll_schedule.OFFLINE_PROBE_INTERVAL
         if visit.trouble is FailureKind.OFFLINE
-        else POLL_FLOOR
+        else MIN_POLL_INTERVAL
     )
     assert earliest <= wait <= latest + timedelta(seconds=1)
 
