@@ -411,7 +411,7 @@ def list_sources(config: Config, *, every: bool) -> list[dict[str, Any]]:
             states = {state.id: state for state in store.sources()}
     except StoreMissing:
         pass  # the catalogue stands before the first crawl
-    chosen = config.sources if every else config.enabled
+    chosen = config.sources if every else config.enabled_sources
     known = (
         "next_check_at",
         "last_success_at",

@@ -114,7 +114,9 @@ def writable_config_file(config: Config) -> Path:
 def find_duplicates(config: Config) -> list[tuple[str, str]]:
     """Ids of sources that are switched on and have the same address, the earlier one first (rules, case 15)."""
     seen: dict[str, str] = {}
-    keyed = [(identity.url_key(source.url), source.id) for source in config.enabled]
+    keyed = [
+        (identity.url_key(source.url), source.id) for source in config.enabled_sources
+    ]
     return [
         (seen[key], name) for key, name in keyed if seen.setdefault(key, name) != name
     ]

@@ -549,7 +549,7 @@ def check_config(call: CommonOptions, /) -> None:
 
     loaded = config.load_config(call.config)
     call.screen.line(
-        f"{loaded.path}: good; {len(loaded.sources)} sources, {len(loaded.enabled)} of them switched on"
+        f"{loaded.path}: good; {len(loaded.sources)} sources, {len(loaded.enabled_sources)} of them switched on"
     )
     for first, second in catalogue.find_duplicates(loaded):
         call.screen.note(f"{second} has the address of {first}: keep one of them")

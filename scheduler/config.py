@@ -1,110 +1,35 @@
-"""`config.toml` -> a frozen `Config`, in which each room finds the settings type that it declared.
+"""`config.toml` to a frozen `Config`, in which each room finds the type it declared.
 
-Unknown keys, wrong types and impossible values are all found in one reading, each with its path:
-`sources[3].every: "10x" is not a duration such as "15m"`. Nothing reads a global, nothing is changed after.
+Unknown keys, wrong types and impossible values are all found in one reading, each with
+its path: `sources[3].every: "10x" is not a duration such as "15m"`. What the keys are
+stands in `config_keys`. Nothing reads a global, nothing is changed after.
 """
 
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from crawler.sources import CrawlSettings, RecheckSettings, Source
-from scheduler import config_values
+from scheduler.config_keys import (
+    ALERT_CRITERIA_FIELDS,
+    ALERT_DELIVERY_KEYS,
+    ALERT_KEYS,
+    SECTIONS,
+    SOURCE_ADDRESS_KEYS,
+    SOURCE_KEYS,
+    Key,
+)
+from scheduler.config_values import InvalidValue, quote_value
 from scheduler.settings import Alert, ServiceSettings
 from storage.errors import ConfigError
 from storage.query.criteria import Criteria
 from storage.settings import StoreSettings
 
-_ADDRESSES: dict[str, config_values.Parser] = {
-    "feed": config_values.parse_web_address,
-    "sitemap": config_values.parse_web_address,
-    "section": config_values.parse_web_address,
-    "telegram": config_values.parse_telegram_channel,
-}
-_SOURCE: dict[str, config_values.Parser] = _ADDRESSES | {
-    "id": config_values.parse_id,
-    "name": config_values.parse_text,
-    "every": config_values.at_least_parser("1s", config_values.parse_duration),
-    "owner": config_values.parse_text,
-    "language": config_values.parse_language,
-    "zone": config_values.parse_zone,
-    "min_relevance": config_values.parse_share,
-    "max_age": config_values.parse_duration,
-    "enabled": config_values.parse_flag,
-    "obey_robots": config_values.parse_flag,
-    "verify_tls": config_values.parse_flag,
-    "javascript": config_values.parse_flag,
-    "archive": config_values.parse_archive_pattern,
-    "depth": config_values.whole_number_parser(0, 10),
-    "budget": config_values.whole_number_parser(1, 500),
-    "link_pattern": config_values.parse_regex,
-    "body_selector": config_values.parse_css_selector,
-    "date_format": config_values.parse_date_format,
-    "headers": config_values.parse_headers,
-}
-_CHANGES = ("new", "revised", "withdrawn", "promoted", "split", "reclassified")
-_WAYS = ("file", "webhook", "command")
-_ALERT: dict[str, config_values.Parser] = {
-    "id": config_values.parse_id,
-    "words": config_values.parse_text,
-    "source": config_values.parse_texts,
-    "lang": config_values.parse_texts,
-    "place": config_values.parse_texts,
-    "actor": config_values.parse_texts,
-    "event": config_values.parse_texts,
-    "min_relevance": config_values.parse_share,
-    "changes": config_values.choices_parser(*_CHANGES),
-    "file": config_values.parse_nonempty_text,
-    "webhook": config_values.parse_web_address,
-    "secret_env": config_values.parse_variable_name,
-    "command": config_values.parse_texts,
-    "timeout": config_values.at_least_parser("1s", config_values.parse_seconds),
-}
-_SECTIONS: dict[str, dict[str, config_values.Parser]] = {
-    "store": {
-        "path": config_values.parse_text,
-        "captures": config_values.parse_text,
-        "keep_captures": config_values.parse_duration,
-        "keep_rejected": config_values.parse_duration,
-        "max_size": config_values.parse_size,
-    },
-    "crawl": {
-        "user_agent": config_values.parse_text,
-        "contact": config_values.parse_text,
-        "concurrency": config_values.whole_number_parser(1, 1_000),
-        "delay": config_values.parse_seconds,
-        "timeout": config_values.at_least_parser("1s", config_values.parse_seconds),
-        "obey_robots": config_values.parse_flag,
-        "max_age": config_values.parse_duration,
-        "proxy": config_values.parse_proxy,
-        "verify_tls": config_values.parse_flag,
-        "allow_addresses": config_values.parse_networks,
-        "workers": config_values.whole_number_parser(0, 256),
-        "browser": config_values.parse_text,
-        "wayback": config_values.parse_optional_address,
-    },
-    "topic": {
-        "min_relevance": config_values.parse_share,
-        "extra_terms": config_values.parse_terms,
-    },
-    "recheck": {
-        "enabled": config_values.parse_flag,
-        "budget": config_values.whole_number_parser(1, 100_000),
-        "after": config_values.parse_durations,
-    },
-    "service": {
-        "metrics": config_values.parse_listen_address,
-        "backup": config_values.parse_text,
-        "backup_every": config_values.at_least_parser(
-            "1m", config_values.parse_duration
-        ),
-    },
-}
+_Entry = TypeVar("_Entry", Source, Alert)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,60 +44,55 @@ class Config:
     path: Path | None = None  # the file that it was read from
 
     @property
-    def enabled(self) -> tuple[Source, ...]:
+    def enabled_sources(self) -> tuple[Source, ...]:
         """The sources that are visited when none is named."""
         return tuple(source for source in self.sources if source.enabled)
 
     def select_sources(self, ids: tuple[str, ...]) -> tuple[Source, ...]:
         """The sources of these ids, switched on or not; all enabled ones for none.
 
-        Raises ConfigError.
+        Raises ConfigError for an id that no source has.
         """
-        known = {source.id: source for source in self.sources}
-        missing = [name for name in ids if name not in known]
-        if missing:
-            raise ConfigError(
-                f"no source is called {missing[0]!r}; `khabar sources list` names them all"
-            )
-        return (
-            tuple(known[name] for name in dict.fromkeys(ids)) if ids else self.enabled
-        )
+        if not ids:
+            return self.enabled_sources
+        by_id = {source.id: source for source in self.sources}
+        for id_ in ids:
+            if id_ not in by_id:
+                raise ConfigError(
+                    f"no source is called {id_!r}; `khabar sources list` names them all"
+                )
+        return tuple(by_id[id_] for id_ in dict.fromkeys(ids))
 
     def with_database(self, path: Path | None) -> "Config":
-        """The same with another database, whose raw pages then rest beside it and not with the configured one's."""
+        """The same with another database, whose raw pages are kept beside it.
+
+        Two databases that shared a folder of captures would expire each other's.
+        """
         if path is None or path.resolve() == self.store.path.resolve():
             return self
-        captures = (
-            None
-            if self.store.captures is None
-            else path.with_name(path.name + ".captures")
-        )
+        captures = self.store.captures
+        if captures is not None:
+            captures = path.with_name(path.name + ".captures")
         return replace(self, store=replace(self.store, path=path, captures=captures))
 
 
 def load_config(path: Path | None = None) -> Config:
-    """Read the configuration of `path`, or the one that `find` finds.
+    """Read the configuration of `path`, or of the file that `find_config_file` finds.
 
     Raises ConfigError with every fault.
     """
     file = path or find_config_file()
-    config, found = parse_config(
-        _read_toml(file), base=_base_folder(file, named=path is not None)
-    )
-    if found:
-        raise ConfigError(
-            "\n".join(f"{file}: {fault}" for fault in found), faults=tuple(found)
-        )
+    # Paths in a file are relative to it; but who falls back on the shipped one wants no
+    # data beside the program.
+    base = file.parent
+    if path is None and file == shipped_config_file():
+        base = _user_folder("data", os.environ)
+
+    config, faults = parse_config(_read_toml(file), base=base)
+    if faults:
+        message = "\n".join(f"{file}: {fault}" for fault in faults)
+        raise ConfigError(message, faults=tuple(faults))
     return replace(config, path=file)
-
-
-def list_faults(path: Path | None = None) -> tuple[str, ...]:
-    """Every fault of the configuration, each with its path; empty for a good one.
-
-    Raises ConfigError for no TOML.
-    """
-    file = path or find_config_file()
-    return tuple(parse_config(_read_toml(file))[1])
 
 
 def find_config_file(environment: Mapping[str, str] = os.environ) -> Path:
@@ -180,60 +100,51 @@ def find_config_file(environment: Mapping[str, str] = os.environ) -> Path:
 
     ./config.toml, $KHABAR_CONFIG, the user's, the system's, the one shipped inside.
     """
-    named = environment.get("KHABAR_CONFIG")
     here = Path("config.toml")
-    if not here.is_file() and named:
+    if here.is_file():
+        return here
+    named = environment.get("KHABAR_CONFIG")
+    if named:
         return Path(named)
-    system = Path("/etc/khabar/config.toml")
-    candidates = (here, _user_folder("config", environment) / "config.toml", system)
-    return next((file for file in candidates if file.is_file()), shipped_config_file())
+    user = _user_folder("config", environment) / "config.toml"
+    for file in (user, Path("/etc/khabar/config.toml")):
+        if file.is_file():
+            return file
+    return shipped_config_file()
 
 
 def shipped_config_file() -> Path:
     """The configuration that comes with khabar.
 
-    Inside the installed package, at the top of a checkout.
+    Inside the installed package, or at the top of a checkout.
     """
     inside = Path(__file__).with_name("config.toml")
-    return inside if inside.is_file() else Path(__file__).parent.parent / "config.toml"
+    if inside.is_file():
+        return inside
+    return Path(__file__).parent.parent / "config.toml"
 
 
-def parse_config(
-    tree: Mapping[str, Any], *, base: Path = Path()
-) -> tuple[Config, list[str]]:
-    """The configuration of a parsed TOML tree, and its faults.
-
-    Pure; relative paths are taken from `base`.
-    """
-    found: list[str] = []
-    sections = {name: _parse_section(name, tree, found) for name in _SECTIONS}
-    found += [
-        f"{key}: is not a known section"
-        for key in tree
-        if key not in (*_SECTIONS, "sources", "alerts")
-    ]
-    sources = tuple(_parse_entries("sources", tree, _parse_source, found))
-    alerts = tuple(_parse_entries("alerts", tree, partial(_parse_alert, base), found))
-    crawl = CrawlSettings(
-        **sections["crawl"],
-        **sections["topic"],
-        recheck=RecheckSettings(**sections["recheck"]),
-    )
-    store, service = (
-        _store_settings(sections["store"], base),
-        _service_settings(sections["service"], base),
-    )
-    return Config(
-        store=store, crawl=crawl, service=service, sources=sources, alerts=alerts
-    ), found
+def _user_folder(kind: str, environment: Mapping[str, str]) -> Path:
+    """The user's folder of that kind (config, data), where the system keeps them."""
+    home = Path(environment.get("HOME") or Path.home())
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "khabar"
+    if sys.platform == "win32":
+        local = environment.get("LOCALAPPDATA") or home / "AppData" / "Local"
+        return Path(local) / "khabar"
+    defaults = {"config": home / ".config", "data": home / ".local" / "share"}
+    folder = environment.get(f"XDG_{kind.upper()}_HOME") or defaults[kind]
+    return Path(folder) / "khabar"
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises ConfigError."""
     try:
         return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(
-            f"there is no configuration {file}; leave out --config to use the shipped one"
+            f"there is no configuration {file}; "
+            "leave out --config to use the shipped one"
         ) from None
     except OSError as fault:
         raise ConfigError(
@@ -243,168 +154,149 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} is not a TOML file: {fault}") from fault
 
 
-def _base_folder(file: Path, *, named: bool) -> Path:
-    """Paths in a file are relative to it.
+def parse_config(
+    tree: Mapping[str, Any], *, base: Path = Path()
+) -> tuple[Config, list[str]]:
+    """The configuration of a parsed TOML tree, and its faults.
 
-    But who falls back on the shipped one wants no data beside the program.
+    Pure; relative paths are taken from `base`.
     """
-    return (
-        file.parent
-        if named or file != shipped_config_file()
-        else _user_folder("data", os.environ)
+    faults: list[str] = []
+    sections = {name: _parse_section(name, tree, faults) for name in SECTIONS}
+    known = {*SECTIONS, "sources", "alerts"}
+    faults += [f"{name}: is not a known section" for name in tree if name not in known]
+    sources = _parse_entries("sources", tree, _parse_source, faults)
+    alerts = _parse_entries("alerts", tree, _parse_alert, faults)
+
+    recheck = RecheckSettings(**sections["recheck"])
+    crawl = CrawlSettings(**sections["crawl"], **sections["topic"], recheck=recheck)
+    store = StoreSettings(**sections["store"])
+    captures = _resolve(store.captures, base)
+    service = ServiceSettings(**sections["service"])
+    config = Config(
+        store=replace(store, path=base / store.path, captures=captures),
+        crawl=crawl,
+        service=replace(service, backup=_resolve(service.backup, base)),
+        sources=tuple(sources),
+        alerts=tuple(replace(one, file=_resolve(one.file, base)) for one in alerts),
     )
+    return config, faults
 
 
-def _user_folder(kind: str, environment: Mapping[str, str]) -> Path:
-    """The user's folder of that kind (config, data), where the system keeps such things."""
-    home = Path(environment.get("HOME") or Path.home())
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support" / "khabar"
-    if sys.platform == "win32":
-        return (
-            Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
-            / "khabar"
-        )
-    default = {"config": home / ".config", "data": home / ".local" / "share"}[kind]
-    return Path(environment.get(f"XDG_{kind.upper()}_HOME") or default) / "khabar"
+def _resolve(path: Path | None, base: Path) -> Path | None:
+    if path is None:
+        return None
+    return base / path
 
 
 def _parse_section(
-    name: str, tree: Mapping[str, Any], found: list[str]
+    name: str, tree: Mapping[str, Any], faults: list[str]
 ) -> dict[str, Any]:
     table = tree.get(name, {})
     if not isinstance(table, dict):
-        found.append(
-            f"{name}: {config_values.quote_value(table)} is not a section [{name}]"
-        )
+        faults.append(f"{name}: {quote_value(table)} is not a section [{name}]")
         return {}
-    return _parse_table(name, table, _SECTIONS[name], found)
+    return _parse_table(name, table, SECTIONS[name].keys, faults)
 
 
 def _parse_table(
-    path: str,
-    table: Mapping[str, Any],
-    keys: Mapping[str, config_values.Parser],
-    found: list[str],
+    path: str, table: Mapping[str, Any], keys: Mapping[str, Key], faults: list[str]
 ) -> dict[str, Any]:
-    """The values of a table that can be read; what cannot goes to `found`."""
-    good: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in keys:
-            found.append(f"{path}.{key}: is not a known key{_suggest_key(key, keys)}")
+    """The values of a table that can be read; what cannot goes to `faults`."""
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        if name not in keys:
+            hint = _suggest_key(name, keys)
+            faults.append(f"{path}.{name}: is not a known key{hint}")
             continue
         try:
-            good[key] = keys[key](value)
-        except config_values.InvalidValue as fault:
-            found.append(f"{path}.{key}: {config_values.quote_value(value)} {fault}")
-    return good
+            values[name] = keys[name].parse(value)
+        except InvalidValue as fault:
+            faults.append(f"{path}.{name}: {quote_value(value)} {fault}")
+    return values
 
 
-def _suggest_key(key: str, keys: Mapping[str, config_values.Parser]) -> str:
+def _suggest_key(name: str, keys: Mapping[str, Key]) -> str:
     from difflib import get_close_matches  # only a faulty file pays for it
 
-    near = get_close_matches(key, keys, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-_Entry = TypeVar("_Entry", Source, Alert)
+    near = get_close_matches(name, keys, n=1)
+    if not near:
+        return ""
+    return f"; did you mean {near[0]!r}?"
 
 
 def _parse_entries(
     name: str,
     tree: Mapping[str, Any],
-    read: Callable[[str, Any, list[str]], _Entry | None],
-    found: list[str],
-) -> Iterator[_Entry]:
-    """The tables of a list that can be read; an id stands once."""
-    entries = tree.get(name, [])
-    if not isinstance(entries, list):
-        found.append(
-            f"{name}: {config_values.quote_value(entries)} is not a list of [[{name}]]"
-        )
-        return
-    seen: dict[str, int] = {}
-    for number, entry in enumerate(entries):
+    parse_entry: Callable[[str, Any, list[str]], _Entry | None],
+    faults: list[str],
+) -> list[_Entry]:
+    """The tables of a list that can be read. An id may be there once."""
+    tables = tree.get(name, [])
+    if not isinstance(tables, list):
+        faults.append(f"{name}: {quote_value(tables)} is not a list of [[{name}]]")
+        return []
+
+    entries: list[_Entry] = []
+    numbers: dict[str, int] = {}
+    for number, table in enumerate(tables):
         path = f"{name}[{number}]"
-        if not isinstance(entry, dict):
-            found.append(
-                f"{path}: {config_values.quote_value(entry)} is not a [[{name}]] table"
-            )
+        if not isinstance(table, dict):
+            faults.append(f"{path}: {quote_value(table)} is not a [[{name}]] table")
             continue
-        if "id" not in entry:
-            found.append(f"{path}.id: is missing; every one of [[{name}]] needs one")
-        one = read(path, entry, found)
-        if one is None:
+        if "id" not in table:
+            faults.append(f"{path}.id: is missing; every one of [[{name}]] needs one")
+        entry = parse_entry(path, table, faults)
+        if entry is None:
             continue
-        if one.id in seen:
-            found.append(
-                f'{path}.id: "{one.id}" is also the id of {name}[{seen[one.id]}]'
-            )
-        seen.setdefault(one.id, number)
-        yield one
-
-
-def _single_key(
-    path: str, entry: Mapping[str, Any], kinds: Iterable[str], found: list[str]
-) -> str | None:
-    """The one of these keys that is given."""
-    given = [kind for kind in kinds if kind in entry]
-    if len(given) == 1:
-        return given[0]
-    found.append(
-        f"{path}: needs exactly one of {', '.join(kinds)}; {' and '.join(given) or 'none'} given"
-    )
-    return None
+        if entry.id in numbers:
+            first = f"{name}[{numbers[entry.id]}]"
+            faults.append(f'{path}.id: "{entry.id}" is also the id of {first}')
+        numbers.setdefault(entry.id, number)
+        entries.append(entry)
+    return entries
 
 
 def _parse_source(
-    path: str, entry: Mapping[str, Any], found: list[str]
+    path: str, table: Mapping[str, Any], faults: list[str]
 ) -> Source | None:
-    good = _parse_table(path, entry, _SOURCE, found)
-    kind = _single_key(path, entry, _ADDRESSES, found)
-    found += [
-        f"{path}.{key}: goes with section"
-        for key in ("depth", "budget")
-        if key in entry and kind != "section"
-    ]
-    if "id" not in good or kind is None or kind not in good:
+    values = _parse_table(path, table, SOURCE_KEYS, faults)
+    kind = _find_single_key(path, table, SOURCE_ADDRESS_KEYS, faults)
+    if kind != "section":
+        only = [name for name in ("depth", "budget") if name in table]
+        faults += [f"{path}.{name}: goes with section" for name in only]
+    if "id" not in values or kind is None or kind not in values:
         return None
-    return Source(kind=kind, url=good.pop(kind), **good)
+    return Source(kind=kind, url=values.pop(kind), **values)
 
 
 def _parse_alert(
-    base: Path, path: str, entry: Mapping[str, Any], found: list[str]
+    path: str, table: Mapping[str, Any], faults: list[str]
 ) -> Alert | None:
-    good = _parse_table(path, entry, _ALERT, found)
-    way = _single_key(path, entry, _WAYS, found)
-    if ("secret_env" in entry) != ("webhook" in entry):
-        found.append(
-            f"{path}.secret_env: goes with webhook; it names the variable whose secret signs what is posted"
+    values = _parse_table(path, table, ALERT_KEYS, faults)
+    delivery = _find_single_key(path, table, ALERT_DELIVERY_KEYS, faults)
+    if ("secret_env" in table) != ("webhook" in table):
+        faults.append(
+            f"{path}.secret_env: goes with webhook; "
+            "it names the variable whose secret signs what is posted"
         )
-    if "id" not in good or way is None or way not in good:
+    if "id" not in values or delivery is None or delivery not in values:
         return None
-    criteria = Criteria(
-        words=good.pop("words", ""), sources=good.pop("source", ()), languages=good.pop("lang", ()),
-        places=good.pop("place", ()), actors=good.pop("actor", ()), events=good.pop("event", ()),
-        min_relevance=good.pop("min_relevance", None),
-    )  # fmt: skip
-    if "file" in good:
-        good["file"] = base / Path(good["file"]).expanduser()
-    return Alert(criteria=criteria, **good)
+    criteria = {
+        field_name: values.pop(name)
+        for name, field_name in ALERT_CRITERIA_FIELDS.items()
+        if name in values
+    }
+    return Alert(criteria=Criteria(**criteria), **values)
 
 
-def _store_settings(section: dict[str, Any], base: Path) -> StoreSettings:
-    path = base / Path(section.pop("path", "khabar.db")).expanduser()
-    captures = section.pop("captures", "captures")
-    return StoreSettings(
-        path=path,
-        captures=base / Path(captures).expanduser() if captures else None,
-        **section,
-    )
-
-
-def _service_settings(section: dict[str, Any], base: Path) -> ServiceSettings:
-    backup = section.pop("backup", "")
-    return ServiceSettings(
-        backup=base / Path(backup).expanduser() if backup else None, **section
-    )
+def _find_single_key(
+    path: str, table: Mapping[str, Any], names: Collection[str], faults: list[str]
+) -> str | None:
+    """The one of these keys that is given; any other number of them is a fault."""
+    given = [name for name in names if name in table]
+    if len(given) == 1:
+        return given[0]
+    found = " and ".join(given) or "none"
+    faults.append(f"{path}: needs exactly one of {', '.join(names)}; {found} given")
+    return None

@@ -114,7 +114,7 @@ def check_scripts(config: "Config") -> Iterator[Finding]:
     """Whether the sources whose pages are made by scripts can be read."""
     from crawler.fetching import browser
 
-    needing = [source.id for source in config.enabled if source.javascript]
+    needing = [source.id for source in config.enabled_sources if source.javascript]
     if not needing:
         return
     lacking = browser.missing_requirement(config.crawl.browser)
@@ -141,9 +141,9 @@ def check_configuration(config: "Config") -> Iterator[Finding]:
     yield Finding(
         check="configuration",
         good=True,
-        says=f"{config.path}: {len(config.enabled)} sources switched on",
+        says=f"{config.path}: {len(config.enabled_sources)} sources switched on",
     )
-    if not config.enabled:
+    if not config.enabled_sources:
         yield Finding(
             check="configuration",
             good=False,
@@ -310,7 +310,7 @@ def check_network(config: "Config") -> Iterator[Finding]:
             "network", f"the proxy {proxy.host}:{proxy.port}", fault, mend
         )
         return
-    targets = [_host_and_port(source.url) for source in config.enabled[:3]]
+    targets = [_host_and_port(source.url) for source in config.enabled_sources[:3]]
     faults = [_connection_fault(host, port) for host, port in targets]
     if targets and all(faults):
         mend = "check the network and its name servers (resolvectl status), or set crawl.proxy"

@@ -445,7 +445,9 @@ class Service:
             self._take_over(config)
             await self._write(self.store.sync_sources, source_states(config.sources))
             await self._alert()
-            log.info("configuration taken over: %d sources", len(config.enabled))
+            log.info(
+                "configuration taken over: %d sources", len(config.enabled_sources)
+            )
         self._say_ready()
 
     def _take_over(self, config: Config) -> None:
@@ -464,7 +466,7 @@ class Service:
         self.engine.fetcher.settings = self.engine.settings
 
     def _say_ready(self) -> None:
-        status = f"{len(self.config.enabled)} sources"
+        status = f"{len(self.config.enabled_sources)} sources"
         notify.notify_ready(status)
         log.info(
             "ready: %s, %s",
