@@ -11,6 +11,7 @@ import scheduler
 import storage
 
 ROOMS = ("storage", "crawler", "scheduler")
+MAX_BODY_LINES = 60
 
 
 def modules(root: Path) -> list[Path]:
@@ -35,39 +36,55 @@ def test_no_module_is_named_after_nothing(root: Path) -> None:
     assert not [path for path in modules(root) if path.stem in drawers]
 
 
+def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines from the first statement to the last, without the docstring."""
+    body = function.body
+    if ast.get_docstring(function) is not None:
+        body = body[1:]
+    if not body:
+        return 0
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1
+
+
 def test_no_function_is_longer_than_sixty_lines(root: Path) -> None:
-    """A function that does not fit on a page is several. Its docstring does not count."""
-    long: list[str] = []
+    """A function that does not fit on a page is several."""
+    long = []
     for path in modules(root):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            body = node.body
-            if ast.get_docstring(node, clean=False) is not None:
-                body = body[1:]
-            if body and (body[-1].end_lineno or 0) - body[0].lineno >= 60:
-                long.append(f"{path.relative_to(root)}:{node.lineno} {node.name}")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = [
+            one.name for one in functions(tree) if body_lines(one) > MAX_BODY_LINES
+        ]
+        long += [f"{path.relative_to(root)} {name}" for name in names]
     assert not long
 
 
+def is_broad(handler: ast.ExceptHandler) -> bool:
+    """Whether it catches everything and does not pass it on."""
+    caught = getattr(handler.type, "id", "")
+    broad = handler.type is None or caught in {"Exception", "BaseException"}
+    return broad and not isinstance(handler.body[-1], ast.Raise)
+
+
 def test_every_broad_except_says_why(root: Path) -> None:
-    """`except Exception` stands at process boundaries only, with the reason beside it, or passes the fault on."""
+    """`except Exception` stands at process boundaries only, each with its reason.
+
+    The reason is a comment on its line, or on the line before or after it. One that
+    passes the fault on needs none.
+    """
     bare = []
     for path in modules(root):
         text = path.read_text(encoding="utf-8")
         lines = text.splitlines()
-        bare += [
-            f"{path.relative_to(root)}:{node.lineno}"
-            for node in ast.walk(ast.parse(text))
-            if isinstance(node, ast.ExceptHandler)
-            and (
-                node.type is None
-                or getattr(node.type, "id", "") in {"Exception", "BaseException"}
-            )
-            and not isinstance(node.body[-1], ast.Raise)
-            and "#" not in lines[node.lineno - 1]
-            and not lines[node.lineno - 2].strip().startswith("#")
-        ]
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ExceptHandler) and is_broad(node):
+                near = lines[node.lineno - 2 : node.lineno + 1]
+                if not any("#" in line for line in near):
+                    bare.append(f"{path.relative_to(root)}:{node.lineno}")
     assert not bare
 
 

@@ -155,7 +155,6 @@ def test_no_bytes_are_a_fault(line: bytes) -> None:
 
 
 @settings(deadline=None)
-# Fmt: skip
 @given(
     st.fixed_dictionaries(
         {"url": st.just("https://outlet.example/a"), "text": st.text(max_size=200)},

@@ -494,7 +494,6 @@ def test_a_date_inside_a_sentence_is_not_the_page_s():
     """What an article tells of is not when it was published."""
     tree = html.document_fromstring(
         "<html><body><h1>Flood</h1><p>The dam, which engineers from three provinces and two "
-        # Fmt: skip
         "countries had been building since 3 March 2019, broke.</p></body></html>"
     )
     assert (

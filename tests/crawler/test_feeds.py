@@ -401,7 +401,6 @@ def test_no_bytes_raise(noise, at, length):
 
 
 @settings(max_examples=100)
-# Fmt: skip
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=20),

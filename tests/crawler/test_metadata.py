@@ -144,7 +144,6 @@ def test_authors_are_found_through_references():
     graph = {
         "@graph": [
             {"@type": "Article", "headline": "x", "author": {"@id": "#p"}},
-            # Fmt: skip
             {"@type": "Person", "@id": "#p", "name": "Nadia Example"},
         ]
     }
@@ -161,7 +160,6 @@ def test_site_section_image_and_canonical_are_read():
     """Addresses are made absolute; what is no web address is left out."""
     head = (
         "<meta property='og:site_name' content='Orbit'><meta property='article:section' content='Asia'>"
-        # Fmt: skip
         "<meta property='og:image' content='/i/1.jpg'><link rel='canonical' href='/x'>"
     )
     found = about(head)

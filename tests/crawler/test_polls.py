@@ -245,7 +245,6 @@ def test_whatever_was_kept_of_a_document_can_be_obeyed(kept):
         PollingElements,
         ttl=st.sampled_from(["", "60", "1e400", "-1"]),
         period=st.sampled_from([None, "hourly", ""]),
-        # Fmt: skip
         skip_hours=st.tuples(st.sampled_from(["3", "24", "x"])),
         skip_days=st.tuples(st.sampled_from(["Friday", ""])),
     )

@@ -125,7 +125,6 @@ def main() -> None:
         "-timeout=10",
         "-rss_limit_mb=1500",
         f"-max_len={LONGEST}",
-        # Fmt: skip
         f"-artifact_prefix={told.findings / told.target}/",
         f"-dict={words}",
         "-print_final_stats=1",

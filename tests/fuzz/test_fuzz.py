@@ -1,8 +1,9 @@
 """What the fuzzer found stays mended, and its targets hold for the seeds that it begins with."""
 
-import fuzz
 import pytest
 import targets
+
+import fuzz
 
 FOUND = [(path.parent.name, path) for path in sorted(fuzz.FOUND.glob("*/*"))]
 

@@ -1,4 +1,7 @@
-"""A small store of invented articles, written for the tests, and the command line run inside this process."""
+"""What the tests of the commands share.
+
+A small store of invented articles, and the command line run inside this process.
+"""
 
 import socket
 from collections.abc import Callable
@@ -8,29 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from scheduler import cli
-from storage.model import (
-    Cut,
-    Document,
-    Landing,
-    Lead,
-    Poll,
-    Reason,
-    Rejection,
-    RejectionReason,
-    SourceState,
-    Verdict,
-    utc_now,
+from builders import (
+    TEXT,
+    make_document,
+    make_landing,
+    make_lead,
+    make_poll,
+    make_rejection,
+    make_source_state,
 )
+from scheduler import cli
+from storage.model import Cut, Document, Reason, Verdict, utc_now
 from storage.store import Store
 
-TITLE = "Two officers killed near Kunduz"
-TEXT = (
-    "Gunmen killed two officers at a checkpoint near Kunduz before dawn, the police of the province said on Sunday.\n"
-    "Nobody claimed the attack.\n"
-    "The checkpoint stands where the road to the river leaves the town, and traders who passed it an hour later told "
-    "of a burnt car, of broken glass and of guards who sent everybody back towards the bazaar until the afternoon."
-)
 HOSTILE = "Bomb \x1b[31mred\x1b[0m \u202eevil\u202c\x07 in Herat"
 REASON = Reason(term="killed", where="title", weight=0.5, kind="event")
 
@@ -47,14 +40,20 @@ class Ran:
 Run = Callable[..., Ran]
 
 
-def document(number: int, **changes: object) -> Document:
+def report(number: int, **fields: object) -> Document:
+    """The report of this number, published as many hours ago."""
     at = utc_now().replace(microsecond=0) - timedelta(hours=number)
-    told = {
-        "url": f"https://outlet.example/{number}", "source": "outlet", "title": TITLE, "text": f"{TEXT}\nReport {number}.",
-        "language": "en", "published_at": at, "published_how": "feed", "authors": ("Laila Qaderi",),
-        "verdict": Verdict(score=0.9, reasons=(REASON,)), "cuts": (Cut(rule="tail", text="Source link"),),
-    }  # fmt: skip
-    return Document(**(told | changes))
+    given = {
+        "url": f"https://outlet.example/{number}",
+        "text": f"{TEXT}\nReport {number}.",
+        "language": "en",
+        "published_at": at,
+        "published_how": "feed",
+        "authors": ("Laila Qaderi",),
+        "verdict": Verdict(score=0.9, reasons=(REASON,)),
+        "cuts": (Cut(rule="tail", text="Source link"),),
+    }
+    return make_document(**(given | fields))
 
 
 @pytest.fixture
@@ -76,43 +75,25 @@ def stocked(config: Path) -> Path:
     Two articles, a copy, a rejected page.
     """
     now = utc_now()
-    lead = Lead(
-        url="https://outlet.example/sport", source="outlet", title="Spinners win"
+    lead = make_lead("https://outlet.example/sport", title="Spinners win")
+    copy = report(1, url="https://mirror.example/copied")
+    hostile = report(2, title=HOSTILE, language="fa", text="در هرات بمب منفجر شد.")
+    rejection = make_rejection(
+        title="Spinners win", verdict=Verdict(score=0.1, reasons=(REASON,))
     )
     with Store.open(
         config.parent / "khabar.db", captures=config.parent / "captures"
     ) as store:
-        store.sync_sources(
+        store.sync_sources([make_source_state("outlet")])
+        pending = store.land_poll(make_poll(lead, at=now, newest_at=now)).fresh[0]
+        store.land(
             [
-                SourceState(
-                    id="outlet",
-                    name="Outlet",
-                    kind="feed",
-                    url="https://outlet.example/feed",
-                )
+                make_landing(report(1)),
+                make_landing(copy),
+                make_landing(hostile),
+                make_landing(rejection, lead.url, lead=pending),
             ]
         )
-        poll = Poll(
-            source="outlet",
-            started_at=now,
-            ended_at=now,
-            status="ok",
-            leads=(lead,),
-            newest_at=now,
-        )
-        pending = store.land_poll(poll).fresh[0]
-        rejection = Rejection(
-            why=RejectionReason.IRRELEVANT,
-            title="Spinners win",
-            verdict=Verdict(score=0.1, reasons=(REASON,)),
-        )
-        copy = document(1, url="https://mirror.example/copied", source="mirror")
-        store.land([
-            Landing(outcome=document(1), url="https://outlet.example/1", source="outlet"),
-            Landing(outcome=copy, url="https://mirror.example/copied", source="mirror"),
-            Landing(outcome=document(2, title=HOSTILE, language="fa", text="در هرات بمب منفجر شد."), url="https://outlet.example/2", source="outlet"),
-            Landing(outcome=rejection, url=lead.url, source="outlet", lead=pending),
-        ])  # fmt: skip
     return config
 
 
@@ -120,7 +101,7 @@ def stocked(config: Path) -> Path:
 def run(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Run:
-    """Run `khabar` with these words, in a folder without a configuration and with no home."""
+    """Run `khabar` with these words, without a configuration and without a home."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)

@@ -307,7 +307,6 @@ def test_a_webhook_is_tried_until_it_answers_and_never_after(
     The same key both times, the signature holds, the order is kept.
     """
     hook = Hook(503)
-    # Fmt: skip
     running = service(
         kunduz(webhook=f"http://127.0.0.1:{unused_port}/in", secret_env="S"),
         environment={"S": "of the tests"},

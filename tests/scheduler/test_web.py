@@ -21,6 +21,14 @@ from pathlib import Path
 
 import pytest
 
+from builders import (
+    make_document,
+    make_landing,
+    make_page,
+    make_place,
+    make_poll,
+    make_source_state,
+)
 from crawler.sources import CrawlSettings
 from scheduler.config import Config
 from storage.errors import UsageError
@@ -28,12 +36,8 @@ from storage.model import (
     Claim,
     Cut,
     Document,
-    Landing,
     Mention,
-    Page,
-    Poll,
     Reason,
-    SourceState,
     Verdict,
     utc_now,
 )
@@ -99,13 +103,31 @@ def canary() -> Iterator[tuple[int, list[str]]]:
 
 
 def hostile(number: int, text: str, at: datetime) -> Document:
-    return Document(
-        url=f"https://evil.example/{number}", source="evil", title=text, authors=(text,), language="en", published_at=at, published_how="feed",
-        text=f"{text}\nWritten for the tests: report {number} of an invented outlet says {number} things about nothing at all, in {number} words or more than that.\n{text}",
-        mentions=(Mention(kind="place", code="AF17", name=text, count=1, sentence=text), Mention(kind="actor", code=text, name=text, count=1)),
-        claims=(Claim(kind="killed", number=3, qualifier="at least", said_by=text, sentence=text),), cuts=(Cut(rule=text, text=text),),
-        verdict=Verdict(score=0.9, reasons=(Reason(term=text, where="title", weight=0.5, kind="event"),)), credit=text,
-    )  # fmt: skip
+    body = (
+        f"Written for the tests: report {number} of an invented outlet says {number} "
+        f"things about nothing at all, in {number} words or more than that."
+    )
+    reason = Reason(term=text, where="title", weight=0.5, kind="event")
+    claim = Claim(
+        kind="killed", number=3, qualifier="at least", said_by=text, sentence=text
+    )
+    return make_document(
+        f"https://evil.example/{number}",
+        f"{text}\n{body}\n{text}",
+        title=text,
+        authors=(text,),
+        language="en",
+        published_at=at,
+        published_how="feed",
+        mentions=(
+            make_place("AF17", text, sentence=text),
+            Mention(kind="actor", code=text, name=text, count=1),
+        ),
+        claims=(claim,),
+        cuts=(Cut(rule=text, text=text),),
+        verdict=Verdict(score=0.9, reasons=(reason,)),
+        credit=text,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -118,27 +140,19 @@ def config(tmp_path_factory, canary) -> Config:
     settings = StoreSettings(path=folder / "khabar.db", captures=folder / "captures")
     now = utc_now().replace(microsecond=0)
     with Store.open(settings.path, captures=settings.captures) as store:
-        names = {
-            "evil": "<b>Evil</b> & Sons",
-            "quiet": "Quiet </td><script>",
-            "fa": "خبرها",
-        }
         store.sync_sources(
-            SourceState(
-                id=id_,
-                name=name,
-                kind="feed",
-                url="javascript:alert(1)"
-                if id_ == "quiet"
-                else f"https://{id_}.example/feed",
-            )
-            for id_, name in names.items()
+            [
+                make_source_state("evil", name="<b>Evil</b> & Sons"),
+                make_source_state(
+                    "quiet", name="Quiet </td><script>", url="javascript:alert(1)"
+                ),
+                make_source_state("fa", name="خبرها"),
+            ]
         )
         store.land_poll(
-            Poll(
+            make_poll(
                 source="quiet",
-                started_at=now,
-                ended_at=now,
+                at=now,
                 status="error",
                 error="<script>boom</script>",
                 failures=5.0,
@@ -161,33 +175,27 @@ def config(tmp_path_factory, canary) -> Config:
         for number, text in enumerate(texts):
             store.admit(hostile(number, text, now - timedelta(hours=number)), now=now)
         body = f"<html><body><script>{texts[0]}</script></body></html>".encode()
-        page = Page(
-            url="https://fa.example/1",
-            final_url="https://fa.example/1",
-            status=200,
+        page = make_page(
+            "https://fa.example/1",
+            body,
             headers=(("Content-Type", "text/html"),),
-            body=body,
             fetched_at=now,
         )
         dari = "در ولایت کندز باران بارید و دهقانان گفتند که این باران برای گندم خوب است؛ این خبر برای آزمون نوشته شده است و هیچ گاه در جایی نشر نشده بود."
         for text in (dari, dari + "\n<del>افزوده</del> دوازده"):
-            told = Document(
-                url=page.url,
-                source="fa",
+            document = make_document(
+                page.url,
+                text,
                 title="باران در کندز",
-                text=text,
                 language="fa",
                 published_at=now,
             )
-            store.land(
-                [Landing(outcome=told, url=told.url, source="fa", page=page)], now=now
-            )
+            store.land([make_landing(document, page=page)], now=now)
         store.admit(
-            Document(
-                url="https://evil.example/copy",
-                source="evil",
+            make_document(
+                "https://evil.example/copy",
+                dari + "\n<del>افزوده</del> دوازده",
                 title="<i>copy</i>",
-                text=dari + "\n<del>افزوده</del> دوازده",
                 published_at=now,
             ),
             now=now,
@@ -239,7 +247,6 @@ def ask(
         connection.close()
 
 
-# Fmt: skip
 PAGES = [
     "/",
     "/search",
@@ -574,7 +581,6 @@ def test_the_command_serves_and_stops_cleanly(config):
 
 def browse(port: int, path: str, folder: Path, *more: str) -> str:
     """The document as Chromium has it after running whatever it was willing to run."""
-    # Fmt: skip
     command = [
         CHROMIUM,
         "--headless=new",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from builders import make_document, make_landing, make_source_state
 from scheduler.views import duplicates_view
 from scheduler.views.terminal import Screen
-from storage.model import Document, Landing, SourceState
 from storage.revisions import diff_texts
 from storage.store import Store
 
@@ -21,35 +21,27 @@ def kindred(stocked: Path) -> Path:
     with Store.open(
         stocked.parent / "khabar.db", captures=stocked.parent / "captures"
     ) as store:
-        store.sync_sources([
-            SourceState(id=name, name=name, kind="feed", url=f"https://{name}.example/feed", owner=owner)
-            for name, owner in (("outlet", ""), ("mirror", "Mirror Group"), ("evening", "Mirror Group"))
-        ])  # fmt: skip
+        store.sync_sources(
+            [
+                make_source_state("outlet"),
+                make_source_state("mirror", owner="Mirror Group"),
+                make_source_state("evening", owner="Mirror Group"),
+            ]
+        )
         known = store.article(1)
         told = {"language": "en", "published_at": known.published_at}
         corrected = known.text.replace("two officers", "eleven officers")
-        # Fmt: skip
-        evening = Document(
-            url="https://evening.example/1",
-            source="evening",
+        evening = make_document(
+            "https://evening.example/1",
+            known.text,
             title=known.title,
-            text=known.text,
             credit="Test Wire",
             **told,
         )
-        revised = Document(
-            url=known.url,
-            source="outlet",
-            title="Toll rises to eleven",
-            text=corrected,
-            **told,
+        revised = make_document(
+            known.url, corrected, title="Toll rises to eleven", **told
         )
-        store.land(
-            [
-                Landing(outcome=one, url=one.url, source=one.source)
-                for one in (evening, revised)
-            ]
-        )
+        store.land([make_landing(evening), make_landing(revised)])
     return stocked
 
 
@@ -116,7 +108,6 @@ def test_two_texts_are_explained_with_scores_passages_and_numbers(
     told = run("explain", "1", "https://mirror.example/copied", "--config", kindred).out
     for expected in ("verdict", "as one article", "both say", "numbers"):
         assert expected in told
-    # Fmt: skip
     fact = json.loads(
         run(
             "explain",

@@ -10,28 +10,24 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from builders import NOW, make_document
 from scheduler import exports
 from storage.errors import UsageError
-from storage.model import Document
 from storage.query.criteria import Criteria
 from storage.store import Store
-
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def add(store: Store, number: int) -> None:
     text = f"Written for the tests: invented report number {number} about the weather in valley {number}, which was {number} degrees cold, as {number} people told."
     store.admit(
-        Document(
-            url=f"https://alpha.example/{number}",
-            source="alpha",
+        make_document(
+            f"https://alpha.example/{number}",
+            text,
             title=f"=Report {number}",
-            text=text,
             published_at=NOW,
         ),
         now=NOW,
