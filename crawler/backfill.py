@@ -26,7 +26,6 @@ from crawler.visits.source_visit import VisitResult
 from crawler.workers import Task, WorkerLost
 from storage import identity
 from storage.model import Lead, Poll, to_text, utc_now
-from storage.tables import progress as noting
 
 PARSE_INDEX: Task[Feed] = Task("crawler.leads.wayback", "parse_cdx_index")
 SITEMAP_PLACES = ("sitemap_index.xml", "sitemap.xml")
@@ -124,7 +123,7 @@ class Backfill:
 
     async def run(self, *, force: bool) -> str:
         """Ask for one document after the other, from where an earlier run stopped."""
-        kept = await self._run(noting.load_progress, self.key)
+        kept = await self._run(self.engine.store.progress.load, self.key)
         state = (
             BackfillState.of(kept)
             if kept and not (force and kept["done"])
@@ -139,7 +138,7 @@ class Backfill:
             state.since = before + (utc_now() - began).total_seconds()
             planned = max(planned, state.asked + len(state.waiting))
             await self._run(
-                noting.save_progress, self.key, self.source.id, state.told()
+                self.engine.store.progress.save, self.key, self.source.id, state.told()
             )
             told = f"{self.source.id}: {describe_progress(state, planned)}"
             self.engine.report_progress(
@@ -148,14 +147,12 @@ class Backfill:
         return f"{self.source.id}: {describe_result(state)}"
 
     async def _run(self, function: Callable[..., Any], *told: object) -> Any:
-        return await self.engine.writer.run(
-            function, self.engine.store, "backfill", *told
-        )
+        return await self.engine.writer.run(function, "backfill", *told)
 
     async def _first(self) -> list[BackfillStep]:
         """Where to begin."""
         urls = await self.engine.writer.run(
-            known_urls, self.engine.store.db, self.source.id
+            self.engine.store.leads.known_urls, self.source.id, MAX_KNOWN_URLS
         )
         patterns = (
             [self.source.archive]
@@ -286,15 +283,6 @@ class Backfill:
         ]
         state.left["sitemaps of other months"] += len(named) - len(inside)
         return [BackfillStep("sitemap", url, step.depth + 1) for url in inside]
-
-
-def known_urls(db: Any, source: str) -> list[str]:
-    """Addresses of what a source showed before, the newest first."""
-    rows = db.execute(
-        "SELECT url FROM fates WHERE source = ? AND fate IN ('article', 'copy', 'rejected', 'too_old') LIMIT ?",
-        [source, MAX_KNOWN_URLS],
-    )
-    return [row[0] for row in rows]
 
 
 def learn_archive_pattern(urls: Iterable[str]) -> str | None:

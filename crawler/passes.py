@@ -40,7 +40,7 @@ async def crawl(
     `sources` is the whole configuration. Raises StoreError where something could not be
     stored.
     """
-    store.sync_sources(source_states(sources))
+    store.sources.sync(source_states(sources))
     wanted = [
         source.id
         for source in sources
@@ -92,7 +92,9 @@ async def _claim(
     Of the others the report says why not.
     """
     now = utc_now()
-    states = await engine.writer.run(engine.store.claim, wanted, now, VISIT_LEASE)
+    states = await engine.writer.run(
+        engine.store.sources.claim, wanted, now, VISIT_LEASE
+    )
     for busy in set(wanted) - {state.id for state in states}:
         report.for_source(busy).status = "busy"
     visiting = []
@@ -105,7 +107,7 @@ async def _claim(
         )
         if not force and (asked_lately or hosts.held_until(host) is not None):
             report.for_source(state.id).status = NOT_DUE
-            await engine.writer.run(engine.store.release, state.id)
+            await engine.writer.run(engine.store.sources.release, state.id)
             continue
         if force:
             hosts.release(host)

@@ -4,7 +4,7 @@ The settings that this room wants from the configuration.
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 
 
@@ -54,6 +54,14 @@ class RecheckSettings:
         timedelta(hours=24),
         timedelta(days=7),
     )
+
+    def next_due_at(self, first_seen_at: datetime, now: datetime) -> datetime | None:
+        """When a page that was first seen then is due again.
+
+        At the first of the ages `after` that it has not reached; None after the last.
+        """
+        due = [first_seen_at + age for age in self.after]
+        return min((at for at in due if at > now), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

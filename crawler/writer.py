@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, ParamSpec, TypeVar
 
 from storage.errors import StoreBusy, StoreError
-from storage.model import Landed, Landing, Poll, Polled
+from storage.model import FinishPoll, Landed, Landing, Poll, Polled
 from storage.store import Store
-from storage.tables.visits import FinishPoll
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,8 +30,8 @@ class Writer:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
-        self._landings = _Together(self, store.land)
-        self._polls = _Together(self, store.land_polls)
+        self._landings = _Together(self, store.landings.land)
+        self._polls = _Together(self, store.polls.land_all)
 
     async def run(
         self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs

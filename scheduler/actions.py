@@ -41,10 +41,10 @@ def open_for_writing(config: Config) -> Iterator[Store]:
         config.store.path.parent.mkdir(parents=True, exist_ok=True)
     note = terminal.open_screen().note
     with Store.open(
-        config.store.path, captures=config.store.captures, tell=note
+        config.store.path, captures=config.store.captures, on_slow_step=note
     ) as store:
-        store.sync_places(gazetteer.place_rows())
-        store.sync_spellings(names.name_rows())
+        store.gazetteer.sync_places(gazetteer.place_rows())
+        store.gazetteer.sync_spellings(names.name_rows())
         yield store
 
 
@@ -151,7 +151,11 @@ def forget(config: Config, what: str | int | None, *, source: str | None) -> lis
 
     try:
         with open_for_writing(config) as store:
-            return store.forget_source(source) if source else store.forget(what or "")
+            return (
+                store.erasure.forget_source(source)
+                if source
+                else store.erasure.forget(what or "")
+            )
     except StoreBusy:
         if not follow_job.is_service_alive(config.store.path, utc_now()):
             raise
@@ -171,11 +175,11 @@ def mark(config: Config, said: Mapping[str, Any]) -> Mapping[str, Any]:
     from dataclasses import asdict
 
     from scheduler import follow_job
-    from storage.tables import corrections
+    from storage.model import Correction
 
     try:
         with open_for_writing(config) as store:
-            return asdict(store.correct(corrections.parse_correction(said)))
+            return asdict(store.annotations.apply(Correction.from_fields(said)))
     except StoreBusy:
         if not follow_job.is_service_alive(config.store.path, utc_now()):
             raise
@@ -235,7 +239,7 @@ def _import_files(
 
     try:
         with open_for_writing(config) as store:
-            store.sync_sources(source_states(config))
+            store.sources.sync(source_states(config))
             return asyncio.run(here(store))
     except StoreBusy:
         if not follow_job.is_service_alive(config.store.path, utc_now()):
@@ -368,8 +372,6 @@ def discover_sources(
 
 def describe_source(config: Config, name: str) -> dict[str, Any]:
     """Everything that is known of one source. Raises ConfigError for an unknown id."""
-    from storage.query import overview
-
     wanted = config.select_sources((name,))[0]
     known = {
         field: value
@@ -384,7 +386,7 @@ def describe_source(config: Config, name: str) -> dict[str, Any]:
     state, polls = None, []
     try:
         with open_for_reading(config) as store:
-            state, polls = store.source(name), overview.list_polls(store.db, name, 10)
+            state, polls = store.sources.find(name), store.polls.recent(name, 10)
     except StoreMissing:
         pass  # the catalogue stands before the first crawl
     told = (
@@ -408,7 +410,7 @@ def list_sources(config: Config, *, every: bool) -> list[dict[str, Any]]:
     states: dict[str, SourceState] = {}
     try:
         with open_for_reading(config) as store:
-            states = {state.id: state for state in store.sources()}
+            states = {state.id: state for state in store.sources.all()}
     except StoreMissing:
         pass  # the catalogue stands before the first crawl
     chosen = config.sources if every else config.enabled_sources
@@ -432,7 +434,7 @@ def list_sources(config: Config, *, every: bool) -> list[dict[str, Any]]:
 
 def explain(store: Store, what: str) -> dict[str, Any]:
     """Everything about a URL or a number; see `Store.explain`."""
-    return store.explain(
+    return store.fates.explain(
         int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else what
     )
 
@@ -470,10 +472,8 @@ def read_article(store: Store, number: int) -> tuple[Article, dict[str, Any]]:
 
     Raises WorkFailed where there is none of that number.
     """
-    from storage.query import search
-
-    found = store.article(number)
-    told = search.load_record(store.db, number)
+    found = store.articles.find(number)
+    told = store.articles.record(number)
     if found is None or told is None:
         raise WorkFailed(
             f"there is no article {number}; `khabar search` shows the numbers"
@@ -496,7 +496,7 @@ def read_explained_raw_page(store: Store, known: Mapping[str, Any]) -> bytes:
 
 
 def _read_capture(store: Store, capture_id: int | None, what: str) -> bytes:
-    page = store.raw(capture_id) if capture_id is not None else None
+    page = store.captures.page(capture_id) if capture_id is not None else None
     if page is None:
         raise WorkFailed(f"the raw page of {what} was not kept, or has expired")
     return page.body

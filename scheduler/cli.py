@@ -148,24 +148,23 @@ def search(
     from scheduler.views import article_views
     from storage.model import utc_now
     from storage.query import criteria
-    from storage.query import search as searching
 
     wanted = criteria.parse_criteria(_criteria_arguments(typed, words), now=utc_now())
     with call.read() as store, store.deadline(patience):
         if facets:
             counted = (
-                searching.count_facets(store.db, wanted),
-                searching.count_coverage(store.db, wanted),
+                store.search.facets(wanted),
+                store.search.coverage(wanted),
             )
             article_views.show_facets(
                 call.screen,
                 *counted,
-                searching.list_matching_corrections(store.db, wanted),
+                store.search.corrections(wanted),
                 json=call.json,
             )
         else:
             article_views.show_hits(
-                call.screen, searching.search(store.db, wanted), json=call.json
+                call.screen, store.search.page(wanted), json=call.json
             )
 
 
@@ -217,15 +216,22 @@ def show(call: CommonOptions, /, id: int, part: str | None) -> None:  # noqa: A0
             duplicates_view.show_syndication(screen, store, article, json=call.json)
         elif part == "history":
             duplicates_view.show_history(
-                screen, article, store.history(article.document_id), json=call.json
+                screen,
+                article,
+                store.articles.revisions(article.document_id),
+                json=call.json,
             )
         elif part == "why":
             article_views.show_explanation(
-                screen, store.explain(article.id), json=call.json
+                screen, store.fates.explain(article.id), json=call.json
             )
         else:
             article_views.show_article(
-                screen, article, record, store.said(article.id), json=call.json
+                screen,
+                article,
+                record,
+                store.annotations.of_article(article.id),
+                json=call.json,
             )
 
 

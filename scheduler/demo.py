@@ -25,7 +25,6 @@ from scheduler.views.article_views import format_count, show_hits
 from scheduler.views.terminal import Screen, strip_controls
 from storage.errors import UsageError
 from storage.model import Landed
-from storage.query import search
 from storage.query.criteria import Criteria
 from storage.settings import StoreSettings
 from storage.store import Store
@@ -154,7 +153,7 @@ def _describe_answer(told: SourceReport) -> str:
 
 def _show_page(screen: Screen, store: Store, landed: Landed) -> None:
     """One page: what became of it, and why."""
-    known = store.explain(landed.url)
+    known = store.fates.explain(landed.url)
     word, colour = _fate_label(landed)
     title = landed.title or (known["rejection"] or {}).get("title") or known["url"]
     screen.line(
@@ -207,7 +206,7 @@ def _correction_lines(
     if landed.what != "revised":
         return
     document = known["document"]
-    before = store.history(document["id"])[-1].text.splitlines()
+    before = store.articles.revisions(document["id"])[-1].text.splitlines()
     for mark, old, new in (
         ("-", before, document["text"].splitlines()),
         ("+", document["text"].splitlines(), before),
@@ -254,7 +253,7 @@ def _show_conditional_requests(
 def _show_closing(
     screen: Screen, store: Store, config: Config, keep: Path | None
 ) -> None:
-    counts = store.counts()
+    counts = store.stats.counts()
     _show_title(screen, "In the end")
     screen.line(
         f"{format_count(counts['articles'], 'article')} and {format_count(counts['copies'], 'copy', 'copies')} kept, "
@@ -263,7 +262,7 @@ def _show_closing(
     )
     _show_title(screen, f"khabar search {SEARCH_WORDS}")
     screen.line("Typed in Latin letters, found in three languages:")
-    show_hits(screen, search.search(store.db, Criteria(words=SEARCH_WORDS)), json=False)
+    show_hits(screen, store.search.page(Criteria(words=SEARCH_WORDS)), json=False)
     screen.line()
     if keep is not None:
         screen.line(f"Look around:        khabar search --db {config.store.path}")

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from storage import connection
 from storage.errors import (
     KhabarError,
     StoreError,
@@ -26,7 +25,7 @@ from storage.errors import (
     StoreUnusable,
 )
 from storage.model import utc_now
-from storage.store import Store
+from storage.store import Store, holder_pid
 
 if TYPE_CHECKING:
     from scheduler.config import Config
@@ -174,7 +173,7 @@ def check_database(config: "Config") -> Iterator[Finding]:
     try:
         with Store.read(path, captures=config.store.captures) as store:
             began = time.monotonic()
-            faults = store.faults()
+            faults = store.check()
             took = time.monotonic() - began
     except StoreMissing:
         yield Finding(
@@ -203,7 +202,7 @@ def check_database(config: "Config") -> Iterator[Finding]:
             good=True,
             says=f"{path}: sound, and the full text agrees with it ({took:.1f} s)",
         )
-    pid = connection.holder_pid(path)
+    pid = holder_pid(path)
     if pid is not None:
         yield Finding(
             check="database",
@@ -285,7 +284,7 @@ def check_clock(config: "Config") -> Iterator[Finding]:
         return
     try:
         with Store.read(config.store.path) as store:
-            alive = store.alive_at()
+            alive = store.service.alive_at()
     except KhabarError:
         alive = None
     if alive is not None and alive > now + timedelta(minutes=5):

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from storage.errors import UsageError
 from storage.model import utc_now
-from storage.query import changes, export, search
+from storage.query import changes, export
 from storage.query.criteria import Criteria
 from storage.store import Store
 
@@ -32,9 +32,7 @@ def write_export(
     Raises UsageError where the format's extra is missing.
     """
     pages = _limit_pages(
-        search.iterate_json_pages(
-            store.db, wanted, size=min(most or _PAGE_RECORDS, _PAGE_RECORDS)
-        ),
+        store.search.json_pages(wanted, size=min(most or _PAGE_RECORDS, _PAGE_RECORDS)),
         most,
     )
     if form == "parquet":
@@ -101,5 +99,5 @@ def tail(
             time.sleep(POLL_SECONDS)
         return follow
 
-    for entry in changes.follow_changes(store.db, since, wait=wait):
+    for entry in store.changes.follow(since, wait=wait):
         tell(entry)

@@ -36,13 +36,13 @@ OnProgress = Callable[[Store, Facts], None]
 def is_service_alive(path: Path, now: datetime) -> bool:
     """Whether the process that holds the file is a service that takes requests."""
     with Store.read(path) as store:
-        alive_at = store.alive_at()
+        alive_at = store.service.alive_at()
     return alive_at is not None and now - alive_at < ALIVE_WITHIN
 
 
 def submit_job(config: Config, kind: str, arguments: Mapping[str, object]) -> int:
     """Ask the service for work; the number to follow it by."""
-    return storing.submit(config.store.path, kind, arguments)
+    return storing.submit_job(config.store.path, kind, arguments)
 
 
 def crawl_by_service(
@@ -56,14 +56,14 @@ def crawl_by_service(
     Raises WorkFailed.
     """
     with Store.read(config.store.path) as store:
-        cursor = store.last_cursor()
+        cursor = store.changes.last_cursor()
     number = submit_job(config, "crawl", arguments)
     wanted = arguments["sources"]
     assert isinstance(wanted, list)
 
     def look(store: Store, facts: Facts) -> None:
         nonlocal cursor
-        for change in store.changes(cursor):
+        for change in store.changes.since(cursor):
             cursor = change.cursor
             event = _change_to_event(store, change, wanted)
             if event is not None and tell is not None:
@@ -142,7 +142,7 @@ def wait_for_job(
     with Store.read(config.store.path) as store:
         try:
             while True:
-                request = store.request(number)
+                request = store.jobs.find(number)
                 look(store, {**request.progress, **request.result} if request else {})
                 if request is not None and request.status in {"done", "failed"}:
                     return _job_result(request)
@@ -175,9 +175,7 @@ def _cut_off_message(kind: str) -> str:
 
 def _is_held(path: Path) -> bool:
     """Whether anybody holds the file."""
-    from storage import connection
-
-    return connection.holder_pid(path) is not None
+    return storing.holder_pid(path) is not None
 
 
 def _change_to_event(
@@ -187,7 +185,7 @@ def _change_to_event(
     from crawler.report import CrawlEvent
 
     article = (
-        store.article(change.article_id)
+        store.articles.find(change.article_id)
         if change.what in {ChangeKind.NEW, ChangeKind.REVISED, ChangeKind.COPIED}
         else None
     )

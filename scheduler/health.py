@@ -8,12 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 from scheduler.config import Config
-from storage import connection
-from storage.model import SourceState
-from storage.store import Store
-from storage.tables import alert_cursors, source_stats
-from storage.tables.alert_cursors import AlertCursor
-from storage.tables.source_stats import BlindPeriod, PageYield, SourceTraffic
+from storage.model import (
+    AlertCursor,
+    BlindPeriod,
+    PageYield,
+    SourceState,
+    SourceTraffic,
+)
+from storage.store import Store, holder_pid
 
 NO_ARTICLE_ALERT = timedelta(hours=24)  # no new article from any source
 # Without a rhythm of its own: the newest item, or the last news, is older
@@ -95,10 +97,10 @@ class Status:
 
 def read_status(store: Store, config: Config, now: datetime) -> Status:
     """Ask the store and judge."""
-    counts = store.counts()
-    states = [state for state in store.sources() if state.enabled]
+    counts = store.stats.counts()
+    states = [state for state in store.sources.all() if state.enabled]
     visited = [state for state in states if state.last_poll_at is not None]
-    news = source_stats.list_news_times(store.db, now - NEWS_HISTORY)
+    news = store.stats.news_times(now - NEWS_HISTORY)
     last = counts["last_article_at"]
     room = _disk_space(store, config, now)
     found = Status(
@@ -114,19 +116,19 @@ def read_status(store: Store, config: Config, now: datetime) -> Status:
         ),
         never=tuple(state for state in states if state.last_poll_at is None),
         drifting=find_drifting(store, now),
-        unbalanced=store.unbalanced_polls(),
+        unbalanced=store.polls.unbalanced(),
         alerts=tuple(
             one
-            for one in alert_cursors.load_cursors(store.db).values()
+            for one in store.alert_cursors.load().values()
             if one.failures >= FAILING_FAILURES
         ),
         bytes=room.bytes,
         disk_space=room,
-        traffic=source_stats.measure_traffic(store.db, now - WEEK),
-        next_checks=tuple(source_stats.list_next_checks(store.db, 5)),
-        blind=tuple(source_stats.list_blind_periods(store.db, now - WEEK)),
-        holder=connection.holder_pid(store.path),
-        alive_at=store.alive_at(),
+        traffic=store.stats.traffic(now - WEEK),
+        next_checks=tuple(store.sources.next_checks(5)),
+        blind=tuple(store.stats.blind_periods(now - WEEK)),
+        holder=holder_pid(store.path),
+        alive_at=store.service.alive_at(),
     )
     return with_problems(
         found, visited=len(visited), limit=config.store.max_size, now=now
@@ -180,36 +182,28 @@ def find_drift(source: str, before: PageYield, lately: PageYield) -> list[Drift]
 
 def find_drifting(store: Store, now: datetime) -> tuple[Drift, ...]:
     """Every source that yields less than it did, each with a page that shows it."""
-    before = source_stats.measure_page_yields(
-        store.db, now - NEWS_HISTORY, now - RECENT_PERIOD
-    )
-    lately = source_stats.measure_page_yields(
-        store.db, now - RECENT_PERIOD, now + RECENT_PERIOD
-    )
+    before = store.stats.page_yields(now - NEWS_HISTORY, now - RECENT_PERIOD)
+    lately = store.stats.page_yields(now - RECENT_PERIOD, now + RECENT_PERIOD)
     found = [
         one
         for source in lately
         for one in find_drift(source, before.get(source, PageYield()), lately[source])
     ]
     return tuple(
-        replace(
-            one, sample=source_stats.find_page_without(store.db, one.source, one.what)
-        )
+        replace(one, sample=store.stats.page_without(one.source, one.what))
         for one in found
     )
 
 
 def _disk_space(store: Store, config: Config, now: datetime) -> DiskSpace:
-    total = store.sizes()["total"]
+    total = store.stats.sizes()["total"]
     try:
         free = shutil.disk_usage(store.path.parent).free
     except OSError:
         free = 0
     return DiskSpace(
         bytes=total,
-        bytes_a_day=total
-        * source_stats.share_of_new_documents(store.db, now - WEEK)
-        / WEEK.days,
+        bytes_a_day=total * store.stats.share_of_new(now - WEEK) / WEEK.days,
         free=max(0, min(free, config.store.max_size - total)) if total else free,
     )
 

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 from scheduler.commands.options import installed_version
 from scheduler.config import Config
 from storage.errors import KhabarError, UsageError
-from storage.model import to_text, utc_now
-from storage.query import criteria, overview, search, snippets
+from storage.model import SyndicatedReport, to_text, utc_now
+from storage.query import criteria, search, snippets
 from storage.query.criteria import Criteria
 from storage.store import Store
-from storage.tables import syndication
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -183,7 +182,7 @@ def _parse_criteria(typed: Mapping[str, Sequence[str] | None]) -> Criteria:
 
 
 def _search_articles(store: Store, wanted: Criteria) -> dict[str, Any]:
-    found = search.search(store.db, wanted)
+    found = store.search.page(wanted)
     return {
         "results": [_hit_to_json(hit) for hit in found.hits],
         "next": found.next_cursor,
@@ -226,7 +225,7 @@ def _article_facts(record: Mapping[str, Any]) -> dict[str, Any]:
 def _count_days(store: Store, wanted: Criteria) -> dict[str, Any]:
     days = [
         _day_to_json(store, wanted, one)
-        for one in search.count_by_day(store.db, wanted)[:MAX_DAYS]
+        for one in store.search.by_day(wanted)[:MAX_DAYS]
     ]
     return {"days": days}
 
@@ -241,27 +240,25 @@ def _day_to_json(
         until=min(until, wanted.until or until),
         limit=criteria.MAX_PAGE_HITS,
     )
-    hits = search.search(store.db, narrowed).hits
+    hits = store.search.page(narrowed).hits
     headlines = [{"id": hit.id, "title": hit.title} for hit in hits[:HEADLINES_A_DAY]]
     return {
         "day": day.value,
         "articles": day.count,
-        "independent": syndication.count_independent(
-            store.db, [hit.id for hit in hits]
-        ),
+        "independent": store.articles.count_independent([hit.id for hit in hits]),
         "untrusted": wrap_untrusted({"headlines": headlines}),
     }
 
 
 def _article_to_json(store: Store, number: int, offset: int) -> dict[str, Any]:
-    record = search.load_record(store.db, number)
+    record = store.articles.record(number)
     if record is None:
         raise UsageError(f"there is no article {number}; search gives the ids")
     text = record["text"]
     rest = offset + PART_CHARS
     return {
         **_article_facts(record),
-        "changes": [_change_to_json(one) for one in _list_changes(store, record["id"])],
+        "changes": [_change_to_json(one) for one in store.changes.of_article(record["id"], MAX_CHANGES)],
         "next_offset": rest if rest < len(text) else None,
         "untrusted": wrap_untrusted(
             {
@@ -269,18 +266,10 @@ def _article_to_json(store: Store, number: int, offset: int) -> dict[str, Any]:
                 "url": record["url"],
                 "authors": record["authors"],
                 "text": text[offset:rest],
-                "claims": overview.list_claims(store.db, record["document_id"]),
+                "claims": store.articles.claims(record["document_id"]),
             }
         ),
     }
-
-
-def _list_changes(store: Store, article_id: int) -> list[dict[str, Any]]:
-    rows = store.db.execute(
-        "SELECT at, what, detail FROM changes WHERE article_id = ? ORDER BY cursor DESC LIMIT ?",
-        [article_id, MAX_CHANGES],
-    )
-    return [dict(row) for row in rows]
 
 
 def _change_to_json(row: Mapping[str, Any]) -> dict[str, str]:
@@ -288,10 +277,10 @@ def _change_to_json(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _list_carriers(store: Store, number: int) -> dict[str, Any]:
-    found = store.article(number)
+    found = store.articles.find(number)
     if found is None:
         raise UsageError(f"there is no article {number}; search gives the ids")
-    carriage = syndication.list_syndication(store.db, found.id)
+    carriage = store.articles.syndication(found.id)
     return {
         "id": found.id,
         "publishers": carriage.publishers,
@@ -300,7 +289,7 @@ def _list_carriers(store: Store, number: int) -> dict[str, Any]:
     }
 
 
-def _carrier_to_json(one: syndication.SyndicatedReport) -> dict[str, Any]:
+def _carrier_to_json(one: SyndicatedReport) -> dict[str, Any]:
     told = {
         name: getattr(one, name)
         for name in ("article_id", "document_id", "source", "owner", "kind", "score")

@@ -63,14 +63,17 @@ class Archive:
     """
 
     def __init__(
-        self, folder: Path, *, sound: Callable[[str], int] = lambda _file: 0
+        self, folder: Path, *, whole_up_to: Callable[[str], int] = lambda _file: 0
     ) -> None:
-        """`sound` tells up to which offset a file is known to be whole, so that a start need not read a day's pages."""
-        self.folder = folder
-        self._sound = sound
-        self._mended: set[str] = set()
+        """`whole_up_to` tells up to which offset a file is known to be whole.
 
-    def write(self, page: Page, kind: str) -> tuple[str, int, int]:
+        So a start need not read a day's pages.
+        """
+        self.folder = folder
+        self._whole_up_to = whole_up_to
+        self._checked: set[str] = set()
+
+    def write_page(self, page: Page, kind: str) -> tuple[str, int, int]:
         """Append one response.
 
         Returns file, offset and length of its gzip member. Raises OSError; then nothing
@@ -88,7 +91,9 @@ class Archive:
                 raise
         return file, offset, len(member)
 
-    def read(self, file: str, offset: int, *, digest: str | None = None) -> Page | None:
+    def read_page(
+        self, file: str, offset: int, *, digest: str | None = None
+    ) -> Page | None:
         """The response that rests there.
 
         None where there is none, or another than the digest of its body says.
@@ -155,7 +160,7 @@ class Archive:
     def remove(self, file: str) -> None:
         """Delete a whole file; none there is no fault."""
         self._path(file).unlink(missing_ok=True)
-        self._mended.discard(file)
+        self._checked.discard(file)
 
     def copy_without(
         self, file: str, offsets: Collection[int]
@@ -213,9 +218,9 @@ class Archive:
         out = os.fdopen(
             os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b"
         )
-        if file not in self._mended:
-            out.truncate(_whole_length(out, self._sound(file)))
-            self._mended.add(file)
+        if file not in self._checked:
+            out.truncate(_whole_length(out, self._whole_up_to(file)))
+            self._checked.add(file)
         if out.seek(0, os.SEEK_END) == 0:
             out.write(_compress(_warcinfo_record(path.name)))
             out.flush()
@@ -384,12 +389,12 @@ def _read_members(source: IO[bytes], start: int = 0) -> Iterator[tuple[int, byte
         data = data or source.read(_CHUNK_BYTES)
 
 
-def _whole_length(source: IO[bytes], sound: int) -> int:
+def _whole_length(source: IO[bytes], whole_up_to: int) -> int:
     """Where the last whole member ends.
 
     A file shorter than it should be (a power cut) is read from its start.
     """
-    start = sound if sound <= source.seek(0, os.SEEK_END) else 0
+    start = whole_up_to if whole_up_to <= source.seek(0, os.SEEK_END) else 0
     return max(
         (offset + len(member) for offset, member in _read_members(source, start)),
         default=start,

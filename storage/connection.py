@@ -1,6 +1,7 @@
 """How the file is opened, locked and written to.
 
-Pragmas, lock, transactions, SQLite's faults in our words.
+Pragmas, the writer's lock, transactions, and SQLite's faults as those of
+`storage.errors`.
 """
 
 import errno
@@ -10,7 +11,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from json import JSONDecodeError
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -24,9 +26,8 @@ from storage.errors import (
     TookTooLong,
 )
 
-# One writer and short request rows: who waits longer than this waits for something that
-# is stuck.
-BUSY_TIMEOUT_SECONDS = 30.0  # seconds
+# One writer and short rows of jobs: who waits longer waits for something stuck.
+BUSY_TIMEOUT_SECONDS = 30.0
 # NORMAL in WAL mode keeps every commit through a crash of the program; a power cut may
 # take the last ones back, never half of one.
 _WRITER_PRAGMAS = (
@@ -35,13 +36,18 @@ _WRITER_PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
     # The system caches the file as well; 64 MB here made the service grow by 50 in a
-    # day
+    # day.
     "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
     # What moved or was merged leaves nothing in free pages, or `forget` could not erase
     # it: 6 % more bytes written.
     "PRAGMA secure_delete = ON",
 )
+# `holder_pid` has the lock for an instant when it looks: only who is refused for a
+# while is refused.
+_LOCK_PAUSES_SECONDS = (0.05, 0.05, 0.1, 0.0)
+# Between two interruptions of a deadline: one that meets no statement is lost.
+_INTERRUPT_EVERY_SECONDS = 0.05
 
 
 class WriterLock:
@@ -58,25 +64,25 @@ class WriterLock:
             )
         except OSError as error:
             raise StoreUnusable(
-                f"{self._path} cannot be written ({error.strerror}); check the folder and its permissions."
+                f"{self._path} cannot be written ({error.strerror}); check the folder "
+                "and its permissions."
             ) from error
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Take it now or raise StoreBusy, which names the holder's pid."""
         assert self._file is not None
-        # `holder` has it for an instant when it looks: only who is refused for a while
-        # is refused.
-        if not any(_try_lock(self._file, pause) for pause in (0.05, 0.05, 0.1, 0.0)):
+        if not _try_lock(self._file):
             pid = _read_pid(self._path)
-            self.drop()
+            self.release()
+            holder = f"pid {pid}" if pid else "pid unknown"
             raise StoreBusy(
-                f"Another khabar process ({f'pid {pid}' if pid else 'pid unknown'}) writes to this database; "
-                "stop it, or let it do the work."
+                f"Another khabar process ({holder}) writes to this database; stop it, "
+                "or let it do the work."
             )
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
-    def drop(self) -> None:
+    def release(self) -> None:
         """Give it back.
 
         The file stays: removing it would let two processes hold two locks of one name.
@@ -86,14 +92,16 @@ class WriterLock:
             self._file = None
 
 
-def _try_lock(file: int, pause: float) -> bool:
-    """Whether the lock could be taken; if not, `pause` seconds have gone by."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        time.sleep(pause)
-        return False
-    return True
+def _try_lock(file: int) -> bool:
+    """Whether the lock could be taken within a fifth of a second."""
+    for pause in _LOCK_PAUSES_SECONDS:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(pause)
+        else:
+            return True
+    return False
 
 
 def lock_path(path: Path) -> Path:
@@ -129,21 +137,15 @@ def _read_pid(path: Path) -> int | None:
 
 
 def connect_writer(path: Path) -> Database:
-    """Open for writing, made if missing (mode 0600.
+    """Open for writing; a missing file is made, with mode 0600.
 
-    Give a group read access with chmod). Raises StoreError and its kin.
+    Give a group read access with chmod. Raises StoreError and its kin.
     """
     with translate_faults(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        db = _wrap(
-            sqlite3.connect(
-                path,
-                timeout=BUSY_TIMEOUT_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-        )
+        db = _open_database(str(path))
         try:
+            _refuse_foreign(db, path)
             for pragma in _WRITER_PRAGMAS:
                 db.execute(pragma)
         except BaseException:
@@ -158,23 +160,15 @@ def connect_reader(path: Path) -> Database:
     Sees the last commit at the start of each of its reads. Raises StoreMissing,
     StoreUnusable.
     """
-    if not path.exists():
-        raise StoreMissing(
-            f"There is no database at {path}; run `khabar crawl` or `khabar demo` first, or name the file with --db."
-        )
     with translate_faults(path):
-        uri = path.absolute().as_uri() + "?mode=ro"
-        db = _wrap(
-            sqlite3.connect(
-                uri,
-                uri=True,
-                timeout=BUSY_TIMEOUT_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
+        if not path.exists() or not path.stat().st_size:
+            raise StoreMissing(
+                f"There is no database at {path}; run `khabar crawl` or `khabar demo` "
+                "first, or name the file with --db."
             )
-        )
+        db = _open_database(path.absolute().as_uri() + "?mode=ro", uri=True)
         try:
-            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            _refuse_foreign(db, path)
             db.execute("PRAGMA query_only = ON")
         except BaseException:
             db.close()
@@ -182,15 +176,48 @@ def connect_reader(path: Path) -> Database:
         return db
 
 
-# Seconds between two interruptions: one that meets no statement is lost
-_INTERRUPT_EVERY_SECONDS = 0.05
+def _open_database(address: str, *, uri: bool = False) -> Database:
+    connection = sqlite3.connect(
+        address,
+        uri=uri,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.row_factory = sqlite3.Row
+    return Database(connection)
+
+
+def _refuse_foreign(db: Database, path: Path) -> None:
+    """Raise StoreUnusable for a database that another program made.
+
+    Bringing it to our form would mix our tables with theirs.
+    """
+    names = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
+    if "_sqlite_migrations" in names:
+        rows = db.execute("SELECT migration_set FROM _sqlite_migrations")
+        programs = {row[0] for row in rows}
+        # None: a first start was cut off before its first migration.
+        if not programs or "khabar" in programs:
+            return
+    elif not names:
+        return
+    raise StoreUnusable(f"{path} is another program's database; name another file.")
+
+
+def tidy_up(db: Database) -> None:
+    """Statistics for the planner, and a short WAL for whoever opens next.
+
+    Best effort: a file that cannot be written to any more is closed all the same.
+    """
+    with suppress(sqlite3.Error):
+        db.execute("PRAGMA optimize")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager
-def deadline(db: Database, path: Path, seconds: float) -> Iterator[None]:
+def deadline(db: Database, seconds: float) -> Iterator[None]:
     """Statements in here end with TookTooLong after so many seconds, taken together.
-
-    Other faults in our words.
 
     A thread interrupts them: a progress handler is never asked while FTS5 looks through
     its index for a next match.
@@ -207,16 +234,9 @@ def deadline(db: Database, path: Path, seconds: float) -> Iterator[None]:
     watcher.start()
     try:
         yield
-    except sqlite3.DatabaseError as error:
-        raise _to_store_error(error, path) from error
     finally:
         over.set()
         watcher.join()
-
-
-def _wrap(connection: sqlite3.Connection) -> Database:
-    connection.row_factory = sqlite3.Row
-    return Database(connection)
 
 
 def file_identity(path: Path) -> tuple[int, int] | None:
@@ -229,9 +249,10 @@ def file_identity(path: Path) -> tuple[int, int] | None:
 
 
 def copy_database(db: Database, target: Path) -> None:
-    """SQLite's online backup into a new file beside the target, which then takes its place whole."""
+    """SQLite's online backup into a new file, which then takes the target's place."""
     fresh = target.with_name(target.name + ".new")
-    os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    os.close(os.open(fresh, flags, 0o600))
     try:
         with closing(sqlite3.connect(fresh)) as out:
             db.conn.backup(out, pages=4096)
@@ -245,7 +266,6 @@ def transaction(db: Database) -> Iterator[None]:
     """One immediate transaction.
 
     It waits for its turn at once and cannot fail half-way for another writer.
-
     sqlite-utils' `atomic` is deferred: of two writers that read before they wrote, 258
     of 600 transactions failed.
     """
@@ -282,50 +302,59 @@ def translate_faults(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise _to_store_error(error, path) from error
+    except (JSONDecodeError, UnicodeDecodeError) as error:
+        # Every JSON in the file was written by us: damage in the middle of a text
+        # leaves SQLite's own structures whole.
+        raise StoreUnusable(_damaged(path, error)) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreFull(
-                f"There is no room left for {path}; free some space, it goes on by itself."
-            ) from error
+            raise StoreFull(_no_room(path)) from error
         raise StoreUnusable(
-            f"{path} cannot be opened ({error.strerror}); check the folder and its permissions."
+            f"{path} cannot be opened ({error.strerror}); check the folder and its "
+            "permissions."
         ) from error
 
 
 def _to_store_error(error: sqlite3.DatabaseError, path: Path) -> Exception:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreBusy(
-            f"{path} has been locked by another program for {BUSY_TIMEOUT_SECONDS:.0f} s; end that program's transaction."
-        )
-    if code == sqlite3.SQLITE_INTERRUPT:
-        return TookTooLong()
-    if code == sqlite3.SQLITE_FULL:
-        return StoreFull(
-            f"There is no room left for {path}; free some space, it goes on by itself."
-        )
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
-        return StoreUnusable(
-            f"{path} is read-only; check its permissions and its folder's."
-        )
-    if code == sqlite3.SQLITE_CANTOPEN:
-        return StoreUnusable(
-            f"{path} cannot be opened; check that its folder exists and may be written."
-        )
-    if code == sqlite3.SQLITE_NOTADB:
-        return StoreUnusable(
-            f"{path} is not a database; name another file, or restore a backup."
-        )
-    if code == sqlite3.SQLITE_CORRUPT:
-        return StoreUnusable(
-            f"{path} is damaged ({error}); restore a backup, or run `khabar doctor`."
-        )
-    if code == sqlite3.SQLITE_IOERR:
-        return StoreUnusable(
-            f"{path} cannot be read or written ({error}); check the disk."
-        )
-    return (
-        error
-        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
-        else StoreError(f"{path}: {error}")
-    )
+    match code:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreBusy(
+                f"{path} has been locked by another program for "
+                f"{BUSY_TIMEOUT_SECONDS:.0f} s; end that program's transaction."
+            )
+        case sqlite3.SQLITE_INTERRUPT:
+            return TookTooLong()
+        case sqlite3.SQLITE_FULL:
+            return StoreFull(_no_room(path))
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return StoreUnusable(
+                f"{path} is read-only; check its permissions and its folder's."
+            )
+        case sqlite3.SQLITE_CANTOPEN:
+            return StoreUnusable(
+                f"{path} cannot be opened; check that its folder exists and may be "
+                "written."
+            )
+        case sqlite3.SQLITE_NOTADB:
+            return StoreUnusable(
+                f"{path} is not a database; name another file, or restore a backup."
+            )
+        case sqlite3.SQLITE_CORRUPT:
+            return StoreUnusable(_damaged(path, error))
+        case sqlite3.SQLITE_IOERR:
+            return StoreUnusable(
+                f"{path} cannot be read or written ({error}); check the disk."
+            )
+    # A broken constraint or a wrong statement is a mistake of ours.
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+        return error
+    return StoreError(f"{path}: {error}")
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    return f"{path} is damaged ({error}); restore a backup, or run `khabar doctor`."
+
+
+def _no_room(path: Path) -> str:
+    return f"There is no room left for {path}; free some space, it goes on by itself."

@@ -553,7 +553,19 @@ class Likeness:
         return self.conflicts * 20 > self.agreements
 
 
-# No verdict asks for less: a score of .3, the mean of both, for a declared copy
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyComparison:
+    """Why two documents were or were not taken for one."""
+
+    verdict: str  # copy, probable, different
+    reason: str
+    likeness: Likeness
+    passages: tuple[str, ...]  # the longest runs of words that both have
+    # The same words with other numbers, in the one and in the other
+    conflicts: tuple[tuple[str, str], ...]
+
+
+# No verdict asks for less: a score of .3, the mean of both, for a declared copy.
 _MIN_SHARE_FOR_NUMBERS = 0.3
 
 

@@ -5,10 +5,11 @@ in UTC. Data from outside (`Lead`, `Page`), what was made of it (`Document`,
 `Rejection`) and the stored thing (`Article`, `Copy`, `Capture`) are different types.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any, Self
 
 
 def utc_now() -> datetime:
@@ -366,6 +367,11 @@ class Polled:
     fresh: tuple[PendingLead, ...]  # leads that are pending now because of this poll
 
 
+# What a poll becomes once it is known how much of it is new: (found, fresh) -> the poll
+# with its next visit.
+FinishPoll = Callable[[int, int], Poll]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenBefore:
     """How much of what a document shows was met before."""
@@ -498,3 +504,123 @@ class Change:
     what: ChangeKind
     document_id: int | None = None
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageYield:
+    """What the pages of a source yielded in a time."""
+
+    pages: int = 0  # with a text, and without one where there should have been one
+    texts: int = 0
+    dated: int = 0  # texts with a publication time
+    signed: int = 0  # texts with an author
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTraffic:
+    """What a source cost and brought since a time.
+
+    Bytes of pages are those of their kept, packed responses.
+    """
+
+    requests: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlindPeriod:
+    """A time in which nothing was seen.
+
+    Of one source, or of all where the service was down. `to` None: it lasts.
+    """
+
+    source: str | None
+    from_at: datetime
+    to_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertCursor:
+    """One saved search.
+
+    Everything up to `cursor` was told, or was not what it looks for.
+    """
+
+    id: str
+    cursor: int
+    delivered: int = 0
+    failures: int = 0  # in a row
+    next_try_at: datetime | None = None  # None: at once
+    last_delivered_at: datetime | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyndicatedReport:
+    """One place that carried an article or what may be a version of it."""
+
+    document_id: int
+    article_id: int
+    url: str
+    source: str
+    owner: str  # of the source; empty where it has none
+    title: str | None
+    at: datetime  # publication, else when it was first seen
+    is_dated: bool  # whether `at` is the publication
+    kind: str  # head, declared, exact, near; probable for another article
+    score: float  # 1 for the head
+    credit: str | None  # agency or outlet that the text credits
+    origin_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Syndication:
+    """All carriers of an article in the order of their time."""
+
+    reports: tuple[SyndicatedReport, ...]
+    wire: str | None  # whom most of its texts credit
+    # Distinct owners among those who carried this very article; none of them
+    # independent of another
+    publishers: int
+
+
+class Label(StrEnum):
+    """What a person can say of a text."""
+
+    RELEVANT = "relevant"
+    IRRELEVANT = "irrelevant"
+    COPY = "copy"
+    NOT_A_COPY = "not_a_copy"
+    TAG = "tag"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What a person says.
+
+    `what` is a URL or a number, `other` the other text of a pair.
+    """
+
+    label: Label
+    what: str | int
+    other: str | int | None = None
+    tag: str = ""
+    is_off: bool = False  # of a tag: take it off
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """A correction as a command or a job carries it: its fields by name."""
+        return cls(**{**fields, "label": Label(fields["label"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionResult:
+    """What became of it."""
+
+    label: Label
+    url: str
+    document_id: int | None
+    article_id: int | None
+    # Kept, restored, queued, dropped, parted, joined, noted, tagged, untagged
+    outcome: str

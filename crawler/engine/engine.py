@@ -31,6 +31,7 @@ from storage import identity
 from storage.errors import StoreBusy, StoreError
 from storage.model import (
     Failure,
+    FinishPoll,
     Landing,
     Lead,
     Page,
@@ -48,8 +49,6 @@ from storage.model import (
     utc_now,
 )
 from storage.store import Store
-from storage.tables import rechecks
-from storage.tables.visits import FinishPoll
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +138,7 @@ class Engine:
         loop.install_guard(self._guard, self._lookup)
         self.pool.start()
         await self.fetcher.start()
-        waits = await self.writer.run(self.store.host_waits, utc_now())
+        waits = await self.writer.run(self.store.host_waits.current, utc_now())
         self.fetcher.hosts.hold_all(waits)
 
     async def stop(self, grace: float = 8.0) -> None:
@@ -200,7 +199,7 @@ class Engine:
         return polled
 
     async def _recall(self, source: str, leads: Sequence[Lead]) -> SeenBefore:
-        return await self.writer.run(self.store.recall, source, leads)
+        return await self.writer.run(self.store.leads.count_known, source, leads)
 
     def _plan(
         self,
@@ -265,7 +264,7 @@ class Engine:
         found: list[PendingLead] = []
         for source in [None] if only is None else only:
             found += await self.writer.run(
-                self.store.pending,
+                self.store.leads.pending,
                 source=source,
                 limit=2 * MAX_PAGES_UNDER_WAY,
                 now=now,
@@ -460,7 +459,9 @@ class Engine:
                 log.info(
                     "second look at %s: %s", look.url, landed.what or landed.reason
                 )
-        await self.writer.run(self.store.end_look, look, now=utc_now(), again=again)
+        await self.writer.run(
+            self.store.rechecks.finish, look, now=utc_now(), plan=again
+        )
 
     def _again(self, page: Page, lead: PendingLead) -> RecheckPlan | None:
         """The first second look at a page; none at what was looked for in the past."""
@@ -473,9 +474,7 @@ class Engine:
     ) -> RecheckPlan | None:
         plan = self.settings.recheck
         due_at = (
-            rechecks.next_recheck_at(first_seen_at, utc_now(), plan.after)
-            if plan.enabled
-            else None
+            plan.next_due_at(first_seen_at, utc_now()) if plan.enabled else None
         )
         return (
             None
@@ -535,7 +534,7 @@ class Engine:
         now = asyncio.get_running_loop().time()
         at, lines = self._furniture.get(host, (float("-inf"), frozenset()))
         if now - at > BOILERPLATE_CACHE_SECONDS:
-            lines = await self.writer.run(self.store.furniture, host)
+            lines = await self.writer.run(self.store.boilerplate.learned, host)
             if len(self._furniture) > MAX_PAGES_UNDER_WAY:
                 self._furniture.clear()
             self._furniture[host] = (now, lines)
@@ -548,7 +547,7 @@ class Engine:
     def _note_wait(self, host: str, until: datetime) -> None:
         """Remember in the file that a host asked for patience, so that the next process knows."""
         note = asyncio.ensure_future(
-            self.writer.run(self.store.wait_for_host, host, until, "asked to wait")
+            self.writer.run(self.store.host_waits.save, host, until, "asked to wait")
         )
         self._notes.add(note)
         note.add_done_callback(self._noted)

@@ -3,7 +3,7 @@
 Files are read in a thread and their lines and pages in the worker pool, a bounded number ahead, so that a service that
 does it goes on with everything else; their landings are stored in batches in order. What cannot be read is a fault and
 a count, and never stops the rest. After each batch the store knows how far a file came: a second run of what was killed
-goes on there (`storage.tables.progress`).
+goes on there (`store.progress`).
 """
 
 import asyncio
@@ -43,7 +43,6 @@ from storage.model import (
     RejectionReason,
     utc_now,
 )
-from storage.tables import progress as noting
 
 # JSON lines of one task: what a task costs by itself is then under a tenth
 LINES_PER_TASK = 32
@@ -230,7 +229,9 @@ class _Readers:
         writer = self.desk.writer
         return await writer.run(
             lambda: {
-                host: lines for host in hosts if (lines := writer.store.furniture(host))
+                host: lines
+                for host in hosts
+                if (lines := writer.store.boilerplate.learned(host))
             }
         )
 
@@ -299,6 +300,7 @@ class _Intake:
         self.file = file
         self.taken = taken
         self.progress = progress
+        self._progress = desk.writer.store.progress
         self.at = 0  # where reading goes on after all that was landed
         self._rows = 0
         self._key = ""
@@ -308,7 +310,7 @@ class _Intake:
         """Find out how far an earlier run came."""
         self.taken.file = self.file.name
         self._key = await asyncio.to_thread(file_key, self.file)
-        state = await self._run(noting.load_progress, "import", self._key)
+        state = await self._run(self._progress.load, "import", self._key)
         self.at, self._rows = int(state.get("at", 0)), int(state.get("rows", 0))
         self.taken.before += self._rows
         self.progress(self.taken)
@@ -326,7 +328,7 @@ class _Intake:
             await self.land()
             if self.at:
                 await self._run(
-                    noting.save_progress,
+                    self._progress.save,
                     "import",
                     self._key,
                     self.file.name,
@@ -342,7 +344,7 @@ class _Intake:
         batch, self._batch = self._batch, []
         if batch:
             self.taken.count(
-                await self.desk.writer.run(self.desk.writer.store.land, batch)
+                await self.desk.writer.run(self.desk.writer.store.landings.land, batch)
             )
             _give_back()
         self.progress(self.taken)
@@ -350,10 +352,10 @@ class _Intake:
     async def finish(self) -> None:
         """The file was read to its end: another run of it begins anew."""
         await self.land()
-        await self._run(noting.clear_progress, "import", self._key)
+        await self._run(self._progress.clear, "import", self._key)
 
     async def _run(self, function: Callable[..., Any], *told: object) -> Any:
-        return await self.desk.writer.run(function, self.desk.writer.store, *told)
+        return await self.desk.writer.run(function, *told)
 
 
 def _give_back() -> None:

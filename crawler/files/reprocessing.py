@@ -16,7 +16,6 @@ from crawler.files.import_context import ImportContext
 from crawler.workers import Task, WorkerLost
 from storage import identity
 from storage.model import Document, Landing, Lead, Page, Rejection
-from storage.query import reprocess_candidates
 from storage.query.criteria import Criteria
 from storage.query.reprocess_candidates import ReprocessCandidate
 
@@ -100,11 +99,11 @@ async def reprocess(
         ):
             batch.append(redone.landing)
         if len(batch) >= LANDINGS_PER_BATCH:
-            await desk.writer.run(desk.writer.store.land, batch)
+            await desk.writer.run(desk.writer.store.landings.land, batch)
             batch = []
         progress(tally)
     if batch:
-        await desk.writer.run(desk.writer.store.land, batch)
+        await desk.writer.run(desk.writer.store.landings.land, batch)
     return tally
 
 
@@ -112,9 +111,9 @@ async def _in_order(
     desk: ImportContext, criteria: Criteria, tally: ReprocessCounts
 ) -> AsyncIterator[ReprocessedPage]:
     """Every page, a few ahead of the one that is handed out."""
-    db, run = desk.writer.store.db, desk.writer.run
-    ids = await run(reprocess_candidates.list_document_ids, db, criteria)
-    keys = await run(reprocess_candidates.list_rejection_keys, db, criteria)
+    candidates, run = desk.writer.store.reprocessing, desk.writer.run
+    ids = await run(candidates.document_ids, criteria)
+    keys = await run(candidates.rejection_keys, criteria)
     tally.pages = len(ids) + len(keys)
     waiting: deque[asyncio.Future[ReprocessedPage]] = deque()
     try:
@@ -133,11 +132,11 @@ async def _in_order(
 def _loads(
     desk: ImportContext, ids: Sequence[int], keys: Sequence[str]
 ) -> Iterator[Callable[[], list[ReprocessCandidate]]]:
-    db = desk.writer.store.db
+    candidates = desk.writer.store.reprocessing
     for some in _pieces(ids):
-        yield partial(reprocess_candidates.load_documents, db, some)
+        yield partial(candidates.load_documents, some)
     for several in _pieces(keys):
-        yield partial(reprocess_candidates.load_rejections, db, several)
+        yield partial(candidates.load_rejections, several)
 
 
 def _pieces(whole: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -147,10 +146,12 @@ def _pieces(whole: Sequence[T]) -> Iterator[Sequence[T]]:
 
 async def _redo(desk: ImportContext, before: ReprocessCandidate) -> ReprocessedPage:
     store = desk.writer.store
-    page = await desk.writer.run(store.raw, before.capture_id)
+    page = await desk.writer.run(store.captures.page, before.capture_id)
     if page is None:
         return ReprocessedPage(before=before, turn=ReprocessOutcome.LOST)
-    furniture = await desk.writer.run(store.furniture, identity.url_host(before.url))
+    furniture = await desk.writer.run(
+        store.boilerplate.learned, identity.url_host(before.url)
+    )
     try:
         read = await desk.pool.run(
             PROCESS_PAGE, page, _lead(before), source=desk.sources.get(before.source), settings=desk.settings,

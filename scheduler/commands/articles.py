@@ -58,7 +58,9 @@ def mark(
         raise click.UsageError("--list stands alone")
     if listing:
         with call.read() as store:
-            article_views.show_annotations(call.screen, store.marks(), json=call.json)
+            article_views.show_annotations(
+                call.screen, store.annotations.all(), json=call.json
+            )
         return
     if what is None or len(given) != 1:
         raise click.UsageError("name a URL or a number, and one thing to say of it")
@@ -111,13 +113,12 @@ def brief(call: CommonOptions, /, day: str, place: tuple[str, ...]) -> None:
 
     from scheduler.views import brief_view as page
     from storage.model import utc_now
-    from storage.query import brief as telling
     from storage.query import criteria
 
     since, until = criteria.parse_day(day, now=utc_now())
     with call.read() as store:
-        told = telling.build_brief(
-            store.db, since, until, tuple(name for name in place if name.strip())
+        told = store.search.brief(
+            since, until, tuple(name for name in place if name.strip())
         )
     if call.json:
         call.screen.json_line(asdict(told))
@@ -146,11 +147,11 @@ def evidence(call: CommonOptions, /, id: int, output: Path) -> None:  # noqa: A0
     from dataclasses import asdict
 
     from scheduler.views import article_views
+    from storage import case_folder
     from storage.model import utc_now
-    from storage.query import evidence as case
 
     with call.read() as store:
-        made = case.write_case_folder(
+        made = case_folder.write_case_folder(
             store, id, output, now=utc_now(), version=installed_version()
         )
     if call.json:
@@ -161,7 +162,7 @@ def evidence(call: CommonOptions, /, id: int, output: Path) -> None:  # noqa: A0
     texts = f"{article_views.format_count(made.documents, 'text')}, {article_views.format_count(made.revisions, 'former state')}"
     raw = article_views.format_count(made.captures, "raw page")
     call.screen.line(
-        f"{made.folder}: {texts}, {raw}; check it with `sha256sum -c {case.SUMS_FILE}` in there"
+        f"{made.folder}: {texts}, {raw}; check it with `sha256sum -c {case_folder.SUMS_FILE}` in there"
     )
 
 

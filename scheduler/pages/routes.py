@@ -99,12 +99,12 @@ class Pages:
             return {
                 "found": found,
                 "carried": carried,
-                "facets": search.count_facets(store.db, wanted, counted=_MAX_COUNTED),
-                "tally": search.count_coverage(store.db, wanted, counted=_MAX_COUNTED),
-                "changed": search.list_matching_corrections(
-                    store.db, wanted, counted=_MAX_COUNTED, most=8
+                "facets": store.search.facets(wanted, counted=_MAX_COUNTED),
+                "tally": store.search.coverage(wanted, counted=_MAX_COUNTED),
+                "changed": store.search.corrections(
+                    wanted, counted=_MAX_COUNTED, most=8
                 ),
-                "names": {state.id: state.name for state in store.sources()},
+                "names": {state.id: state.name for state in store.sources.all()},
             }
 
         told = await self._reader.ask(work)
@@ -134,7 +134,7 @@ class Pages:
         The page's records, and the cursor of the next.
         """
         wanted = criteria_of.parse_criteria(_parse_query(request), now=self._now())
-        found = await self._reader.ask(lambda store: search.search(store.db, wanted))
+        found = await self._reader.ask(lambda store: store.search.page(wanted))
         return Response.json(
             {"articles": [hit.record for hit in found.hits], "next": found.next_cursor},
             default=str,
@@ -192,18 +192,15 @@ class Pages:
         now = self._now()
 
         def work(store: Store) -> dict[str, Any]:
-            counts = overview.count_places(store.db, now - _MONTH)
+            counts = store.search.places(now - _MONTH)
             top = [place for place in counts if place.kind != "country"][:12]
             newest = {
-                place.code: search.search(
-                    store.db,
+                place.code: store.search.page(
                     Criteria(places=(place.code,), since=now - _MONTH, limit=3),
                 ).hits
                 for place in top
             }
-            names = search.disambiguate_places(
-                store.db, {place.code: place.name for place in top}
-            )
+            names = store.search.place_names({place.code: place.name for place in top})
             return {
                 "map": charts.draw_map(counts),
                 "top": top,
@@ -219,10 +216,10 @@ class Pages:
         now = self._now()
 
         def work(store: Store) -> dict[str, Any]:
-            states = {state.id: state for state in store.sources()}
+            states = {state.id: state for state in store.sources.all()}
             rows = [
                 row | {"state": _describe_state(states[row["id"]], now)}
-                for row in store.source_counts()
+                for row in store.sources.activity()
             ]
             return {"rows": rows}
 
@@ -237,11 +234,11 @@ class Pages:
         now = self._now()
 
         def work(store: Store) -> dict[str, Any]:
-            state = store.source(name)
+            state = store.sources.find(name)
             found, carried = _find_hits(store, Criteria(sources=(name,), limit=15))
             if state is None and not found.hits:
                 raise PageNotFound(f"no source {name}")
-            visits = overview.count_visits_by_day(store.db, name, 60)
+            visits = store.polls.by_day(name, 60)
             return {
                 "id": name,
                 "source": state,
@@ -255,7 +252,7 @@ class Pages:
                     last=now.date(),
                     days=45,
                 ),
-                "polls": overview.list_polls(store.db, name, 20),
+                "polls": store.polls.recent(name, 20),
                 "errors": sum(row["errors"] for row in visits),
             }
 
@@ -275,9 +272,7 @@ class Pages:
     async def article_json(self, request: Request) -> Response:
         """The JSON form of one article."""
         number = int(request.url_vars["id"])
-        record = await self._reader.ask(
-            lambda store: search.load_record(store.db, number)
-        )
+        record = await self._reader.ask(lambda store: store.articles.record(number))
         if record is None:
             raise PageNotFound(f"no article {number}")
         return Response.json(record)
@@ -290,9 +285,9 @@ class Pages:
         number = int(request.url_vars["id"])
 
         def work(store: Store) -> bytes:
-            article = store.article(number)
+            article = store.articles.find(number)
             page = (
-                store.raw(article.capture_id)
+                store.captures.page(article.capture_id)
                 if article and article.capture_id
                 else None
             )
@@ -408,23 +403,23 @@ def _filter_links(wanted: Criteria) -> dict[str, Any]:
 def _find_hits(
     store: Store, wanted: Criteria
 ) -> tuple[search.SearchPage, dict[int, overview.CopyCounts]]:
-    found = search.search(store.db, wanted)
-    return found, overview.count_copies(store.db, {hit.id for hit in found.hits})
+    found = store.search.page(wanted)
+    return found, store.articles.copy_counts({hit.id for hit in found.hits})
 
 
 def _front_numbers(store: Store, now: datetime) -> dict[str, Any]:
     week = Criteria(since=now - _WEEK)
     counts = {
         day.value: day.count
-        for day in search.count_by_day(store.db, Criteria(since=now - _MONTH))
+        for day in store.search.by_day(Criteria(since=now - _MONTH))
     }
-    states = [state for state in store.sources() if state.enabled]
+    states = [state for state in store.sources.all() if state.enabled]
     return {
-        "tally": search.count_coverage(store.db, week),
+        "tally": store.search.coverage(week),
         "week": week,
         "bars": charts.draw_bars(counts, last=now.date(), days=31),
-        "provinces": overview.count_provinces(store.db, now - _MONTH)[:12],
-        "corrections": overview.list_corrections(store.db, 8),
+        "provinces": store.search.provinces(now - _MONTH)[:12],
+        "corrections": store.changes.corrections(8),
         "quiet": [
             state
             for state in states
@@ -450,7 +445,7 @@ def _first_pages(store: Store, wanted: Criteria, most: int) -> list[list[str]]:
     """The first records of a search as an exporter takes them."""
     taken: list[list[str]] = []
     left = most
-    for page in search.iterate_json_pages(store.db, wanted, size=min(most, 500)):
+    for page in store.search.json_pages(wanted, size=min(most, 500)):
         taken.append(page[:left])
         left -= len(page)
         if left <= 0:
@@ -466,22 +461,22 @@ def _file_response(body: bytes, kind: str, name: str) -> Response:
 
 
 def _article_values(store: Store, number: int) -> dict[str, Any]:
-    article = store.article(number)
-    record = search.load_record(store.db, number)
+    article = store.articles.find(number)
+    record = store.articles.record(number)
     if article is None or record is None:
         raise PageNotFound(f"no article {number}")
-    told = store.explain(article.id)
+    told = store.fates.explain(article.id)
     states = [
         (state.seen_at, state.title or "", state.text)
-        for state in store.history(article.document_id)
+        for state in store.articles.revisions(article.document_id)
     ]
     states.append((article.updated_at, article.title or "", article.text))
     places = {
         one["code"]: one["name"] for one in told["mentions"] if one["kind"] == "place"
     }
     similar = [
-        (search.load_record(store.db, other), score)
-        for other, score in store.probable(article.id)[:10]
+        (store.articles.record(other), score)
+        for other, score in store.articles.probable_copies(article.id)[:10]
     ]
     return {
         "article": record,
@@ -490,19 +485,19 @@ def _article_values(store: Store, number: int) -> dict[str, Any]:
             {"kind": kind, "rows": [m for m in told["mentions"] if m["kind"] == kind]}
             for kind in ("place", "actor", "event")
         ],
-        "places": search.disambiguate_places(store.db, places),
-        "copies": store.copies(article.id),
-        "carried": overview.count_copies(store.db, [article.id])[article.id],
+        "places": store.search.place_names(places),
+        "copies": store.articles.copies(article.id),
+        "carried": store.articles.copy_counts([article.id])[article.id],
         "similar": [(other, score) for other, score in similar if other],
-        "claims": overview.list_claims(store.db, article.document_id),
+        "claims": store.articles.claims(article.document_id),
         "reasons": sorted(
             told["document"]["reasons"], key=lambda reason: -abs(reason["weight"])
         )[:20],
-        "marks": store.said(article.id),
+        "marks": store.annotations.of_article(article.id),
         "changes": told["changes"],
         "capture": told["capture"],
         "revisions": _revision_diffs(states),
-        "names": {state.id: state.name for state in store.sources()},
+        "names": {state.id: state.name for state in store.sources.all()},
     }
 
 

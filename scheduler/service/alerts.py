@@ -24,11 +24,9 @@ from crawler.fetching import webhook
 from crawler.fetching.guard import Guard, parse_proxy
 from crawler.sources import CrawlSettings
 from scheduler.settings import Alert
-from storage.model import Refusal, utc_now
-from storage.query import changes, search
+from storage.model import AlertCursor, Refusal, utc_now
+from storage.query import changes
 from storage.store import Store
-from storage.tables import alert_cursors
-from storage.tables.alert_cursors import AlertCursor
 
 log = logging.getLogger("khabar")
 
@@ -186,7 +184,7 @@ def find_deliveries(
     A new alert begins at its end.
     """
     with Store.read(path) as store:
-        known, last = alert_cursors.load_cursors(store.db), store.last_cursor()
+        known, last = store.alert_cursors.load(), store.changes.last_cursor()
         turns = []
         for alert in alerts:
             standing = known.get(alert.id)
@@ -207,10 +205,10 @@ def find_deliveries(
 
 
 def _delivery(store: Store, alert: Alert, standing: AlertCursor) -> Delivery:
-    entries = changes.list_entries(store.db, standing.cursor, MAX_CHANGES_PER_CHECK)
+    entries = store.changes.entries(standing.cursor, MAX_CHANGES_PER_CHECK)
     wanted = [entry for entry in entries if entry.what in alert.changes]
-    found = search.filter_matching(
-        store.db, alert.criteria, [entry.article_id for entry in wanted]
+    found = store.search.matching(
+        alert.criteria, [entry.article_id for entry in wanted]
     )
     chosen = [entry for entry in wanted if entry.article_id in found]
     messages = tuple(
@@ -227,7 +225,7 @@ def _delivery(store: Store, alert: Alert, standing: AlertCursor) -> Delivery:
 def _message(store: Store, alert: Alert, entry: changes.ChangeEntry) -> AlertMessage:
     told = {
         "key": delivery_key(alert, entry), "alert": alert.id, "cursor": entry.cursor, "at": entry.at, "what": entry.what,
-        "detail": entry.detail, "article": search.load_record(store.db, entry.article_id),
+        "detail": entry.detail, "article": store.articles.record(entry.article_id),
     }  # fmt: skip
     return AlertMessage(
         cursor=entry.cursor,

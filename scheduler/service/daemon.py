@@ -34,9 +34,8 @@ from scheduler.service.connectivity import OfflineDetector
 from scheduler.service.metrics import Metrics, MetricsServer
 from storage import identity
 from storage.errors import ConfigError, StoreBusy, StoreError, StoreUnusable
-from storage.model import Poll, SourceState, to_text, utc_now
+from storage.model import AlertCursor, Poll, SourceState, to_text, utc_now
 from storage.store import Store
-from storage.tables.alert_cursors import AlertCursor
 
 log = logging.getLogger("khabar")
 
@@ -103,7 +102,7 @@ class Service:
         listener.start()
         with self._signals():
             await self.engine.writer.run(
-                self.store.sync_sources, source_states(self.config.sources)
+                self.store.sources.sync, source_states(self.config.sources)
             )
             await asyncio.to_thread(
                 stdin_file.remove_leftovers, self.store.path, utc_now()
@@ -176,7 +175,7 @@ class Service:
         self._claiming = True
         try:
             states = await self.engine.writer.run(
-                self.store.claim_due, utc_now(), limit=room, lease=VISIT_LEASE
+                self.store.sources.claim_due, utc_now(), limit=room, lease=VISIT_LEASE
             )
             self._more_is_due = len(states) == room
             for number, state in enumerate(states, 1):
@@ -201,7 +200,7 @@ class Service:
             await self.alerts.deliver()
 
     async def _keep(self, rows: list[AlertCursor]) -> None:
-        await self.engine.writer.run(self.store.keep_standings, rows)
+        await self.engine.writer.run(self.store.alert_cursors.save, rows)
 
     async def _look_again(self) -> None:
         """Second looks at kept pages, as many as the budget of the hour allows by now."""
@@ -211,7 +210,7 @@ class Service:
         if not plan.enabled or self._is_resting() or self._looks_due < 1:
             return
         looks = await self._write(
-            self.store.claim_looks,
+            self.store.rechecks.claim_due,
             utc_now(),
             limit=int(self._looks_due),
             lease=VISIT_LEASE,
@@ -220,7 +219,7 @@ class Service:
         self.engine.start_rechecks(looks or ())
 
     async def _beat(self) -> None:
-        await self._write(self.store.beat, utc_now())
+        await self._write(self.store.service.beat, utc_now())
         if not self.store.is_in_place():
             await self._give_up()
 
@@ -250,7 +249,7 @@ class Service:
     async def _expire(self) -> None:
         keep = self.config.store
         freed = await self._write(
-            self.store.expire,
+            self.store.erasure.expire,
             utc_now(),
             keep_captures=keep.keep_captures,
             keep_rejected=keep.keep_rejected,
@@ -403,7 +402,7 @@ class Service:
     async def _release(self) -> None:
         """Give back what was claimed and could not be landed, now that the file can be written."""
         for source in tuple(self._unreleased):
-            await self.engine.writer.run(self.store.release, source)
+            await self.engine.writer.run(self.store.sources.release, source)
             self._unreleased.discard(source)
 
     # Signals, reload, end
@@ -443,7 +442,7 @@ class Service:
             log.error("configuration not taken over, the old one stays: %s", error)  # noqa: TRY400 - no defect of ours
         else:
             self._take_over(config)
-            await self._write(self.store.sync_sources, source_states(config.sources))
+            await self._write(self.store.sources.sync, source_states(config.sources))
             await self._alert()
             log.info(
                 "configuration taken over: %d sources", len(config.enabled_sources)
@@ -493,7 +492,7 @@ class Service:
             async with asyncio.timeout(STOP_SECONDS - 1):
                 await asyncio.gather(*tasks, return_exceptions=True)
                 with contextlib.suppress(*STORE_FAULTS):
-                    await self.engine.writer.run(self.store.beat, utc_now())
+                    await self.engine.writer.run(self.store.service.beat, utc_now())
                 await self.engine.stop(DOWNLOAD_GRACE_SECONDS)
         except TimeoutError:
             log.warning("not everything could be ended in time")

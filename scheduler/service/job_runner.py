@@ -20,9 +20,8 @@ from crawler.report import CrawlEvent, CrawlReport
 from crawler.writer import STORE_FAULTS
 from scheduler import stdin_file
 from storage.errors import KhabarError, UsageError, WorkFailed
-from storage.model import Job, from_text, utc_now
+from storage.model import Correction, Job, from_text, utc_now
 from storage.query import criteria
-from storage.tables import corrections
 
 log = logging.getLogger("khabar")
 
@@ -74,7 +73,7 @@ class JobRunner:
     async def start_waiting(self) -> None:
         """Begin every request that waits."""
         store = self.engine.store
-        while request := await self.engine.writer.run(store.take_request, utc_now()):
+        while request := await self.engine.writer.run(store.jobs.take_next, utc_now()):
             task = asyncio.ensure_future(self._serve(request))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
@@ -93,7 +92,7 @@ class JobRunner:
             log.exception("request %d failed", request.id)
             result = {"error": f"{type(error).__name__}: {error}"}
         await self.engine.writer.run(
-            self.engine.store.finish_request,
+            self.engine.store.jobs.finish,
             request.id,
             result,
             now=utc_now(),
@@ -116,8 +115,10 @@ class JobRunner:
         if request.kind == "reprocess":
             return await self._reprocess(request)
         if request.kind == "mark":
-            said = corrections.parse_correction(request.arguments)
-            return asdict(await self.engine.writer.run(self.engine.store.correct, said))
+            said = Correction.from_fields(request.arguments)
+            return asdict(
+                await self.engine.writer.run(self.engine.store.annotations.apply, said)
+            )
         raise UsageError(
             f"the service does not take {request.kind}; stop it, and run the command again"
         )
@@ -233,14 +234,18 @@ class JobRunner:
     async def _tell(self, request_id: int, facts: Facts) -> None:
         with suppress(*STORE_FAULTS):  # the next one tells the same
             await self.engine.writer.run(
-                self.engine.store.note_progress, request_id, facts
+                self.engine.store.jobs.save_progress, request_id, facts
             )
 
     async def _forget(self, asked: Mapping[str, Any]) -> Facts:
         store, run = self.engine.store, self.engine.writer.run
         if asked.get("source"):
-            return {"documents": await run(store.forget_source, str(asked["source"]))}
-        return {"documents": await run(store.forget, asked["what"])}
+            return {
+                "documents": await run(
+                    store.erasure.forget_source, str(asked["source"])
+                )
+            }
+        return {"documents": await run(store.erasure.forget, asked["what"])}
 
 
 def require_readable(files: Sequence[Path]) -> None:

@@ -11,12 +11,17 @@ from scheduler.views.article_views import format_count, format_time, show_fields
 from scheduler.views.terminal import Screen, strip_controls
 from storage import revisions
 from storage.errors import WorkFailed
-from storage.model import Article, Document, Rejection, Revision
+from storage.identity import CopyComparison
+from storage.model import (
+    Article,
+    Document,
+    Rejection,
+    Revision,
+    SyndicatedReport,
+    Syndication,
+)
 from storage.revisions import Edit
 from storage.store import Store
-from storage.tables import copies, syndication
-from storage.tables.copies import CopyComparison
-from storage.tables.syndication import SyndicatedReport, Syndication
 
 if TYPE_CHECKING:
     from crawler.files.reprocessing import ReprocessedPage
@@ -31,9 +36,9 @@ def show_syndication(
     screen: Screen, store: Store, article: Article, *, json: bool
 ) -> None:
     """Who carried an article, who was first, whom they credit, how many independent reports that is."""
-    found = syndication.list_syndication(store.db, article.id)
-    voices = syndication.count_independent(
-        store.db, {carrier.article_id for carrier in found.reports}
+    found = store.articles.syndication(article.id)
+    voices = store.articles.count_independent(
+        {carrier.article_id for carrier in found.reports}
     )
     if json:
         told = {
@@ -174,7 +179,7 @@ def show_comparison(
 ) -> None:
     """Why two texts, each given by its number or address, were or were not taken for one. Raises WorkFailed."""
     here, there = _find_document(store, one), _find_document(store, other)
-    found = copies.compare_documents(store.db, here["id"], there["id"])
+    found = store.articles.compare(here["id"], there["id"])
     assert found is not None
     merged = here["article_id"] == there["article_id"]
     if json:
@@ -196,7 +201,7 @@ def show_comparison(
 
 
 def _find_document(store: Store, what: str) -> Mapping[str, Any]:
-    known = store.explain(
+    known = store.fates.explain(
         int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else what
     )
     document: Mapping[str, Any] | None = known["document"]

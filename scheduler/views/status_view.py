@@ -15,8 +15,7 @@ from scheduler.views.article_views import (
     show_fields,
 )
 from scheduler.views.terminal import Screen
-from storage.model import SourceState, to_text, utc_now
-from storage.tables.source_stats import BlindPeriod
+from storage.model import BlindPeriod, SourceState, to_text, utc_now
 
 MAX_TRAFFIC_SOURCES = 10  # sources whose traffic is shown
 MAX_DAYS_SHOWN = 3_650

@@ -94,3 +94,17 @@ def check_cursor(db: Database, since: int) -> None:
         raise UsageError(
             f"The log ends at cursor {newest}, {since} is not one of it; start again with --since 0."
         )
+
+
+def list_article_changes(
+    db: Database, article_id: int, limit: int
+) -> list[dict[str, Any]]:
+    """The newest changes of an article, newest first. Keys: at, what, detail."""
+    rows = db.execute(
+        """
+        SELECT at, what, detail FROM changes WHERE article_id = ?
+        ORDER BY cursor DESC LIMIT ?
+        """,
+        [article_id, limit],
+    )
+    return [dict(row) for row in rows]

@@ -4,29 +4,12 @@ Functions over an open `Database`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 
 from sqlite_utils import Database
 
 from storage.folding import printable
+from storage.model import AlertCursor
 from storage.tables.visits import column_to_time, time_to_column
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertCursor:
-    """One saved search.
-
-    Everything up to `cursor` was told, or was not what it looks for.
-    """
-
-    id: str
-    cursor: int
-    delivered: int = 0
-    failures: int = 0  # in a row
-    next_try_at: datetime | None = None  # None: at once
-    last_delivered_at: datetime | None = None
-    last_error: str | None = None
 
 
 def load_cursors(db: Database) -> dict[str, AlertCursor]:

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlite_utils import Database
@@ -20,6 +19,7 @@ from storage.model import (
     Claim,
     Cut,
     Document,
+    Label,
     Landing,
     Mention,
     Reason,
@@ -35,16 +35,6 @@ from storage.tables.visits import column_to_time, stored_url, url_key
 BY_PERSON = "marked by a person"
 _TIME_FIELDS = ("published_at", "modified_at")
 _PAGE_ROWS = 200
-
-
-class Label(StrEnum):
-    """What a person can say of a text."""
-
-    RELEVANT = "relevant"
-    IRRELEVANT = "irrelevant"
-    COPY = "copy"
-    NOT_A_COPY = "not_a_copy"
-    TAG = "tag"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from storage import identity
-from storage.identity import Likeness, Profile
+from storage.identity import CopyComparison, Likeness, Profile
 from storage.model import Document, from_text, to_text
 from storage.tables import bands
 
@@ -430,18 +430,6 @@ def count_independent_groups(
         if one in parent and other in parent:
             parent[root(one)] = root(other)
     return len({root(article) for article in parent})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyComparison:
-    """Why two documents were or were not taken for one."""
-
-    verdict: str  # copy, probable, different
-    reason: str
-    likeness: Likeness
-    passages: tuple[str, ...]  # the longest runs of words that both have
-    # The same words with other numbers, in the one and in the other
-    conflicts: tuple[tuple[str, str], ...]
 
 
 def compare_documents(

@@ -6,8 +6,7 @@ Functions over an open `Database`, inside the transaction that `Store` opened.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +14,19 @@ from sqlite_utils import Database
 
 from storage.errors import UsageError, WorkFailed
 from storage.folding import printable
-from storage.model import ChangeKind, FateKind, Landing, Lead, RejectionReason, to_text
+from storage.model import (
+    ChangeKind,
+    Correction,
+    CorrectionResult,
+    FateKind,
+    Label,
+    Landing,
+    Lead,
+    RejectionReason,
+    to_text,
+)
 from storage.tables import admission, annotations, landing, visits
-from storage.tables.annotations import BY_PERSON, Annotation, Label
+from storage.tables.annotations import BY_PERSON, Annotation
 from storage.tables.visits import url_key
 
 _MAX_TAG_CHARS = 100  # characters
@@ -26,38 +35,7 @@ _MAX_TAG_CHARS = 100  # characters
 VIA_MARK = "mark"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Correction:
-    """What a person says.
-
-    `what` is a URL or a number, `other` the other text of a pair.
-    """
-
-    label: Label
-    what: str | int
-    other: str | int | None = None
-    tag: str = ""
-    is_off: bool = False  # of a tag: take it off
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectionResult:
-    """What became of it."""
-
-    label: Label
-    url: str
-    document_id: int | None
-    article_id: int | None
-    # Kept, restored, queued, dropped, parted, joined, noted, tagged, untagged
-    outcome: str
-
-
 Row = dict[str, Any]
-
-
-def parse_correction(said: Mapping[str, Any]) -> Correction:
-    """A correction as a command or a request carries it: the fields by name."""
-    return Correction(**{**said, "label": Label(said["label"])})
 
 
 def apply_correction(db: Database, said: Correction, now: datetime) -> CorrectionResult:

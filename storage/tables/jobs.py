@@ -34,6 +34,14 @@ def submit_job(
     return int(cursor.lastrowid or 0)
 
 
+def is_any_job_waiting(db: Database) -> bool:
+    """Whether `take_next_job` would find one."""
+    found = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM requests WHERE status = 'waiting')"
+    ).fetchone()
+    return bool(found[0])
+
+
 def take_next_job(db: Database, now: datetime) -> Job | None:
     """The oldest request that waits, marked as running."""
     row = db.execute(
@@ -129,13 +137,19 @@ def record_heartbeat(db: Database, now: datetime) -> None:
 
     A gap since the last beat is recorded as a period without sight.
     """
-    row = db.execute("SELECT value FROM meta WHERE name = 'alive_at'").fetchone()
-    if row is not None and from_text(row[0]) < now - _MAX_HEARTBEAT_INTERVAL:
+    before = find_meta(db, "alive_at")
+    if before is not None and from_text(before) < now - _MAX_HEARTBEAT_INTERVAL:
         db.execute(
             "INSERT INTO blind (source, from_at, to_at, reason) VALUES (NULL, ?, ?, 'service down')",
-            [row[0], to_text(now)],
+            [before, to_text(now)],
         )
     set_meta(db, "alive_at", to_text(now))
+
+
+def find_meta(db: Database, name: str) -> str | None:
+    """One fact about the file itself; None where it was never written."""
+    row = db.execute("SELECT value FROM meta WHERE name = ?", [name]).fetchone()
+    return None if row is None else str(row[0])
 
 
 def set_meta(db: Database, name: str, value: str) -> None:

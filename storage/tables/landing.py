@@ -316,7 +316,7 @@ def _save_capture(
     rest = (
         (row[0], row[1], row[2])
         if row and archive.may_share(row[0], kind, page.fetched_at)
-        else archive.write(page, kind)
+        else archive.write_page(page, kind)
     )
     cursor = db.execute(
         "INSERT INTO captures (kind, url, fetched_at, status, digest, file, offset, length) VALUES (?, ?, ?, ?, ?, "

@@ -153,6 +153,14 @@ def list_changes(db: Database, since: int, limit: int) -> list[Change]:
     ]
 
 
+def captured_up_to(db: Database, file: str) -> int:
+    """The offset up to which a WARC file is known to be whole, in bytes."""
+    row = db.execute(
+        "SELECT coalesce(max(offset + length), 0) FROM captures WHERE file = ?", [file]
+    ).fetchone()
+    return int(row[0])
+
+
 # Fates and why
 
 

@@ -5,7 +5,7 @@ write. A look is a row with its due time as long as there is one to come. Claimi
 moves its time by a lease, so that a look that was cut off is made again later.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,19 +16,6 @@ from storage.model import Recheck, RecheckPlan, Validators, from_text, to_text
 from storage.tables.visits import column_to_time, text_to_column
 
 ANY_RECHECK_DUE_SQL = "SELECT EXISTS (SELECT 1 FROM looks WHERE due_at <= ?)"
-
-
-def next_recheck_at(
-    first_seen_at: datetime, now: datetime, after: Sequence[timedelta]
-) -> datetime | None:
-    """When a page that was first seen then is due again.
-
-    The first of these ages that it has not reached. Pure.
-    """
-    return min(
-        (first_seen_at + age for age in after if first_seen_at + age > now),
-        default=None,
-    )
 
 
 def plan_recheck(db: Database, document_id: int, url: str, again: RecheckPlan) -> None:
@@ -42,6 +29,11 @@ def plan_recheck(db: Database, document_id: int, url: str, again: RecheckPlan) -
             *_validators(again.validators),
         ],
     )
+
+
+def is_any_recheck_due(db: Database, now: datetime) -> bool:
+    """Whether `claim_rechecks` may find anything."""
+    return bool(db.execute(ANY_RECHECK_DUE_SQL, [to_text(now)]).fetchone()[0])
 
 
 def claim_rechecks(
@@ -64,19 +56,19 @@ def claim_rechecks(
 
 
 def finish_recheck(
-    db: Database, look: Recheck, now: datetime, *, again: RecheckPlan | None
+    db: Database, look: Recheck, now: datetime, *, plan: RecheckPlan | None
 ) -> None:
     """A look was made: when the next one is due, or that it was the last."""
     db.execute(
         "UPDATE documents SET checked_at = ? WHERE id = ?",
         [to_text(now), look.document_id],
     )
-    if again is None:
+    if plan is None:
         db.execute("DELETE FROM looks WHERE document_id = ?", [look.document_id])
     else:
         db.execute(
             "UPDATE looks SET due_at = ?, etag = ?, last_modified = ? WHERE document_id = ?",
-            [to_text(again.due_at), *_validators(again.validators), look.document_id],
+            [to_text(plan.due_at), *_validators(plan.validators), look.document_id],
         )
 
 

@@ -6,51 +6,16 @@ Fixed statements over an open `Database`; plain values out. All go by source or 
 through an index.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
 
-from storage.model import from_text, to_text
+from storage.model import BlindPeriod, PageYield, SourceTraffic, from_text, to_text
 from storage.tables.visits import column_to_time
 
 # Reasons of a rejection that mean: the page was there and no text came of it.
 NO_TEXT_REASONS = ("empty", "short", "script_only", "unreadable", "paywalled")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageYield:
-    """What the pages of a source yielded in a time."""
-
-    pages: int = 0  # with a text, and without one where there should have been one
-    texts: int = 0
-    dated: int = 0  # texts with a publication time
-    signed: int = 0  # texts with an author
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceTraffic:
-    """What a source cost and brought since a time.
-
-    Bytes of pages are those of their kept, packed responses.
-    """
-
-    requests: int = 0
-    bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlindPeriod:
-    """A time in which nothing was seen.
-
-    Of one source, or of all where the service was down. `to` None: it lasts.
-    """
-
-    source: str | None
-    from_at: datetime
-    to_at: datetime | None
-    reason: str
 
 
 def list_news_times(db: Database, since: datetime) -> dict[str, list[datetime]]:

@@ -3,44 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
 
-from storage.model import from_text
+from storage.model import SyndicatedReport, Syndication, from_text
 from storage.tables import copies
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyndicatedReport:
-    """One place that carried an article or what may be a version of it."""
-
-    document_id: int
-    article_id: int
-    url: str
-    source: str
-    owner: str  # of the source; empty where it has none
-    title: str | None
-    at: datetime  # publication, else when it was first seen
-    is_dated: bool  # whether `at` is the publication
-    kind: str  # head, declared, exact, near; probable for another article
-    score: float  # 1 for the head
-    credit: str | None  # agency or outlet that the text credits
-    origin_url: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Syndication:
-    """All carriers of an article in the order of their time."""
-
-    reports: tuple[SyndicatedReport, ...]
-    wire: str | None  # whom most of its texts credit
-    # Distinct owners among those who carried this very article; none of them
-    # independent of another
-    publishers: int
-
 
 _REPORTS_SQL = """
 SELECT d.id, d.article_id, d.url, d.source, coalesce(s.owner, '') AS owner, d.title, d.published_at, d.first_seen_at,

@@ -6,7 +6,7 @@ write.
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -17,6 +17,7 @@ from sqlite_utils import Database
 from storage import identity
 from storage.folding import fold, printable
 from storage.model import (
+    FinishPoll,
     Lead,
     PendingLead,
     Poll,
@@ -146,6 +147,12 @@ def due_parameters(now: datetime) -> dict[str, str]:
     return {"now": to_text(now), "furthest": to_text(now + _MAX_CHECK_AHEAD)}
 
 
+def is_any_source_due(db: Database, now: datetime) -> bool:
+    """Whether `claim_due_sources` would find anything."""
+    found = db.execute(ANY_SOURCE_DUE_SQL, due_parameters(now)).fetchone()
+    return bool(found[0])
+
+
 def claim_due_sources(
     db: Database, now: datetime, *, limit: int, lease: timedelta
 ) -> list[SourceState]:
@@ -255,11 +262,6 @@ class _SortedItems:
     # An entry under another URL, and the key that it had
     renamed: tuple[tuple[_PollItem, str], ...]
     noted: tuple[_PollItem, ...]  # whose entry is to be written
-
-
-# What a poll becomes once it is known how much of it is new: (found, fresh) -> the poll
-# with its next visit.
-FinishPoll = Callable[[int, int], Poll]
 
 
 def land_poll(db: Database, poll: Poll, finish: FinishPoll | None = None) -> Polled:
@@ -665,3 +667,15 @@ def _record_gap(db: Database, poll: Poll) -> None:
             "INSERT INTO blind (source, from_at, to_at, reason) VALUES (:source, :from, :to, :gap)",
             {**times, "gap": GAP_REASON},
         )
+
+
+def list_read_urls(db: Database, source: str, limit: int) -> list[str]:
+    """URLs of pages of a source that were read or found too old, in any order."""
+    rows = db.execute(
+        """
+        SELECT url FROM fates WHERE source = ?
+        AND fate IN ('article', 'copy', 'rejected', 'too_old') LIMIT ?
+        """,
+        [source, limit],
+    )
+    return [row[0] for row in rows]

@@ -46,7 +46,7 @@ def played(
 
 
 def urls(store: Store, statement: str) -> set[str]:
-    return {row[0] for row in store.db.execute(statement)}
+    return {row[0] for row in store.session.db.execute(statement)}
 
 
 def test_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_the_demo_keeps_what_is_about_the_conflict_in_three_languages(played) ->
 def test_the_demo_recognises_the_reprint_and_cuts_its_tail(played) -> None:
     """The blog's copy hangs on the original, without the words that such blogs leave inside a text."""
     ran, store = played
-    rows = store.db.execute(
+    rows = store.session.db.execute(
         "SELECT c.url, a.url, c.text FROM copies AS c JOIN articles AS a ON a.id = c.article_id"
     ).fetchall()
     assert [(row[0], row[1]) for row in rows] == [
@@ -94,14 +94,14 @@ def test_the_demo_recognises_the_reprint_and_cuts_its_tail(played) -> None:
 def test_the_demo_shows_the_correction(played) -> None:
     """The second round finds the corrected report, keeps both states, and shows what changed."""
     ran, store = played
-    head = store.db.execute(
+    head = store.session.db.execute(
         "SELECT document_id, title, revision FROM articles WHERE url LIKE '%maiwand%'"
     ).fetchone()
     assert (head[1], head[2]) == (
         "Roadside bomb kills two and wounds six on Kandahar highway",
         2,
     )
-    assert "their lives were not in danger" in store.history(head[0])[0].text
+    assert "their lives were not in danger" in store.articles.revisions(head[0])[0].text
     assert "corrected" in ran.stdout
 
 
@@ -124,7 +124,7 @@ def test_the_demo_asks_conditionally_the_second_time(played) -> None:
     ran, store = played
     assert "3 answered 304" in ran.stdout
     assert (
-        store.db.execute(
+        store.session.db.execute(
             "SELECT count(*) FROM polls WHERE status = 'not_modified'"
         ).fetchone()[0]
         == 3
@@ -134,7 +134,7 @@ def test_the_demo_asks_conditionally_the_second_time(played) -> None:
 def test_the_broken_feed_stops_nobody(played) -> None:
     """It is a poll error with its reason, told in both rounds."""
     ran, store = played
-    errors = store.db.execute(
+    errors = store.session.db.execute(
         "SELECT error FROM polls WHERE source = 'wire'"
     ).fetchall()
     assert len(errors) == 2
@@ -145,8 +145,8 @@ def test_the_broken_feed_stops_nobody(played) -> None:
 def test_everything_adds_up_after_the_demo(played) -> None:
     """Every address has a fate, every visit balances, the file is sound."""
     _, store = played
-    assert store.faults() == []
-    assert store.counts()["pending"] == 0
+    assert store.check() == []
+    assert store.stats.counts()["pending"] == 0
 
 
 def test_a_search_in_latin_letters_finds_all_scripts(played) -> None:

@@ -67,7 +67,7 @@ def test_an_import_beside_a_running_service_says_what_one_without_says(idle) -> 
     with Store.read(folder / "own.db") as own:
         rows = [
             tuple(row)
-            for row in own.db.execute(
+            for row in own.session.db.execute(
                 "SELECT id, url, text, relevance FROM articles ORDER BY id"
             )
         ]

@@ -92,12 +92,13 @@ def test_articles_arrive_in_the_order_of_the_input(tmp_path: Path) -> None:
     assert json.loads(ran.stdout)["rows"] == 151
     with Store.read(tmp_path / "x.db") as store:
         assert [
-            row[0] for row in store.db.execute("SELECT url FROM documents ORDER BY id")
+            row[0]
+            for row in store.session.db.execute("SELECT url FROM documents ORDER BY id")
         ] == [row["url"] for row in told]
         assert (
-            store.db.execute("SELECT url FROM copies WHERE kind = 'exact'").fetchone()[
-                0
-            ]
+            store.session.db.execute(
+                "SELECT url FROM copies WHERE kind = 'exact'"
+            ).fetchone()[0]
             == "https://late.example/copy"
         )
 
@@ -162,16 +163,16 @@ def test_captures_pass_the_same_desk(tmp_path: Path) -> None:
     )
     assert khabar("import", file, "--db", "x.db", folder=tmp_path).returncode == 0
     with Store.read(tmp_path / "x.db", captures=tmp_path / "x.db.captures") as store:
-        fates = dict(store.db.execute("SELECT url, fate FROM fates").fetchall())
+        fates = dict(store.session.db.execute("SELECT url, fate FROM fates").fetchall())
         assert fates == {
             "https://a.example/1": "article",
             "https://a.example/2": "rejected",
             "https://a.example/3": "failed",
         }
-        article = store.article(1)
+        article = store.articles.find(1)
         assert article is not None
         assert article.source == "a.example"
-        raw = store.raw(article.capture_id or 0)
+        raw = store.captures.page(article.capture_id or 0)
         assert raw is not None
         assert raw.body == page("Three officers killed in Kandahar")
 
@@ -256,7 +257,9 @@ def fates(folder: Path) -> dict[str, tuple[str, str, str]]:
     with Store.read(folder / "x.db") as store:
         return {
             row[0]: tuple(row)[1:]
-            for row in store.db.execute("SELECT url, fate, reason, detail FROM fates")
+            for row in store.session.db.execute(
+                "SELECT url, fate, reason, detail FROM fates"
+            )
         }
 
 
@@ -324,7 +327,9 @@ def test_a_page_without_an_afghan_word_has_its_fate_and_no_capture(
         "no Afghan word in the page",
     )
     with Store.read(tmp_path / "x.db") as store:
-        assert store.db.execute("SELECT count(*) FROM captures").fetchone()[0] == 1
+        assert (
+            store.session.db.execute("SELECT count(*) FROM captures").fetchone()[0] == 1
+        )
 
 
 def test_a_wacz_is_read_like_its_warcs(tmp_path: Path) -> None:
@@ -433,7 +438,7 @@ def _noted(path: Path) -> int:
         return 0
     try:
         with Store.read(path) as store:
-            row = store.db.execute(
+            row = store.session.db.execute(
                 "SELECT state FROM progress WHERE work = 'import'"
             ).fetchone()
     except Exception:  # noqa: BLE001 - the file is being made

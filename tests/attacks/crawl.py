@@ -128,7 +128,8 @@ def main() -> None:
         found = {
             "seconds": time.monotonic() - began,
             "polls": {
-                where.get(row["source"], "wire"): row for row in store.db.query(asked)
+                where.get(row["source"], "wire"): row
+                for row in store.session.db.query(asked)
             },
             "fates": {
                 where.get(name, "turn"): fate(store, url)
@@ -137,8 +138,10 @@ def main() -> None:
             },
             "reached": sorted(reached),
             "memory": [weights[0], peak()],
-            "unbalanced": store.unbalanced_polls(),
-            "integrity": store.db.execute("pragma integrity_check").fetchone()[0],
+            "unbalanced": store.polls.unbalanced(),
+            "integrity": store.session.db.execute("pragma integrity_check").fetchone()[
+                0
+            ],
         }
     print(json.dumps(found, default=str))
     good.shutdown()
@@ -146,7 +149,7 @@ def main() -> None:
 
 def fate(store: object, url: str) -> list[str]:
     """What became of a page; a lead that waits for another day is pending."""
-    row = store.fate(url)
+    row = store.fates.find(url)
     return [row["fate"], row["reason"]] if row else ["pending", ""]
 
 

@@ -39,7 +39,7 @@ def test_every_file_of_the_store_is_its_owners_only(
         fetched_at=NOW,
     )
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
-        store.land(
+        store.landings.land(
             [
                 Landing(
                     outcome=Document(url=URL, source="o", title="Shells", text=TEXT),

@@ -81,8 +81,8 @@ def stocked(attacks: Path, tmp_path: Path) -> Path:
     )
     assert all(row.landing for row in read)
     with Store.open(tmp_path / "khabar.db") as store:
-        store.land([row.landing for row in read])
-        assert store.db["documents"].count == len(rows)
+        store.landings.land([row.landing for row in read])
+        assert store.session.db["documents"].count == len(rows)
     (tmp_path / "config.toml").write_text('[store]\npath = "khabar.db"\n')
     return tmp_path
 
@@ -130,28 +130,30 @@ def test_no_query_is_an_error_and_none_changes_anything(stocked, attacks):
         "after",
     )
     with Store.read(stocked / "khabar.db") as store:
-        before, refused = store.db["documents"].count, []
+        before, refused = store.session.db["documents"].count, []
         for text in typed:
             for sort in Sort:
-                search.search(store.db, Criteria(words=text, sort=sort))
-            search.count_coverage(store.db, Criteria(words=text))
+                search.search(store.session.db, Criteria(words=text, sort=sort))
+            search.count_coverage(store.session.db, Criteria(words=text))
             for name in names:
                 try:
                     wanted = criteria.parse_criteria({name: [text]}, now=NOW)
-                    search.count_facets(store.db, wanted)
-                    search.search(store.db, wanted)
+                    search.count_facets(store.session.db, wanted)
+                    search.search(store.session.db, wanted)
                 except UsageError as fault:
                     refused.append(str(fault))
         assert all(map(is_plain, refused))
-        assert store.db["documents"].count == before > 100
-        assert store.db.execute("pragma integrity_check").fetchone()[0] == "ok"
+        assert store.session.db["documents"].count == before > 100
+        assert store.session.db.execute("pragma integrity_check").fetchone()[0] == "ok"
 
 
 def test_no_cell_of_a_table_is_a_formula(stocked):
     """A spreadsheet runs nothing of what the CSV holds, and every row has every column."""
     with Store.read(stocked / "khabar.db") as store:
         body = b"".join(
-            export.to_csv(search.iterate_json_pages(store.db, Criteria(limit=1_000)))
+            export.to_csv(
+                search.iterate_json_pages(store.session.db, Criteria(limit=1_000))
+            )
         )
     head, *rows = csv.reader(io.StringIO(body.decode()))
     assert len(rows) > 100
@@ -234,7 +236,7 @@ def test_pages_show_it_as_text(stocked):
 def test_atom_and_json_lines_are_well_formed(stocked):
     """Other programs can read everything that leaves."""
     with Store.read(stocked / "khabar.db") as store:
-        pages = list(search.iterate_json_pages(store.db, Criteria(limit=1_000)))
+        pages = list(search.iterate_json_pages(store.session.db, Criteria(limit=1_000)))
     feed = ET.fromstring(
         b"".join(
             export.to_atom(
@@ -278,4 +280,4 @@ def test_every_file_can_be_given_to_import_and_extract(shared, attacks, tmp_path
     ) - extracted.stderr.count(b"\n")
     assert all(record["text"] or record["rejection"] for record in told)
     with Store.read(tmp_path / "khabar.db") as store:
-        assert store.db.execute("pragma integrity_check").fetchone()[0] == "ok"
+        assert store.session.db.execute("pragma integrity_check").fetchone()[0] == "ok"

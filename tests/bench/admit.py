@@ -135,12 +135,12 @@ def main() -> None:
             recent: list[tuple[float, float]] = []
             for n, batch in enumerate(batches(wanted), 1):
                 cpu, wall = time.process_time(), time.perf_counter()
-                store.land(batch, now=START + timedelta(minutes=n * 5 * BATCH))
+                store.landings.land(batch, now=START + timedelta(minutes=n * 5 * BATCH))
                 cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
                 spent, walls = spent + cpu, walls + wall
                 recent = [*recent[-99:], (cpu, wall)]
                 if n * BATCH % max(wanted // 10, BATCH) == 0:
-                    size = store.sizes()["database"]
+                    size = store.stats.sizes()["database"]
                     rate = [
                         BATCH / statistics.fmean(values)
                         for values in zip(*recent, strict=True)
@@ -148,7 +148,7 @@ def main() -> None:
                     print(
                         f"{n * BATCH:>10,} {rate[1]:>8,.0f} {rate[0]:>10,.0f} {size / 1e6:>8,.0f} {size / (n * BATCH):>11,.0f}"
                     )
-            counts = store.counts()
+            counts = store.stats.counts()
         yardstick = bare(folder, wanted)
         print(
             f"{counts['articles']:,} articles, {counts['copies']:,} copies; {wanted / spent:,.0f} a second of CPU, {wanted / walls:,.0f} by the clock"

@@ -98,9 +98,12 @@ def grow(store: Store, texts: Iterator[str], first: int, last: int) -> Grown:
         cpu, clock, bytes_before = time.process_time(), time.perf_counter(), written()
         with store._writing():
             landed = [
-                admission.admit(store.db, one, now=one.published_at) for one in batch
+                admission.admit(store.session.db, one, now=one.published_at)
+                for one in batch
             ]
-            admission.reindex_documents(store.db, [one.document_id for one in landed])
+            admission.reindex_documents(
+                store.session.db, [one.document_id for one in landed]
+            )
         spent = time.process_time() - cpu
         found.cpu += spent
         found.clock += time.perf_counter() - clock
@@ -138,7 +141,7 @@ def decisions(store: Store, texts: Iterator[str], size: int) -> list[float]:
     for n in range(PROBES):
         one = document(size + n, next(texts))
         began = time.process_time()
-        copies.match_copies(store.db, one, now=one.published_at)
+        copies.match_copies(store.session.db, one, now=one.published_at)
         spent.append((time.process_time() - began) * 1000)
     return spent
 
@@ -146,7 +149,7 @@ def decisions(store: Store, texts: Iterator[str], size: int) -> list[float]:
 def begun(path: Path) -> int:
     """How many documents the file has from a run that was cut short."""
     with Store.open(path) as store:
-        return store.db.execute("SELECT count(*) FROM documents").fetchone()[0]
+        return store.session.db.execute("SELECT count(*) FROM documents").fetchone()[0]
 
 
 def index_bytes(path: Path) -> float | None:
@@ -199,7 +202,7 @@ def measure(path: Path, texts: list[str], most: int) -> None:
         )
     with Store.read(path) as store:
         faults = {
-            what: store.db.execute(statement).fetchone()[0]
+            what: store.session.db.execute(statement).fetchone()[0]
             for what, statement in bands.INTEGRITY_CHECKS.items()
         }
     print(", ".join(f"{count} {what}" for what, count in faults.items()))

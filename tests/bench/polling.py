@@ -59,7 +59,7 @@ async def measured(service: Any, web: Web, seconds: float) -> dict[str, Any]:
     watching = asyncio.ensure_future(watch_lag(lags))
     before, began, cpu = polls.copy(), time.perf_counter(), time.process_time()
     spent = cpu_seconds(os.getpid())
-    leads = service.store.db.execute("SELECT count(*) FROM leads").fetchone()[0]
+    leads = service.store.session.db.execute("SELECT count(*) FROM leads").fetchone()[0]
     most = 0
     while time.perf_counter() - began < seconds:
         await asyncio.sleep(1)
@@ -72,7 +72,7 @@ async def measured(service: Any, web: Web, seconds: float) -> dict[str, Any]:
         "polls": dict(did), "a_minute": sum(did.values()) / took * 60, "cpu_share": (time.process_time() - cpu) / took,
         "lag_p50_ms": lags[len(lags) // 2] * 1e3, "lag_p99_ms": lags[int(len(lags) * 0.99)] * 1e3, "lag_max_ms": lags[-1] * 1e3,
         "pss_mb": most / 1e6, "cpu_ms_a_poll": spent * 1e3 / max(1, sum(did.values())),
-        "leads": service.store.db.execute("SELECT count(*) FROM leads").fetchone()[0] - leads,
+        "leads": service.store.session.db.execute("SELECT count(*) FROM leads").fetchone()[0] - leads,
     }  # fmt: skip
 
 

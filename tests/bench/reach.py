@@ -337,7 +337,7 @@ def crawl(folder: Path, proxy: str, starts: list[str], visits: int) -> set[str]:
     sources.append(Source(id="front", kind="section", url=FRONT, language="fa"))
 
     async def visit(store: Store) -> None:
-        store.sync_sources(engine.source_states(sources))
+        store.sources.sync(engine.source_states(sources))
         going = engine.Engine(store, settings, sources)
         await going.start()
         try:
@@ -363,7 +363,7 @@ def crawl(folder: Path, proxy: str, starts: list[str], visits: int) -> set[str]:
         loop.run(visit(store))
         return {
             row[0]
-            for row in store.db.execute(
+            for row in store.session.db.execute(
                 "SELECT key FROM fates UNION SELECT key FROM leads"
             )
         }

@@ -163,7 +163,7 @@ def watch(board: Board, path: Path) -> None:
             if not waiting and time.time() > board.end + LINGER:
                 return
             for item in waiting:
-                if search(store.db, Criteria(words=item.word, limit=1)).hits:
+                if search(store.session.db, Criteria(words=item.word, limit=1)).hits:
                     item.found = time.time()
             time.sleep(max(0.0, LOOK_EVERY - (time.monotonic() - began)))
 

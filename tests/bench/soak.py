@@ -150,13 +150,15 @@ def settle(config: Any) -> None:
     for _ in range(5):
         if left:
             with actions.open_for_writing(config) as store:
-                store.db.execute(
+                store.session.db.execute(
                     "UPDATE leads SET next_attempt_at = '2000-01-01T00:00:00Z'"
                 )
-                store.db.execute("DELETE FROM host_waits")
+                store.session.db.execute("DELETE FROM host_waits")
             actions.crawl(config, force=True)
             with actions.open_for_reading(config) as store:
-                left = store.db.execute("SELECT count(*) FROM leads").fetchone()[0]
+                left = store.session.db.execute(
+                    "SELECT count(*) FROM leads"
+                ).fetchone()[0]
 
 
 def wrong(path: Path, feeds: int, shown: int) -> list[str]:
@@ -171,20 +173,22 @@ def wrong(path: Path, feeds: int, shown: int) -> list[str]:
         except db.DatabaseError as error:
             found.append(f"the full text is not what the table says: {error}")
     with Store.read(path, captures=path.with_name("captures")) as store:
-        found += store.faults()
+        found += store.check()
         counts = dict(
-            store.db.execute(
+            store.session.db.execute(
                 "SELECT fate, count(*) FROM fates GROUP BY fate"
             ).fetchall()
         )
         others = "SELECT fate, reason, count(*) FROM fates WHERE fate <> 'article' GROUP BY fate, reason"
-        found += [f"{row[2]} {row[0]}: {row[1]}" for row in store.db.execute(others)]
-        ids = [row[0] for row in store.db.execute("SELECT id FROM captures")]
-        unreadable = sum(store.raw(number) is None for number in ids)
-        bare = store.db.execute(
+        found += [
+            f"{row[2]} {row[0]}: {row[1]}" for row in store.session.db.execute(others)
+        ]
+        ids = [row[0] for row in store.session.db.execute("SELECT id FROM captures")]
+        unreadable = sum(store.captures.page(number) is None for number in ids)
+        bare = store.session.db.execute(
             "SELECT count(*) FROM documents WHERE capture_id IS NULL"
         ).fetchone()[0]
-        left = store.db.execute("SELECT count(*) FROM leads").fetchone()[0]
+        left = store.session.db.execute("SELECT count(*) FROM leads").fetchone()[0]
     print(
         f"{feeds * shown} items were shown; fates: {counts}; {len(ids)} captures; {left} leads left"
     )

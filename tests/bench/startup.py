@@ -78,7 +78,7 @@ def stocked(path: Path) -> None:
     now = utc_now()
     with Store.open(path) as store:
         for batch in range(0, 1_000, 100):
-            store.land(
+            store.landings.land(
                 Landing(
                     outcome=Document(
                         url=f"https://outlet.example/{n}", source="outlet", title=f"Report {n}", published_at=now,

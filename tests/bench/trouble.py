@@ -76,7 +76,7 @@ class Trouble:
 
     async def pragma(self, name: str, value: object) -> None:
         await self.service.engine.writer.run(
-            self.service.store.db.execute, f"PRAGMA {name} = {value}"
+            self.service.store.session.db.execute, f"PRAGMA {name} = {value}"
         )
 
     @asynccontextmanager

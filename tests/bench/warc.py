@@ -142,7 +142,7 @@ def child(file: Path, cores: int, watched: Path | None) -> None:
             "progress": lambda taken: memory.append((taken.rows, resident())),
         }
         taken = asyncio.run(take_in(store, sources, settings, file, **told))
-        kept = store.db.execute(
+        kept = store.session.db.execute(
             "SELECT count(*) FROM documents WHERE url LIKE 'https://outlet%'"
         ).fetchone()[0]
         wall = time.perf_counter() - began

@@ -93,7 +93,7 @@ def _look(service: Service, port: int, held: Held) -> None:
         held.unhealthy += 1
     with Store.read(service.db) as store:
         took, cpu = _timed(
-            lambda: search(store.db, Criteria(words="garden river", limit=20))
+            lambda: search(store.session.db, Criteria(words="garden river", limit=20))
         )
     held.slowest_search, held.dearest_search = (
         max(held.slowest_search, took),

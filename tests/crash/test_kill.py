@@ -109,8 +109,8 @@ def test_c13_a_migration_that_is_killed_leaves_the_old_form_or_the_new_one(
             assert db.execute("SELECT count(*) FROM documents").fetchone() == (1500,)
         steps.add(_steps(old))
     with Store.open(old) as store:
-        assert not store.faults()
-        assert store.counts()["articles"] + store.counts()["copies"] == 1500
+        assert not store.check()
+        assert store.stats.counts()["articles"] + store.stats.counts()["copies"] == 1500
     assert 1 in steps
 
 

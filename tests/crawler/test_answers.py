@@ -39,14 +39,14 @@ class Seen:
 
     def state(self, host: str) -> SourceState:
         """The source of a host after both passes."""
-        found = self.store.source(host)
+        found = self.store.sources.find(host)
         assert found is not None
         return found
 
     def polls(self, host: str) -> list[dict[str, Any]]:
         """Its visits, oldest first."""
         return list(
-            self.store.db.query(
+            self.store.session.db.query(
                 "SELECT * FROM polls WHERE source = ? ORDER BY id", [host]
             )
         )
@@ -239,9 +239,9 @@ def test_case_33_a_429_with_a_date_makes_the_whole_host_wait(seen: Seen) -> None
     """Another source of the host is not asked for; both are due when the host said."""
     # By force, once in each pass at most
     assert seen.web.count("late.example/other") <= 2
-    assert seen.store.host_waits(utc_now())["late.example"] >= seen.began + timedelta(
-        minutes=55
-    )
+    assert seen.store.host_waits.current(utc_now())[
+        "late.example"
+    ] >= seen.began + timedelta(minutes=55)
     assert timedelta(minutes=50) < seen.wait("late") <= timedelta(hours=24)
 
 
@@ -252,7 +252,7 @@ def test_case_34_a_429_without_a_time_holds_the_host_ten_minutes_and_longer_each
     for host in ("vague", "junk"):
         assert len(seen.asked(host)) == 2
         assert seen.wait(host) >= timedelta(minutes=10)
-        assert seen.store.host_waits(utc_now())[
+        assert seen.store.host_waits.current(utc_now())[
             f"{host}.example"
         ] >= seen.began + timedelta(minutes=9)
 
@@ -262,7 +262,7 @@ def test_case_35_a_503_with_a_time_is_obeyed_and_one_without_holds_nobody(
 ) -> None:
     """Two hours for the one; for the other the usual backoff."""
     assert timedelta(hours=2) <= seen.wait("busy") <= timedelta(hours=2.5)
-    assert "status503.example" not in seen.store.host_waits(utc_now())
+    assert "status503.example" not in seen.store.host_waits.current(utc_now())
 
 
 def test_case_36_a_huge_retry_after_is_a_day_and_a_negative_one_none(
@@ -372,5 +372,5 @@ def test_case_18_validators_are_those_of_what_was_stored(seen: Seen) -> None:
 
 def test_every_visit_of_every_server_adds_up(seen: Seen) -> None:
     """Two visits a source, whatever it answered."""
-    assert seen.store.unbalanced_polls() == []
-    assert seen.store.faults() == []
+    assert seen.store.polls.unbalanced() == []
+    assert seen.store.check() == []

@@ -55,7 +55,7 @@ def index(web: Any, *captures: tuple[str, str], resume: str = "") -> Any:
 def kept(store: Store) -> dict[str, tuple[str, int]]:
     return {
         row[0]: (row[1], row[2])
-        for row in store.db.execute("SELECT url, via, backfill FROM documents")
+        for row in store.session.db.execute("SELECT url, via, backfill FROM documents")
     }
 
 
@@ -96,11 +96,11 @@ def test_a_capture_is_read_raw_and_kept_under_the_pages_own_address(
     assert kept(store) == dict.fromkeys(pages, ("archive", 1))
     assert report.for_source("old").new == 3
     assert "3 pages found" in report.notes[0]
-    times = store.db.execute(
+    times = store.session.db.execute(
         "SELECT fetched_at FROM captures ORDER BY fetched_at"
     ).fetchall()
     assert [row[0] for row in times] == [f"2021-06-0{n}T12:00:00Z" for n in (1, 2, 3)]
-    assert store.unbalanced_polls() == []
+    assert store.polls.unbalanced() == []
 
 
 def test_sitemaps_of_other_months_are_not_asked_for(store: Store, web: Any) -> None:
@@ -164,7 +164,7 @@ def test_looking_back_is_no_news_of_the_source(store: Store, web: Any) -> None:
     )
     web.pages["old.example/news/one"] = web.page(1)
     crawl(store, [source], web, wayback="")
-    state = store.source("old")
+    state = store.sources.find("old")
     assert len(kept(store)) == 1
     assert state is not None
     assert (state.last_new_at, state.newest_at, state.last_poll_at is None) == (
@@ -172,7 +172,7 @@ def test_looking_back_is_no_news_of_the_source(store: Store, web: Any) -> None:
         None,
         False,
     )
-    visits = store.db.execute(
+    visits = store.session.db.execute(
         "SELECT ended_at, found FROM polls ORDER BY id"
     ).fetchall()
     assert [found for _, found in visits] == [0, 1]
@@ -220,7 +220,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(store: Store, web: Any) ->
     assert web.count("old.example/archive/2021/06/01") == 1
     from storage.tables import progress
 
-    key = store.db.execute(
+    key = store.session.db.execute(
         "SELECT key FROM progress WHERE work = 'backfill'"
     ).fetchone()[0]
     state = progress.load_progress(store, "backfill", key)
@@ -228,7 +228,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(store: Store, web: Any) ->
     progress.save_progress(
         store, "backfill", key, "old", state | {"waiting": left, "done": False}
     )
-    store.db.execute("UPDATE sources SET last_poll_at = NULL")
+    store.session.db.execute("UPDATE sources SET last_poll_at = NULL")
     crawl(store, [source], web, wayback="", force=False)
     asked = [web.count(f"old.example/archive/2021/06/0{day}") for day in (1, 2, 3)]
     assert asked == [1, 1, 2]

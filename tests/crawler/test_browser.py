@@ -121,7 +121,7 @@ def test_a_source_of_such_pages_is_crawled(web, store):
     report = web.run(store, [source])
     assert (report.for_source("wire").error, report.for_source("wire").new) == (None, 3)
     assert (
-        store.db.execute(
+        store.session.db.execute(
             "SELECT count(*) FROM documents WHERE text LIKE '%Panjwai%'"
         ).fetchone()[0]
         == 3

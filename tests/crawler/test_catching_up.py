@@ -72,7 +72,7 @@ def pages_asked(web):
 def told(store):
     """What the last visit said."""
     return json.loads(
-        store.db.execute(
+        store.session.db.execute(
             "SELECT warnings FROM polls ORDER BY id DESC LIMIT 1"
         ).fetchone()[0]
     )
@@ -89,12 +89,15 @@ def test_case_68_older_pages_are_read_until_an_entry_from_before_is_met(
         "possible_gap: 5 of 5 items were new",
         "gap_closed: an entry from before was met on older page 2",
     ]
-    row = dict(next(store.db.query("SELECT * FROM polls ORDER BY id DESC LIMIT 1")))
+    row = dict(
+        next(store.session.db.query("SELECT * FROM polls ORDER BY id DESC LIMIT 1"))
+    )
     assert (row["found"], row["known"], row["pending"]) == (22, 2, 0)
     assert report.for_source("wire").new == 20
-    assert store.unbalanced_polls() == []
+    assert store.polls.unbalanced() == []
     assert (
-        source_stats.list_blind_periods(store.db, utc_now() - timedelta(days=1)) == []
+        source_stats.list_blind_periods(store.session.db, utc_now() - timedelta(days=1))
+        == []
     )
 
 
@@ -128,13 +131,15 @@ def test_case_68_ten_older_pages_are_the_most_and_the_gap_is_told_as_remaining(
         told(store)[1]
         == "gap_remains: 10 older pages were read; no more pages are read at once"
     )
-    (period,) = source_stats.list_blind_periods(store.db, utc_now() - timedelta(days=1))
+    (period,) = source_stats.list_blind_periods(
+        store.session.db, utc_now() - timedelta(days=1)
+    )
     assert (period.source, period.reason) == (
         "wire",
         "gap: the feed moved on faster than it was asked",
     )
     assert period.from_at < period.to_at <= utc_now()
-    assert store.unbalanced_polls() == []
+    assert store.polls.unbalanced() == []
 
 
 @pytest.mark.parametrize(
@@ -164,7 +169,11 @@ def test_case_68_loops_and_other_sites_end_it(web, store, outran, older, asked, 
         else [remains.replace("1 older", f"{0 if '404' in why else 1} older")]
     )
     assert (
-        len(source_stats.list_blind_periods(store.db, utc_now() - timedelta(days=1)))
+        len(
+            source_stats.list_blind_periods(
+                store.session.db, utc_now() - timedelta(days=1)
+            )
+        )
         == 1
     )
 
@@ -215,10 +224,10 @@ def test_case_105_a_feed_that_outruns_us_again_and_again_is_one_long_gap(
     assert [
         period.source
         for period in source_stats.list_blind_periods(
-            store.db, utc_now() - timedelta(days=1)
+            store.session.db, utc_now() - timedelta(days=1)
         )
     ] == ["wire"]
-    assert store.db.execute("SELECT count(*) FROM blind").fetchone()[0] == 1
+    assert store.session.db.execute("SELECT count(*) FROM blind").fetchone()[0] == 1
 
 
 def test_case_105_another_address_is_no_gap(web, store):
@@ -233,7 +242,8 @@ def test_case_105_another_address_is_no_gap(web, store):
     )
     assert web.count(f"{WIRE}?page=2") == 0
     assert (
-        source_stats.list_blind_periods(store.db, utc_now() - timedelta(days=1)) == []
+        source_stats.list_blind_periods(store.session.db, utc_now() - timedelta(days=1))
+        == []
     )
 
 

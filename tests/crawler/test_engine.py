@@ -23,7 +23,7 @@ from storage.store import Store
 
 
 def fate(store, url):
-    row = store.fate(url)
+    row = store.fates.find(url)
     return (row["fate"], row["reason"]) if row else None
 
 
@@ -41,7 +41,7 @@ def test_a_pass_keeps_what_a_feed_shows_and_a_second_one_asks_only_whether_it_ch
     web.pages |= {"wire.example/1": web.page(1), "wire.example/2": web.page(2)}
     first = web.run(store, [web.source("wire.example/feed")])
     assert (first.total("found"), first.total("new")) == (2, 2)
-    assert store.article(1).text.count("Panjwai") == 1
+    assert store.articles.find(1).text.count("Panjwai") == 1
     assert [one.url for one in web.asked][:2] == [
         "wire.example/robots.txt",
         "wire.example/feed",
@@ -115,9 +115,9 @@ def test_a_robots_txt_that_cannot_be_had_is_no_permission(web, store):
     assert web.count("pages.example/1") == 0
     assert fate(store, web.url("pages.example/1")) is None
     assert report.for_source("wire").postponed == 1
-    assert store.pending(now=utc_now() + timedelta(days=2))[0].lead.url == web.url(
-        "pages.example/1"
-    )
+    assert store.leads.pending(now=utc_now() + timedelta(days=2))[
+        0
+    ].lead.url == web.url("pages.example/1")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_full_text_in_the_feed_becomes_the_article_when_the_page_is_gone(web, st
     )
     web.run(store, [web.source("wire.example/feed")])
     assert fate(store, web.url("wire.example/whole"))[0] == "article"
-    assert "Panjwai" in store.article(1).text
+    assert "Panjwai" in store.articles.find(1).text
     assert fate(store, web.url("wire.example/teaser")) == ("failed", "http 404")
 
 
@@ -257,8 +257,8 @@ def test_a_page_that_keeps_failing_stays_a_lead_for_another_pass(
     web.pages["wire.example/1"] = web.Answer(b"", 500)
     report = web.run(store, [web.source("wire.example/feed")])
     assert report.for_source("wire").postponed == 1
-    assert store.unbalanced_polls() == []
-    assert len(store.pending(now=utc_now() + timedelta(days=2))) == 1
+    assert store.polls.unbalanced() == []
+    assert len(store.leads.pending(now=utc_now() + timedelta(days=2))) == 1
 
 
 def test_old_items_are_noted_and_not_fetched(web, store):
@@ -309,7 +309,7 @@ def test_a_host_that_asked_to_wait_is_left_alone_by_the_next_process_too(web, st
     """
     web.pages["wire.example/feed"] = web.Answer(b"", 429, {"Retry-After": "7200"})
     web.run(store, [web.source("wire.example/feed")])
-    store.db.execute("UPDATE sources SET last_poll_at = NULL")
+    store.session.db.execute("UPDATE sources SET last_poll_at = NULL")
     assert (
         web.run(store, [web.source("wire.example/feed")], force=False)
         .for_source("wire")
@@ -358,13 +358,13 @@ def test_leads_that_an_earlier_run_left_are_taken_up_first(web, store):
     async def visited_only():
         await task.start()
         task.start_pages = lambda leads: 0
-        store.sync_sources(engine.source_states(task.sources.values()))
-        [state] = store.claim(["wire"], utc_now(), timedelta(minutes=1))
+        store.sources.sync(engine.source_states(task.sources.values()))
+        [state] = store.sources.claim(["wire"], utc_now(), timedelta(minutes=1))
         await task.visit(state)
         await task.stop()
 
     loop.run(visited_only())
-    assert len(store.pending(now=utc_now())) == 1
+    assert len(store.leads.pending(now=utc_now())) == 1
     web.pages["wire.example/feed"] = web.feed()
     assert web.run(store, [web.source("wire.example/feed")]).total("new") == 1
 
@@ -380,11 +380,11 @@ def test_stopping_leaves_what_is_under_way_for_the_next_start(web, store):
         [web.source("wire.example/feed")],
         lookup=web.everywhere,
     )
-    store.sync_sources(engine.source_states(crawl.sources.values()))
+    store.sources.sync(engine.source_states(crawl.sources.values()))
 
     async def started_and_stopped():
         await crawl.start()
-        [state] = store.claim(["wire"], utc_now(), timedelta(minutes=1))
+        [state] = store.sources.claim(["wire"], utc_now(), timedelta(minutes=1))
         await crawl.visit(state)
         while not web.count("slow.example/1"):  # noqa: ASYNC110 - the server is in another thread
             await asyncio.sleep(0.02)
@@ -393,10 +393,10 @@ def test_stopping_leaves_what_is_under_way_for_the_next_start(web, store):
         return time.monotonic() - began
 
     assert loop.run(started_and_stopped()) < 3
-    assert {lead.lead.url for lead in store.pending(now=utc_now())} >= {urls[0]}
+    assert {lead.lead.url for lead in store.leads.pending(now=utc_now())} >= {urls[0]}
     assert (
-        len(store.pending(now=utc_now()))
-        + sum(store.fate(url) is not None for url in urls)
+        len(store.leads.pending(now=utc_now()))
+        + sum(store.fates.find(url) is not None for url in urls)
         == 3
     )
 
@@ -440,7 +440,7 @@ def test_a_file_that_cannot_be_read_is_not_the_page_s_fault(web, store, monkeypa
         patch.setattr(Store, "furniture", locked)
         with pytest.raises(StoreBusy):
             web.run(store, [web.source("wire.example/feed")])
-    assert store.fate(web.url("wire.example/1")) is None
+    assert store.fates.find(web.url("wire.example/1")) is None
     web.run(store, [web.source("wire.example/feed")], force=True)
     assert fate(store, web.url("wire.example/1"))[0] == "article"
 
@@ -471,10 +471,10 @@ def test_every_poll_adds_up(web, store):
     )
     web.pages |= {"a.example/1": same, "b.example/1": same}
     report = web.run(store, [web.source("wire.example/feed")])
-    assert store.unbalanced_polls() == []
+    assert store.polls.unbalanced() == []
     assert (report.total("new"), report.total("copies"), report.total("failed")) == (
         1,
         1,
         2,
     )
-    assert json.dumps(store.counts(), default=str)
+    assert json.dumps(store.stats.counts(), default=str)

@@ -102,7 +102,7 @@ def test_an_index_of_two_hundred_sitemaps_is_read_as_far_as_the_bound(web, store
         sum(one.url.endswith(".xml") for one in web.asked) - 2 - asked
         == further_documents.MAX_SITEMAPS_LATER
     )
-    (warnings,) = store.db.execute(
+    (warnings,) = store.session.db.execute(
         "SELECT warnings FROM polls ORDER BY id LIMIT 1"
     ).fetchone()
     assert "150 older sitemaps left out" in warnings
@@ -122,7 +122,7 @@ def test_a_sitemap_that_is_gone_is_not_asked_for_again(web, store):
     source = web.source("map.example/index.xml", kind="sitemap")
 
     async def twice():
-        store.sync_sources(engine.source_states([source]))
+        store.sources.sync(engine.source_states([source]))
         going = engine.Engine(store, web.settings(), [source], lookup=web.everywhere)
         await going.start()
         for _ in range(2):
@@ -158,7 +158,7 @@ def test_pages_and_sitemaps_of_other_sites_are_refused_and_counted(web, store):
     assert web.count("victim.example/1.xml") == 0
     assert (
         "1 sitemaps of other sites left out"
-        in store.db.execute("SELECT warnings FROM polls").fetchone()[0]
+        in store.session.db.execute("SELECT warnings FROM polls").fetchone()[0]
     )
 
 
@@ -200,7 +200,7 @@ def test_a_sitemap_of_fifty_megabytes_is_read_as_far_as_the_bound(web, store, pa
     web.pages["map.example/big.xml"] = web.Answer(body)
     report = web.run(store, [web.source("map.example/big.xml", kind="sitemap")])
     assert report.for_source("map").found == 2_000
-    (row,) = store.db.query("SELECT bytes, warnings FROM polls")
+    (row,) = store.session.db.query("SELECT bytes, warnings FROM polls")
     assert row["bytes"] <= 5_300_000
     assert "older pages left out" in row["warnings"]
 

@@ -11,7 +11,7 @@ from crawler.files import saved
 def kept(store):
     return sorted(
         row["url"].partition("example")[2].partition("/")[2]
-        for row in store.db.query("SELECT url FROM articles")
+        for row in store.session.db.query("SELECT url FROM articles")
     )
 
 
@@ -54,7 +54,7 @@ def test_an_entry_that_is_the_feed_itself_is_asked_for_once(web, store):
     report = web.run(store, [web.source("wire.example/feed")])
     assert report.total("new") == 0
     assert web.count("wire.example/feed") <= 2
-    assert store.unbalanced_polls() == []
+    assert store.polls.unbalanced() == []
 
 
 def test_sitemaps_that_name_each_other_end(web, store):
@@ -103,7 +103,7 @@ def test_two_pages_that_call_themselves_each_other_are_kept_both_or_as_one(web, 
     web.asked.clear()
     web.run(store, [web.source("wire.example/feed")])
     assert web.count("wire.example/story-1") + web.count("wire.example/story-2") == 0
-    assert store.faults() == []
+    assert store.check() == []
 
 
 def test_a_capture_that_unpacks_without_end_is_no_page(tmp_path):

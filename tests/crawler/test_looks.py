@@ -34,7 +34,7 @@ def look(web, store, *, hours=1.1, **changes):
 
     So many hours after the article was first seen.
     """
-    now = store.article(1).first_seen_at + timedelta(hours=hours)
+    now = store.articles.find(1).first_seen_at + timedelta(hours=hours)
 
     async def once():
         going = engine.Engine(
@@ -46,7 +46,7 @@ def look(web, store, *, hours=1.1, **changes):
         await going.start()
         try:
             going.start_rechecks(
-                claimed := store.claim_looks(now, limit=10, lease=HOUR)
+                claimed := store.rechecks.claim_due(now, limit=10, lease=HOUR)
             )
             while going._looks:
                 await engine.asyncio.sleep(0.05)
@@ -58,11 +58,11 @@ def look(web, store, *, hours=1.1, **changes):
 
 
 def polls(store):
-    return [tuple(row) for row in store.db.execute("SELECT * FROM polls")]
+    return [tuple(row) for row in store.session.db.execute("SELECT * FROM polls")]
 
 
 def due(store):
-    return [row[0] for row in store.db.execute("SELECT due_at FROM looks")]
+    return [row[0] for row in store.session.db.execute("SELECT due_at FROM looks")]
 
 
 def test_nothing_is_looked_at_before_its_hour(kept, web):
@@ -160,7 +160,7 @@ def test_switched_off_nothing_is_planned(web, store):
     web.run(
         store, [web.source("wire.example/feed")], recheck=RecheckSettings(enabled=False)
     )
-    assert store.article(1) is not None
+    assert store.articles.find(1) is not None
     assert due(store) == []
 
 

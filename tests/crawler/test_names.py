@@ -13,14 +13,15 @@ from storage.store import Store
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     with Store.open(tmp_path_factory.mktemp("names") / "khabar.db") as opened:
-        opened.sync_spellings(names.name_rows())
+        opened.gazetteer.sync_spellings(names.name_rows())
         yield opened
 
 
 def widened(store: Store, typed: str) -> str:
     return syntax.match_expression(
         syntax.widen_names(
-            syntax.parse_query(typed), lambda keys: list_spellings(store.db, keys)
+            syntax.parse_query(typed),
+            lambda keys: list_spellings(store.session.db, keys),
         )
     )
 
@@ -59,11 +60,11 @@ def test_an_ordinary_word_is_left_alone(store):
 def test_filters_know_names_and_codes(store):
     """A filter takes a code, a name, or a name in another script."""
     assert (
-        resolve_codes(store.db, "place", "پنجوایی")[1:]
-        == resolve_codes(store.db, "place", "Panjwai")[1:]
+        resolve_codes(store.session.db, "place", "پنجوایی")[1:]
+        == resolve_codes(store.session.db, "place", "Panjwai")[1:]
         != ()
     )
-    assert "taliban" in resolve_codes(store.db, "actor", "Mullah Omar")
+    assert "taliban" in resolve_codes(store.session.db, "actor", "Mullah Omar")
 
 
 def test_no_row_is_empty(store):
@@ -80,7 +81,7 @@ def test_a_search_finds_all_of_them(store):
     """One article in each spelling, each found by each."""
     forms = ("Panjwai", "Panjwayi", "پنجوایی")
     for form in forms:
-        store.admit(
+        store.landings.admit(
             Document(
                 url=f"https://a.example/{form}",
                 source="a",
@@ -93,12 +94,12 @@ def test_a_search_finds_all_of_them(store):
             syntax.match_expression(
                 syntax.widen_names(
                     syntax.parse_query(form),
-                    lambda keys: list_spellings(store.db, keys),
+                    lambda keys: list_spellings(store.session.db, keys),
                 )
             )
         ]
         assert (
-            store.db.execute(
+            store.session.db.execute(
                 "SELECT count(*) FROM fts WHERE fts MATCH ?", asked
             ).fetchone()[0]
             == 3

@@ -134,7 +134,7 @@ def test_a_calendar_without_end_is_not_walked(web, store):
             "a/b/a",
         )
     )
-    (told,) = [row[0] for row in store.db.execute("SELECT warnings FROM polls")]
+    (told,) = [row[0] for row in store.session.db.execute("SELECT warnings FROM polls")]
     for reason in (
         "calendars",
         "sessions",
@@ -159,7 +159,7 @@ def test_the_budget_ends_a_visit(web, store):
     assert sum(web.count(f"wire.example/{name}/") for name in names) == 3
     assert (
         "3 pages of the site looked at; left out: 2 beyond the budget"
-        in store.db.execute("SELECT warnings FROM polls").fetchone()[0]
+        in store.session.db.execute("SELECT warnings FROM polls").fetchone()[0]
     )
 
 
@@ -185,7 +185,7 @@ def test_a_page_that_leads_to_another_site_is_not_read(web, store):
     web.pages["wire.example/kabul/"] = listing(web, *articles(web, "kabul"))
     assert web.run(store, [source(web)]).for_source("wire").found == 2
     assert web.count("wire.example/secret/") == 0
-    told = store.db.execute("SELECT warnings FROM polls").fetchone()[0]
+    told = store.session.db.execute("SELECT warnings FROM polls").fetchone()[0]
     assert "1 led to other sites" in told
     assert "1 robots" in told
 

@@ -106,7 +106,7 @@ def test_an_edited_post_is_read_again_and_kept_as_a_revision(web, store):
     source = web.source("t.example/s/wire_example", kind="telegram", id="wire")
     assert web.run(store, [source]).for_source("wire").new == 1
     assert web.run(store, [source]).for_source("wire").revised == 1
-    (row,) = store.db.query("SELECT text, revision, url FROM articles")
+    (row,) = store.session.db.query("SELECT text, revision, url FROM articles")
     assert (row["revision"], row["url"], row["text"][:12]) == (
         2,
         "https://t.me/wire_example/7",

@@ -308,8 +308,8 @@ def test_case_62_a_visit_without_an_answer_keeps_to_the_hours(web, store):
     web.pages["wire.example/feed"] = web.Answer(drop=True)
     seen = source_visit.visit_without_answer(Failure(detail="timeout"), BLANK)
     assert seen.hints == polls.PollHints()
-    store.sync_sources([replace(STATE, url=web.url("wire.example/feed"))])
-    store.db.execute("UPDATE sources SET hints = ?", ['{"skip_hours": [1, 2]}'])
+    store.sources.sync([replace(STATE, url=web.url("wire.example/feed"))])
+    store.session.db.execute("UPDATE sources SET hints = ?", ['{"skip_hours": [1, 2]}'])
     web.run(
         store, [web.source("wire.example/feed")], plan=lambda *seen, **_: noted(seen)
     )

@@ -72,13 +72,13 @@ def test_every_good_page_has_its_article_and_every_deadly_one_its_reason(
         f"bad{n}.example/a": deadly_page(web, act) for n, act in enumerate(acts)
     }
     report = web.run(store, [web.source("wire.example/feed")], workers=size)
-    fates = [store.fate(url) for url in good]
+    fates = [store.fates.find(url) for url in good]
     assert [
         (one["url"], one["reason"], one["detail"])
         for one in fates
         if one["fate"] != "article"
     ] == []
-    fates = {act: store.fate(url) for act, url in zip(acts, bad, strict=True)}
+    fates = {act: store.fates.find(url) for act, url in zip(acts, bad, strict=True)}
     assert {
         act: (one["fate"], one["reason"]) for act, one in fates.items()
     } == dict.fromkeys(acts, ("rejected", "unreadable"))
@@ -88,7 +88,7 @@ def test_every_good_page_has_its_article_and_every_deadly_one_its_reason(
         if ENDS[act] not in one["detail"]
     } == {}
     assert (report.total("new"), report.total("rejected")) == (GOOD, len(acts))
-    assert store.unbalanced_polls() == []
+    assert store.polls.unbalanced() == []
 
 
 @pytest.mark.usefixtures("deadly")
@@ -114,4 +114,4 @@ def test_a_feed_that_kills_its_reader_is_that_source_s_error(web, store):
     assert [report.for_source(f"good{n}").new for n in range(len(acts))] == [1] * len(
         acts
     )
-    assert store.unbalanced_polls() == []
+    assert store.polls.unbalanced() == []

@@ -46,7 +46,9 @@ def admit_all(path, lines):
                 url=identity.canonical_url(row["url"]), source=row["source"], title=row.get("title"), text=row["text"],
                 published_at=at, via="import",
             )  # fmt: skip
-            admission.admit(store.db, document, now=datetime(2026, 11, 22, tzinfo=UTC))
+            admission.admit(
+                store.session.db, document, now=datetime(2026, 11, 22, tzinfo=UTC)
+            )
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -23,11 +23,10 @@ from scheduler import config
 from scheduler.service import alerts
 from scheduler.service.alerts import AlertMessage, Alerts
 from scheduler.settings import Alert
-from storage.model import Document, Mention
+from storage.model import AlertCursor, Document, Mention
 from storage.query.criteria import Criteria
 from storage.store import Store
 from storage.tables import alert_cursors
-from storage.tables.alert_cursors import AlertCursor
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 SETTINGS = CrawlSettings(allow_addresses=(ip_network("127.0.0.0/8"),))
@@ -81,24 +80,24 @@ class Service:
     async def _keep(self, rows: list[AlertCursor]) -> None:
         if self.fail_keeping:
             raise KeyboardInterrupt
-        self.store.keep_standings(rows)
+        self.store.alert_cursors.save(rows)
 
     def deliver(self) -> None:
         asyncio.run(self.alerts.deliver())
 
     def land(self, *texts: str, start: int = 0) -> None:
         for number, text in enumerate(texts, start):
-            self.store.admit(document(number, text), now=NOW)
+            self.store.landings.admit(document(number, text), now=NOW)
 
     def standing(self, alert: str = "kunduz") -> AlertCursor:
-        return alert_cursors.load_cursors(self.store.db)[alert]
+        return alert_cursors.load_cursors(self.store.session.db)[alert]
 
     def wait(self) -> None:
         """Let the pause after a failure pass."""
-        self.store.keep_standings(
+        self.store.alert_cursors.save(
             [
                 replace(one, next_try_at=None)
-                for one in alert_cursors.load_cursors(self.store.db).values()
+                for one in alert_cursors.load_cursors(self.store.session.db).values()
             ]
         )
 
@@ -146,7 +145,7 @@ def test_a_file_gets_what_the_search_finds_once_and_in_order(
     )
     assert (running.standing().delivered, running.standing().cursor) == (
         2,
-        running.store.last_cursor(),
+        running.store.changes.last_cursor(),
     )
     assert oct(file.stat().st_mode & 0o777) == "0o600"
 
@@ -236,8 +235,9 @@ def test_a_long_log_is_gone_through_in_turns(
     told = [one["article"]["id"] for one in lines(tmp_path / "out")]
     assert told == [
         one.article_id
-        for one in running.store.changes()
-        if one.what == "new" and "Kunduz" in running.store.article(one.article_id).text
+        for one in running.store.changes.since()
+        if one.what == "new"
+        and "Kunduz" in running.store.articles.find(one.article_id).text
     ]
 
 
@@ -255,7 +255,7 @@ def test_other_changes_are_told_where_they_are_asked_for(
     running.land(TEXTS[0])
     running.land(TEXTS[0] + "\nLater the notice was taken down.")
     running.land(TEXTS[2], start=2)
-    running.store.forget("https://a.example/2")
+    running.store.erasure.forget("https://a.example/2")
     running.deliver()
     assert [one["what"] for one in lines(tmp_path / "out")] == ["new", "revised"]
     assert len({one["key"] for one in lines(tmp_path / "out")}) == 2
@@ -373,7 +373,9 @@ def test_a_command_gets_json_on_its_input_and_nothing_in_its_words(
     running = service(
         kunduz(command=(sys.executable, "-c", script, str(tmp_path / "got")))
     )
-    running.store.admit(document(0, TEXTS[0] + " $(touch /tmp/x) `id`"), now=NOW)
+    running.store.landings.admit(
+        document(0, TEXTS[0] + " $(touch /tmp/x) `id`"), now=NOW
+    )
     running.deliver()
     assert "$(touch" in lines(tmp_path / "got")[0]["article"]["text"]
     assert "touch" not in (tmp_path / "got.args").read_text("utf-8")

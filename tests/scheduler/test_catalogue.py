@@ -287,7 +287,7 @@ def drifting_store(folder, now):
         )
 
     with Store.open(folder / "khabar.db", captures=folder / "captures") as store:
-        store.sync_sources(
+        store.sources.sync(
             [
                 SourceState(
                     id="wire", name="wire", kind="feed", url="https://wire.example/feed"
@@ -298,7 +298,7 @@ def drifting_store(folder, now):
             text(number, authors=("Laila Qaderi",), published_at=now)
             for number in range(30)
         ]
-        store.land(good, now=now - timedelta(days=10))
+        store.landings.land(good, now=now - timedelta(days=10))
         barren = [
             Landing(
                 outcome=Rejection(why=RejectionReason.SCRIPT_ONLY),
@@ -308,7 +308,7 @@ def drifting_store(folder, now):
             )
             for n in range(40, 60)
         ]
-        store.land(
+        store.landings.land(
             [*barren, *(text(number, published_at=now) for number in range(60, 66))],
             now=now,
         )

@@ -465,7 +465,7 @@ def test_a_working_store_is_well(run, stocked: Path) -> None:
 def test_an_unbalanced_visit_is_not_well(run, stocked: Path) -> None:
     """Nothing vanishes silently: exit 1, and the problem is named."""
     with Store.open(stocked.parent / "khabar.db") as store:
-        store.db.execute("UPDATE polls SET found = found + 1")
+        store.session.db.execute("UPDATE polls SET found = found + 1")
     ran = run("status", "--config", stocked)
     assert ran.code == 1
     assert "do not add up" in ran.out

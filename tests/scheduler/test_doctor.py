@@ -113,7 +113,7 @@ def test_a_sound_file_is_sound_and_an_index_that_lacks_a_text_is_told(
     with Store.open(path) as store:
         from storage.model import Document
 
-        store.admit(
+        store.landings.admit(
             Document(
                 url="http://a.example/1",
                 source="a",
@@ -123,7 +123,7 @@ def test_a_sound_file_is_sound_and_an_index_that_lacks_a_text_is_told(
         )
     assert not broken(config, doctor.check_database)
     with Store.open(path) as store:
-        store.db.execute("DELETE FROM folded")
+        store.session.db.execute("DELETE FROM folded")
     assert "1 documents are not in the full text" in broken(
         config, doctor.check_database
     )
@@ -152,7 +152,7 @@ def test_a_folder_that_is_not_there_is_told(config: Config, tmp_path: Path) -> N
 def test_a_clock_that_was_set_back_is_told(config: Config) -> None:
     """The service wrote in what is now the future."""
     with Store.open(config.store.path) as store:
-        store.beat(utc_now() + timedelta(hours=2))
+        store.service.beat(utc_now() + timedelta(hours=2))
     assert "still to come" in broken(config, doctor.check_clock)[0]
 
 

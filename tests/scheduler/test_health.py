@@ -8,8 +8,7 @@ import pytest
 from scheduler import health
 from scheduler.health import Status
 from scheduler.views import status_view, terminal
-from storage.model import SourceState, utc_now
-from storage.tables.source_stats import BlindPeriod, PageYield, SourceTraffic
+from storage.model import BlindPeriod, PageYield, SourceState, SourceTraffic, utc_now
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 GOOD = SourceState(

@@ -25,9 +25,9 @@ def test_a_question_without_end_is_cut_off(path, monkeypatch):
 
     async def both() -> int:
         with pytest.raises(TookTooLong):
-            await reader.ask(lambda store: store.db.execute(ENDLESS).fetchone())
+            await reader.ask(lambda store: store.session.db.execute(ENDLESS).fetchone())
         return await reader.ask(
-            lambda store: store.db.execute("SELECT 7").fetchone()[0]
+            lambda store: store.session.db.execute("SELECT 7").fetchone()[0]
         )
 
     assert asyncio.run(both()) == 7
@@ -38,7 +38,9 @@ def test_a_reader_cannot_write(path):
     """What is handed to a page cannot change the store."""
     reader = readers.StoreReader(path, None)
     with pytest.raises(Exception, match="read-only"):
-        asyncio.run(reader.ask(lambda store: store.db.execute("DELETE FROM documents")))
+        asyncio.run(
+            reader.ask(lambda store: store.session.db.execute("DELETE FROM documents"))
+        )
     reader.close()
 
 

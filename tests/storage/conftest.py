@@ -90,7 +90,7 @@ def stocked(tmp_path: Path) -> Iterator[Store]:
     """Five articles of four sources in three languages."""
     with Store.open(tmp_path / "khabar.db") as opened:
         names = ("alpha", "beta", "gamma", "delta")
-        opened.sync_sources(
+        opened.sources.sync(
             SourceState(
                 id=name,
                 name=name.title(),
@@ -99,8 +99,8 @@ def stocked(tmp_path: Path) -> Iterator[Store]:
             )
             for name in names
         )
-        opened.sync_places(PLACES)
-        opened.sync_spellings(SPELLINGS)
+        opened.gazetteer.sync_places(PLACES)
+        opened.gazetteer.sync_spellings(SPELLINGS)
         for row in ARTICLES:
-            opened.admit(document(*row), now=NOW)
+            opened.landings.admit(document(*row), now=NOW)
         yield opened

@@ -101,11 +101,11 @@ def test_a_key_that_many_share_proposes_nobody_in_whichever_table_they_are(store
     """Forty-eight documents of one key are candidates, forty-nine are a template, counted over both tables."""
     with store._writing():
         for number in range(1, 49):
-            bands.add_keys(store.db, number, [7])
-        bands.merge_fresh_keys(store.db, keep=20)
-        assert len(bands.count_shared_keys(store.db, (7,))[0]) == 48
-        bands.add_keys(store.db, 49, [7])
-        assert bands.count_shared_keys(store.db, (7,)) == [{}]
+            bands.add_keys(store.session.db, number, [7])
+        bands.merge_fresh_keys(store.session.db, keep=20)
+        assert len(bands.count_shared_keys(store.session.db, (7,))[0]) == 48
+        bands.add_keys(store.session.db, 49, [7])
+        assert bands.count_shared_keys(store.session.db, (7,)) == [{}]
 
 
 def test_every_128_documents_the_surplus_moves_on_in_the_order_of_the_keys(store):
@@ -114,41 +114,44 @@ def test_every_128_documents_the_surplus_moves_on_in_the_order_of_the_keys(store
     A step is bounded and goes on where the last one ended, round and round.
     """
     with store._writing():
-        store.db.execute(
+        store.session.db.execute(
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 250000) "
             "INSERT INTO fresh_bands SELECT n, 1 FROM n"
         )
-        bands.add_keys(store.db, 127, [300_000])
-        assert rows(store.db, "bands") == []
-        bands.add_keys(store.db, 128, [300_001])
-        moved = [band for band, _ in rows(store.db, "bands")]
+        bands.add_keys(store.session.db, 127, [300_000])
+        assert rows(store.session.db, "bands") == []
+        bands.add_keys(store.session.db, 128, [300_001])
+        moved = [band for band, _ in rows(store.session.db, "bands")]
         assert moved == list(range(1, 14_001))
-        bands.merge_fresh_keys(store.db)
-        bands.merge_fresh_keys(store.db)
-        left = store.db.execute(
+        bands.merge_fresh_keys(store.session.db)
+        bands.merge_fresh_keys(store.session.db)
+        left = store.session.db.execute(
             "SELECT min(band), count(*) FROM fresh_bands"
         ).fetchone()
         assert tuple(left) == (30_003, 220_000)
-        assert bands.merge_fresh_keys(store.db) == 0
-        while bands.merge_fresh_keys(store.db, keep=0):
+        assert bands.merge_fresh_keys(store.session.db) == 0
+        while bands.merge_fresh_keys(store.session.db, keep=0):
             pass
-        assert rows(store.db, "fresh_bands") == []
-        bands.add_keys(store.db, 129, [5])
+        assert rows(store.session.db, "fresh_bands") == []
+        bands.add_keys(store.session.db, 129, [5])
         # It went round for it
-        assert [bands.merge_fresh_keys(store.db, keep=0) for _ in range(2)] == [0, 1]
+        assert [bands.merge_fresh_keys(store.session.db, keep=0) for _ in range(2)] == [
+            0,
+            1,
+        ]
 
 
 def test_a_step_whose_transaction_fails_never_was(store):
     """A kill between two statements of a step leaves every key where it was."""
-    store.admit(document(1), now=NOW)
-    before = rows(store.db, "fresh_bands")
-    store.db.execute("BEGIN IMMEDIATE")
-    assert bands.merge_fresh_keys(store.db, keep=0) == len(before)
-    store.db.execute("ROLLBACK")
-    assert rows(store.db, "fresh_bands") == before
-    assert rows(store.db, "bands") == []
+    store.landings.admit(document(1), now=NOW)
+    before = rows(store.session.db, "fresh_bands")
+    store.session.db.execute("BEGIN IMMEDIATE")
+    assert bands.merge_fresh_keys(store.session.db, keep=0) == len(before)
+    store.session.db.execute("ROLLBACK")
+    assert rows(store.session.db, "fresh_bands") == before
+    assert rows(store.session.db, "bands") == []
     assert (
-        store.db.execute(
+        store.session.db.execute(
             "SELECT count(*) FROM meta WHERE name = 'bands_merged_to'"
         ).fetchone()[0]
         == 0
@@ -157,11 +160,13 @@ def test_a_step_whose_transaction_fails_never_was(store):
 
 def test_copies_are_found_before_and_after_their_keys_moved(store):
     """Where a key rests decides nothing."""
-    first, second = (store.admit(document(number), now=NOW) for number in (1, 2))
+    first, second = (
+        store.landings.admit(document(number), now=NOW) for number in (1, 2)
+    )
     with store._writing():
-        bands.merge_fresh_keys(store.db, keep=30)
-    assert rows(store.db, "bands")
-    assert rows(store.db, "fresh_bands")
+        bands.merge_fresh_keys(store.session.db, keep=30)
+    assert rows(store.session.db, "bands")
+    assert rows(store.session.db, "fresh_bands")
     for number, head in ((1, first), (2, second)):
         again = Document(
             url=f"https://late.example/{number}",
@@ -169,7 +174,7 @@ def test_copies_are_found_before_and_after_their_keys_moved(store):
             title="Late",
             text=f"Late news {report(number)}",
         )
-        assert store.admit(again, now=NOW).article_id == head.article_id
+        assert store.landings.admit(again, now=NOW).article_id == head.article_id
 
 
 def test_what_is_forgotten_leaves_no_key_in_either_table_nor_in_the_file(
@@ -179,24 +184,26 @@ def test_what_is_forgotten_leaves_no_key_in_either_table_nor_in_the_file(
 
     Who guesses them must not find them confirmed in a page that was freed.
     """
-    landed = [store.admit(document(number), now=NOW) for number in range(1, 30)]
+    landed = [
+        store.landings.admit(document(number), now=NOW) for number in range(1, 30)
+    ]
     with store._writing():
-        bands.merge_fresh_keys(store.db, keep=600)
+        bands.merge_fresh_keys(store.session.db, keep=600)
     gone = landed[3].document_id
     keys = [
         key
         for table in ("bands", "fresh_bands")
-        for key, number in rows(store.db, table)
+        for key, number in rows(store.session.db, table)
         if number == gone
     ]
     assert len(keys) > 40
-    store.forget(gone, now=NOW)
+    store.erasure.forget(gone, now=NOW)
     assert all(
         number != gone
         for table in ("bands", "fresh_bands")
-        for _, number in rows(store.db, table)
+        for _, number in rows(store.session.db, table)
     )
-    assert store.faults() == []
+    assert store.check() == []
     store.close()
     content = (tmp_path / "khabar.db").read_bytes()
     assert [key for key in keys if key.to_bytes(8, "big", signed=True) in content] == []
@@ -204,36 +211,38 @@ def test_what_is_forgotten_leaves_no_key_in_either_table_nor_in_the_file(
 
 def test_an_older_file_keeps_its_keys_and_loses_all_of_them_when_a_text_goes(store):
     """Older versions kept an eleventh pair of names, and all keys in the large table."""
-    landed = store.admit(document(1), now=NOW)
+    landed = store.landings.admit(document(1), now=NOW)
     with store._writing():
-        keys = copies._index_keys(store.db, landed.document_id, ever=True)
-        store.db.execute("DELETE FROM fresh_bands")
-        store.db.conn.executemany(
+        keys = copies._index_keys(store.session.db, landed.document_id, ever=True)
+        store.session.db.execute("DELETE FROM fresh_bands")
+        store.session.db.conn.executemany(
             "INSERT INTO bands VALUES (?, 1)", [(key,) for key in keys]
         )
-    assert len(keys) == len(copies._index_keys(store.db, landed.document_id)) + 1
+    assert (
+        len(keys) == len(copies._index_keys(store.session.db, landed.document_id)) + 1
+    )
     again = Document(
         url="https://late.example/1",
         source="late",
         title="Late",
         text=f"Late news {report(1)}",
     )
-    assert store.admit(again, now=NOW).article_id == landed.article_id
-    store.forget(landed.document_id, now=NOW)
-    assert rows(store.db, "bands") == []
+    assert store.landings.admit(again, now=NOW).article_id == landed.article_id
+    store.erasure.forget(landed.document_id, now=NOW)
+    assert rows(store.session.db, "bands") == []
 
 
 def test_a_torn_index_is_told(store):
     """Doctor names an article that no copy would find, a key of nothing, and a key that rests twice."""
-    store.admit(document(1), now=NOW)
-    assert store.faults() == []
+    store.landings.admit(document(1), now=NOW)
+    assert store.check() == []
     with store._writing():
-        bands.add_keys(store.db, 99, [1])
-        store.db.execute("INSERT INTO bands VALUES (1, 99)")
-    assert sum("near copies" in fault for fault in store.faults()) == 2
+        bands.add_keys(store.session.db, 99, [1])
+        store.session.db.execute("INSERT INTO bands VALUES (1, 99)")
+    assert sum("near copies" in fault for fault in store.check()) == 2
     with store._writing():
-        store.db.execute("DELETE FROM fresh_bands")
-        store.db.execute("DELETE FROM bands")
-    assert [fault for fault in store.faults() if "near copies" in fault] == [
+        store.session.db.execute("DELETE FROM fresh_bands")
+        store.session.db.execute("DELETE FROM bands")
+    assert [fault for fault in store.check() if "near copies" in fault] == [
         "1 of the newest articles are not in the index of near copies"
     ]

@@ -10,11 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from storage.model import Claim, Document, Failure, Landing, Mention, Poll, SourceState
+from storage.model import (
+    Claim,
+    Correction,
+    Document,
+    Failure,
+    Label,
+    Landing,
+    Mention,
+    Poll,
+    SourceState,
+)
 from storage.query import brief
 from storage.store import Store
-from storage.tables.annotations import Label
-from storage.tables.corrections import Correction
 
 DAY = datetime(2026, 11, 21, tzinfo=UTC)
 SEEN = DAY.replace(hour=9)
@@ -50,12 +58,12 @@ def document(name: str, source: str, *places: Mention, **more: object) -> Docume
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "khabar.db") as opened:
-        opened.sync_places(PLACES)
-        opened.sync_spellings(
+        opened.gazetteer.sync_places(PLACES)
+        opened.gazetteer.sync_spellings(
             [("place", "AF27", "Kandahar"), ("place", "AF27", "قندهار")]
         )
         owners = {"alpha": "House", "beta": "House", "gamma": ""}
-        opened.sync_sources(
+        opened.sources.sync(
             SourceState(
                 id=one,
                 name=one,
@@ -69,7 +77,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def land(store: Store, *documents: Document, now: datetime = SEEN) -> list:
-    return [store.admit(one, now=now) for one in documents]
+    return [store.landings.admit(one, now=now) for one in documents]
 
 
 CLAIM = Claim(
@@ -94,7 +102,7 @@ def test_an_article_stands_once_under_the_province_that_it_names_most(
         document("market", "gamma", place("AF17")),
         document("snow", "gamma"),
     )
-    told = brief.build_brief(store.db, DAY, NEXT)
+    told = brief.build_brief(store.session.db, DAY, NEXT)
     assert [(one.name, [article.title for article in one.articles]) for one in told.provinces] == [
         ("Kandahar", ["Mine"]), ("Kunduz", ["Market"]), ("", ["Snow"]),
     ]  # fmt: skip
@@ -111,7 +119,7 @@ def test_reports_articles_and_independent_voices_are_three_numbers(
         document("mine", "gamma", place("AF2704")),
         document("mine again", "beta", place("AF2704")),
     )
-    told = brief.build_brief(store.db, DAY, NEXT)
+    told = brief.build_brief(store.session.db, DAY, NEXT)
     assert (told.reports, told.articles, told.independent) == (3, 2, 1)
     assert [article.reports for article in told.provinces[0].articles] == [2, 1]
 
@@ -119,7 +127,12 @@ def test_reports_articles_and_independent_voices_are_three_numbers(
 def test_claims_come_with_who_says_so_and_are_not_added_up(store: Store) -> None:
     """Each stands with its article as it was found."""
     land(store, document("mine", "alpha", place("AF27"), claims=(CLAIM,)))
-    claim = brief.build_brief(store.db, DAY, NEXT).provinces[0].articles[0].claims[0]
+    claim = (
+        brief.build_brief(store.session.db, DAY, NEXT)
+        .provinces[0]
+        .articles[0]
+        .claims[0]
+    )
     assert claim == {
         "kind": "killed", "number": 8, "qualifier": "", "said_by": "the governor's office", "sentence": "Eight guards died.",
     }  # fmt: skip
@@ -133,11 +146,11 @@ def test_a_place_narrows_the_day_in_any_spelling(store: Store) -> None:
         document("market", "gamma", place("AF17")),
     )
     for landed in (first, second):
-        store.correct(
+        store.annotations.apply(
             Correction(label=Label.TAG, what=landed.article_id, tag="seen"),
             now=DAY.replace(hour=10),
         )
-    told = brief.build_brief(store.db, DAY, NEXT, ["قندهار"])
+    told = brief.build_brief(store.session.db, DAY, NEXT, ["قندهار"])
     assert [one.title for province in told.provinces for one in province.articles] == [
         "Mine"
     ]
@@ -153,8 +166,8 @@ def test_a_corrected_passage_stands_before_and_now(store: Store) -> None:
         replace(first, title="Toll rises", text=first.text.replace("Eight", "Eleven")),
         now=NEXT.replace(hour=7),
     )
-    assert brief.build_brief(store.db, DAY, NEXT).corrected == ()
-    told = brief.build_brief(store.db, NEXT, AFTER)
+    assert brief.build_brief(store.session.db, DAY, NEXT).corrected == ()
+    told = brief.build_brief(store.session.db, NEXT, AFTER)
     assert (
         told.articles,
         told.corrected[0].what,
@@ -179,13 +192,16 @@ def test_what_was_withdrawn_is_told(store: Store) -> None:
         url=landed.url,
         source="alpha",
     )
-    store.land([gone], now=NEXT.replace(hour=3))
+    store.landings.land([gone], now=NEXT.replace(hour=3))
     assert [
         (one.what, one.title)
-        for one in brief.build_brief(store.db, NEXT, AFTER).corrected
+        for one in brief.build_brief(store.session.db, NEXT, AFTER).corrected
     ] == [("withdrawn", "Mine")]
     assert (
-        brief.build_brief(store.db, DAY, NEXT).provinces[0].articles[0].withdrawn_at
+        brief.build_brief(store.session.db, DAY, NEXT)
+        .provinces[0]
+        .articles[0]
+        .withdrawn_at
         == "2026-11-22T03:00:00Z"
     )
 
@@ -196,20 +212,23 @@ def test_what_was_not_seen_is_told(store: Store) -> None:
     Not what was blind on another day.
     """
     at = DAY.replace(hour=4)
-    store.land_poll(
+    store.polls.land(
         Poll(
             source="alpha", started_at=at, ended_at=at, status="error", error="http 503"
         )
     )
-    store.beat(DAY.replace(hour=1))
-    store.beat(DAY.replace(hour=5))
-    told = brief.build_brief(store.db, DAY, NEXT)
+    store.service.beat(DAY.replace(hour=1))
+    store.service.beat(DAY.replace(hour=5))
+    told = brief.build_brief(store.session.db, DAY, NEXT)
     assert [(one.source, one.from_at, one.to_at) for one in told.blind] == [
         (None, "2026-11-21T01:00:00Z", "2026-11-21T05:00:00Z"), ("alpha", "2026-11-21T04:00:00Z", None),
     ]  # fmt: skip
-    assert [one.source for one in brief.build_brief(store.db, NEXT, AFTER).blind] == [
-        "alpha"
-    ]
+    assert [
+        one.source for one in brief.build_brief(store.session.db, NEXT, AFTER).blind
+    ] == ["alpha"]
     assert (
-        brief.build_brief(store.db, datetime(2026, 11, 20, tzinfo=UTC), DAY).blind == ()
+        brief.build_brief(
+            store.session.db, datetime(2026, 11, 20, tzinfo=UTC), DAY
+        ).blind
+        == ()
     )

@@ -31,7 +31,7 @@ def store(tmp_path):
             "blog": "",
             "other": "",
         }
-        opened.sync_sources(
+        opened.sources.sync(
             SourceState(
                 id=name,
                 name=name,
@@ -62,24 +62,24 @@ def store(tmp_path):
             ),
             reports.document("other", reports.report(2), hours=6),
         ):
-            opened.admit(one, now=reports.NOW + timedelta(hours=7))
+            opened.landings.admit(one, now=reports.NOW + timedelta(hours=7))
         yield opened
 
 
 def test_the_first_one_stands_first_and_the_wire_is_named(store):
     """Carriers come in the order of their publication, each with how it belongs there."""
-    found = syndication.list_syndication(store.db, 1)
+    found = syndication.list_syndication(store.session.db, 1)
     assert [(c.source, c.kind) for c in found.reports] == [
         ("agency", "head"), ("paper", "near"), ("radio", "near"), ("blog", "probable"),
     ]  # fmt: skip
     assert found.wire == "Agency"
     assert found.publishers == 2
-    assert syndication.list_syndication(store.db, 999).reports == ()
+    assert syndication.list_syndication(store.session.db, 999).reports == ()
 
 
 def test_versions_and_owners_do_not_count_twice(store):
     """Of an article, its version and another report, two are independent."""
-    ids = [row[0] for row in store.db.execute("SELECT id FROM articles")]
+    ids = [row[0] for row in store.session.db.execute("SELECT id FROM articles")]
     assert len(ids) == 3
-    assert syndication.count_independent(store.db, ids) == 2
-    assert syndication.count_independent(store.db, []) == 0
+    assert syndication.count_independent(store.session.db, ids) == 2
+    assert syndication.count_independent(store.session.db, []) == 0

@@ -12,7 +12,7 @@ from storage.store import Store
 
 def add(store: Store, name: str) -> None:
     text = f"Written for the tests: report {name} about {name} says nothing that another report had said before {name} came."
-    store.admit(
+    store.landings.admit(
         Document(
             url=f"https://alpha.example/{name}", source="alpha", title=name, text=text
         ),
@@ -58,7 +58,7 @@ def test_what_comes_while_waiting_follows(stocked):
         seen = [
             entry.title
             for entry in changes.follow_changes(
-                reader.db, changes.last_cursor(reader.db), wait=wait
+                reader.session.db, changes.last_cursor(reader.session.db), wait=wait
             )
         ]
     assert seen == ["one", "two"]

@@ -118,15 +118,15 @@ def store(tmp_path):
 
 
 def admit(store, *documents):
-    return [store.admit(one, now=NOW) for one in documents]
+    return [store.landings.admit(one, now=NOW) for one in documents]
 
 
 def kinds(store, article_id):
-    return [(copy.source, copy.kind) for copy in store.copies(article_id)]
+    return [(copy.source, copy.kind) for copy in store.articles.copies(article_id)]
 
 
 def whats(store):
-    return [change.what for change in store.changes(0, 100)]
+    return [change.what for change in store.changes.since(0, 100)]
 
 
 def test_a_cut_reprint_with_another_dateline_is_a_near_copy(store):
@@ -138,7 +138,7 @@ def test_a_cut_reprint_with_another_dateline_is_a_near_copy(store):
     )
     assert second.article_id == first.article_id
     assert second.fate is FateKind.COPY
-    (copy,) = store.copies(first.article_id)
+    (copy,) = store.articles.copies(first.article_id)
     assert (copy.kind, copy.text) == ("near", shortened(report(1)))
     assert copy.score > 0.9
 
@@ -148,7 +148,7 @@ def test_a_spun_page_belongs_to_the_report_that_it_was_made_from(store):
     first, second = admit(
         store, document("agency", report(2)), document("blog", reworded(report(2)))
     )
-    assert second.article_id == first.article_id or store.probable(
+    assert second.article_id == first.article_id or store.articles.probable_copies(
         second.article_id
     ) == [(first.article_id, pytest.approx(0.6, abs=0.4))]
 
@@ -170,7 +170,7 @@ def test_a_template_with_other_numbers_is_another_report(store):
         *(document(f"h{n}", day.format(12 + 2 * n, 40 - n), hours=n) for n in range(8)),
     )
     assert len({one.article_id for one in landed}) == 8
-    assert len(store.probable(landed[-1].article_id)) == 7
+    assert len(store.articles.probable_copies(landed[-1].article_id)) == 7
 
 
 def test_no_copy_crosses_a_language(store):
@@ -181,7 +181,7 @@ def test_no_copy_crosses_a_language(store):
         document("paper", reworded(report(4)), language="de"),
     )
     assert first.article_id != second.article_id
-    assert not store.probable(first.article_id)
+    assert not store.articles.probable_copies(first.article_id)
 
 
 def test_a_page_that_errs_about_its_language_is_a_copy_still(store):
@@ -207,7 +207,7 @@ def test_an_excerpt_of_a_long_report_is_its_copy(store):
         document("a2", report(41, 90)),
     )
     assert first.article_id == second.article_id
-    assert store.article(first.article_id).source == "a2"
+    assert store.articles.find(first.article_id).source == "a2"
 
 
 def test_a_digest_of_many_reports_is_a_copy_of_none(store):
@@ -295,19 +295,19 @@ def test_the_declared_original_takes_the_lead_when_it_arrives_later(store):
         origin_url="http://www.agency.example/story",
         hours=1,
     )
-    landed = store.land(
+    landed = store.landings.land(
         [
             Landing(outcome=one, url=one.url, source=one.source)
             for one in (paper, agency)
         ],
         now=NOW,
     )
-    article = store.article(landed[0].article_id)
+    article = store.articles.find(landed[0].article_id)
     assert (article.source, article.id) == ("agency", landed[1].article_id)
     assert kinds(store, article.id) == [("paper", "declared")]
-    assert store.fate(agency.url)["fate"] == "article"
-    assert store.fate(paper.url)["fate"] == "copy"
-    assert [(c.what, c.detail) for c in store.changes(0, 10)][-1] == (
+    assert store.fates.find(agency.url)["fate"] == "article"
+    assert store.fates.find(paper.url)["fate"] == "copy"
+    assert [(c.what, c.detail) for c in store.changes.since(0, 10)][-1] == (
         ChangeKind.PROMOTED,
         "declared origin",
     )
@@ -330,7 +330,7 @@ def test_who_names_one_original_is_one_article_in_whatever_order_they_come(
     )
     landed = admit(store, *((agency, teaser, reprint)[n] for n in order))
     assert {one.article_id for one in landed} == {landed[0].article_id}
-    assert store.article(landed[0].article_id).source == "agency"
+    assert store.articles.find(landed[0].article_id).source == "agency"
 
 
 # Who leads
@@ -343,7 +343,7 @@ def test_the_earlier_publication_leads(store):
         document("paper", shortened(report(11)), hours=4),
         document("agency", report(11), hours=1),
     )
-    assert store.article(first.article_id).source == "agency"
+    assert store.articles.find(first.article_id).source == "agency"
     assert second.fate is FateKind.ARTICLE
     assert whats(store) == [ChangeKind.NEW, ChangeKind.COPIED, ChangeKind.PROMOTED]
 
@@ -355,7 +355,7 @@ def test_a_date_without_an_hour_is_not_earlier_on_its_day(store):
         document("agency", report(12)),
         document("paper", shortened(report(12)), hours=-9),
     )
-    assert store.article(first.article_id).source == "agency"
+    assert store.articles.find(first.article_id).source == "agency"
 
 
 def test_a_spun_blog_never_outranks_the_agency(store):
@@ -372,7 +372,7 @@ def test_a_spun_blog_never_outranks_the_agency(store):
             origin_url="https://agency.example/story",
         ),
     )
-    assert store.article(first.article_id).source == "agency"
+    assert store.articles.find(first.article_id).source == "agency"
     assert ChangeKind.PROMOTED not in whats(store)
 
 
@@ -383,7 +383,7 @@ def test_of_two_of_one_hour_the_fuller_text_leads(store):
         document("brief", "\n".join(report(14).splitlines()[:7])),
         document("full", report(14)),
     )
-    assert store.article(first.article_id).source == "full"
+    assert store.articles.find(first.article_id).source == "full"
 
 
 def test_a_copy_that_goes_its_own_way_is_split_off(store):
@@ -394,8 +394,8 @@ def test_a_copy_that_goes_its_own_way_is_split_off(store):
     (third,) = admit(store, document("paper", report(16)))
     assert third.article_id not in (first.article_id, second.article_id)
     assert third.fate is FateKind.ARTICLE
-    assert store.article(third.article_id).text == report(16)
-    assert not store.copies(first.article_id)
+    assert store.articles.find(third.article_id).text == report(16)
+    assert not store.articles.copies(first.article_id)
     assert whats(store)[-1] is ChangeKind.SPLIT
 
 
@@ -403,13 +403,13 @@ def test_when_the_head_is_forgotten_a_copy_is_found_as_the_head_was(store):
     """The heir stands in the index, and nothing of the forgotten text does."""
     agency = document("agency", report(17))
     (first, _) = admit(store, agency, document("paper", shortened(report(17)), hours=2))
-    store.forget_source("agency")
+    store.erasure.forget_source("agency")
     (third,) = admit(
         store,
         document("late", report(17).replace("Tora Ghundi", "Toraghundi"), hours=3),
     )
     assert third.article_id == first.article_id
-    rows = store.db.execute(
+    rows = store.session.db.execute(
         "SELECT document_id FROM bands UNION SELECT document_id FROM fresh_bands"
     ).fetchall()
     assert first.document_id not in [row[0] for row in rows]
@@ -429,11 +429,13 @@ def test_half_of_a_report_within_four_days_is_probable_to_every_earlier_one(stor
         ),
     )
     assert len({one.article_id for one in landed}) == 4
-    assert {other for other, _ in store.probable(landed[2].article_id)} == {
+    assert {
+        other for other, _ in store.articles.probable_copies(landed[2].article_id)
+    } == {
         landed[0].article_id,
         landed[1].article_id,
     }
-    assert store.probable(landed[3].article_id) == []
+    assert store.articles.probable_copies(landed[3].article_id) == []
 
 
 # Odd texts
@@ -445,9 +447,9 @@ def test_half_of_a_report_within_four_days_is_probable_to_every_earlier_one(stor
 )  # fmt: skip
 def test_texts_without_content_match_nothing(store, text):
     """A page of one repeated word, of no words or of one endless word is like no other page."""
-    store.admit(document("agency", report(19)), now=NOW)
+    store.landings.admit(document("agency", report(19)), now=NOW)
     landed = [
-        store.admit(document(host, f"{text} {host}"), now=NOW)
+        store.landings.admit(document(host, f"{text} {host}"), now=NOW)
         for host in ("one", "two")
     ]
     assert len({one.article_id for one in landed}) == 2
@@ -494,12 +496,12 @@ def test_a_thousand_copies_leave_the_index_as_it_was(store):
     """Copies are not candidates, so that the next one costs what the first one cost."""
     count = "SELECT (SELECT count(*) FROM fresh_bands) + (SELECT count(*) FROM bands)"
     (first,) = admit(store, document("agency", report(21)))
-    before = store.db.execute(count).fetchone()[0]
+    before = store.session.db.execute(count).fetchone()[0]
     landed = admit(
         store, *(document(f"h{n}", f"{report(21)}\nSeen at h{n}.") for n in range(60))
     )
     assert {one.article_id for one in landed} == {first.article_id}
-    assert store.db.execute(count).fetchone()[0] == before
+    assert store.session.db.execute(count).fetchone()[0] == before
 
 
 # Counting and explaining
@@ -528,10 +530,12 @@ def test_a_comparison_names_the_passages_that_decided(store):
     one, other = admit(
         store, document("a", day.format(12)), document("b", day.format(14))
     )
-    found = copies.compare_documents(store.db, one.document_id, other.document_id)
+    found = copies.compare_documents(
+        store.session.db, one.document_id, other.document_id
+    )
     assert (found.verdict, found.reason) == ("probable", "the numbers differ")
     assert found.conflicts == (
         ("ministry said 12 fighters were", "ministry said 14 fighters were"),
     )
     assert len(found.passages[0].split()) > 40
-    assert copies.compare_documents(store.db, one.document_id, 999) is None
+    assert copies.compare_documents(store.session.db, one.document_id, 999) is None

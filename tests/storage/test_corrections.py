@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from storage.errors import UsageError, WorkFailed
 from storage.model import (
     ChangeKind,
+    Correction,
     Document,
     FateKind,
+    Label,
     Landing,
     Mention,
     Page,
@@ -30,8 +32,6 @@ from storage.model import (
 )
 from storage.store import Store
 from storage.tables import annotations
-from storage.tables.annotations import Label
-from storage.tables.corrections import Correction
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -70,7 +70,7 @@ def land(
     url: str = "",
     capture: int | None = None,
 ) -> list:
-    return store.land(
+    return store.landings.land(
         [
             Landing(outcome=one, url=url or one.url, source="a", capture_id=capture)
             for one in documents
@@ -86,11 +86,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def say(store: Store, label: Label, what: str | int, **more: object):
-    return store.correct(Correction(label=label, what=what, **more), now=LATER)
+    return store.annotations.apply(
+        Correction(label=label, what=what, **more), now=LATER
+    )
 
 
 def log(store: Store, article: int) -> list[str]:
-    return [change.what for change in store.changes() if change.article_id == article]
+    return [
+        change.what for change in store.changes.since() if change.article_id == article
+    ]
 
 
 # Relevance
@@ -115,12 +119,13 @@ def test_what_a_person_calls_irrelevant_goes_with_its_copies_and_stays_away(
     assert done.outcome == "dropped"
     assert copy.fate is FateKind.COPY
     assert [one.fate for one in again] == [FateKind.REJECTED] * 2
-    assert store.counts()["articles"] == 0
+    assert store.stats.counts()["articles"] == 0
     assert (
-        store.explain("https://a.example/1")["fate"]["detail"] == annotations.BY_PERSON
+        store.fates.explain("https://a.example/1")["fate"]["detail"]
+        == annotations.BY_PERSON
     )
     assert log(store, first.article_id)[-1] == ChangeKind.RECLASSIFIED
-    assert store.faults() == []
+    assert store.check() == []
 
 
 def test_what_was_dropped_comes_back_as_it_was_with_its_copies(store: Store) -> None:
@@ -134,19 +139,19 @@ def test_what_was_dropped_comes_back_as_it_was_with_its_copies(store: Store) -> 
         source="a",
         page=PAGE,
     )
-    first = store.land([page], now=NOW)[0]
+    first = store.landings.land([page], now=NOW)[0]
     land(store, document("https://b.example/1"))
-    before = store.article(first.article_id)
+    before = store.articles.find(first.article_id)
     say(store, Label.IRRELEVANT, first.article_id)
     done = say(store, Label.RELEVANT, first.article_id)
-    back = store.article(done.article_id)
+    back = store.articles.find(done.article_id)
     assert done.outcome == "restored"
     assert (back.text, back.authors, back.published_at, back.capture_id) == (
         before.text, before.authors, before.published_at, before.capture_id,
     )  # fmt: skip
     assert (back.copies, back.relevance, back.extra["via"]) == (1, 1.0, "mark")
-    assert store.explain(back.id)["mentions"][0]["code"] == "AF17"
-    assert store.faults() == []
+    assert store.fates.explain(back.id)["mentions"][0]["code"] == "AF17"
+    assert store.check() == []
 
 
 def test_what_a_person_calls_relevant_outlives_better_rules(store: Store) -> None:
@@ -154,7 +159,7 @@ def test_what_a_person_calls_relevant_outlives_better_rules(store: Store) -> Non
 
     It stays, and counts as wholly relevant.
     """
-    first = store.land(
+    first = store.landings.land(
         [
             Landing(
                 outcome=document("https://a.example/1"),
@@ -165,7 +170,7 @@ def test_what_a_person_calls_relevant_outlives_better_rules(store: Store) -> Non
         ]
     )[0]
     say(store, Label.RELEVANT, first.article_id)
-    capture = store.article(first.article_id).capture_id
+    capture = store.articles.find(first.article_id).capture_id
     land(
         store,
         Rejection(why=RejectionReason.IRRELEVANT),
@@ -177,7 +182,7 @@ def test_what_a_person_calls_relevant_outlives_better_rules(store: Store) -> Non
         document("https://a.example/1", extractor="2", verdict=Verdict(score=0.2)),
         capture=capture,
     )
-    kept = store.article(first.article_id)
+    kept = store.articles.find(first.article_id)
     assert (kept.relevance, kept.extra["extractor"], kept.extra["via"]) == (
         1.0,
         "2",
@@ -194,15 +199,15 @@ def test_a_page_that_was_not_kept_is_asked_for_once_more(store: Store) -> None:
     url = "https://a.example/rejected"
     land(store, Rejection(why=RejectionReason.IRRELEVANT, title="Off topic"), url=url)
     done = say(store, Label.RELEVANT, url)
-    lead = store.pending(now=LATER)[0].lead
+    lead = store.leads.pending(now=LATER)[0].lead
     assert (done.outcome, lead.url, lead.via, lead.source) == (
         "queued",
         url,
         "mark",
         "a",
     )
-    assert store.fate(url) is None
-    assert store.faults() == []
+    assert store.fates.find(url) is None
+    assert store.check() == []
 
 
 def test_the_last_word_counts(store: Store) -> None:
@@ -210,11 +215,11 @@ def test_the_last_word_counts(store: Store) -> None:
     first = land(store, document("https://a.example/1"))[0]
     for label in (Label.RELEVANT, Label.IRRELEVANT, Label.RELEVANT):
         say(store, label, "https://a.example/1")
-    assert [row["label"] for row in annotations.list_annotations(store.db)] == [
+    assert [row["label"] for row in annotations.list_annotations(store.session.db)] == [
         "relevant"
     ]
-    assert store.article(first.article_id) is None
-    assert store.counts()["articles"] == 1
+    assert store.articles.find(first.article_id) is None
+    assert store.stats.counts()["articles"] == 1
 
 
 # Copies
@@ -232,14 +237,14 @@ def test_a_copy_that_is_none_becomes_an_article_of_its_own_for_good(
     )
     done = say(store, Label.NOT_A_COPY, copy.document_id, other=first.article_id)
     assert done.outcome == "parted"
-    assert store.article(first.article_id).copies == 0
+    assert store.articles.find(first.article_id).copies == 0
     assert log(store, done.article_id) == [ChangeKind.SPLIT]
     land(store, document("https://b.example/1", extractor="2"))
     say(store, Label.IRRELEVANT, copy.document_id)
     back = say(store, Label.RELEVANT, copy.document_id)
-    assert store.article(back.article_id).url == "https://b.example/1"
-    assert store.article(first.article_id).copies == 0
-    assert store.faults() == []
+    assert store.articles.find(back.article_id).url == "https://b.example/1"
+    assert store.articles.find(first.article_id).copies == 0
+    assert store.check() == []
 
 
 def test_of_a_head_and_its_copy_the_copy_leaves(store: Store) -> None:
@@ -248,8 +253,8 @@ def test_of_a_head_and_its_copy_the_copy_leaves(store: Store) -> None:
         store, document("https://a.example/1"), document("https://b.example/1")
     )
     say(store, Label.NOT_A_COPY, first.document_id, other=copy.document_id)
-    assert store.article(first.article_id).url == "https://a.example/1"
-    assert store.article(copy.document_id).url == "https://b.example/1"
+    assert store.articles.find(first.article_id).url == "https://a.example/1"
+    assert store.articles.find(copy.document_id).url == "https://b.example/1"
 
 
 def test_two_articles_that_are_one_are_joined_with_their_copies(store: Store) -> None:
@@ -262,7 +267,7 @@ def test_two_articles_that_are_one_are_joined_with_their_copies(store: Store) ->
     )
     done = say(store, Label.COPY, second.article_id, other=first.article_id)
     assert (done.outcome, done.article_id) == ("joined", first.article_id)
-    assert {row.url: row.kind for row in store.copies(first.article_id)} == {
+    assert {row.url: row.kind for row in store.articles.copies(first.article_id)} == {
         "https://a.example/2": "declared",
         "https://b.example/2": "exact",
     }
@@ -273,11 +278,11 @@ def test_two_articles_that_are_one_are_joined_with_their_copies(store: Store) ->
             OTHER + "\nA line was added below, about the pupils of the second day.",
         ),
     )
-    assert store.article(first.article_id).copies == 2
+    assert store.articles.find(first.article_id).copies == 2
     assert log(store, second.article_id)[-1] == ChangeKind.RECLASSIFIED
-    assert store.fate("https://a.example/2")["fate"] == "copy"
-    assert store.explain(copy.document_id)["article"]["id"] == first.article_id
-    assert store.faults() == []
+    assert store.fates.find("https://a.example/2")["fate"] == "copy"
+    assert store.fates.explain(copy.document_id)["article"]["id"] == first.article_id
+    assert store.check() == []
 
 
 def test_a_text_that_was_put_to_another_finds_its_way_back_to_it(store: Store) -> None:
@@ -286,8 +291,10 @@ def test_a_text_that_was_put_to_another_finds_its_way_back_to_it(store: Store) -
         store, document("https://a.example/1"), document("https://a.example/2", OTHER)
     )
     say(store, Label.COPY, second.article_id, other=first.article_id)
-    store.db.execute("DELETE FROM fates WHERE document_id = ?", [second.document_id])
-    store.db.execute("DELETE FROM documents WHERE id = ?", [second.document_id])
+    store.session.db.execute(
+        "DELETE FROM fates WHERE document_id = ?", [second.document_id]
+    )
+    store.session.db.execute("DELETE FROM documents WHERE id = ?", [second.document_id])
     again = land(store, document("https://a.example/2", OTHER))[0]
     assert (again.fate, again.article_id) == (FateKind.COPY, first.article_id)
 
@@ -302,7 +309,9 @@ def test_a_pair_has_one_mark(store: Store) -> None:
     )
     say(store, Label.NOT_A_COPY, first.article_id, other=second.article_id)
     say(store, Label.COPY, second.article_id, other=first.article_id)
-    assert [row["label"] for row in annotations.list_annotations(store.db)] == ["copy"]
+    assert [row["label"] for row in annotations.list_annotations(store.session.db)] == [
+        "copy"
+    ]
     with pytest.raises(WorkFailed, match="one and the same"):
         say(store, Label.COPY, first.article_id, other="https://a.example/1")
 
@@ -320,10 +329,10 @@ def test_two_that_were_parted_do_not_come_together_through_a_third(
     say(store, Label.NOT_A_COPY, first.article_id, other="https://b.example/2")
     with pytest.raises(WorkFailed, match=r"b\.example/2"):
         say(store, Label.COPY, first.article_id, other="https://a.example/2")
-    assert [row["label"] for row in annotations.list_annotations(store.db)] == [
+    assert [row["label"] for row in annotations.list_annotations(store.session.db)] == [
         "not_a_copy"
     ]
-    assert store.article(second.article_id).copies == 1
+    assert store.articles.find(second.article_id).copies == 1
 
 
 def test_texts_that_a_person_parted_are_not_linked_as_probable(store: Store) -> None:
@@ -331,12 +340,12 @@ def test_texts_that_a_person_parted_are_not_linked_as_probable(store: Store) -> 
     first, second = land(
         store, document("https://a.example/1"), document("https://c.example/2", OTHER)
     )
-    store.db.execute(
+    store.session.db.execute(
         "INSERT INTO probable_copies VALUES (?, ?, 0.6)",
         [second.article_id, first.article_id],
     )
     say(store, Label.NOT_A_COPY, second.article_id, other=first.article_id)
-    assert store.probable(first.article_id) == []
+    assert store.articles.probable_copies(first.article_id) == []
 
 
 # Tags, lists, forgetting
@@ -348,12 +357,12 @@ def test_tags_are_put_on_and_taken_off(store: Store) -> None:
     say(store, Label.TAG, first.article_id, tag="case \x1b[31m12")
     say(store, Label.TAG, first.article_id, tag="second")
     say(store, Label.TAG, first.article_id, tag="second", is_off=True)
-    assert [row["value"] for row in annotations.list_annotations(store.db)] == [
+    assert [row["value"] for row in annotations.list_annotations(store.session.db)] == [
         "case [31m12"
     ]
     assert [
         change.detail
-        for change in store.changes()
+        for change in store.changes.since()
         if change.what is ChangeKind.RECLASSIFIED
     ][-1].startswith("no longer")
     with pytest.raises(UsageError):
@@ -368,7 +377,7 @@ def test_labelled_data_has_the_text_that_was_judged(store: Store) -> None:
     first = land(store, document("https://a.example/1"))[0]
     say(store, Label.RELEVANT, first.article_id)
     land(store, document("https://a.example/1", OTHER, extractor="2"))
-    row = next(annotations.list_annotations(store.db))
+    row = next(annotations.list_annotations(store.session.db))
     assert (row["text"], row["score"], row["language"], row["label"]) == (
         ONE,
         0.6,
@@ -383,9 +392,9 @@ def test_forgetting_takes_the_marks_text_too(store: Store) -> None:
     No copy of the text is left in the file.
     """
     for number, forget in enumerate((
-        lambda landed: store.forget(landed.article_id),
-        lambda landed: store.forget("https://a.example/0"),
-        lambda landed: store.forget_source("a"),
+        lambda landed: store.erasure.forget(landed.article_id),
+        lambda landed: store.erasure.forget("https://a.example/0"),
+        lambda landed: store.erasure.forget_source("a"),
     )):  # fmt: skip
         landed = land(
             store,
@@ -396,12 +405,12 @@ def test_forgetting_takes_the_marks_text_too(store: Store) -> None:
         )[0]
         say(store, Label.IRRELEVANT, landed.article_id)
         forget(landed)
-        assert store.db.execute("SELECT count(*) FROM marks").fetchone()[0] == 0
+        assert store.session.db.execute("SELECT count(*) FROM marks").fetchone()[0] == 0
 
 
 def test_what_nobody_knows_is_said(store: Store) -> None:
     """A number that is none, and a page that was forgotten."""
-    store.forget("https://a.example/gone")
+    store.erasure.forget("https://a.example/gone")
     with pytest.raises(WorkFailed, match="search"):
         say(store, Label.IRRELEVANT, 99)
     with pytest.raises(WorkFailed, match="URL"):
@@ -449,14 +458,14 @@ def test_whatever_is_said_in_whatever_order_the_file_stays_sound(said: list) -> 
                         pages[one].url,
                         other=None if other is None else pages[other].url,
                     )
-        assert store.faults() == []
+        assert store.check() == []
         home = {
             row["url"]: row["article_id"]
-            for row in store.db.execute("SELECT url, article_id FROM documents")
+            for row in store.session.db.execute("SELECT url, article_id FROM documents")
         }
         marked = {
             (row["label"], row["url"], row["of_url"])
-            for row in annotations.list_annotations(store.db)
+            for row in annotations.list_annotations(store.session.db)
         }
         for label, one, other in marked:
             if one in home and other in home and label == "not_a_copy":

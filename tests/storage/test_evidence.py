@@ -12,7 +12,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from storage.errors import UsageError, WorkFailed
 from storage.model import Document, Landing, Page
-from storage.query import evidence
+from storage import case_folder
 from storage.store import Store
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -39,12 +39,14 @@ def landing(
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as opened:
-        opened.land(
+        opened.landings.land(
             [landing("https://a.example/../..%2f1", TEXT, b"<p>one", NOW, HOSTILE)],
             now=NOW,
         )
-        opened.land([landing("https://b.example/1", TEXT, b"<p>copy", NOW)], now=NOW)
-        opened.land(
+        opened.landings.land(
+            [landing("https://b.example/1", TEXT, b"<p>copy", NOW)], now=NOW
+        )
+        opened.landings.land(
             [
                 landing(
                     "https://a.example/../..%2f1",
@@ -59,8 +61,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def written(store: Store, folder: Path) -> evidence.CaseFolder:
-    number = store.changes()[0].article_id
-    return evidence.write_case_folder(store, number, folder, now=LATER, version="0")
+    number = store.changes.since()[0].article_id
+    return case_folder.write_case_folder(store, number, folder, now=LATER, version="0")
 
 
 def test_every_file_is_what_its_sum_says_by_another_program(
@@ -68,7 +70,7 @@ def test_every_file_is_what_its_sum_says_by_another_program(
 ) -> None:
     """`sha256sum -c` knows every file but its own list, and finds a changed one."""
     written(store, tmp_path / "case")
-    check = ["sha256sum", "--strict", "-c", evidence.SUMS_FILE]
+    check = ["sha256sum", "--strict", "-c", case_folder.SUMS_FILE]
     assert (
         subprocess.run(
             check, cwd=tmp_path / "case", capture_output=True, check=False
@@ -77,7 +79,7 @@ def test_every_file_is_what_its_sum_says_by_another_program(
     )
     listed = {
         line[66:]
-        for line in (tmp_path / "case" / evidence.SUMS_FILE)
+        for line in (tmp_path / "case" / case_folder.SUMS_FILE)
         .read_text("ascii")
         .splitlines()
     }
@@ -86,7 +88,7 @@ def test_every_file_is_what_its_sum_says_by_another_program(
         for file in (tmp_path / "case").rglob("*")
         if file.is_file()
     }
-    assert files - listed == {evidence.SUMS_FILE}
+    assert files - listed == {case_folder.SUMS_FILE}
     next((tmp_path / "case").glob("captures/*.body")).write_bytes(b"changed")
     assert (
         subprocess.run(
@@ -116,7 +118,7 @@ def test_it_holds_texts_states_copies_and_raw_responses(
         assert body == (folder / f"captures/{number}.body").read_bytes()
         assert told["digest"] == hashlib.sha256(body).hexdigest()
         assert ["Content-Type", "text/html"] in told["headers"]
-    head = store.article(case.article_id).document_id
+    head = store.articles.find(case.article_id).document_id
     assert "Nobody was hurt" in (folder / f"documents/{head}.txt").read_text("utf-8")
     assert "Nobody was hurt" not in (folder / f"documents/{head}-r1.txt").read_text(
         "utf-8"
@@ -171,6 +173,6 @@ def test_a_folder_in_use_is_not_touched(store: Store, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         written(store, tmp_path / "file" / "below")
     with pytest.raises(WorkFailed):
-        evidence.write_case_folder(store, 99, tmp_path / "none", now=NOW, version="0")
+        case_folder.write_case_folder(store, 99, tmp_path / "none", now=NOW, version="0")
     assert not (tmp_path / "none").exists()
     assert not list(tmp_path.glob(".case*"))

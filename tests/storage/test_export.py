@@ -31,7 +31,7 @@ HOSTILE = [
 
 
 def lines(store, **fields):
-    return search.iterate_json_pages(store.db, Criteria(**fields), size=2)
+    return search.iterate_json_pages(store.session.db, Criteria(**fields), size=2)
 
 
 def test_jsonl_is_what_search_says(stocked):

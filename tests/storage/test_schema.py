@@ -142,7 +142,7 @@ def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
         text = "Bakers of the old town raised the price of bread again, and {} said that flour had not come for {} days."
         for number in range(3):
             words = text.format(f"shopkeeper {number}", number + 3) * 3
-            store.admit(
+            store.landings.admit(
                 Document(
                     url=f"https://outlet.example/{number}",
                     source="outlet",
@@ -152,7 +152,7 @@ def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
             )
         keys = {
             tuple(row)
-            for row in store.db.execute(
+            for row in store.session.db.execute(
                 "SELECT band, document_id FROM fresh_bands"
             ).fetchall()
         }
@@ -162,8 +162,8 @@ def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
             "DROP TABLE fresh_bands",
             "DROP INDEX documents_by_origin",
         ):
-            store.db.execute(statement)
-        store.db.execute(
+            store.session.db.execute(statement)
+        store.session.db.execute(
             "DELETE FROM _sqlite_migrations WHERE name IN ('m002_near_copies', 'm010_fresh_bands')"
         )
     with pytest.MonkeyPatch.context() as patch:
@@ -174,7 +174,7 @@ def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
         with Store.open(path, tell=told.append) as store:
             assert {
                 tuple(row)
-                for row in store.db.execute(
+                for row in store.session.db.execute(
                     "SELECT band, document_id FROM bands"
                 ).fetchall()
             } == keys

@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 
 from storage.errors import TookTooLong, UsageError
-from storage.model import Document, Mention
+from storage.model import Correction, Document, Label, Mention
 from storage.query import criteria, search
 from storage.query.criteria import Criteria, Sort
 from storage.store import Store
-from storage.tables.annotations import Label
-from storage.tables.corrections import Correction
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
@@ -23,7 +21,7 @@ NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 def found(store: Store, words: str = "", **fields) -> list[str]:
     return [
         hit.record["url"][-1]
-        for hit in search.search(store.db, Criteria(words=words, **fields)).hits
+        for hit in search.search(store.session.db, Criteria(words=words, **fields)).hits
     ]
 
 
@@ -261,7 +259,7 @@ def test_a_long_read_leaves_no_transaction_open(stocked):
 
 
 def tag(store: Store, number: int, text: str, *, off: bool = False) -> None:
-    store.correct(
+    store.annotations.apply(
         Correction(label=Label.TAG, what=number, tag=text, is_off=off), now=NOW
     )
 

@@ -41,7 +41,7 @@ from storage.model import (
     Validators,
     Verdict,
 )  # fmt: skip
-from storage.store import Store, submit
+from storage.store import Store, submit_job
 from storage.tables import landing
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -61,7 +61,7 @@ OTHER = "Another report, from Shinkot this time. " + " ".join(
 def store(tmp_path: Path):
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
         yield store
-        assert store.faults() == []
+        assert store.check() == []
 
 
 def url(n: int | str, host: str = "outlet.example") -> str:
@@ -116,16 +116,18 @@ def page(n: int | str = 1, body: bytes = b"<p>page", **more) -> Page:
 
 def land(store: Store, outcome, n: int | str = 1, *, now: datetime = NOW, **more):
     values = {"outcome": outcome, "url": url(n), "source": "outlet"} | more
-    return store.land([Landing(**values)], now=now)[0]
+    return store.landings.land([Landing(**values)], now=now)[0]
 
 
 def polls(store: Store) -> list[dict]:
-    return [dict(row) for row in store.db.execute("SELECT * FROM polls ORDER BY id")]
+    return [
+        dict(row) for row in store.session.db.execute("SELECT * FROM polls ORDER BY id")
+    ]
 
 
 def matches(store: Store, words: str) -> list[str]:
     """URLs of the documents that full text finds, newest first."""
-    rows = store.db.execute(
+    rows = store.session.db.execute(
         "SELECT d.url FROM fts JOIN documents AS d ON d.sort_key = fts.rowid WHERE fts MATCH ? ORDER BY fts.rowid DESC",
         [words],
     )
@@ -159,13 +161,13 @@ def test_leases_and_running_requests_die_with_the_lock(tmp_path: Path) -> None:
     """A source that a dead service held is due again at once, and who follows its request is told."""
     path = tmp_path / "khabar.db"
     with Store.open(path) as store:
-        store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
-        number = submit(path, "crawl", {"sources": ["outlet"]})
-        assert store.take_request(NOW) is not None
-        assert len(store.claim_due(NOW, limit=9, lease=DAY)) == 1
+        store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
+        number = submit_job(path, "crawl", {"sources": ["outlet"]})
+        assert store.jobs.take_next(NOW) is not None
+        assert len(store.sources.claim_due(NOW, limit=9, lease=DAY)) == 1
     with Store.open(path) as store:
-        assert len(store.claim_due(NOW, limit=9, lease=DAY)) == 1
-        answered = store.request(number)
+        assert len(store.sources.claim_due(NOW, limit=9, lease=DAY)) == 1
+        answered = store.jobs.find(number)
         assert answered is not None
         assert answered.status == "failed"
 
@@ -192,7 +194,7 @@ def test_a_damaged_file_is_called_damaged(tmp_path: Path) -> None:
     """Flipped bytes end in StoreUnusable, never in a traceback of SQLite's."""
     path = tmp_path / "khabar.db"
     with Store.open(path) as store:
-        store.land(
+        store.landings.land(
             [
                 Landing(outcome=document(n, f"{TEXT} {n}"), url=url(n), source="outlet")
                 for n in range(50)
@@ -205,7 +207,7 @@ def test_a_damaged_file_is_called_damaged(tmp_path: Path) -> None:
             file.seek(place)
             file.write(b"\xff" * 64)
     with pytest.raises(StoreUnusable, match="damaged"), Store.open(path) as store:
-        store.land(
+        store.landings.land(
             [Landing(outcome=document(99, OTHER), url=url(99), source="outlet")],
             now=NOW,
         )
@@ -225,11 +227,11 @@ def test_a_reader_sees_commits_and_can_write_nothing(store: Store) -> None:
     """Anybody may read while the service writes."""
     with Store.read(store.path) as reader:
         land(store, document())
-        assert reader.article(1) is not None
+        assert reader.articles.find(1) is not None
         with pytest.raises(StoreError, match="reading only"):
-            reader.release("outlet")
+            reader.sources.release("outlet")
         with pytest.raises(sqlite3.OperationalError):
-            reader.db.execute("DELETE FROM documents")
+            reader.session.db.execute("DELETE FROM documents")
 
 
 @pytest.mark.parametrize(
@@ -250,8 +252,8 @@ def test_every_write_against_a_locked_file_is_busy_and_succeeds_after(
     store: Store, write
 ) -> None:
     """Another program's transaction costs patience, never a row and never a traceback."""
-    store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
-    store.db.execute("PRAGMA busy_timeout = 1")
+    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
+    store.session.db.execute("PRAGMA busy_timeout = 1")
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreBusy, match="locked by another program"):
@@ -269,18 +271,18 @@ def test_a_full_disk_stores_nothing_and_goes_on_when_there_is_room(
     The cause is reported, and the same call succeeds later.
     """
     land(store, document())
-    size = store.db.execute("PRAGMA page_count").fetchone()[0]
-    store.db.execute(f"PRAGMA max_page_count = {size}")
+    size = store.session.db.execute("PRAGMA page_count").fetchone()[0]
+    store.session.db.execute(f"PRAGMA max_page_count = {size}")
     big = poll(
         *(lead(n, summary="x" * 3000) for n in range(100, 300)),
         validators=Validators(etag='"new"'),
     )
     with pytest.raises(StoreFull, match="no room"):
-        store.land_poll(big)
-    assert store.source("outlet") is None
-    assert store.pending(now=NOW) == []
-    store.db.execute("PRAGMA max_page_count = 1073741823")
-    assert len(store.land_poll(big).fresh) == 200
+        store.polls.land(big)
+    assert store.sources.find("outlet") is None
+    assert store.leads.pending(now=NOW) == []
+    store.session.db.execute("PRAGMA max_page_count = 1073741823")
+    assert len(store.polls.land(big).fresh) == 200
 
 
 def test_a_file_size_limit_while_captures_are_written_stores_nothing(
@@ -296,13 +298,13 @@ def test_a_file_size_limit_while_captures_are_written_stores_nothing(
                 land(store, document(2, OTHER), 2, page=page(2, os.urandom(5000)))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert store.article(2) is None
+        assert store.articles.find(2) is None
         landed = land(
             store, document(2, OTHER), 2, page=page(2, b"<p>now there is room")
         )
-        found = store.article(landed.article_id)
+        found = store.articles.find(landed.article_id)
         assert found is not None
-        assert store.raw(found.capture_id).body == b"<p>now there is room"
+        assert store.captures.page(found.capture_id).body == b"<p>now there is room"
 
 
 def test_a_backup_is_whole_while_the_store_is_written_to(
@@ -325,8 +327,8 @@ def test_a_backup_is_whole_while_the_store_is_written_to(
     store.backup(tmp_path / "copy.db")
     thread.join()
     with Store.read(tmp_path / "copy.db") as copy:
-        assert copy.faults() == []
-        assert copy.article(1) is not None
+        assert copy.check() == []
+        assert copy.articles.find(1) is not None
     assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
 
 
@@ -347,14 +349,14 @@ def test_configuration_says_what_a_source_is_and_the_file_what_happened_to_it(
         url="https://outlet.example/feed",
         owner="Group",
     )
-    store.sync_sources([first])
-    store.land_poll(
+    store.sources.sync([first])
+    store.polls.land(
         poll(
             validators=Validators(etag='W/"1"'), next_check_at=NOW + HOUR, body_hash="h"
         )
     )
-    store.sync_sources([first])
-    kept = store.source("outlet")
+    store.sources.sync([first])
+    kept = store.sources.find("outlet")
     assert kept is not None
     assert (kept.validators.etag, kept.next_check_at, kept.body_hash, kept.owner) == (
         'W/"1"',
@@ -362,7 +364,7 @@ def test_configuration_says_what_a_source_is_and_the_file_what_happened_to_it(
         "h",
         "Group",
     )
-    store.sync_sources(
+    store.sources.sync(
         [
             SourceState(
                 id="outlet",
@@ -372,7 +374,7 @@ def test_configuration_says_what_a_source_is_and_the_file_what_happened_to_it(
             )
         ]
     )
-    moved = store.source("outlet")
+    moved = store.sources.find("outlet")
     assert moved is not None
     assert (
         moved.validators.etag,
@@ -380,9 +382,9 @@ def test_configuration_says_what_a_source_is_and_the_file_what_happened_to_it(
         moved.body_hash,
         moved.last_success_at,
     ) == (None, None, None, NOW)
-    store.sync_sources([])
-    assert [source.enabled for source in store.sources()] == [False]
-    assert store.claim_due(NOW, limit=9, lease=HOUR) == []
+    store.sources.sync([])
+    assert [source.enabled for source in store.sources.all()] == [False]
+    assert store.sources.claim_due(NOW, limit=9, lease=HOUR) == []
 
 
 def test_due_sources_are_claimed_once_the_longest_due_first(store: Store) -> None:
@@ -390,21 +392,27 @@ def test_due_sources_are_claimed_once_the_longest_due_first(store: Store) -> Non
 
     Never polled ones come first.
     """
-    store.sync_sources(
+    store.sources.sync(
         [SourceState(id=f"s{n}", name="", kind="feed", url=f"u{n}") for n in range(4)]
     )
     for n, due in ((0, NOW - HOUR), (1, NOW - 2 * HOUR), (2, NOW + HOUR)):
-        store.land_poll(poll(source=f"s{n}", next_check_at=due))
-    assert [source.id for source in store.claim_due(NOW, limit=2, lease=HOUR)] == [
+        store.polls.land(poll(source=f"s{n}", next_check_at=due))
+    assert [
+        source.id for source in store.sources.claim_due(NOW, limit=2, lease=HOUR)
+    ] == [
         "s3",
         "s1",
     ]
-    assert [source.id for source in store.claim_due(NOW, limit=9, lease=HOUR)] == ["s0"]
     assert [
-        source.id for source in store.claim(["s2", "s1", "unknown"], NOW, HOUR)
+        source.id for source in store.sources.claim_due(NOW, limit=9, lease=HOUR)
+    ] == ["s0"]
+    assert [
+        source.id for source in store.sources.claim(["s2", "s1", "unknown"], NOW, HOUR)
     ] == ["s2"]
-    store.release("s2")
-    assert sorted(s.id for s in store.claim(["s2", "s3"], NOW + HOUR, HOUR)) == [
+    store.sources.release("s2")
+    assert sorted(
+        s.id for s in store.sources.claim(["s2", "s3"], NOW + HOUR, HOUR)
+    ) == [
         "s2",
         "s3",
     ]
@@ -415,23 +423,23 @@ def test_a_source_remembers_how_its_visits_went(store: Store) -> None:
 
     The sight that was lost is recorded.
     """
-    store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
-    store.land_poll(
+    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
+    store.polls.land(
         poll(validators=Validators(etag='"1"', last_modified="Mon"), newest_at=NOW)
     )
     for hours in (1, 2):
-        store.land_poll(
+        store.polls.land(
             poll(
                 at=NOW + hours * HOUR, status="error", error="http 500", failures=hours
             )
         )
-    bad = store.source("outlet")
+    bad = store.sources.find("outlet")
     assert bad is not None
     assert (Validators(etag='"1"', last_modified="Mon"), "http 500", 2, NOW + HOUR, NOW) == (
         bad.validators, bad.last_error, bad.failures, bad.first_failure_at, bad.last_success_at,
     )  # fmt: skip
-    store.land_poll(poll(at=NOW + 3 * HOUR, newest_at=NOW - DAY))
-    good = store.source("outlet")
+    store.polls.land(poll(at=NOW + 3 * HOUR, newest_at=NOW - DAY))
+    good = store.sources.find("outlet")
     assert good is not None
     assert (good.last_error, good.failures, good.first_failure_at, good.newest_at) == (
         None,
@@ -441,28 +449,28 @@ def test_a_source_remembers_how_its_visits_went(store: Store) -> None:
     )
     blind = [
         tuple(row)
-        for row in store.db.execute("SELECT source, from_at, to_at FROM blind")
+        for row in store.session.db.execute("SELECT source, from_at, to_at FROM blind")
     ]
     assert blind == [("outlet", "2026-11-22T12:00:00Z", "2026-11-22T15:00:00Z")]
 
 
 def test_validators_count_their_304s_and_empty_feeds_are_counted(store: Store) -> None:
     """Case 8 and case 56 rest on these two columns."""
-    store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
+    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
     for hours, status in enumerate(
         ("ok", "not_modified", "not_modified", "empty", "not_modified", "empty")
     ):
-        store.land_poll(poll(at=NOW + hours * HOUR, status=status))
-    state = store.source("outlet")
+        store.polls.land(poll(at=NOW + hours * HOUR, status=status))
+    state = store.sources.find("outlet")
     assert state is not None
     assert (state.validators_since, state.empty_in_a_row) == (None, 2)
-    store.land_poll(poll(at=NOW + 9 * HOUR, status="not_modified"))
-    store.land_poll(poll(at=NOW + 10 * HOUR, status="not_modified"))
-    assert store.source("outlet").validators_since == NOW + 9 * HOUR
-    store.land_poll(poll(at=NOW + 11 * HOUR, status="ok"))
+    store.polls.land(poll(at=NOW + 9 * HOUR, status="not_modified"))
+    store.polls.land(poll(at=NOW + 10 * HOUR, status="not_modified"))
+    assert store.sources.find("outlet").validators_since == NOW + 9 * HOUR
+    store.polls.land(poll(at=NOW + 11 * HOUR, status="ok"))
     assert (
-        store.source("outlet").validators_since,
-        store.source("outlet").empty_in_a_row,
+        store.sources.find("outlet").validators_since,
+        store.sources.find("outlet").empty_in_a_row,
     ) == (None, 0)
 
 
@@ -474,19 +482,19 @@ def test_what_a_document_asked_for_stays_until_one_is_read_again_or_the_address_
     Another address has not spoken yet.
     """
     source = SourceState(id="outlet", name="", kind="feed", url="u")
-    store.sync_sources([source])
-    assert store.source("outlet").hints == {}
+    store.sources.sync([source])
+    assert store.sources.find("outlet").hints == {}
     wishes = {"ttl": 3600.0, "skip_hours": [3, 4]}
-    store.land_poll(poll(hints=wishes))
+    store.polls.land(poll(hints=wishes))
     for hours, status in ((1, "not_modified"), (2, "error")):
-        store.land_poll(poll(at=NOW + hours * HOUR, status=status))
-    store.sync_sources([source])
-    assert store.source("outlet").hints == wishes
-    store.land_poll(poll(at=NOW + 3 * HOUR, hints={}))
-    assert store.source("outlet").hints == {}
-    store.land_poll(poll(at=NOW + 4 * HOUR, hints=wishes))
-    store.sync_sources([replace(source, url="v")])
-    assert store.source("outlet").hints == {}
+        store.polls.land(poll(at=NOW + hours * HOUR, status=status))
+    store.sources.sync([source])
+    assert store.sources.find("outlet").hints == wishes
+    store.polls.land(poll(at=NOW + 3 * HOUR, hints={}))
+    assert store.sources.find("outlet").hints == {}
+    store.polls.land(poll(at=NOW + 4 * HOUR, hints=wishes))
+    store.sources.sync([replace(source, url="v")])
+    assert store.sources.find("outlet").hints == {}
 
 
 def test_case_105_a_gap_is_a_period_that_nobody_saw(store: Store) -> None:
@@ -496,10 +504,12 @@ def test_case_105_a_gap_is_a_period_that_nobody_saw(store: Store) -> None:
     """
     for days, hours in ((0, 1), (0, 5), (3, 0)):
         at = NOW + days * DAY + hours * HOUR
-        store.land_poll(poll(at=at, unseen=(at - HOUR, at)))
+        store.polls.land(poll(at=at, unseen=(at - HOUR, at)))
     rows = [
         tuple(row)
-        for row in store.db.execute("SELECT from_at, to_at FROM blind ORDER BY id")
+        for row in store.session.db.execute(
+            "SELECT from_at, to_at FROM blind ORDER BY id"
+        )
     ]
     assert rows == [
         ("2026-11-22T12:00:00Z", "2026-11-22T17:00:00Z"),
@@ -514,14 +524,16 @@ def test_what_was_met_before_is_counted_by_anybody_and_by_the_source(
 
     Repeats count once.
     """
-    store.land_poll(poll(lead(1, guid="a"), lead(2, guid="b")))
-    store.land_poll(poll(lead(3, source="sister", guid="x"), source="sister"))
+    store.polls.land(poll(lead(1, guid="a"), lead(2, guid="b")))
+    store.polls.land(poll(lead(3, source="sister", guid="x"), source="sister"))
     shown = [lead(1, guid="a"), lead(1, guid="a"), lead(3, guid="c"), lead(9, guid="d")]
-    assert store.recall("outlet", shown) == SeenBefore(shown=3, known=2, own=1)
-    assert store.recall("outlet", [lead(3, guid=None)]) == SeenBefore(
+    assert store.leads.count_known("outlet", shown) == SeenBefore(
+        shown=3, known=2, own=1
+    )
+    assert store.leads.count_known("outlet", [lead(3, guid=None)]) == SeenBefore(
         shown=1, known=1, own=1
     )
-    assert store.recall("outlet", []) == SeenBefore(shown=0, known=0, own=0)
+    assert store.leads.count_known("outlet", []) == SeenBefore(shown=0, known=0, own=0)
 
 
 def test_permanent_moves_are_counted_until_one_differs(store: Store) -> None:
@@ -529,24 +541,27 @@ def test_permanent_moves_are_counted_until_one_differs(store: Store) -> None:
 
     An address changes only after the same answer several times over a day.
     """
-    store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
+    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
     for hours in range(3):
-        store.land_poll(
+        store.polls.land(
             poll(at=NOW + hours * HOUR, moved_to="https://outlet.example/new")
         )
-    state = store.source("outlet")
+    state = store.sources.find("outlet")
     assert (state.moved_to, state.moved_since, state.moved_times) == (
         "https://outlet.example/new",
         NOW,
         3,
     )
-    store.land_poll(poll(at=NOW + 4 * HOUR, moved_to="https://outlet.example/other"))
-    assert (store.source("outlet").moved_since, store.source("outlet").moved_times) == (
+    store.polls.land(poll(at=NOW + 4 * HOUR, moved_to="https://outlet.example/other"))
+    assert (
+        store.sources.find("outlet").moved_since,
+        store.sources.find("outlet").moved_times,
+    ) == (
         NOW + 4 * HOUR,
         1,
     )
-    store.land_poll(poll(at=NOW + 5 * HOUR))
-    back = store.source("outlet")
+    store.polls.land(poll(at=NOW + 5 * HOUR))
+    back = store.sources.find("outlet")
     assert (back.moved_to, back.moved_since, back.moved_times) == (None, None, 0)
 
 
@@ -560,21 +575,24 @@ def test_leads_and_validators_are_written_together_or_not_at_all(
 
     With validators first, a kill loses hundreds of articles for good.
     """
-    store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
+    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
     seen = poll(*(lead(n) for n in range(5)), validators=Validators(etag='"1"'))
     with monkeypatch.context() as patch:
         patch.setattr(
             "storage.tables.visits._update_source", lambda *_args, **_more: 1 / 0
         )
         with pytest.raises(ZeroDivisionError):
-            store.land_poll(seen)
+            store.polls.land(seen)
     assert (
-        store.pending(now=NOW),
+        store.leads.pending(now=NOW),
         polls(store),
-        store.source("outlet").validators.etag,
+        store.sources.find("outlet").validators.etag,
     ) == ([], [], None)
-    store.land_poll(seen)
-    assert (len(store.pending(now=NOW)), store.source("outlet").validators.etag) == (
+    store.polls.land(seen)
+    assert (
+        len(store.leads.pending(now=NOW)),
+        store.sources.find("outlet").validators.etag,
+    ) == (
         5,
         '"1"',
     )
@@ -586,10 +604,10 @@ def test_a_lead_comes_back_as_it_was_given(store: Store) -> None:
         url="http://WWW.outlet.example/a?utm_source=rss", source="outlet", title="T", published_at=NOW, published_raw="Sun",
         authors=("A", "B"), language="fa", summary="s", body="<p>full", guid="g", origin="AFP", via="sitemap", backfill=True, found_at=NOW,
     )  # fmt: skip
-    store.land_poll(poll(given_lead))
-    assert [given_lead] == [pending.lead for pending in store.pending(now=NOW)]
+    store.polls.land(poll(given_lead))
+    assert [given_lead] == [pending.lead for pending in store.leads.pending(now=NOW)]
     assert (
-        store.db.execute("SELECT url FROM leads").fetchone()[0]
+        store.session.db.execute("SELECT url FROM leads").fetchone()[0]
         == "http://www.outlet.example/a"
     )
 
@@ -599,9 +617,9 @@ def test_case_71_74_81_82_known_urls_are_known(store: Store) -> None:
 
     Twice in one document is once.
     """
-    assert len(store.land_poll(poll(lead(1), lead(2), lead(1))).fresh) == 2
+    assert len(store.polls.land(poll(lead(1), lead(2), lead(1))).fresh) == 2
     land(store, document(1), 1)
-    again = store.land_poll(
+    again = store.polls.land(
         poll(lead(2, guid="other"), lead(1, guid="changed"), lead(3), at=NOW + HOUR)
     )
     assert (3, 2, [url(3)]) == (
@@ -620,7 +638,7 @@ def test_case_71_scheme_www_and_tracking_make_no_new_url(store: Store) -> None:
     )
     assert (
         len(
-            store.land_poll(
+            store.polls.land(
                 poll(*(lead(n, url=u) for n, u in enumerate(spellings)))
             ).fresh
         )
@@ -630,8 +648,8 @@ def test_case_71_scheme_www_and_tracking_make_no_new_url(store: Store) -> None:
 
 def test_case_75_a_guid_used_again_for_another_story_is_new(store: Store) -> None:
     """Other URL and other title under an old guid: a new article, not a hidden one."""
-    store.land_poll(poll(lead(1)))
-    again = store.land_poll(poll(lead(2, guid="guid-1"), at=NOW + HOUR))
+    store.polls.land(poll(lead(1)))
+    again = store.polls.land(poll(lead(2, guid="guid-1"), at=NOW + HOUR))
     assert [url(2)] == [fresh.lead.url for fresh in again.fresh]
 
 
@@ -640,17 +658,17 @@ def test_an_entry_that_only_changed_its_url_is_the_same_entry(store: Store) -> N
 
     Not fetched again, and the address gets the fate of the first.
     """
-    store.land_poll(poll(lead(1)))
-    waiting = store.land_poll(
+    store.polls.land(poll(lead(1)))
+    waiting = store.polls.land(
         poll(lead("1-renamed", guid="guid-1", title="Title 1"), at=NOW + HOUR)
     )
     assert (waiting.found, waiting.known, waiting.fresh) == (1, 1, ())
-    land(store, document(1), lead=store.pending(now=NOW)[0])
-    done = store.land_poll(
+    land(store, document(1), lead=store.leads.pending(now=NOW)[0])
+    done = store.polls.land(
         poll(lead("1-again", guid="guid-1", title="Title 1"), at=NOW + 2 * HOUR)
     )
     assert done.fresh == ()
-    assert [store.fate(url(n))["fate"] for n in (1, "1-renamed", "1-again")] == [
+    assert [store.fates.find(url(n))["fate"] for n in (1, "1-renamed", "1-again")] == [
         "article"
     ] * 3
 
@@ -658,10 +676,10 @@ def test_an_entry_that_only_changed_its_url_is_the_same_entry(store: Store) -> N
 def test_case_73_one_guid_at_many_urls_names_none_of_them(store: Store) -> None:
     """A feed whose entries all carry the same guid and title still gives every URL."""
     many = [lead(n, guid="same", title="Daily report") for n in range(5)]
-    assert len(store.land_poll(poll(*many)).fresh) == 5
+    assert len(store.polls.land(poll(*many)).fresh) == 5
     assert (
         len(
-            store.land_poll(
+            store.polls.land(
                 poll(*many, lead(9, guid="same", title="Daily report"), at=NOW + HOUR)
             ).fresh
         )
@@ -671,8 +689,8 @@ def test_case_73_one_guid_at_many_urls_names_none_of_them(store: Store) -> None:
 
 def test_case_78_a_story_in_two_feeds_is_one_lead(store: Store) -> None:
     """The second feed's poll counts it as known."""
-    store.land_poll(poll(lead(1)))
-    second = store.land_poll(poll(lead(1, source="b"), source="b"))
+    store.polls.land(poll(lead(1)))
+    second = store.polls.land(poll(lead(1, source="b"), source="b"))
     assert (second.found, second.known, second.fresh) == (1, 1, ())
 
 
@@ -684,7 +702,7 @@ def test_runs_of_304_are_one_row(store: Store) -> None:
     for hours, status in enumerate(
         ["not_modified"] * 5 + ["ok"] + ["not_modified"] * 3
     ):
-        store.land_poll(poll(at=NOW + hours * HOUR, status=status, bytes=10))
+        store.polls.land(poll(at=NOW + hours * HOUR, status=status, bytes=10))
     rows = [(row["status"], row["visits"], row["bytes"]) for row in polls(store)]
     assert rows == [("not_modified", 5, 50), ("ok", 1, 10), ("not_modified", 3, 30)]
     assert (
@@ -697,17 +715,20 @@ def test_pending_leads_come_when_they_may_the_longest_waiting_first(
     store: Store,
 ) -> None:
     """A lead that failed waits its pause; those in flight are not given twice."""
-    store.land_poll(poll(*(lead(n) for n in range(3))))
-    first, second, third = store.pending(now=NOW)
+    store.polls.land(poll(*(lead(n) for n in range(3))))
+    first, second, third = store.leads.pending(now=NOW)
     land(store, Failure(detail="timeout", retry_at=NOW + HOUR), 0, lead=first)
-    assert [second.id, third.id] == [pending.id for pending in store.pending(now=NOW)]
+    assert [second.id, third.id] == [
+        pending.id for pending in store.leads.pending(now=NOW)
+    ]
     assert [third.id] == [
-        pending.id for pending in store.pending(now=NOW, limit=1, skip={second.id})
+        pending.id
+        for pending in store.leads.pending(now=NOW, limit=1, skip={second.id})
     ]
     assert [second.id, third.id, first.id] == [
-        pending.id for pending in store.pending(now=NOW + HOUR)
+        pending.id for pending in store.leads.pending(now=NOW + HOUR)
     ]
-    assert store.pending(now=NOW, source="another") == []
+    assert store.leads.pending(now=NOW, source="another") == []
 
 
 # Fates
@@ -732,11 +753,11 @@ OUTCOMES = {
 def test_every_outcome_has_its_column(store: Store, column: str, outcome) -> None:
     """found = known + new + revised + copies + rejected + refused + too old + failed + pending, after each kind of landing."""
     land(store, document("first"), "first")
-    store.land_poll(poll(lead(1)))
-    land(store, outcome(1), 1, lead=store.pending(now=NOW)[0])
+    store.polls.land(poll(lead(1)))
+    land(store, outcome(1), 1, lead=store.leads.pending(now=NOW)[0])
     row = polls(store)[0]
     assert (row["found"], row[column]) == (1, 1)
-    assert store.unbalanced_polls() == []
+    assert store.polls.unbalanced() == []
 
 
 @settings(
@@ -767,14 +788,15 @@ def test_whatever_lands_in_whatever_order_the_columns_add_up(
     }
     with Store.open(tmp_path_factory.mktemp("mix") / "khabar.db") as store:
         for hours, visits in enumerate(rounds):
-            store.land_poll(
+            store.polls.land(
                 poll(
                     *(lead(n, guid=f"g{n % 3}") for n, _, _ in visits),
                     at=NOW + hours * HOUR,
                 )
             )
             waiting = {
-                pending.lead.url: pending for pending in store.pending(now=NOW + DAY)
+                pending.lead.url: pending
+                for pending in store.leads.pending(now=NOW + DAY)
             }
             batch = [
                 Landing(
@@ -783,12 +805,12 @@ def test_whatever_lands_in_whatever_order_the_columns_add_up(
                 )
                 for n, kind, with_lead in visits
             ]  # fmt: skip
-            assert len(batch) == len(store.land(batch, now=NOW + hours * HOUR))
-        assert store.faults() == []
+            assert len(batch) == len(store.landings.land(batch, now=NOW + hours * HOUR))
+        assert store.check() == []
         shown = {url(n) for visits in rounds for n, _, _ in visits}
-        pending = {one.lead.url for one in store.pending(now=NOW + 99 * DAY)}
+        pending = {one.lead.url for one in store.leads.pending(now=NOW + 99 * DAY)}
         assert {
-            u for u in shown if (store.fate(u) is not None) == (u in pending)
+            u for u in shown if (store.fates.find(u) is not None) == (u in pending)
         } == set()
 
 
@@ -797,18 +819,18 @@ def test_all_urls_that_lead_to_a_text_have_its_fate(store: Store) -> None:
 
     A pending lead among them is done, and counts as known.
     """
-    store.land_poll(poll(lead(1), lead(2)))
-    first = store.pending(now=NOW)[0]
+    store.polls.land(poll(lead(1), lead(2)))
+    first = store.leads.pending(now=NOW)[0]
     landed = land(
         store, document("canonical"), 1, lead=first, aliases=(url(2), url("step"))
     )
     assert {landed.document_id} == {
-        store.fate(url(n))["document_id"] for n in (1, 2, "step", "canonical")
+        store.fates.find(url(n))["document_id"] for n in (1, 2, "step", "canonical")
     }
     row = polls(store)[0]
     assert (row["found"], row["new"], row["known"], row["pending"]) == (2, 1, 1, 0)
     assert (
-        store.land_poll(poll(lead("step"), lead("canonical"), at=NOW + HOUR)).fresh
+        store.polls.land(poll(lead("step"), lead("canonical"), at=NOW + HOUR)).fresh
         == ()
     )
 
@@ -817,8 +839,8 @@ def test_a_url_keeps_its_own_text_when_it_leads_elsewhere_later(store: Store) ->
     """A site that redirects old addresses takes no article away."""
     first = land(store, document(1), 1)
     land(store, document(2, OTHER), 1, aliases=(url(2),))
-    assert first.document_id == store.fate(url(1))["document_id"]
-    assert store.counts()["articles"] == 2
+    assert first.document_id == store.fates.find(url(1))["document_id"]
+    assert store.stats.counts()["articles"] == 2
 
 
 def test_one_faulty_landing_fails_alone(store: Store) -> None:
@@ -827,7 +849,7 @@ def test_one_faulty_landing_fails_alone(store: Store) -> None:
     Its neighbours are stored.
     """
     faulty = document(2, OTHER, claims=(Claim(kind="killed", number=10**30),))
-    landed = store.land(
+    landed = store.landings.land(
         [
             Landing(outcome=one, url=one.url, source="outlet")
             for one in (document(1), faulty, document(3, OTHER))
@@ -839,8 +861,8 @@ def test_one_faulty_landing_fails_alone(store: Store) -> None:
         FateKind.FAILED,
         FateKind.ARTICLE,
     ]
-    assert store.fate(url(2))["detail"].startswith("storage: OverflowError")
-    assert store.counts()["articles"] == 2
+    assert store.fates.find(url(2))["detail"].startswith("storage: OverflowError")
+    assert store.stats.counts()["articles"] == 2
 
 
 def test_a_fault_of_the_file_stops_the_whole_batch(
@@ -856,11 +878,11 @@ def test_a_fault_of_the_file_stops_the_whole_batch(
         error.sqlite_errorcode = sqlite3.SQLITE_FULL
         raise error
 
-    store.land_poll(poll(lead(1), lead(2)))
+    store.polls.land(poll(lead(1), lead(2)))
     with monkeypatch.context() as patch:
         patch.setattr(landing, "_land_rejection", full)
         with pytest.raises(StoreFull):
-            store.land(
+            store.landings.land(
                 [
                     Landing(outcome=outcome, url=url(n), source="outlet")
                     for n, outcome in (
@@ -870,16 +892,19 @@ def test_a_fault_of_the_file_stops_the_whole_batch(
                 ],
                 now=NOW,
             )
-    assert (store.counts()["articles"], len(store.pending(now=NOW))) == (0, 2)
+    assert (store.stats.counts()["articles"], len(store.leads.pending(now=NOW))) == (
+        0,
+        2,
+    )
 
 
 def test_failures_pause_longer_each_time_and_end_at_last(store: Store) -> None:
     """5 minutes, doubled, at most a day; nothing stays pending for ever."""
-    store.land_poll(poll(lead(1)))
+    store.polls.land(poll(lead(1)))
     now, pauses = NOW, []
-    while waiting := store.pending(now=now):
+    while waiting := store.leads.pending(now=now):
         land(store, Failure(detail="timeout"), 1, lead=waiting[0], now=now)
-        due = store.db.execute("SELECT next_attempt_at FROM leads").fetchone()
+        due = store.session.db.execute("SELECT next_attempt_at FROM leads").fetchone()
         if due is None:
             break
         later = datetime.fromisoformat(due[0])
@@ -887,7 +912,7 @@ def test_failures_pause_longer_each_time_and_end_at_last(store: Store) -> None:
         now = later
     assert pauses[:3] == [5, 10, 20]
     assert len(pauses) == landing.MAX_ATTEMPTS - 1
-    assert (store.fate(url(1))["fate"], store.fate(url(1))["reason"]) == (
+    assert (store.fates.find(url(1))["fate"], store.fates.find(url(1))["reason"]) == (
         "failed",
         "timeout",
     )
@@ -896,7 +921,9 @@ def test_failures_pause_longer_each_time_and_end_at_last(store: Store) -> None:
 def test_a_failure_without_a_lead_is_tried_again(store: Store) -> None:
     """What was asked for by hand is pending like everything else."""
     assert land(store, Failure(detail="timeout"), 1).fate is None
-    assert [url(1)] == [pending.lead.url for pending in store.pending(now=NOW + HOUR)]
+    assert [url(1)] == [
+        pending.lead.url for pending in store.leads.pending(now=NOW + HOUR)
+    ]
 
 
 def test_a_rejection_is_kept_with_its_reasons(store: Store) -> None:
@@ -915,14 +942,17 @@ def test_a_rejection_is_kept_with_its_reasons(store: Store) -> None:
         ),
         page=page(),
     )
-    told = store.explain(url(1))
+    told = store.fates.explain(url(1))
     assert (
         told["rejection"]["why"], told["rejection"]["score"], told["rejection"]["reasons"][0]["term"], told["rejection"]["cuts"][0]["text"],
     ) == ("irrelevant", 0.2, "cricket", "Share")  # fmt: skip
     assert told["capture"]["kind"] == "rejected"
-    assert store.raw(told["capture"]["id"]).body == b"<p>page"
+    assert store.captures.page(told["capture"]["id"]).body == b"<p>page"
     land(store, document())
-    assert (store.explain(url(1))["rejection"], store.fate(url(1))["fate"]) == (
+    assert (
+        store.fates.explain(url(1))["rejection"],
+        store.fates.find(url(1))["fate"],
+    ) == (
         None,
         "article",
     )
@@ -937,7 +967,10 @@ def test_what_was_kept_is_not_lost_to_a_later_rejection(store: Store) -> None:
         Failure(detail="http 500", final=True, status=500),
     ):
         assert land(store, outcome).fate is FateKind.ARTICLE
-    assert (store.article(1).text, store.fate(url(1))["fate"]) == (TEXT, "article")
+    assert (store.articles.find(1).text, store.fates.find(url(1))["fate"]) == (
+        TEXT,
+        "article",
+    )
 
 
 def test_a_page_that_is_gone_is_withdrawn_with_its_text_kept(store: Store) -> None:
@@ -948,14 +981,20 @@ def test_a_page_that_is_gone_is_withdrawn_with_its_text_kept(store: Store) -> No
         for _ in range(2)
     ]
     assert [one.what for one in gone] == [ChangeKind.WITHDRAWN, None]
-    assert (store.article(1).text, store.fate(url(1))["fate"]) == (TEXT, "withdrawn")
-    assert store.article(1).extra["withdrawn_at"] == "2026-11-22T12:00:00Z"
+    assert (store.articles.find(1).text, store.fates.find(url(1))["fate"]) == (
+        TEXT,
+        "withdrawn",
+    )
+    assert store.articles.find(1).extra["withdrawn_at"] == "2026-11-22T12:00:00Z"
     assert land(store, document()).reason == "back"
-    assert (store.fate(url(1))["fate"], store.article(1).extra["withdrawn_at"]) == (
+    assert (
+        store.fates.find(url(1))["fate"],
+        store.articles.find(1).extra["withdrawn_at"],
+    ) == (
         "article",
         None,
     )
-    assert [change.what for change in store.changes()] == [
+    assert [change.what for change in store.changes.since()] == [
         ChangeKind.NEW,
         ChangeKind.WITHDRAWN,
         ChangeKind.REVISED,
@@ -983,7 +1022,7 @@ def test_an_article_comes_back_as_it_was_given(store: Store) -> None:
         claims=(Claim(kind="killed", number=11, qualifier="at least", said_by="police", sentence="At least 11."),),
     )  # fmt: skip
     landed = land(store, given_document, page=page())
-    found = store.article(landed.article_id)
+    found = store.articles.find(landed.article_id)
     assert (given_document.title, given_document.text, ("A. Writer",), NOW - DAY, 0.75, NOW) == (
         found.title, found.text, found.authors, found.published_at, found.relevance, found.first_seen_at,
     )  # fmt: skip
@@ -992,10 +1031,12 @@ def test_an_article_comes_back_as_it_was_given(store: Store) -> None:
         [{"rule": "tail", "text": "Share"}],
     )
     assert [
-        tuple(row) for row in store.db.execute("SELECT code, count FROM mentions")
+        tuple(row)
+        for row in store.session.db.execute("SELECT code, count FROM mentions")
     ] == [("AF01", 2)]
     assert [
-        tuple(row) for row in store.db.execute("SELECT number, said_by FROM claims")
+        tuple(row)
+        for row in store.session.db.execute("SELECT number, said_by FROM claims")
     ] == [(11, "police")]
     assert [url(1)] == matches(store, "zardalu")
 
@@ -1017,11 +1058,11 @@ def test_the_same_words_elsewhere_are_a_copy_with_its_own_text(store: Store) -> 
         "b",
     )
     assert (FateKind.COPY, ChangeKind.COPIED, first.article_id) == (
-        copy.fate,
+        copy.fates.find,
         copy.what,
         copy.article_id,
     )
-    (kept,) = store.copies(first.article_id)
+    (kept,) = store.articles.copies(first.article_id)
     assert ("exact", 1.0, "blog", url("b", "blog.example")) == (
         kept.kind,
         kept.score,
@@ -1030,9 +1071,9 @@ def test_the_same_words_elsewhere_are_a_copy_with_its_own_text(store: Store) -> 
     )
     assert kept.text.startswith("THE COUNCIL")
     assert (
-        store.counts()["articles"],
-        store.counts()["copies"],
-        store.article(first.article_id).copies,
+        store.stats.counts()["articles"],
+        store.stats.counts()["copies"],
+        store.articles.find(first.article_id).copies,
     ) == (1, 1, 1)
 
 
@@ -1047,7 +1088,7 @@ def test_a_copy_that_names_its_origin_is_declared(store: Store) -> None:
         document("c", OTHER, url=url("c", "spam.example"), origin_url=url(1)),
         "c",
     )
-    assert [one.kind for one in store.copies(copy.article_id)] == ["declared"]
+    assert [one.kind for one in store.articles.copies(copy.article_id)] == ["declared"]
     assert other.what is ChangeKind.NEW
 
 
@@ -1072,8 +1113,8 @@ def test_an_article_keeps_its_number_and_documents_never_share_one(
     land(store, document(1))
     land(store, document(2), 2)
     last = land(store, document(3, OTHER), 3)
-    assert (store.article(2).id, last.article_id) == (1, 3)
-    assert store.article(99) is None
+    assert (store.articles.find(2).id, last.article_id) == (1, 3)
+    assert store.articles.find(99) is None
 
 
 def test_a_changed_text_is_a_revision_of_its_article(store: Store) -> None:
@@ -1088,8 +1129,8 @@ def test_a_changed_text_is_a_revision_of_its_article(store: Store) -> None:
         page=page(body=b"<p>2"),
         now=NOW + HOUR,
     )
-    found = store.article(1)
-    (former,) = store.history(1)
+    found = store.articles.find(1)
+    (former,) = store.articles.revisions(1)
     assert (changed.what, found.revision, found.title, found.updated_at) == (
         ChangeKind.REVISED,
         2,
@@ -1101,7 +1142,10 @@ def test_a_changed_text_is_a_revision_of_its_article(store: Store) -> None:
         former.seen_at,
         former.text,
     )
-    assert (store.raw(former.capture_id).body, store.raw(found.capture_id).body) == (
+    assert (
+        store.captures.page(former.capture_id).body,
+        store.captures.page(found.capture_id).body,
+    ) == (
         b"<p>1",
         b"<p>2",
     )
@@ -1119,8 +1163,8 @@ def test_case_77_nothing_but_dates_and_spaces_is_no_revision(store: Store) -> No
     assert (
         same.reason,
         same.what,
-        store.article(1).published_at,
-        store.history(1),
+        store.articles.find(1).published_at,
+        store.articles.revisions(1),
     ) == ("unchanged", None, NOW - DAY, [])
 
 
@@ -1134,9 +1178,9 @@ def test_better_rules_replace_what_is_told_without_a_revision(store: Store) -> N
     landed = land(store, told, now=NOW + HOUR)
     assert (landed.reason, landed.what) == ("retold", None)
     assert (
-        store.article(1).published_at,
-        store.article(1).relevance,
-        store.article(1).revision,
+        store.articles.find(1).published_at,
+        store.articles.find(1).relevance,
+        store.articles.find(1).revision,
     ) == (NOW - 2 * DAY, 0.3, 1)
     assert [url(2), url(1)] == matches(store, "title")
 
@@ -1145,7 +1189,7 @@ def test_a_feeds_own_text_never_replaces_the_pages(store: Store) -> None:
     """When a page is gone for a day, the article does not shrink to its summary."""
     land(store, document(1))
     assert land(store, document(1, OTHER, from_feed=True)).reason == "unchanged"
-    assert store.article(1).text == TEXT
+    assert store.articles.find(1).text == TEXT
 
 
 def test_a_page_that_never_stands_still_fills_no_disk(store: Store) -> None:
@@ -1155,8 +1199,8 @@ def test_a_page_that_never_stands_still_fills_no_disk(store: Store) -> None:
     """
     for n in range(60):
         land(store, document(1, f"{TEXT} {n}"), now=NOW + n * HOUR / 2)
-    assert f"{TEXT} 59" == store.article(1).text
-    assert 23 <= len(store.history(1)) <= 26
+    assert f"{TEXT} 59" == store.articles.find(1).text
+    assert 23 <= len(store.articles.revisions(1)) <= 26
 
 
 def test_reading_an_old_capture_anew_makes_no_revision(store: Store) -> None:
@@ -1165,12 +1209,12 @@ def test_reading_an_old_capture_anew_makes_no_revision(store: Store) -> None:
     The page has not changed.
     """
     land(store, document(1, f"{TEXT} Share this"), page=page())
-    capture = store.article(1).capture_id
+    capture = store.articles.find(1).capture_id
     again = land(store, document(1, TEXT, extractor="2"), capture_id=capture)
     assert (ChangeKind.REVISED, TEXT, 1, [], capture) == (
-        again.what, store.article(1).text, store.article(1).revision, store.history(1), store.article(1).capture_id,
+        again.what, store.articles.find(1).text, store.articles.find(1).revision, store.articles.revisions(1), store.articles.find(1).capture_id,
     )  # fmt: skip
-    assert store.changes()[-1].detail == "read anew"
+    assert store.changes.since()[-1].detail == "read anew"
 
 
 def test_what_todays_rules_would_not_keep_is_reclassified(store: Store) -> None:
@@ -1179,15 +1223,15 @@ def test_what_todays_rules_would_not_keep_is_reclassified(store: Store) -> None:
     copy = land(store, document(2, source="b"), 2)
     gone = land(store, Rejection(why=RejectionReason.IRRELEVANT), capture_id=1)
     assert FateKind.REJECTED is gone.fate
-    assert [change.what for change in store.changes()][-2:] == [
+    assert [change.what for change in store.changes.since()][-2:] == [
         ChangeKind.RECLASSIFIED,
         ChangeKind.PROMOTED,
     ]
     assert (copy.document_id, 0) == (
-        store.article(1).document_id,
-        store.article(1).copies,
+        store.articles.find(1).document_id,
+        store.articles.find(1).copies,
     )
-    assert store.explain(url(1))["rejection"]["capture_id"] == 1
+    assert store.fates.explain(url(1))["rejection"]["capture_id"] == 1
 
 
 # Order and time
@@ -1238,7 +1282,7 @@ def test_keys_are_free_and_follow_time(
                 n,
                 now=later,
             )
-        rows = store.db.execute(
+        rows = store.session.db.execute(
             "SELECT published_at FROM documents ORDER BY sort_key"
         ).fetchall()
         seconds = [
@@ -1261,14 +1305,14 @@ def test_a_line_of_three_distinct_articles_is_furniture(store: Store) -> None:
     land(store, document(2), 2, lines=(7, 8, 100))
     land(store, document(1, f"{TEXT} changed"), 1, lines=(7, 8, 101))
     land(store, document(3, OTHER), 3, lines=(7, 9))
-    assert frozenset() == store.furniture(host)
+    assert frozenset() == store.boilerplate.learned(host)
     for n in (4, 5):
         land(store, Rejection(why=RejectionReason.IRRELEVANT), n, lines=(7, 8, 55))
-    assert frozenset({7, 8}) == store.furniture(host) | {8}
-    assert 7 in store.furniture(host)
-    assert frozenset() == store.furniture("blog.example")
-    store.spare(host, 7)
-    assert 7 not in store.furniture(host)
+    assert frozenset({7, 8}) == store.boilerplate.learned(host) | {8}
+    assert 7 in store.boilerplate.learned(host)
+    assert frozenset() == store.boilerplate.learned("blog.example")
+    store.boilerplate.allow(host, 7)
+    assert 7 not in store.boilerplate.learned(host)
 
 
 # Captures
@@ -1280,13 +1324,13 @@ def test_equal_bodies_rest_once(store: Store, tmp_path: Path) -> None:
     Each row keeps its own address and time.
     """
     land(store, document(1), 1, page=page(1, b"<p>same"))
-    size = store.sizes()["kept"]
+    size = store.stats.sizes()["kept"]
     land(store, document(2, OTHER), 2, page=page(2, b"<p>same"))
-    assert size == store.sizes()["kept"]
-    second = store.article(2)
+    assert size == store.stats.sizes()["kept"]
+    second = store.articles.find(2)
     assert (url(2), b"<p>same") == (
-        store.raw(second.capture_id).final_url,
-        store.raw(second.capture_id).body,
+        store.captures.page(second.capture_id).final_url,
+        store.captures.page(second.capture_id).body,
     )
 
 
@@ -1307,30 +1351,39 @@ def test_captures_go_at_their_age_and_the_oldest_rejected_ones_for_room(
             page=page(n, os.urandom(9000), fetched_at=at),
             now=at,
         )
-    freed = store.expire(
+    freed = store.erasure.expire(
         NOW, keep_captures=3650 * DAY, keep_rejected=30 * DAY, max_size=10**9
     )
     assert freed > 0
-    assert [store.explain(url(n))["rejection"] and 1 for n in (2, 3, 4)] == [None, 1, 1]
-    store.expire(NOW, keep_captures=3650 * DAY, keep_rejected=30 * DAY, max_size=1)
-    assert store.sizes()["rejected"] == 0
-    assert store.raw(store.article(1).capture_id) is not None
-    store.expire(
+    assert [store.fates.explain(url(n))["rejection"] and 1 for n in (2, 3, 4)] == [
+        None,
+        1,
+        1,
+    ]
+    store.erasure.expire(
+        NOW, keep_captures=3650 * DAY, keep_rejected=30 * DAY, max_size=1
+    )
+    assert store.stats.sizes()["rejected"] == 0
+    assert store.captures.page(store.articles.find(1).capture_id) is not None
+    store.erasure.expire(
         NOW + 4000 * DAY,
         keep_captures=3650 * DAY,
         keep_rejected=30 * DAY,
         max_size=10**9,
     )
-    assert (store.article(1).capture_id, store.article(1).text) == (None, TEXT)
+    assert (store.articles.find(1).capture_id, store.articles.find(1).text) == (
+        None,
+        TEXT,
+    )
 
 
 def test_a_start_removes_capture_files_that_nothing_points_to(tmp_path: Path) -> None:
     """What a crash between a record and its commit left is swept at the next start."""
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
-        store.archive.write(page(fetched_at=NOW - DAY), "kept")
+        store.session.archive.write(page(fetched_at=NOW - DAY), "kept")
         land(store, document(1), page=page())
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
-        assert [rest.day for rest in store.archive.files()] == ["2026-11-22"]
+        assert [rest.day for rest in store.session.archive.files()] == ["2026-11-22"]
 
 
 def test_memory_has_its_time(store: Store) -> None:
@@ -1338,8 +1391,8 @@ def test_memory_has_its_time(store: Store) -> None:
 
     Lines of one article go sooner, what was learned stays.
     """
-    store.land_poll(poll(lead(1), lead(2)))
-    land(store, document(1), lead=store.pending(now=NOW)[0])
+    store.polls.land(poll(lead(1), lead(2)))
+    land(store, document(1), lead=store.leads.pending(now=NOW)[0])
     for n in (3, 4, 5):
         land(
             store,
@@ -1351,17 +1404,22 @@ def test_memory_has_its_time(store: Store) -> None:
 
     def left() -> list[int]:
         return [
-            store.db.execute(f"SELECT count(*) FROM {t}").fetchone()[0]
+            store.session.db.execute(f"SELECT count(*) FROM {t}").fetchone()[0]
             for t in ("entries", "polls", "host_lines")
         ]
 
-    store.expire(NOW + 366 * DAY, **limits)
+    store.erasure.expire(NOW + 366 * DAY, **limits)
     assert left() == [2, 1, 1]
-    assert store.furniture("outlet.example") == {7}
-    store.expire(NOW + 500 * DAY, **limits)
+    assert store.boilerplate.learned("outlet.example") == {7}
+    store.erasure.expire(NOW + 500 * DAY, **limits)
     assert left() == [0, 1, 1]
-    land(store, Refusal(why=RejectionReason.ROBOTS), 2, lead=store.pending(now=NOW)[0])
-    store.expire(NOW + 500 * DAY, **limits)
+    land(
+        store,
+        Refusal(why=RejectionReason.ROBOTS),
+        2,
+        lead=store.leads.pending(now=NOW)[0],
+    )
+    store.erasure.expire(NOW + 500 * DAY, **limits)
     assert left() == [0, 0, 1]
 
 
@@ -1388,12 +1446,12 @@ def test_what_is_forgotten_is_nowhere_any_more(tmp_path: Path) -> None:
     secret = "xanthorrhoea"
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
         said = f"{TEXT} {secret}"
-        store.land_poll(poll(lead(1, title=f"About {secret}")))
+        store.polls.land(poll(lead(1, title=f"About {secret}")))
         land(
             store,
             document(1, f"{said} was"),
             1,
-            lead=store.pending(now=NOW)[0],
+            lead=store.leads.pending(now=NOW)[0],
             page=page(1, f"<p>{secret} 1".encode()),
         )
         land(
@@ -1410,26 +1468,29 @@ def test_what_is_forgotten_is_nowhere_any_more(tmp_path: Path) -> None:
         )
         other = land(store, document(9, OTHER), 9, page=page(9, b"<p>neighbour"))
         assert secret.encode() in everything_on_disk(tmp_path)
-        assert sorted(store.forget(url(1), now=NOW + HOUR)) == [1, 2]
+        assert sorted(store.erasure.forget(url(1), now=NOW + HOUR)) == [1, 2]
         assert secret.encode() not in everything_on_disk(tmp_path)
         assert (
-            store.raw(store.article(other.article_id).capture_id).body[3:]
+            store.captures.page(store.articles.find(other.article_id).capture_id).body[
+                3:
+            ]
             == b"neighbour"
         )
         assert [
-            store.fate(u)["fate"] for u in (url(1), url("b"), url("b", "blog.example"))
+            store.fates.find(u)["fate"]
+            for u in (url(1), url("b"), url("b", "blog.example"))
         ] == ["forgotten"] * 3
-        assert [change.what for change in store.changes()][-2:] == [
+        assert [change.what for change in store.changes.since()][-2:] == [
             ChangeKind.FORGOTTEN
         ] * 2
-        assert ([url(9)], store.faults()) == (matches(store, "another OR council"), [])
+        assert ([url(9)], store.check()) == (matches(store, "another OR council"), [])
 
 
 def test_what_is_forgotten_is_never_taken_up_again(store: Store) -> None:
     """Neither a poll nor an import nor a redirect brings a forgotten URL back."""
     land(store, document(1))
-    store.forget(1)
-    assert store.land_poll(poll(lead(1))).fresh == ()
+    store.erasure.forget(1)
+    assert store.polls.land(poll(lead(1))).fresh == ()
     for outcome in (
         document(1),
         Rejection(why=RejectionReason.EMPTY),
@@ -1437,17 +1498,17 @@ def test_what_is_forgotten_is_never_taken_up_again(store: Store) -> None:
     ):
         assert FateKind.FORGOTTEN is land(store, outcome).fate
     assert FateKind.FORGOTTEN is land(store, document(1), 2).fate
-    assert store.counts()["articles"] == 0
+    assert store.stats.counts()["articles"] == 0
 
 
 def test_a_pending_url_can_be_forgotten_and_still_counts(store: Store) -> None:
     """Its poll adds up: it was refused."""
-    store.land_poll(poll(lead(1)))
-    store.forget(url(1))
+    store.polls.land(poll(lead(1)))
+    store.erasure.forget(url(1))
     assert (
-        store.pending(now=NOW),
+        store.leads.pending(now=NOW),
         polls(store)[0]["refused"],
-        store.unbalanced_polls(),
+        store.polls.unbalanced(),
     ) == ([], 1, [])
 
 
@@ -1459,15 +1520,15 @@ def test_a_source_can_be_forgotten_without_what_others_carried(store: Store) -> 
     first = land(store, document(1))
     land(store, document(2, OTHER), 2)
     copy = land(store, document(3, url=url(3, "wire.example"), source="wire"), 3)
-    store.forget_source("outlet")
-    heir = store.article(first.article_id)
+    store.erasure.forget_source("outlet")
+    heir = store.articles.find(first.article_id)
     assert (copy.document_id, "wire", first.article_id) == (
         heir.document_id,
         heir.source,
         heir.id,
     )
-    assert store.counts()["articles"] == 1
-    assert store.fate(url(3, "wire.example"))["fate"] == "article"
+    assert store.stats.counts()["articles"] == 1
+    assert store.fates.find(url(3, "wire.example"))["fate"] == "article"
 
 
 # Following, explaining, counting
@@ -1479,9 +1540,9 @@ def test_the_log_is_complete_in_order_and_can_be_taken_up_anywhere(
     """Each change exactly once, however it is cut into pages."""
     for n in range(5):
         land(store, document(n, f"{TEXT} {n}"), n)
-    whole = store.changes()
+    whole = store.changes.since()
     pieces, cursor = [], 0
-    while piece := store.changes(cursor, limit=2):
+    while piece := store.changes.since(cursor, limit=2):
         pieces += piece
         cursor = piece[-1].cursor
     assert whole == pieces
@@ -1498,29 +1559,29 @@ def test_everything_that_is_known_of_a_url_can_be_explained(store: Store) -> Non
     )
     land(store, document(2), 2)
     for what in (url(1), url("alias"), 1):
-        told = store.explain(what)
+        told = store.fates.explain(what)
         assert (True, "article", url(1), [2]) == (
             told["found"],
             told["fate"]["fate"],
             told["document"]["url"],
             [c["id"] for c in told["copies"]],
         )
-    assert store.explain(url(2))["document"]["kind"] == "exact"
-    assert False is store.explain(url("unknown"))["found"]
-    assert False is store.explain(77)["found"]
+    assert store.fates.explain(url(2))["document"]["kind"] == "exact"
+    assert False is store.fates.explain(url("unknown"))["found"]
+    assert False is store.fates.explain(77)["found"]
 
 
 def test_numbers_for_status(store: Store) -> None:
     """Fates by kind and reason, pending, and one row for each source in use."""
-    store.sync_sources([SourceState(id="outlet", name="", kind="feed", url="u")])
-    store.land_poll(poll(lead(1), lead(2), at=datetime.now(UTC)))
-    land(store, document(1), 1, lead=store.pending()[0])
+    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
+    store.polls.land(poll(lead(1), lead(2), at=datetime.now(UTC)))
+    land(store, document(1), 1, lead=store.leads.pending()[0])
     land(store, Rejection(why=RejectionReason.LISTING), 3)
-    counts = store.counts()
+    counts = store.stats.counts()
     assert (
         counts["articles"], counts["pending"], counts["fates"], counts["reasons"]["rejected"],
     ) == (1, 1, {"article": 1, "rejected": 1}, {"listing": 1})  # fmt: skip
-    (row,) = store.source_counts()
+    (row,) = store.sources.activity()
     assert (
         row["id"],
         row["articles"],
@@ -1533,10 +1594,10 @@ def test_numbers_for_status(store: Store) -> None:
 def test_a_service_that_was_down_was_blind(store: Store) -> None:
     """A gap between two signs of life is a row that a query can ask for."""
     for minutes in (0, 1, 2, 90):
-        store.beat(NOW + timedelta(minutes=minutes))
+        store.service.beat(NOW + timedelta(minutes=minutes))
     assert [
         tuple(row)
-        for row in store.db.execute(
+        for row in store.session.db.execute(
             "SELECT from_at, to_at, reason FROM blind WHERE source IS NULL"
         )
     ] == [("2026-11-22T12:02:00Z", "2026-11-22T13:30:00Z", "service down")]
@@ -1544,30 +1605,30 @@ def test_a_service_that_was_down_was_blind(store: Store) -> None:
 
 def test_a_host_that_asked_for_patience_is_known(store: Store) -> None:
     """The longest wait holds, until it is over."""
-    store.wait_for_host("outlet.example", NOW + HOUR)
-    store.wait_for_host("outlet.example", NOW + HOUR / 2)
-    assert store.host_waits(NOW) == {"outlet.example": NOW + HOUR}
-    assert store.host_waits(NOW + 2 * HOUR) == {}
+    store.host_waits.save("outlet.example", NOW + HOUR)
+    store.host_waits.save("outlet.example", NOW + HOUR / 2)
+    assert store.host_waits.current(NOW) == {"outlet.example": NOW + HOUR}
+    assert store.host_waits.current(NOW + 2 * HOUR) == {}
 
 
 def test_work_is_handed_over_through_the_file(store: Store) -> None:
     """Anybody may ask while the service holds the lock, and follow what becomes of it; each request is taken once."""
-    number = submit(store.path, "crawl", {"sources": ["outlet"], "force": True})
-    taken = store.take_request(NOW)
+    number = submit_job(store.path, "crawl", {"sources": ["outlet"], "force": True})
+    taken = store.jobs.take_next(NOW)
     assert (number, "crawl", {"sources": ["outlet"], "force": True}) == (
         taken.id,
         taken.kind,
         dict(taken.arguments),
     )
-    assert store.take_request(NOW) is None
-    store.note_progress(number, {"found": 3})
+    assert store.jobs.take_next(NOW) is None
+    store.jobs.save_progress(number, {"found": 3})
     with Store.read(store.path) as reader:
-        assert (reader.request(number).status, reader.request(number).progress) == (
+        assert (reader.jobs.find(number).status, reader.jobs.find(number).progress) == (
             "running",
             {"found": 3},
         )
-        store.finish_request(number, {"new": 2}, now=NOW)
-        assert (reader.request(number).status, reader.request(number).result) == (
+        store.jobs.finish(number, {"new": 2}, now=NOW)
+        assert (reader.jobs.find(number).status, reader.jobs.find(number).result) == (
             "done",
             {"new": 2},
         )
@@ -1589,7 +1650,7 @@ def test_no_strangers_text_is_a_fault(
     store: Store, title: str, text: str, raw: str, guid: str, address: str
 ) -> None:
     """NUL, lone surrogates, right-to-left marks and megabytes of anything are stored or cleaned, never raised."""
-    store.land_poll(
+    store.polls.land(
         poll(
             lead(
                 f"x/{address}",
@@ -1610,4 +1671,4 @@ def test_no_strangers_text_is_a_fault(
         f"y/{address}",
     )
     assert landed.fate in {FateKind.ARTICLE, FateKind.COPY}
-    store.explain(landed.document_id)
+    store.fates.explain(landed.document_id)

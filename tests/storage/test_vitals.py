@@ -25,7 +25,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     with Store.open(tmp_path / "khabar.db") as opened:
-        opened.sync_sources(
+        opened.sources.sync(
             [
                 SourceState(
                     id=name, name=name, kind="feed", url=f"http://{name}.example/"
@@ -47,7 +47,7 @@ def poll(
     leads = tuple(
         Lead(url=f"http://{source}.example/{path}", source=source) for path in paths
     )
-    store.land_poll(
+    store.polls.land(
         Poll(
             source=source,
             started_at=at,
@@ -73,37 +73,42 @@ def test_news_traffic_and_yields_are_told_by_source(store: Store) -> None:
         authors=("A",),
     )
     gone = Rejection(why=RejectionReason.SCRIPT_ONLY, detail="")
-    store.land([Landing(outcome=text, url=text.url, source="a")], now=NOW - DAY)
-    store.land(
+    store.landings.land(
+        [Landing(outcome=text, url=text.url, source="a")], now=NOW - DAY
+    )
+    store.landings.land(
         [Landing(outcome=gone, url="http://a.example/2", source="a")], now=NOW - DAY
     )
-    assert source_stats.list_news_times(store.db, NOW - 9 * DAY) == {
+    assert source_stats.list_news_times(store.session.db, NOW - 9 * DAY) == {
         "a": [NOW - 2 * DAY, NOW]
     }
-    assert source_stats.measure_page_yields(store.db, NOW - 9 * DAY, NOW) == {
+    assert source_stats.measure_page_yields(store.session.db, NOW - 9 * DAY, NOW) == {
         "a": source_stats.PageYield(pages=2, texts=1, signed=1)
     }
-    assert source_stats.measure_traffic(store.db, NOW - 9 * DAY) == {
+    assert source_stats.measure_traffic(store.session.db, NOW - 9 * DAY) == {
         "a": source_stats.SourceTraffic(requests=5, bytes=300)
     }
-    assert source_stats.find_page_without(store.db, "a")["url"] == "http://a.example/2"
-    assert source_stats.find_page_without(store.db, "b") is None
+    assert (
+        source_stats.find_page_without(store.session.db, "a")["url"]
+        == "http://a.example/2"
+    )
+    assert source_stats.find_page_without(store.session.db, "b") is None
 
 
 def test_times_without_sight_are_told_until_they_end(store: Store) -> None:
     """A source that fails was last seen at its last success."""
     poll(store, "a", NOW - 2 * DAY)
     poll(store, "a", NOW - DAY, status="error")
-    (period,) = source_stats.list_blind_periods(store.db, NOW)
+    (period,) = source_stats.list_blind_periods(store.session.db, NOW)
     assert (period.source, period.from_at, period.to_at) == ("a", NOW - 2 * DAY, None)
     poll(store, "a", NOW)
-    assert source_stats.list_blind_periods(store.db, NOW)[0].to_at == NOW
+    assert source_stats.list_blind_periods(store.session.db, NOW)[0].to_at == NOW
 
 
 def test_what_is_due_among_twenty_thousand_is_found_by_its_index(store: Store) -> None:
     """No step of the plan reads all sources."""
     for statement in (visits.ANY_SOURCE_DUE_SQL, visits.DUE_SOURCES_SQL):
-        plan = store.db.execute(
+        plan = store.session.db.execute(
             f"EXPLAIN QUERY PLAN {statement}",
             {**visits.due_parameters(NOW), "limit": 10},
         )
@@ -124,7 +129,7 @@ def test_case_103_a_source_that_a_wrong_clock_sent_far_ahead_is_due(
     """
     for source, ahead in (("a", 7.7 * DAY), ("b", 8 * DAY + jump)):
         at = NOW - DAY
-        store.land_poll(
+        store.polls.land(
             Poll(
                 source=source,
                 started_at=at,
@@ -134,4 +139,6 @@ def test_case_103_a_source_that_a_wrong_clock_sent_far_ahead_is_due(
                 validators=Validators(),
             )
         )
-    assert [state.id for state in store.claim_due(NOW, limit=9, lease=DAY)] == ["b"]
+    assert [state.id for state in store.sources.claim_due(NOW, limit=9, lease=DAY)] == [
+        "b"
+    ]

@@ -1,0 +1,88 @@
+"""What leaves the file: texts that must be forgotten, and what is past its age."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from sqlite_utils import Database
+
+from storage.model import utc_now
+from storage.session import Group
+from storage.tables import forgetting
+
+
+class Erasure(Group):
+    """`store.erasure`: forgetting and expiry."""
+
+    def forget(self, what: str | int, *, now: datetime | None = None) -> list[int]:
+        """Erase the article of a URL or number; returns its documents' numbers.
+
+        With it go its copies, revisions, index entries and captures. Tombstones stay,
+        so that none of its URLs is read again. A URL without a text gets one as well.
+        """
+        at = now or utc_now()
+        with self._erasing() as (db, captures):
+            documents = forgetting.list_article_documents(db, what)
+            captures.extend(forgetting.forget_documents(db, documents, at))
+            forgetting.forget_annotations(db, what)
+            if isinstance(what, str):
+                captures.extend(forgetting.forget_url(db, what, at))
+        return documents
+
+    def forget_source(self, source: str, *, now: datetime | None = None) -> list[int]:
+        """Erase every document of a source; returns their numbers.
+
+        Copies that others carried stay, and one of them becomes the article's head.
+        """
+        with self._erasing() as (db, captures):
+            documents = forgetting.list_source_documents(db, source)
+            captures.extend(forgetting.forget_documents(db, documents, now or utc_now()))
+            captures.extend(forgetting.forget_rejections(db, source))
+        return documents
+
+    @contextmanager
+    def _erasing(self) -> Iterator[tuple[Database, list[int]]]:
+        """A transaction that takes a list of captures, after which nothing is left.
+
+        Neither in free pages nor in the index, the WAL or these captures.
+        """
+        captures: list[int] = []
+        with self._session.writing() as db:
+            yield db, captures
+            files = forgetting.forget_captures(db, self._session.archive, captures)
+        self._session.remove_archive_files(files)
+        with self._session.reading() as db:
+            # FTS5 only marks words as deleted until it merges its segments.
+            db.execute("INSERT INTO fts (fts) VALUES ('optimize')")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def expire(
+        self,
+        now: datetime,
+        *,
+        keep_captures: timedelta,
+        keep_rejected: timedelta,
+        max_size: int,
+    ) -> int:
+        """Drop what is past its age, then the oldest captures of rejected pages.
+
+        Those go while everything together takes more than `max_size` bytes. Returns
+        the bytes of captures that went.
+        """
+        archive = self._session.archive
+        before = self._session.sizes()
+        files: list[str] = []
+        with self._session.writing() as db:
+            forgetting.expire_rows(db, now, rejected=keep_rejected)
+            if archive is not None:
+                files = forgetting.expire_captures(
+                    db,
+                    archive,
+                    now,
+                    kept=keep_captures,
+                    rejected=keep_rejected,
+                    over=before["total"] - max_size,
+                )
+        self._session.remove_archive_files(files)
+        after = self._session.sizes()
+        return sum(before[kind] - after[kind] for kind in ("kept", "rejected"))
