@@ -258,7 +258,10 @@ def _article_to_json(store: Store, number: int, offset: int) -> dict[str, Any]:
     rest = offset + PART_CHARS
     return {
         **_article_facts(record),
-        "changes": [_change_to_json(one) for one in store.changes.of_article(record["id"], MAX_CHANGES)],
+        "changes": [
+            _change_to_json(one)
+            for one in store.changes.of_article(record["id"], MAX_CHANGES)
+        ],
         "next_offset": rest if rest < len(text) else None,
         "untrusted": wrap_untrusted(
             {

@@ -473,9 +473,7 @@ class Engine:
         self, first_seen_at: datetime, validators: Validators
     ) -> RecheckPlan | None:
         plan = self.settings.recheck
-        due_at = (
-            plan.next_due_at(first_seen_at, utc_now()) if plan.enabled else None
-        )
+        due_at = plan.next_due_at(first_seen_at, utc_now()) if plan.enabled else None
         return (
             None
             if due_at is None

@@ -36,7 +36,9 @@ class Erasure(Group):
         """
         with self._erasing() as (db, captures):
             documents = forgetting.list_source_documents(db, source)
-            captures.extend(forgetting.forget_documents(db, documents, now or utc_now()))
+            captures.extend(
+                forgetting.forget_documents(db, documents, now or utc_now())
+            )
             captures.extend(forgetting.forget_rejections(db, source))
         return documents
 

@@ -23,7 +23,7 @@ from crawler.leads import feeds
 from crawler.sources import CrawlSettings
 from storage.errors import UsageError
 from storage.model import to_text
-from storage.query import criteria, export, search
+from storage.query import criteria, export
 from storage.query.criteria import Criteria, Sort
 from storage.store import Store
 
@@ -133,13 +133,13 @@ def test_no_query_is_an_error_and_none_changes_anything(stocked, attacks):
         before, refused = store.session.db["documents"].count, []
         for text in typed:
             for sort in Sort:
-                search.search(store.session.db, Criteria(words=text, sort=sort))
-            search.count_coverage(store.session.db, Criteria(words=text))
+                store.search.page(Criteria(words=text, sort=sort))
+            store.search.coverage(Criteria(words=text))
             for name in names:
                 try:
                     wanted = criteria.parse_criteria({name: [text]}, now=NOW)
-                    search.count_facets(store.session.db, wanted)
-                    search.search(store.session.db, wanted)
+                    store.search.facets(wanted)
+                    store.search.page(wanted)
                 except UsageError as fault:
                     refused.append(str(fault))
         assert all(map(is_plain, refused))
@@ -150,11 +150,7 @@ def test_no_query_is_an_error_and_none_changes_anything(stocked, attacks):
 def test_no_cell_of_a_table_is_a_formula(stocked):
     """A spreadsheet runs nothing of what the CSV holds, and every row has every column."""
     with Store.read(stocked / "khabar.db") as store:
-        body = b"".join(
-            export.to_csv(
-                search.iterate_json_pages(store.session.db, Criteria(limit=1_000))
-            )
-        )
+        body = b"".join(export.to_csv(store.search.json_pages(Criteria(limit=1_000))))
     head, *rows = csv.reader(io.StringIO(body.decode()))
     assert len(rows) > 100
     for row in rows:
@@ -236,7 +232,7 @@ def test_pages_show_it_as_text(stocked):
 def test_atom_and_json_lines_are_well_formed(stocked):
     """Other programs can read everything that leaves."""
     with Store.read(stocked / "khabar.db") as store:
-        pages = list(search.iterate_json_pages(store.session.db, Criteria(limit=1_000)))
+        pages = list(store.search.json_pages(Criteria(limit=1_000)))
     feed = ET.fromstring(
         b"".join(
             export.to_atom(

@@ -96,7 +96,7 @@ def grow(store: Store, texts: Iterator[str], first: int, last: int) -> Grown:
             document(n, next(texts)) for n in range(number, min(number + BATCH, last))
         ]
         cpu, clock, bytes_before = time.process_time(), time.perf_counter(), written()
-        with store._writing():
+        with store.session.writing():
             landed = [
                 admission.admit(store.session.db, one, now=one.published_at)
                 for one in batch

@@ -29,7 +29,6 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents
 from harness import Service, Web, copied, faults, lost  # noqa: E402 - its folder was named a line above
 
 from storage.query.criteria import Criteria  # noqa: E402
-from storage.query.search import search  # noqa: E402
 from storage.store import Store  # noqa: E402
 
 MOST_LATE = 0.25  # seconds that the heartbeat may come late
@@ -93,7 +92,7 @@ def _look(service: Service, port: int, held: Held) -> None:
         held.unhealthy += 1
     with Store.read(service.db) as store:
         took, cpu = _timed(
-            lambda: search(store.session.db, Criteria(words="garden river", limit=20))
+            lambda: store.search.page(Criteria(words="garden river", limit=20))
         )
     held.slowest_search, held.dearest_search = (
         max(held.slowest_search, took),

@@ -216,7 +216,7 @@ def opened() -> Iterator[Web]:
     served = Web()
     for helper in (Answer, everywhere, settings, run, story, page, feed, item):
         setattr(served, helper.__name__, helper)
-    served.sources.find = partial(source, served)
+    served.source = partial(source, served)
     yield served
     served.close()
 

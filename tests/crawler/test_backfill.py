@@ -218,15 +218,13 @@ def test_a_second_run_goes_on_where_the_first_stopped(store: Store, web: Any) ->
     )
     crawl(store, [source], web, wayback="")
     assert web.count("old.example/archive/2021/06/01") == 1
-    from storage.tables import progress
-
     key = store.session.db.execute(
         "SELECT key FROM progress WHERE work = 'backfill'"
     ).fetchone()[0]
-    state = progress.load_progress(store, "backfill", key)
+    state = store.progress.load("backfill", key)
     left = [["archive", web.url("old.example/archive/2021/06/03"), 1]]
-    progress.save_progress(
-        store, "backfill", key, "old", state | {"waiting": left, "done": False}
+    store.progress.save(
+        "backfill", key, "old", state | {"waiting": left, "done": False}
     )
     store.session.db.execute("UPDATE sources SET last_poll_at = NULL")
     crawl(store, [source], web, wayback="", force=False)

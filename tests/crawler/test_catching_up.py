@@ -17,7 +17,6 @@ from crawler.leads import feeds
 from crawler.sources import Source
 from scheduler.service import poll_schedule
 from storage.model import utc_now
-from storage.tables import source_stats
 
 WIRE = "wire.example/feed"
 
@@ -95,10 +94,7 @@ def test_case_68_older_pages_are_read_until_an_entry_from_before_is_met(
     assert (row["found"], row["known"], row["pending"]) == (22, 2, 0)
     assert report.for_source("wire").new == 20
     assert store.polls.unbalanced() == []
-    assert (
-        source_stats.list_blind_periods(store.session.db, utc_now() - timedelta(days=1))
-        == []
-    )
+    assert store.stats.blind_periods(utc_now() - timedelta(days=1)) == []
 
 
 def test_case_68_a_feed_that_kept_its_pace_is_read_alone(web, store, outran):
@@ -131,9 +127,7 @@ def test_case_68_ten_older_pages_are_the_most_and_the_gap_is_told_as_remaining(
         told(store)[1]
         == "gap_remains: 10 older pages were read; no more pages are read at once"
     )
-    (period,) = source_stats.list_blind_periods(
-        store.session.db, utc_now() - timedelta(days=1)
-    )
+    (period,) = store.stats.blind_periods(utc_now() - timedelta(days=1))
     assert (period.source, period.reason) == (
         "wire",
         "gap: the feed moved on faster than it was asked",
@@ -168,14 +162,7 @@ def test_case_68_loops_and_other_sites_end_it(web, store, outran, older, asked, 
         if why is None
         else [remains.replace("1 older", f"{0 if '404' in why else 1} older")]
     )
-    assert (
-        len(
-            source_stats.list_blind_periods(
-                store.session.db, utc_now() - timedelta(days=1)
-            )
-        )
-        == 1
-    )
+    assert len(store.stats.blind_periods(utc_now() - timedelta(days=1))) == 1
 
 
 def test_case_68_pages_without_end_end_with_the_limit_of_entries(web, store, outran):
@@ -223,9 +210,7 @@ def test_case_105_a_feed_that_outruns_us_again_and_again_is_one_long_gap(
     web.run(store, [web.source(WIRE)], plan=poll_schedule.plan_next_check)
     assert [
         period.source
-        for period in source_stats.list_blind_periods(
-            store.session.db, utc_now() - timedelta(days=1)
-        )
+        for period in store.stats.blind_periods(utc_now() - timedelta(days=1))
     ] == ["wire"]
     assert store.session.db.execute("SELECT count(*) FROM blind").fetchone()[0] == 1
 
@@ -241,10 +226,7 @@ def test_case_105_another_address_is_no_gap(web, store):
         plan=poll_schedule.plan_next_check,
     )
     assert web.count(f"{WIRE}?page=2") == 0
-    assert (
-        source_stats.list_blind_periods(store.session.db, utc_now() - timedelta(days=1))
-        == []
-    )
+    assert store.stats.blind_periods(utc_now() - timedelta(days=1)) == []
 
 
 def test_older_pages_are_named_by_both_relations_and_by_json_feeds():

@@ -18,8 +18,8 @@ from crawler.engine import engine
 from crawler.fetching import loop
 from crawler.workers import Task
 from storage.errors import StoreBusy
+from storage.groups.landings import Boilerplate
 from storage.model import utc_now
-from storage.store import Store
 
 
 def fate(store, url):
@@ -67,7 +67,9 @@ def test_requests_carry_who_asks_and_nothing_that_was_not_asked_for(web, store):
     )
     web.pages["wire.example/1"] = web.page(1)
     web.run(
-        store, [web.source("wire.example/feed")], contact="https://khabar.example/bot"
+        store,
+        [web.source("wire.example/feed")],
+        contact="https://khabar.example/bot",
     )
     assert {one.headers["User-Agent"] for one in web.asked} == {
         "khabar/0.1 (+https://khabar.example/bot)"
@@ -352,7 +354,10 @@ def test_leads_that_an_earlier_run_left_are_taken_up_first(web, store):
     web.pages["wire.example/feed"] = web.feed(web.item(web.url("wire.example/1")))
     web.pages["wire.example/1"] = web.page(1)
     task = engine.Engine(
-        store, web.settings(), [web.source("wire.example/feed")], lookup=web.everywhere
+        store,
+        web.settings(),
+        [web.source("wire.example/feed")],
+        lookup=web.everywhere,
     )
 
     async def visited_only():
@@ -437,7 +442,7 @@ def test_a_file_that_cannot_be_read_is_not_the_page_s_fault(web, store, monkeypa
         raise StoreBusy("somebody else holds the file")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "furniture", locked)
+        patch.setattr(Boilerplate, "learned", locked)
         with pytest.raises(StoreBusy):
             web.run(store, [web.source("wire.example/feed")])
     assert store.fates.find(web.url("wire.example/1")) is None

@@ -26,7 +26,10 @@ def test_one_guid_for_everything_hides_no_item(web, store):
         ]
         web.pages[f"{name}.example/feed"] = web.feed(*items)
         web.pages |= {f"{name}.example/{n}": web.page(n) for n in (first, first + 1)}
-    web.run(store, [web.source("wire.example/feed"), web.source("other.example/feed")])
+    web.run(
+        store,
+        [web.source("wire.example/feed"), web.source("other.example/feed")],
+    )
     assert kept(store) == ["1", "2", "3", "4"]
     later = web.item(web.url("wire.example/5"), "Blast 5").replace(
         "</item>", "<guid>7</guid></item>"

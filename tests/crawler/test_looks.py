@@ -10,7 +10,6 @@ from crawler.engine import engine
 from crawler.fetching import loop
 from crawler.sources import RecheckSettings
 from storage.model import ChangeKind, utc_now
-from storage.tables import rechecks
 
 HOUR = timedelta(hours=1)
 AFTER = (HOUR, timedelta(hours=24), timedelta(days=7))
@@ -67,10 +66,10 @@ def due(store):
 
 def test_nothing_is_looked_at_before_its_hour(kept, web):
     """Due times stand in the file: nothing before the first hour, and then once."""
-    assert kept.claim_looks(utc_now(), limit=10, lease=HOUR) == []
+    assert kept.rechecks.claim_due(utc_now(), limit=10, lease=HOUR) == []
     later = utc_now() + timedelta(hours=1.1)
-    assert len(kept.claim_looks(later, limit=10, lease=HOUR)) == 1
-    assert kept.claim_looks(later, limit=10, lease=HOUR) == []
+    assert len(kept.rechecks.claim_due(later, limit=10, lease=HOUR)) == 1
+    assert kept.rechecks.claim_due(later, limit=10, lease=HOUR) == []
 
 
 def test_a_page_that_did_not_change_is_asked_conditionally_and_looked_at_again(
@@ -80,12 +79,12 @@ def test_a_page_that_did_not_change_is_asked_conditionally_and_looked_at_again(
 
     A 304 is nothing but a later look.
     """
-    before, cursor = polls(kept), kept.last_cursor()
+    before, cursor = polls(kept), kept.changes.last_cursor()
     (claimed,) = look(web, kept)
     asked = [one for one in web.asked if one.url.startswith("wire.example/1")]
     assert [one.url for one in asked] == ["wire.example/1?utm_source=rss"]
     assert asked[0].headers["If-None-Match"] == '"first"'
-    assert (polls(kept), kept.last_cursor()) == (before, cursor)
+    assert (polls(kept), kept.changes.last_cursor()) == (before, cursor)
     assert due(kept) > [claimed.first_seen_at.isoformat()]
 
 
@@ -98,14 +97,14 @@ def test_a_risen_toll_is_a_revision_and_distorts_no_counts(kept, web):
     text = web.story(1).replace("killed 3 people", "killed 11 people")
     web.pages["wire.example/1?utm_source=rss"] = web.page(1, text)
     look(web, kept)
-    assert "killed 11 people" in kept.article(1).text
-    assert "killed 3 people" in kept.history(1)[0].text
-    assert [change.what for change in kept.changes()] == [
+    assert "killed 11 people" in kept.articles.find(1).text
+    assert "killed 3 people" in kept.articles.revisions(1)[0].text
+    assert [change.what for change in kept.changes.since()] == [
         ChangeKind.NEW,
         ChangeKind.REVISED,
     ]
     assert polls(kept) == before
-    assert kept.unbalanced_polls() == []
+    assert kept.polls.unbalanced() == []
 
 
 def test_a_trivial_change_makes_no_revision(kept, web):
@@ -114,24 +113,24 @@ def test_a_trivial_change_makes_no_revision(kept, web):
         1, web.story(1) + " Updated at 14:05. 1,204 views"
     )
     look(web, kept)
-    assert kept.history(1) == []
-    assert [change.what for change in kept.changes()] == [ChangeKind.NEW]
+    assert kept.articles.revisions(1) == []
+    assert [change.what for change in kept.changes.since()] == [ChangeKind.NEW]
 
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_a_page_that_is_gone_is_withdrawn_and_its_text_stays(kept, web, status):
     """The fate says so, the change is told once, the article can be read."""
-    text = kept.article(1).text
+    text = kept.articles.find(1).text
     web.pages["wire.example/1?utm_source=rss"] = web.Answer(b"no more", status)
     look(web, kept)
     look(web, kept, hours=25)
-    assert kept.article(1).text == text
-    assert kept.article(1).extra["withdrawn_at"]
-    assert [change.what for change in kept.changes()] == [
+    assert kept.articles.find(1).text == text
+    assert kept.articles.find(1).extra["withdrawn_at"]
+    assert [change.what for change in kept.changes.since()] == [
         ChangeKind.NEW,
         ChangeKind.WITHDRAWN,
     ]
-    assert kept.fate(web.url("wire.example/1"))["fate"] == "withdrawn"
+    assert kept.fates.find(web.url("wire.example/1"))["fate"] == "withdrawn"
 
 
 @pytest.mark.parametrize(
@@ -143,12 +142,12 @@ def test_an_answer_that_is_no_article_takes_nothing_away(kept, web, answer):
 
     The text stays as it was, and there is no lead to try.
     """
-    before = kept.article(1)
+    before = kept.articles.find(1)
     web.pages["wire.example/1?utm_source=rss"] = web.Answer(*answer)
     look(web, kept, min_relevance=0.5)
-    assert kept.article(1).text == before.text
-    assert kept.pending(now=utc_now() + timedelta(days=9)) == []
-    assert [change.what for change in kept.changes()] == [ChangeKind.NEW]
+    assert kept.articles.find(1).text == before.text
+    assert kept.leads.pending(now=utc_now() + timedelta(days=9)) == []
+    assert [change.what for change in kept.changes.since()] == [ChangeKind.NEW]
 
 
 def test_switched_off_nothing_is_planned(web, store):
@@ -158,7 +157,9 @@ def test_switched_off_nothing_is_planned(web, store):
     )
     web.pages["wire.example/1"] = web.page(1)
     web.run(
-        store, [web.source("wire.example/feed")], recheck=RecheckSettings(enabled=False)
+        store,
+        [web.source("wire.example/feed")],
+        recheck=RecheckSettings(enabled=False),
     )
     assert store.articles.find(1) is not None
     assert due(store) == []
@@ -166,7 +167,7 @@ def test_switched_off_nothing_is_planned(web, store):
 
 def test_what_is_forgotten_is_not_asked_for_again(kept):
     """With the text goes its look."""
-    kept.forget(1)
+    kept.erasure.forget(1)
     assert due(kept) == []
 
 
@@ -179,6 +180,6 @@ def test_the_next_look_is_the_first_age_that_is_still_to_come(age, after):
     It ends after the last.
     """
     seen = datetime(2026, 11, 22, tzinfo=UTC)
-    at = rechecks.next_recheck_at(seen, seen + age, after)
+    at = RecheckSettings(after=tuple(after)).next_due_at(seen, seen + age)
     assert at is None if all(one <= age for one in after) else at - seen in after
     assert at is None or at > seen + age

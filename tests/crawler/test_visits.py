@@ -311,7 +311,9 @@ def test_case_62_a_visit_without_an_answer_keeps_to_the_hours(web, store):
     store.sources.sync([replace(STATE, url=web.url("wire.example/feed"))])
     store.session.db.execute("UPDATE sources SET hints = ?", ['{"skip_hours": [1, 2]}'])
     web.run(
-        store, [web.source("wire.example/feed")], plan=lambda *seen, **_: noted(seen)
+        store,
+        [web.source("wire.example/feed")],
+        plan=lambda *seen, **_: noted(seen),
     )
     assert noted.hints.skip_hours == frozenset({1, 2})
 

@@ -35,7 +35,7 @@ def scorer(shared, *arguments):
 
 def admit_all(path, lines):
     """The documents in the order of the file, as `khabar import` takes them."""
-    with Store.open(path) as store, store._writing():
+    with Store.open(path) as store, store.session.writing():
         for row in map(json.loads, lines):
             at = (
                 datetime.fromisoformat(row["published_at"])

@@ -26,7 +26,6 @@ from scheduler.settings import Alert
 from storage.model import AlertCursor, Document, Mention
 from storage.query.criteria import Criteria
 from storage.store import Store
-from storage.tables import alert_cursors
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 SETTINGS = CrawlSettings(allow_addresses=(ip_network("127.0.0.0/8"),))
@@ -90,14 +89,14 @@ class Service:
             self.store.landings.admit(document(number, text), now=NOW)
 
     def standing(self, alert: str = "kunduz") -> AlertCursor:
-        return alert_cursors.load_cursors(self.store.session.db)[alert]
+        return self.store.alert_cursors.load()[alert]
 
     def wait(self) -> None:
         """Let the pause after a failure pass."""
         self.store.alert_cursors.save(
             [
                 replace(one, next_try_at=None)
-                for one in alert_cursors.load_cursors(self.store.session.db).values()
+                for one in self.store.alert_cursors.load().values()
             ]
         )
 

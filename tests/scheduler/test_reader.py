@@ -18,6 +18,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "khabar.db"
 
 
+def first_value(store: Store, statement: str) -> object:
+    with store.session.reading() as db:
+        return db.execute(statement).fetchone()[0]
+
+
 def test_a_question_without_end_is_cut_off(path, monkeypatch):
     """After its time a statement is interrupted, and the same reader answers the next one."""
     monkeypatch.setattr(readers, "ANSWER_SECONDS", 0.2)
@@ -25,10 +30,8 @@ def test_a_question_without_end_is_cut_off(path, monkeypatch):
 
     async def both() -> int:
         with pytest.raises(TookTooLong):
-            await reader.ask(lambda store: store.session.db.execute(ENDLESS).fetchone())
-        return await reader.ask(
-            lambda store: store.session.db.execute("SELECT 7").fetchone()[0]
-        )
+            await reader.ask(lambda store: first_value(store, ENDLESS))
+        return await reader.ask(lambda store: first_value(store, "SELECT 7"))
 
     assert asyncio.run(both()) == 7
     reader.close()
@@ -39,7 +42,7 @@ def test_a_reader_cannot_write(path):
     reader = readers.StoreReader(path, None)
     with pytest.raises(Exception, match="read-only"):
         asyncio.run(
-            reader.ask(lambda store: store.session.db.execute("DELETE FROM documents"))
+            reader.ask(lambda store: first_value(store, "DELETE FROM documents"))
         )
     reader.close()
 

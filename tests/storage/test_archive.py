@@ -67,9 +67,9 @@ def test_a_page_comes_back_as_it_was_written(tmp_path: Path) -> None:
     first = page(
         url="https://outlet.example/r", final_url="https://outlet.example/b", status=203
     )
-    store.write(page(b"another"), "kept")
-    file, offset, length = store.write(first, "kept")
-    back = store.read(file, offset)
+    store.write_page(page(b"another"), "kept")
+    file, offset, length = store.write_page(first, "kept")
+    back = store.read_page(file, offset)
     assert back is not None
     assert (first.url, first.final_url, first.status, first.body, first.fetched_at) == (
         back.url, back.final_url, back.status, back.body, back.fetched_at,
@@ -83,8 +83,8 @@ def test_the_headers_fit_the_body_that_is_stored(tmp_path: Path) -> None:
     The coding and length that the server named are kept under another name.
     """
     store = Archive(tmp_path)
-    file, offset, _ = store.write(page(b"x" * 99), "kept")
-    back = store.read(file, offset)
+    file, offset, _ = store.write_page(page(b"x" * 99), "kept")
+    back = store.read_page(file, offset)
     assert back is not None
     assert tuple(
         back.header(name)
@@ -101,7 +101,7 @@ def test_other_tools_find_the_files_valid(tmp_path: Path) -> None:
     """A case folder must convince somebody who has only warcio."""
     store = Archive(tmp_path)
     for n in range(3):
-        file, _, _ = store.write(
+        file, _, _ = store.write_page(
             page(f"<p>{n}".encode(), url=f"https://outlet.example/{n}"), "kept"
         )
     said = check(tmp_path / file)
@@ -121,12 +121,12 @@ def test_no_headers_and_no_body_can_break_a_record(
 ) -> None:
     """Line breaks, colons, controls and surrogates that a server sends end no header and forge no record."""
     store = Archive(tmp_path_factory.mktemp("hostile"))
-    store.write(page(b"before"), "rejected")
-    file, offset, _ = store.write(
+    store.write_page(page(b"before"), "rejected")
+    file, offset, _ = store.write_page(
         page(body, headers=tuple(headers), status=status), "rejected"
     )
-    _, after, _ = store.write(page(b"after"), "rejected")
-    back, last = store.read(file, offset), store.read(file, after)
+    _, after, _ = store.write_page(page(b"after"), "rejected")
+    back, last = store.read_page(file, offset), store.read_page(file, after)
     assert back is not None
     assert last is not None
     assert (body, status, b"after") == (back.body, back.status, last.body)
@@ -134,14 +134,14 @@ def test_no_headers_and_no_body_can_break_a_record(
 
 def test_a_tail_that_a_crash_tore_is_cut_off_and_the_rest_reads(tmp_path: Path) -> None:
     """After kill -9 in a write the next record stands where a whole one ended."""
-    file, offset, length = Archive(tmp_path).write(page(b"whole"), "kept")
+    file, offset, length = Archive(tmp_path).write_page(page(b"whole"), "kept")
     with (tmp_path / file).open("ab") as out:
         out.write((tmp_path / file).read_bytes()[offset : offset + length // 2])
     again = Archive(tmp_path)
-    _, second, _ = again.write(page(b"after the crash"), "kept")
+    _, second, _ = again.write_page(page(b"after the crash"), "kept")
     assert second == offset + length
     assert [
-        found.body for at in (offset, second) if (found := again.read(file, at))
+        found.body for at in (offset, second) if (found := again.read_page(file, at))
     ] == [b"whole", b"after the crash"]
     assert "digest failed" not in check(tmp_path / file)
 
@@ -154,9 +154,9 @@ def test_a_file_shorter_than_it_should_be_is_read_from_its_start(
 
     Nothing is written into their middle.
     """
-    _file, offset, length = Archive(tmp_path).write(page(b"whole"), "kept")
-    store = Archive(tmp_path, sound=lambda _file: sound)
-    assert store.write(page(b"next"), "kept")[1] == offset + length
+    _file, offset, length = Archive(tmp_path).write_page(page(b"whole"), "kept")
+    store = Archive(tmp_path, whole_up_to=lambda _file: sound)
+    assert store.write_page(page(b"next"), "kept")[1] == offset + length
 
 
 def test_what_does_not_fit_its_digest_is_not_shown(tmp_path: Path) -> None:
@@ -165,11 +165,11 @@ def test_what_does_not_fit_its_digest_is_not_shown(tmp_path: Path) -> None:
     Evidence is never the wrong page.
     """
     store = Archive(tmp_path)
-    file, offset, _ = store.write(page(), "kept")
-    assert store.read(file, offset, digest="0" * 64) is None
-    assert store.read(file, offset + 1) is None
-    assert store.read(file, 10**9) is None
-    assert store.read("kept/2020-01-01.warc.gz", 0) is None
+    file, offset, _ = store.write_page(page(), "kept")
+    assert store.read_page(file, offset, digest="0" * 64) is None
+    assert store.read_page(file, offset + 1) is None
+    assert store.read_page(file, 10**9) is None
+    assert store.read_page("kept/2020-01-01.warc.gz", 0) is None
 
 
 @pytest.mark.parametrize(
@@ -191,24 +191,26 @@ def test_no_file_outside_the_folder_can_be_named(tmp_path: Path, file: str) -> N
 def test_a_record_that_is_cut_out_leaves_no_byte(tmp_path: Path) -> None:
     """The copy without it holds the others where it says, and is valid."""
     store = Archive(tmp_path)
-    places = [store.write(page(f"text number {n}".encode()), "kept") for n in range(3)]
+    places = [
+        store.write_page(page(f"text number {n}".encode()), "kept") for n in range(3)
+    ]
     file = places[0][0]
     fresh, moved = store.copy_without(file, {places[1][1]})
     store.remove(file)
     bodies = [
         found.body
         for old in (places[0][1], places[2][1])
-        if (found := store.read(fresh, moved[old]))
+        if (found := store.read_page(fresh, moved[old]))
     ]
     assert bodies == [b"text number 0", b"text number 2"]
     assert places[1][1] not in moved
     assert "digest failed" not in check(tmp_path / fresh)
-    assert store.write(page(b"later"), "kept")[0] == file
+    assert store.write_page(page(b"later"), "kept")[0] == file
 
 
 def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
     """What was collected is nobody else's to read until somebody says so."""
-    file, _, _ = Archive(tmp_path).write(page(), "kept")
+    file, _, _ = Archive(tmp_path).write_page(page(), "kept")
     assert (tmp_path / file).stat().st_mode & 0o077 == 0
 
 

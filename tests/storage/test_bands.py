@@ -99,7 +99,7 @@ def test_what_was_added_and_not_dropped_is_found_wherever_it_rests(empty, steps)
 
 def test_a_key_that_many_share_proposes_nobody_in_whichever_table_they_are(store):
     """Forty-eight documents of one key are candidates, forty-nine are a template, counted over both tables."""
-    with store._writing():
+    with store.session.writing():
         for number in range(1, 49):
             bands.add_keys(store.session.db, number, [7])
         bands.merge_fresh_keys(store.session.db, keep=20)
@@ -113,7 +113,7 @@ def test_every_128_documents_the_surplus_moves_on_in_the_order_of_the_keys(store
 
     A step is bounded and goes on where the last one ended, round and round.
     """
-    with store._writing():
+    with store.session.writing():
         store.session.db.execute(
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 250000) "
             "INSERT INTO fresh_bands SELECT n, 1 FROM n"
@@ -163,7 +163,7 @@ def test_copies_are_found_before_and_after_their_keys_moved(store):
     first, second = (
         store.landings.admit(document(number), now=NOW) for number in (1, 2)
     )
-    with store._writing():
+    with store.session.writing():
         bands.merge_fresh_keys(store.session.db, keep=30)
     assert rows(store.session.db, "bands")
     assert rows(store.session.db, "fresh_bands")
@@ -187,7 +187,7 @@ def test_what_is_forgotten_leaves_no_key_in_either_table_nor_in_the_file(
     landed = [
         store.landings.admit(document(number), now=NOW) for number in range(1, 30)
     ]
-    with store._writing():
+    with store.session.writing():
         bands.merge_fresh_keys(store.session.db, keep=600)
     gone = landed[3].document_id
     keys = [
@@ -212,7 +212,7 @@ def test_what_is_forgotten_leaves_no_key_in_either_table_nor_in_the_file(
 def test_an_older_file_keeps_its_keys_and_loses_all_of_them_when_a_text_goes(store):
     """Older versions kept an eleventh pair of names, and all keys in the large table."""
     landed = store.landings.admit(document(1), now=NOW)
-    with store._writing():
+    with store.session.writing():
         keys = copies._index_keys(store.session.db, landed.document_id, ever=True)
         store.session.db.execute("DELETE FROM fresh_bands")
         store.session.db.conn.executemany(
@@ -236,11 +236,11 @@ def test_a_torn_index_is_told(store):
     """Doctor names an article that no copy would find, a key of nothing, and a key that rests twice."""
     store.landings.admit(document(1), now=NOW)
     assert store.check() == []
-    with store._writing():
+    with store.session.writing():
         bands.add_keys(store.session.db, 99, [1])
         store.session.db.execute("INSERT INTO bands VALUES (1, 99)")
     assert sum("near copies" in fault for fault in store.check()) == 2
-    with store._writing():
+    with store.session.writing():
         store.session.db.execute("DELETE FROM fresh_bands")
         store.session.db.execute("DELETE FROM bands")
     assert [fault for fault in store.check() if "near copies" in fault] == [

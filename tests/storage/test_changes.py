@@ -22,7 +22,7 @@ def add(store: Store, name: str) -> None:
 
 def test_from_the_start_each_change_comes_once_in_order(stocked):
     """Without a cursor the log begins at its first row."""
-    entries = list(changes.follow_changes(stocked.db, wait=lambda: False))
+    entries = list(changes.follow_changes(stocked.session.db, wait=lambda: False))
     assert [entry.what for entry in entries] == ["new"] * 5
     assert [entry.cursor for entry in entries] == sorted(
         {entry.cursor for entry in entries}
@@ -33,14 +33,15 @@ def test_from_the_start_each_change_comes_once_in_order(stocked):
 def test_a_reader_that_comes_back_misses_nothing(stocked):
     """Two followers in turn, the second from the first's cursor, see what one would have seen."""
     first = [
-        next(changes.follow_changes(stocked.db, wait=lambda: False)) for _ in range(1)
+        next(changes.follow_changes(stocked.session.db, wait=lambda: False))
+        for _ in range(1)
     ]
     add(stocked, "later")
     rest = list(
-        changes.follow_changes(stocked.db, first[-1].cursor, wait=lambda: False)
+        changes.follow_changes(stocked.session.db, first[-1].cursor, wait=lambda: False)
     )
     assert [entry.cursor for entry in first + rest] == [
-        entry.cursor for entry in changes.list_entries(stocked.db, 0)
+        entry.cursor for entry in changes.list_entries(stocked.session.db, 0)
     ]
 
 
@@ -70,4 +71,4 @@ def test_a_cursor_of_another_log_is_refused(stocked):
     It is an error of use.
     """
     with pytest.raises(UsageError):
-        next(changes.follow_changes(stocked.db, 10_000, wait=lambda: False))
+        next(changes.follow_changes(stocked.session.db, 10_000, wait=lambda: False))

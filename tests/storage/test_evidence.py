@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
+from storage import case_folder
 from storage.errors import UsageError, WorkFailed
 from storage.model import Document, Landing, Page
-from storage import case_folder
 from storage.store import Store
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -60,7 +60,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def written(store: Store, folder: Path) -> evidence.CaseFolder:
+def written(store: Store, folder: Path) -> case_folder.CaseFolder:
     number = store.changes.since()[0].article_id
     return case_folder.write_case_folder(store, number, folder, now=LATER, version="0")
 
@@ -173,6 +173,8 @@ def test_a_folder_in_use_is_not_touched(store: Store, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         written(store, tmp_path / "file" / "below")
     with pytest.raises(WorkFailed):
-        case_folder.write_case_folder(store, 99, tmp_path / "none", now=NOW, version="0")
+        case_folder.write_case_folder(
+            store, 99, tmp_path / "none", now=NOW, version="0"
+        )
     assert not (tmp_path / "none").exists()
     assert not list(tmp_path.glob(".case*"))

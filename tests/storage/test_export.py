@@ -41,7 +41,7 @@ def test_jsonl_is_what_search_says(stocked):
         for line in b"".join(export.to_jsonl(lines(stocked))).splitlines()
     ]
     assert rows == [
-        dict(hit.record) for hit in search.search(stocked.db, Criteria()).hits
+        dict(hit.record) for hit in search.search(stocked.session.db, Criteria()).hits
     ]
 
 
@@ -71,7 +71,7 @@ def test_csv_reads_back(stocked):
 @pytest.mark.parametrize("title", HOSTILE)
 def test_no_cell_is_a_formula(stocked, title):
     """What a spreadsheet would run begins with an apostrophe, whatever blanks stand before it."""
-    stocked.admit(
+    stocked.landings.admit(
         Document(
             url="https://evil.example/x",
             source="evil",
@@ -105,7 +105,7 @@ def test_atom_is_well_formed_and_plain(stocked):
 
     Entries carry time, link, authors and places.
     """
-    stocked.admit(
+    stocked.landings.admit(
         Document(
             url="https://evil.example/x",
             source="evil",
@@ -149,7 +149,7 @@ def test_parquet_reads_back(stocked, tmp_path: Path):
         assert export.write_parquet(lines(stocked), sink) == 5
     rows = parquet.read_table(tmp_path / "x.parquet").to_pylist()
     assert rows == [
-        dict(hit.record) for hit in search.search(stocked.db, Criteria()).hits
+        dict(hit.record) for hit in search.search(stocked.session.db, Criteria()).hits
     ]
 
 

@@ -171,7 +171,7 @@ def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
         patch.setattr(
             schema.copies, "add_all_to_index", slowly(schema.copies.add_all_to_index)
         )
-        with Store.open(path, tell=told.append) as store:
+        with Store.open(path, on_slow_step=told.append) as store:
             assert {
                 tuple(row)
                 for row in store.session.db.execute(

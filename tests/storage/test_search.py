@@ -92,7 +92,7 @@ def test_rank_puts_the_title_first(stocked):
         text="Somebody also mentioned the market, among very many other things that day.",
         published_at=datetime(2026, 11, 22, tzinfo=UTC),
     )
-    stocked.admit(extra, now=datetime(2026, 11, 22, 9, tzinfo=UTC))
+    stocked.landings.admit(extra, now=datetime(2026, 11, 22, 9, tzinfo=UTC))
     assert found(stocked, "market") == ["9", "3"]
     assert found(stocked, "market", sort=Sort.RANK) == ["3", "9"]
 
@@ -102,11 +102,12 @@ def test_pages_join_without_gap_or_repetition(stocked, sort):
     """Following `next` yields each hit once, in the order of one long page."""
     wanted = Criteria(words="the OR په OR یک", sort=sort, limit=1)
     whole = [
-        hit.id for hit in search.search(stocked.db, replace(wanted, limit=50)).hits
+        hit.id
+        for hit in search.search(stocked.session.db, replace(wanted, limit=50)).hits
     ]
     pieces, after = [], ""
     while after is not None:
-        page = search.search(stocked.db, replace(wanted, after=after))
+        page = search.search(stocked.session.db, replace(wanted, after=after))
         pieces += [hit.id for hit in page.hits]
         after = page.next_cursor
     assert len(whole) == 5
@@ -118,13 +119,13 @@ def test_pages_join_without_gap_or_repetition(stocked, sort):
 def test_a_foreign_cursor_is_refused(stocked, after, sort):
     """A cursor that no search gave is an error of use."""
     with pytest.raises(UsageError):
-        search.search(stocked.db, Criteria(words="the", after=after, sort=sort))
+        search.search(stocked.session.db, Criteria(words="the", after=after, sort=sort))
 
 
 def test_copies_are_hits_only_when_asked_for(stocked):
     """A reprint is counted beside its article, and a hit of its own with `copies`."""
-    text = stocked.article(1).text
-    stocked.admit(
+    text = stocked.articles.find(1).text
+    stocked.landings.admit(
         Document(
             url="https://beta.example/copy",
             source="beta",
@@ -133,35 +134,37 @@ def test_copies_are_hits_only_when_asked_for(stocked):
         ),
         now=datetime(2026, 11, 22, 10, tzinfo=UTC),
     )
-    alone = search.search(stocked.db, Criteria(words="bazaar")).hits
+    alone = search.search(stocked.session.db, Criteria(words="bazaar")).hits
     assert [(hit.record["url"], hit.record["copies"]) for hit in alone] == [
         ("https://alpha.example/1", 1)
     ]
-    both = search.search(stocked.db, Criteria(words="bazaar", copies=True)).hits
+    both = search.search(stocked.session.db, Criteria(words="bazaar", copies=True)).hits
     assert {(hit.id, hit.record["copy_kind"]) for hit in both} == {
         (1, None),
         (1, "exact"),
     }
     assert search.count_coverage(
-        stocked.db, Criteria(words="bazaar")
+        stocked.session.db, Criteria(words="bazaar")
     ) == search.CoverageCounts(reports=2, articles=1, independent=1, publishers=1)
 
 
 def test_the_record_is_the_documented_form(stocked):
     """Fields in their order, lists as lists, mentions by kind, hits marked in title and snippet."""
-    hit = search.search(stocked.db, Criteria(words="market")).hits[0]
+    hit = search.search(stocked.session.db, Criteria(words="market")).hits[0]
     assert tuple(hit.record) == search.FIELDS
     assert hit.record["authors"] == ["A. Reporter"]
     assert hit.record["places"] == [{"code": "AF17", "name": "Kunduz", "count": 2}]
     assert hit.record["published_at"] == "2026-11-21T06:00:00Z"
     assert hit.marked_title == "Taliban close the ⟦market⟧"
     assert "⟦market⟧ until Monday" in hit.snippet
-    assert search.load_record(stocked.db, hit.id) == hit.record
+    assert search.load_record(stocked.session.db, hit.id) == hit.record
 
 
 def test_facets_count_what_matches(stocked):
     """By source, place and day; the total says whether that is all."""
-    counts = search.count_facets(stocked.db, Criteria(places=("Kunduz", "AF27")))
+    counts = search.count_facets(
+        stocked.session.db, Criteria(places=("Kunduz", "AF27"))
+    )
     assert (counts.total, counts.complete) == (4, True)
     assert {row.value: row.count for row in counts.sources} == {
         "alpha": 1,
@@ -183,20 +186,21 @@ def test_facets_count_what_matches(stocked):
 def test_counts_by_day_are_exact(stocked):
     """Days of UTC, newest first, without and with words."""
     assert [
-        (row.value, row.count) for row in search.count_by_day(stocked.db, Criteria())
+        (row.value, row.count)
+        for row in search.count_by_day(stocked.session.db, Criteria())
     ][:2] == [
         ("2026-11-21", 2),
         ("2026-11-20", 1),
     ]
     assert [
         (row.value, row.count)
-        for row in search.count_by_day(stocked.db, Criteria(words="wheat"))
+        for row in search.count_by_day(stocked.session.db, Criteria(words="wheat"))
     ] == [("2026-11-19", 1)]
 
 
 def test_a_forgotten_or_revised_text_is_searched_as_it_is_now(stocked):
     """After a revision the old words find nothing and the new ones the article."""
-    old = stocked.article(4)
+    old = stocked.articles.find(4)
     changed = Document(
         url=old.url,
         source="alpha",
@@ -204,7 +208,7 @@ def test_a_forgotten_or_revised_text_is_searched_as_it_is_now(stocked):
         text="The price of barley fell in the northern provinces, and nobody in the bazaar could say why it had.",
         published_at=old.published_at,
     )
-    stocked.admit(changed, now=datetime(2026, 11, 22, 11, tzinfo=UTC))
+    stocked.landings.admit(changed, now=datetime(2026, 11, 22, 11, tzinfo=UTC))
     assert found(stocked, "bakers") == []
     assert found(stocked, "barley") == ["4"]
 
@@ -223,7 +227,7 @@ def test_hostile_queries_and_filters_are_only_values(stocked, shared: Path):
         .split("\n"),
     ]:
         for sort in Sort:
-            search.search(stocked.db, Criteria(words=line, sort=sort))
+            search.search(stocked.session.db, Criteria(words=line, sort=sort))
         values = (line,) if line else ()
         assert found(
             stocked,
@@ -236,7 +240,7 @@ def test_hostile_queries_and_filters_are_only_values(stocked, shared: Path):
         for name in ("since", "until", "sort", "limit", "after", "min_relevance"):
             try:
                 search.search(
-                    stocked.db,
+                    stocked.session.db,
                     criteria.parse_criteria(
                         {name: [line]}, now=datetime(2026, 11, 22, tzinfo=UTC)
                     ),
@@ -244,13 +248,15 @@ def test_hostile_queries_and_filters_are_only_values(stocked, shared: Path):
             except UsageError:
                 continue
     assert len(found(stocked)) == 5
-    assert stocked.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert stocked.session.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 
 
 def test_a_long_read_leaves_no_transaction_open(stocked):
     """Between two pages of an export the WAL can be checkpointed and written."""
-    for page in search.iterate_json_pages(stocked.db, Criteria(), size=2):
-        busy, _, _ = stocked.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    for page in search.iterate_json_pages(stocked.session.db, Criteria(), size=2):
+        busy, _, _ = stocked.session.db.execute(
+            "PRAGMA wal_checkpoint(TRUNCATE)"
+        ).fetchone()
         assert busy == 0
         assert len(page) <= 2
 
@@ -295,23 +301,29 @@ def test_tags_stand_in_the_json_form_and_in_the_counts(stocked):
 
     Facets count them.
     """
-    assert search.load_record(stocked.db, 1)["tags"] == []
+    assert search.load_record(stocked.session.db, 1)["tags"] == []
     tag(stocked, 1, 'a "quoted" <b>tag</b>')
     tag(stocked, 1, "b")
     tag(stocked, 2, "b")
-    assert list(search.load_record(stocked.db, 1))[-1] == "tags"
-    assert search.load_record(stocked.db, 1)["tags"] == ['a "quoted" <b>tag</b>', "b"]
+    assert list(search.load_record(stocked.session.db, 1))[-1] == "tags"
+    assert search.load_record(stocked.session.db, 1)["tags"] == [
+        'a "quoted" <b>tag</b>',
+        "b",
+    ]
     counts = [
         (count.value, count.count)
-        for count in search.count_facets(stocked.db, Criteria()).tags
+        for count in search.count_facets(stocked.session.db, Criteria()).tags
     ]
     assert counts == [("b", 2), ('a "quoted" <b>tag</b>', 1)]
     assert [
-        count.count for count in search.count_by_day(stocked.db, Criteria(tags=("b",)))
+        count.count
+        for count in search.count_by_day(stocked.session.db, Criteria(tags=("b",)))
     ] == [1, 1]
-    assert search.count_coverage(stocked.db, Criteria(tags=("b",))).articles == 2
+    assert (
+        search.count_coverage(stocked.session.db, Criteria(tags=("b",))).articles == 2
+    )
     assert search.filter_matching(
-        stocked.db, Criteria(words="bomb OR بمب", tags=("b",)), [1, 2, 3]
+        stocked.session.db, Criteria(words="bomb OR بمب", tags=("b",)), [1, 2, 3]
     ) == {1, 2}
 
 
@@ -321,7 +333,7 @@ def test_a_tag_stays_with_the_article_whoever_leads_it(stocked):
     The article has its tag still, and its copies too.
     """
     tag(stocked, 1, "to check")
-    one = stocked.article(1)
+    one = stocked.articles.find(1)
     earlier = Document(
         url="https://first.example/0",
         source="first",
@@ -330,10 +342,10 @@ def test_a_tag_stays_with_the_article_whoever_leads_it(stocked):
         language="en",
         published_at=datetime(2026, 11, 12, 6, tzinfo=UTC),
     )
-    assert stocked.admit(earlier, now=NOW).what == "promoted"
+    assert stocked.landings.admit(earlier, now=NOW).what == "promoted"
     assert found(stocked, tags=("to check",)) == ["0"]
     assert sorted(found(stocked, tags=("to check",), copies=True)) == ["0", "1"]
-    assert search.load_record(stocked.db, 1)["tags"] == ["to check"]
+    assert search.load_record(stocked.session.db, 1)["tags"] == ["to check"]
 
 
 def test_what_changed_since_is_told_of_what_matches(stocked):
@@ -342,7 +354,7 @@ def test_what_changed_since_is_told_of_what_matches(stocked):
     New ones, copies and tags are none.
     """
     tag(stocked, 3, "to check")
-    one = stocked.article(3)
+    one = stocked.articles.find(3)
     told = Document(
         url=one.url,
         source=one.source,
@@ -350,16 +362,21 @@ def test_what_changed_since_is_told_of_what_matches(stocked):
         text=f"{one.text} It opened on Sunday.",
         mentions=(Mention(kind="place", code="AF17", name="Kunduz", count=1),),
     )
-    assert stocked.admit(told, now=NOW).what == "revised"
-    stocked.correct(Correction(label=Label.RELEVANT, what=5), now=NOW)
-    stocked.correct(Correction(label=Label.RELEVANT, what=1), now=NOW)
-    rows = search.list_matching_corrections(stocked.db, Criteria(places=("Kunduz",)))
+    assert stocked.landings.admit(told, now=NOW).what == "revised"
+    stocked.annotations.apply(Correction(label=Label.RELEVANT, what=5), now=NOW)
+    stocked.annotations.apply(Correction(label=Label.RELEVANT, what=1), now=NOW)
+    rows = search.list_matching_corrections(
+        stocked.session.db, Criteria(places=("Kunduz",))
+    )
     assert [(row["what"], row["article_id"]) for row in rows] == [
         ("reclassified", 5),
         ("revised", 3),
     ]
     assert rows[1]["title"] == "Taliban open the market"
-    assert search.list_matching_corrections(stocked.db, Criteria(words="wheat")) == []
+    assert (
+        search.list_matching_corrections(stocked.session.db, Criteria(words="wheat"))
+        == []
+    )
 
 
 def test_places_of_one_name_are_told_apart(stocked):
@@ -368,7 +385,7 @@ def test_places_of_one_name_are_told_apart(stocked):
     One that stands alone keeps its name.
     """
     names = {"AF17": "Kunduz", "AF1701": "Kunduz", "AF27": "Kandahar"}
-    assert search.disambiguate_places(stocked.db, names) == {
+    assert search.disambiguate_places(stocked.session.db, names) == {
         "AF17": "Kunduz (province)",
         "AF1701": "Kunduz",
         "AF27": "Kandahar",
@@ -390,8 +407,12 @@ def test_a_search_has_its_time(stocked):
 
     The next one is answered.
     """
-    with pytest.raises(TookTooLong, match="narrow it down"), stocked.deadline(0.05):
-        stocked.db.execute(
+    with (
+        pytest.raises(TookTooLong, match="Narrow it down"),
+        stocked.deadline(0.05),
+        stocked.session.reading() as db,
+    ):
+        db.execute(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
         ).fetchone()
     with stocked.deadline(5):

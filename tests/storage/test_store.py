@@ -234,35 +234,6 @@ def test_a_reader_sees_commits_and_can_write_nothing(store: Store) -> None:
             reader.session.db.execute("DELETE FROM documents")
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda s: s.land([Landing(outcome=document(2), url=url(2), source="outlet")]),
-        lambda s: s.land_poll(poll(lead(2))),
-        lambda s: s.sync_sources([]),
-        lambda s: s.claim(["outlet"], NOW, HOUR),
-        lambda s: s.admit(document(2)),
-        lambda s: s.forget(1),
-        lambda s: s.beat(NOW),
-        lambda s: s.wait_for_host("outlet.example", NOW),
-        lambda s: s.expire(NOW, keep_captures=DAY, keep_rejected=DAY, max_size=1),
-    ],
-)  # fmt: skip
-def test_every_write_against_a_locked_file_is_busy_and_succeeds_after(
-    store: Store, write
-) -> None:
-    """Another program's transaction costs patience, never a row and never a traceback."""
-    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
-    store.session.db.execute("PRAGMA busy_timeout = 1")
-    other = sqlite3.connect(store.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreBusy, match="locked by another program"):
-        write(store)
-    other.execute("ROLLBACK")
-    other.close()
-    write(store)
-
-
 def test_a_full_disk_stores_nothing_and_goes_on_when_there_is_room(
     store: Store,
 ) -> None:
@@ -1058,7 +1029,7 @@ def test_the_same_words_elsewhere_are_a_copy_with_its_own_text(store: Store) -> 
         "b",
     )
     assert (FateKind.COPY, ChangeKind.COPIED, first.article_id) == (
-        copy.fates.find,
+        copy.fate,
         copy.what,
         copy.article_id,
     )
@@ -1380,7 +1351,7 @@ def test_captures_go_at_their_age_and_the_oldest_rejected_ones_for_room(
 def test_a_start_removes_capture_files_that_nothing_points_to(tmp_path: Path) -> None:
     """What a crash between a record and its commit left is swept at the next start."""
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
-        store.session.archive.write(page(fetched_at=NOW - DAY), "kept")
+        store.session.archive.write_page(page(fetched_at=NOW - DAY), "kept")
         land(store, document(1), page=page())
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
         assert [rest.day for rest in store.session.archive.files()] == ["2026-11-22"]
