@@ -38,7 +38,7 @@ class Clockwork:
         self.wall = start  # what the clock says
         self.real = timedelta(0)  # how long it has truly run
         self.polled: dict[str, list[timedelta]] = {f"s{n}": [] for n in range(FEEDS)}
-        store.sync_sources(
+        store.sources.sync(
             SourceState(id=id_, name=id_, kind="feed", url=f"https://{id_}.example/")
             for id_ in self.polled
         )
@@ -46,8 +46,10 @@ class Clockwork:
     def run(self, span: timedelta) -> None:
         """Tick so long."""
         for _ in range(int(span / TICK)):
-            self.store.beat(self.wall)
-            for state in self.store.claim_due(self.wall, limit=100, lease=LEASE):
+            self.store.service.beat(self.wall)
+            for state in self.store.sources.claim_due(
+                self.wall, limit=100, lease=LEASE
+            ):
                 self._visit(state)
             self.wall += TICK
             self.real += TICK
@@ -63,7 +65,7 @@ class Clockwork:
                 status="not_modified",
             )
         )
-        self.store.land_poll(
+        self.store.polls.land(
             visited.poll,
             lambda found, fresh: poll_schedule.plan_next_check(
                 source, state, visited, found=found, fresh=fresh
@@ -111,7 +113,7 @@ def test_c8_a_clock_that_jumps_brings_no_burst_and_sends_no_feed_to_sleep(
         assert clock.longest_sleep() <= 6 * HOUR
         if jump < timedelta(0):
             assert clock.shortest_sleep() >= MIN_POLL_INTERVAL
-        assert store.faults() == []
+        assert store.check() == []
 
 
 @pytest.mark.parametrize(

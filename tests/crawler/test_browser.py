@@ -126,9 +126,7 @@ def test_a_source_of_such_pages_is_crawled(web, store):
         ).fetchone()[0]
         == 3
     )
-    plain = web.run(
-        store, [web.source("wire.example/", kind="section", id="plain")]
-    )
+    plain = web.run(store, [web.source("wire.example/", kind="section", id="plain")])
     assert plain.for_source("plain").error.startswith("no_article_links")
 
 

@@ -269,8 +269,7 @@ def test_a_section_is_paged_on_the_first_visit_only_and_an_endless_one_ends(web,
     web.pages["loop.example/news"] = page(range(3), "/news?page=2")
     web.pages["loop.example/news?page=2"] = page(range(3), "/news?page=3")
     sources = [
-        web.source(f"{host}.example/news", kind="section")
-        for host in ("wire", "loop")
+        web.source(f"{host}.example/news", kind="section") for host in ("wire", "loop")
     ]
     report = web.run(store, sources)
     assert (report.for_source("wire").found, report.for_source("loop").found) == (9, 3)

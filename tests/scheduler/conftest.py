@@ -84,9 +84,9 @@ def stocked(config: Path) -> Path:
     with Store.open(
         config.parent / "khabar.db", captures=config.parent / "captures"
     ) as store:
-        store.sync_sources([make_source_state("outlet")])
-        pending = store.land_poll(make_poll(lead, at=now, newest_at=now)).fresh[0]
-        store.land(
+        store.sources.sync([make_source_state("outlet")])
+        pending = store.polls.land(make_poll(lead, at=now, newest_at=now)).fresh[0]
+        store.landings.land(
             [
                 make_landing(report(1)),
                 make_landing(copy),

@@ -21,14 +21,14 @@ def kindred(stocked: Path) -> Path:
     with Store.open(
         stocked.parent / "khabar.db", captures=stocked.parent / "captures"
     ) as store:
-        store.sync_sources(
+        store.sources.sync(
             [
                 make_source_state("outlet"),
                 make_source_state("mirror", owner="Mirror Group"),
                 make_source_state("evening", owner="Mirror Group"),
             ]
         )
-        known = store.article(1)
+        known = store.articles.find(1)
         told = {"language": "en", "published_at": known.published_at}
         corrected = known.text.replace("two officers", "eleven officers")
         evening = make_document(
@@ -41,7 +41,7 @@ def kindred(stocked: Path) -> Path:
         revised = make_document(
             known.url, corrected, title="Toll rises to eleven", **told
         )
-        store.land([make_landing(evening), make_landing(revised)])
+        store.landings.land([make_landing(evening), make_landing(revised)])
     return stocked
 
 

@@ -23,7 +23,7 @@ from storage.store import Store
 
 def add(store: Store, number: int) -> None:
     text = f"Written for the tests: invented report number {number} about the weather in valley {number}, which was {number} degrees cold, as {number} people told."
-    store.admit(
+    store.landings.admit(
         make_document(
             f"https://alpha.example/{number}",
             text,

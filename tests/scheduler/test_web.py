@@ -34,8 +34,10 @@ from scheduler.config import Config
 from storage.errors import UsageError
 from storage.model import (
     Claim,
+    Correction,
     Cut,
     Document,
+    Label,
     Mention,
     Reason,
     Verdict,
@@ -43,8 +45,6 @@ from storage.model import (
 )
 from storage.settings import StoreSettings
 from storage.store import Store
-from storage.tables.annotations import Label
-from storage.tables.corrections import Correction
 
 uvicorn = pytest.importorskip(
     "uvicorn", reason="the extra `serve` is not installed: the pages are not tested"
@@ -140,7 +140,7 @@ def config(tmp_path_factory, canary) -> Config:
     settings = StoreSettings(path=folder / "khabar.db", captures=folder / "captures")
     now = utc_now().replace(microsecond=0)
     with Store.open(settings.path, captures=settings.captures) as store:
-        store.sync_sources(
+        store.sources.sync(
             [
                 make_source_state("evil", name="<b>Evil</b> & Sons"),
                 make_source_state(
@@ -149,7 +149,7 @@ def config(tmp_path_factory, canary) -> Config:
                 make_source_state("fa", name="خبرها"),
             ]
         )
-        store.land_poll(
+        store.polls.land(
             make_poll(
                 source="quiet",
                 at=now,
@@ -158,7 +158,7 @@ def config(tmp_path_factory, canary) -> Config:
                 failures=5.0,
             )
         )
-        store.sync_places(
+        store.gazetteer.sync_places(
             [
                 {
                     "code": "AF17",
@@ -170,10 +170,14 @@ def config(tmp_path_factory, canary) -> Config:
                 }
             ]
         )
-        store.sync_spellings([("name", "AF17", "Kunduz"), ("place", "AF17", "Kunduz")])
+        store.gazetteer.sync_spellings(
+            [("name", "AF17", "Kunduz"), ("place", "AF17", "Kunduz")]
+        )
         texts = [text.format(port=canary[0]) for text in HOSTILE]
         for number, text in enumerate(texts):
-            store.admit(hostile(number, text, now - timedelta(hours=number)), now=now)
+            store.landings.admit(
+                hostile(number, text, now - timedelta(hours=number)), now=now
+            )
         body = f"<html><body><script>{texts[0]}</script></body></html>".encode()
         page = make_page(
             "https://fa.example/1",
@@ -190,8 +194,8 @@ def config(tmp_path_factory, canary) -> Config:
                 language="fa",
                 published_at=now,
             )
-            store.land([make_landing(document, page=page)], now=now)
-        store.admit(
+            store.landings.land([make_landing(document, page=page)], now=now)
+        store.landings.admit(
             make_document(
                 "https://evil.example/copy",
                 dari + "\n<del>افزوده</del> دوازده",
@@ -377,9 +381,11 @@ def test_what_people_said_stands_on_the_pages(config, port):
     Judgements stand beside the article, with the other text; all of it is text.
     """
     with Store.open(config.store.path, captures=config.store.captures) as store:
-        store.correct(Correction(label=Label.TAG, what=10, tag="<b>to check</b>"))
-        store.correct(Correction(label=Label.NOT_A_COPY, what=3, other=2))
-        store.correct(Correction(label=Label.RELEVANT, what=3))
+        store.annotations.apply(
+            Correction(label=Label.TAG, what=10, tag="<b>to check</b>")
+        )
+        store.annotations.apply(Correction(label=Label.NOT_A_COPY, what=3, other=2))
+        store.annotations.apply(Correction(label=Label.RELEVANT, what=3))
     assert [
         row["id"]
         for row in json.loads(ask(port, "/search.json?tag=%3CB%3Eto+check%3C/b%3E")[2])[
@@ -483,10 +489,10 @@ def test_only_reading(port, method):
 def test_serving_changes_nothing(config, port):
     """After all of that the file is as it was: its data version and every count."""
     with Store.read(config.store.path) as store:
-        before = store.counts()
+        before = store.stats.counts()
         for path in PAGES:
             ask(port, path)
-        assert store.counts() == before
+        assert store.stats.counts() == before
 
 
 # Who may read
