@@ -1,6 +1,7 @@
 """The house as a whole: its rooms, its walls and its size."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -111,6 +112,30 @@ def test_every_module_has_its_place_in_the_plan(root: Path) -> None:
         if path.stem != "__init__" and "pages" not in path.parent.name
     }
     assert not [name for name in sorted(named) if f"`{name}`" not in plan]
+
+
+SQL = re.compile(
+    r"\s*(SELECT|INSERT|REPLACE|UPDATE|DELETE|WITH|PRAGMA|CREATE|DROP|BEGIN)\s+\S"
+)
+
+
+def test_nobody_outside_the_store_speaks_sql_or_holds_the_database(root: Path) -> None:
+    """Who asks the store goes through a group, where SQLite's faults become ours."""
+    found = []
+    for path in modules(root):
+        if "storage" in path.relative_to(root).parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Constant(value=str(text)) if SQL.match(text):
+                    found.append(f"{path.relative_to(root)}:{node.lineno} SQL")
+                case ast.Attribute(attr="execute" | "executemany" | "session"):
+                    found.append(f"{path.relative_to(root)}:{node.lineno} {node.attr}")
+                case ast.Attribute(
+                    attr="db", value=ast.Name(id="store") | ast.Attribute(attr="store")
+                ):
+                    found.append(f"{path.relative_to(root)}:{node.lineno} db")
+    assert not found
 
 
 def imported(path: Path, root: Path, known: set[str]) -> set[str]:
