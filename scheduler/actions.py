@@ -1,43 +1,41 @@
-"""What a command does, in one function each.
+"""Work that writes: done here, or by the service where that has the file.
 
-Open what it needs, let the other rooms work, hand back plain data.
+Exactly one process writes documents. Each function here does its work itself while
+nobody holds the file, and hands it to the running service otherwise; what comes back is
+the same plain data.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from scheduler import config as configuration
-from scheduler.config import Config
-from storage.errors import StoreBusy, StoreMissing, UsageError, WorkFailed
-from storage.model import Article, Landing, SourceState, to_text, utc_now
+from scheduler.config import Config, shipped_config_file
+from storage.errors import StoreBusy, UsageError
+from storage.model import to_text, utc_now
 from storage.store import Store
 
 if TYPE_CHECKING:
     from crawler.files.importing import ImportCounts
-    from crawler.files.reprocessing import ReprocessCounts, ReprocessedPage
+    from crawler.files.reprocessing import ReprocessedPage
     from crawler.report import CrawlEvent, CrawlReport
-    from crawler.source_check import SourceCheck
-    from scheduler.health import Drift
     from storage.query.criteria import Criteria
 
-PrintLine = Callable[[str], None]
+_Result = TypeVar("_Result")
 
 
 @contextmanager
 def open_for_writing(config: Config) -> Iterator[Store]:
     """The store, open for writing, with today's gazetteer in it.
 
-    Raises StoreError and StoreBusy.
+    Raises StoreError, and StoreBusy where another process holds the file.
     """
     from crawler.topic import gazetteer, names
     from scheduler.views import terminal
 
-    # Its data folder is the user's, which nobody had a reason to make yet
-    if config.path == configuration.shipped_config_file():
+    if config.path == shipped_config_file():
+        # Its data folder is the user's, which nobody had a reason to make yet.
         config.store.path.parent.mkdir(parents=True, exist_ok=True)
     note = terminal.open_screen().note
     with Store.open(
@@ -48,11 +46,29 @@ def open_for_writing(config: Config) -> Iterator[Store]:
         yield store
 
 
-@contextmanager
-def open_for_reading(config: Config) -> Iterator[Store]:
+def open_for_reading(config: Config) -> Store:
     """The store, read-only. Raises StoreError."""
-    with Store.read(config.store.path, captures=config.store.captures) as store:
-        yield store
+    return Store.read(config.store.path, captures=config.store.captures)
+
+
+def do_here_or_in_service(
+    config: Config, here: Callable[[Store], _Result], in_service: Callable[[], _Result]
+) -> _Result:
+    """What `here` returns with the open store, or `in_service` where that is held.
+
+    Raises StoreBusy where the holder is no service that takes jobs, StoreError.
+    """
+    from scheduler import follow_job
+
+    with ExitStack() as stack:
+        try:
+            store = stack.enter_context(open_for_writing(config))
+        except StoreBusy:
+            if not follow_job.is_service_alive(config.store.path, utc_now()):
+                raise
+        else:
+            return here(store)
+    return in_service()
 
 
 def crawl(
@@ -62,12 +78,14 @@ def crawl(
     since: str | None = None,
     until: str | None = None,
     force: bool = False,
-    tell: "Callable[[CrawlEvent], None] | None" = None,
+    on_event: "Callable[[CrawlEvent], None] | None" = None,
 ) -> "CrawlReport":
     """One pass over the named or all enabled sources.
 
-    Raises ConfigError for an unknown id, StoreError, UsageError.
+    `since` and `until` are times as a person types them. Raises ConfigError for an
+    unknown id, UsageError, StoreError, WorkFailed.
     """
+    from scheduler import follow_job
     from storage.query import criteria
 
     now = utc_now()
@@ -76,177 +94,98 @@ def crawl(
     wanted = config.select_sources(ids)
     if not wanted:
         raise UsageError(
-            "no source is switched on; set `enabled = true` for one, or name it: `khabar crawl ID`"
+            "no source is switched on; set `enabled = true` for one, "
+            "or name it: `khabar crawl ID`"
         )
-    from scheduler import follow_job
 
-    try:
-        return _crawl_locally(
-            config, ids, since=start, until=end, force=force, tell=tell
-        )
-    except StoreBusy:
-        if not follow_job.is_service_alive(config.store.path, now):
-            raise
-    asked = {"sources": [one.id for one in wanted], "force": force}
-    asked |= {
-        name: to_text(at) for name, at in (("since", start), ("until", end)) if at
-    }
-    return follow_job.crawl_by_service(config, asked, tell=tell)
+    def here(store: Store) -> "CrawlReport":
+        from crawler import passes
+        from crawler.engine import engine
+        from crawler.fetching import loop
+        from scheduler.service import poll_schedule
 
-
-def _crawl_locally(
-    config: Config,
-    ids: tuple[str, ...],
-    *,
-    since: datetime | None,
-    until: datetime | None,
-    force: bool,
-    tell: "Callable[[CrawlEvent], None] | None",
-) -> "CrawlReport":
-    from crawler import passes
-    from crawler.engine import engine
-    from crawler.fetching import loop
-    from scheduler.service import poll_schedule
-
-    with open_for_writing(config) as store:
-        going = passes.crawl(
-            store, config.sources, config.crawl, only=ids or None, force=force,
-            window=engine.Window(since=since, until=until), plan=poll_schedule.plan_next_check, on_event=tell,
-        )  # fmt: skip
-        return loop.run(going)
-
-
-def run_service(config: Config, path: Path | None, db: Path | None) -> None:
-    """The service, until a signal ends it.
-
-    Raises StoreBusy where another process holds the file.
-    """
-    from crawler.fetching import loop
-    from scheduler.service.daemon import Service
-
-    with open_for_writing(config) as store:
-        service = Service(
-            store,
-            config,
-            read_config=lambda: configuration.load_config(path).with_database(db),
-        )
-        loop.run(service.run())
-
-
-def copy_store(config: Config, target: Path) -> None:
-    """A consistent copy of the database, taken while it is written to.
-
-    Raises StoreError.
-    """
-    with open_for_reading(config) as store:
-        store.backup(target)
-
-
-def forget(config: Config, what: str | int | None, *, source: str | None) -> list[int]:
-    """Erase a text everywhere, here or in the service.
-
-    Returns the numbers of the documents. Raises StoreError.
-    """
-    from scheduler import follow_job
-
-    try:
-        with open_for_writing(config) as store:
-            return (
-                store.erasure.forget_source(source)
-                if source
-                else store.erasure.forget(what or "")
+        return loop.run(
+            passes.crawl(
+                store,
+                config.sources,
+                config.crawl,
+                only=ids or None,
+                force=force,
+                window=engine.Window(since=start, until=end),
+                plan=poll_schedule.plan_next_check,
+                on_event=on_event,
             )
-    except StoreBusy:
-        if not follow_job.is_service_alive(config.store.path, utc_now()):
-            raise
-    asked = {"source": source} if source else {"what": what}
-    return list(
-        follow_job.wait_for_job(config, follow_job.submit_job(config, "forget", asked))[
-            "documents"
-        ]
-    )
+        )
 
+    def in_service() -> "CrawlReport":
+        arguments: dict[str, object] = {
+            "sources": [source.id for source in wanted],
+            "force": force,
+        }
+        if start is not None:
+            arguments["since"] = to_text(start)
+        if end is not None:
+            arguments["until"] = to_text(end)
+        return follow_job.crawl_by_service(config, arguments, on_event=on_event)
 
-def mark(config: Config, said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Carry out what a person says of a text, here or in the service.
-
-    Raises WorkFailed, UsageError, StoreError.
-    """
-    from dataclasses import asdict
-
-    from scheduler import follow_job
-    from storage.model import Correction
-
-    try:
-        with open_for_writing(config) as store:
-            return asdict(store.annotations.apply(Correction.from_fields(said)))
-    except StoreBusy:
-        if not follow_job.is_service_alive(config.store.path, utc_now()):
-            raise
-    return follow_job.wait_for_job(config, follow_job.submit_job(config, "mark", said))
+    return do_here_or_in_service(config, here, in_service)
 
 
 def import_files(
     config: Config,
     files: Sequence[Path],
     *,
-    warn: PrintLine,
-    progress: "Callable[[ImportCounts], None]",
-    every: bool = False,
+    warn: Callable[[str], None],
+    on_progress: "Callable[[ImportCounts], None]",
+    every_fault: bool = False,
 ) -> "ImportCounts":
-    """Import captures and articles, here or in the service.
-
-    `-` among the files is standard input.
+    """Import captures and articles; `-` among the files is standard input.
 
     `warn` hears of the first faults of each kind in a file, or of every one. Raises
     UsageError for a file of no known kind or none at all, StoreError, WorkFailed with
     what the service said.
     """
-    from scheduler import stdin_file
+    import asyncio
 
-    def tell(line: str) -> None:
+    from crawler.engine import engine
+    from crawler.files import import_context, importing
+    from scheduler import follow_job, stdin_file
+
+    def warn_by_name(line: str) -> None:
         warn(stdin_file.hide_stdin_path(config.store.path, line))
 
     with stdin_file.replace_stdin(config.store.path, files) as named:
-        return _import_files(config, named, warn=tell, progress=progress, every=every)
+        for file in named:
+            if not file.is_file():
+                raise UsageError(f"{file} is no file")
+        importing.require_known(named)
 
+        async def read_files(store: Store) -> "ImportCounts":
+            async with import_context.open_context(
+                store, config.sources, config.crawl
+            ) as context:
+                return await importing.import_files(
+                    context,
+                    named,
+                    warn=warn_by_name,
+                    progress=on_progress,
+                    every=every_fault,
+                )
 
-def _import_files(
-    config: Config,
-    files: Sequence[Path],
-    *,
-    warn: PrintLine,
-    progress: "Callable[[ImportCounts], None]",
-    every: bool,
-) -> "ImportCounts":
-    import asyncio
+        def here(store: Store) -> "ImportCounts":
+            store.sources.sync(engine.source_states(config.sources))
+            return asyncio.run(read_files(store))
 
-    from crawler.files import import_context, importing
-    from scheduler import follow_job
-
-    for file in files:
-        if not file.is_file():
-            raise UsageError(f"{file} is no file")
-    importing.require_known(files)
-
-    async def here(store: Store) -> "ImportCounts":
-        async with import_context.open_context(
-            store, config.sources, config.crawl
-        ) as own:
-            return await importing.import_files(
-                own, files, warn=warn, progress=progress, every=every
+        def in_service() -> "ImportCounts":
+            return follow_job.import_by_service(
+                config,
+                named,
+                warn=warn_by_name,
+                on_progress=on_progress,
+                every_fault=every_fault,
             )
 
-    try:
-        with open_for_writing(config) as store:
-            store.sources.sync(source_states(config))
-            return asyncio.run(here(store))
-    except StoreBusy:
-        if not follow_job.is_service_alive(config.store.path, utc_now()):
-            raise
-    return follow_job.import_by_service(
-        config, files, warn=warn, progress=progress, every=every
-    )
+        return do_here_or_in_service(config, here, in_service)
 
 
 def reprocess(
@@ -254,249 +193,89 @@ def reprocess(
     criteria: "Criteria",
     *,
     dry_run: bool,
-    tell: "Callable[[ReprocessedPage], None]",
-    progress: "Callable[[Mapping[str, int]], None]",
-) -> "Mapping[str, int]":
-    """Read kept raw pages anew, here or in the service; how many came to what.
+    on_page: "Callable[[ReprocessedPage], None]",
+    on_progress: Callable[[Mapping[str, int]], None],
+) -> Mapping[str, int]:
+    """Read kept raw pages anew; how many came to what.
 
-    Raises StoreError, UsageError.
-
-    A dry run writes nothing, so that it needs no lock. `tell` hears of what the service
-    does only by its counts.
+    A dry run writes nothing, so that it needs no lock. Of what the service does only
+    the counts are told, not `on_page`. Raises UsageError, StoreError, WorkFailed.
     """
+    import asyncio
+
+    from crawler.files import import_context, reprocessing
     from scheduler import follow_job
-    from storage.query import criteria as criteria_
+    from storage.query.criteria import criteria_to_pairs
 
     if config.store.captures is None:
         raise UsageError(
             "no raw pages are kept; [store] captures names a folder for them"
         )
-    if dry_run:
-        with open_for_reading(config) as store:
-            return _reprocess_locally(
-                config, store, criteria, dry_run=True, tell=tell, progress=progress
-            )
-    try:
-        with open_for_writing(config) as store:
-            return _reprocess_locally(
-                config, store, criteria, dry_run=False, tell=tell, progress=progress
-            )
-    except StoreBusy:
-        if not follow_job.is_service_alive(config.store.path, utc_now()):
-            raise
-    return follow_job.reprocess_by_service(
-        config, {"criteria": criteria_.criteria_to_pairs(criteria)}, progress=progress
-    )
 
-
-def _reprocess_locally(
-    config: Config,
-    store: Store,
-    criteria: "Criteria",
-    *,
-    dry_run: bool,
-    tell: "Callable[[ReprocessedPage], None]",
-    progress: "Callable[[Mapping[str, int]], None]",
-) -> "Mapping[str, int]":
-    import asyncio
-
-    from crawler.files import import_context, reprocessing
-
-    async def going() -> "ReprocessCounts":
+    async def read_pages(store: Store) -> Mapping[str, int]:
         async with import_context.open_context(
             store, config.sources, config.crawl
-        ) as own:
-            return await reprocessing.reprocess(
-                own,
+        ) as context:
+            counts = await reprocessing.reprocess(
+                context,
                 criteria,
                 dry_run=dry_run,
-                tell=tell,
-                progress=lambda tally: progress(reprocessing.counts_to_json(tally)),
+                tell=on_page,
+                progress=lambda so_far: on_progress(
+                    reprocessing.counts_to_json(so_far)
+                ),
             )
+        return reprocessing.counts_to_json(counts)
 
-    return reprocessing.counts_to_json(asyncio.run(going()))
+    def here(store: Store) -> Mapping[str, int]:
+        return asyncio.run(read_pages(store))
 
-
-def source_states(config: Config) -> list[SourceState]:
-    """The configured sources as the store is told of them."""
-    from crawler.engine.engine import source_states as states
-
-    return states(config.sources)
-
-
-def check_sources(
-    config: Config, ids: tuple[str, ...], *, progress: PrintLine
-) -> "list[SourceCheck]":
-    """Ask the named or all enabled sources once; nothing is kept."""
-    from crawler import source_check
-    from crawler.fetching import loop
-
-    wanted = config.select_sources(ids)
-    return loop.run(source_check.check_sources(wanted, config.crawl, progress=progress))
-
-
-def find_drifting_sources(config: Config, ids: tuple[str, ...]) -> "list[Drift]":
-    """What the named or all enabled sources yield less of than they did, as far as a database knows."""
-    from scheduler import health
-
-    wanted = {source.id for source in config.select_sources(ids)}
-    try:
-        with open_for_reading(config) as store:
-            return [
-                one
-                for one in health.find_drifting(store, utc_now())
-                if one.source in wanted
-            ]
-    except StoreMissing:
-        return []  # sources can be asked before the first crawl
-
-
-def discover_sources(
-    config: Config, address: str, *, progress: PrintLine
-) -> "list[SourceCheck]":
-    """What a site could be watched by, tried; nothing is kept.
-
-    Raises UsageError for what is no address.
-    """
-    from crawler import source_check
-    from crawler.fetching import loop
-    from scheduler import config_values
-
-    address = address if "://" in address else f"https://{address}"
-    try:
-        config_values.parse_web_address(address)
-    except config_values.InvalidValue as fault:
-        raise UsageError(f"{config_values.quote_value(address)} {fault}") from None
-    return loop.run(source_check.find_sources(address, config.crawl, progress=progress))
-
-
-def describe_source(config: Config, name: str) -> dict[str, Any]:
-    """Everything that is known of one source. Raises ConfigError for an unknown id."""
-    wanted = config.select_sources((name,))[0]
-    known = {
-        field: value
-        for field, value in asdict(wanted).items()
-        if value not in (None, "", {})
-    }
-    known |= {
-        field: str(value)
-        for field, value in known.items()
-        if isinstance(value, timedelta)
-    }
-    state, polls = None, []
-    try:
-        with open_for_reading(config) as store:
-            state, polls = store.sources.find(name), store.polls.recent(name, 10)
-    except StoreMissing:
-        pass  # the catalogue stands before the first crawl
-    told = (
-        "next_check_at",
-        "last_success_at",
-        "last_new_at",
-        "newest_at",
-        "failures",
-        "last_error",
-        "moved_to",
-    )
-    return (
-        known
-        | {field: getattr(state, field, None) for field in told}
-        | {"polls": polls}
-    )
-
-
-def list_sources(config: Config, *, every: bool) -> list[dict[str, Any]]:
-    """The configured sources, each with what the database knows of it, if there is one yet."""
-    states: dict[str, SourceState] = {}
-    try:
-        with open_for_reading(config) as store:
-            states = {state.id: state for state in store.sources.all()}
-    except StoreMissing:
-        pass  # the catalogue stands before the first crawl
-    chosen = config.sources if every else config.enabled_sources
-    known = (
-        "next_check_at",
-        "last_success_at",
-        "last_new_at",
-        "newest_at",
-        "failures",
-        "last_error",
-    )
-    return [
-        {
-            name: getattr(source, name)
-            for name in ("id", "name", "kind", "url", "owner", "language", "enabled")
-        }
-        | {name: getattr(states.get(source.id), name, None) for name in known}
-        for source in chosen
-    ]
-
-
-def explain(store: Store, what: str) -> dict[str, Any]:
-    """Everything about a URL or a number; see `Store.explain`."""
-    return store.fates.explain(
-        int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else what
-    )
-
-
-def explain_file(file: Path, config: Config) -> Landing:
-    """What the desk makes of a saved page, with a threshold as for a crawl.
-
-    Nothing is stored.
-    """
-    from crawler import intake
-    from crawler.files import saved
-
-    found = next(saved.read_pages(file, lambda _: None), None)
-    if found is None:
-        raise UsageError(f"{file} holds no page")
-    return intake.process_page(found.page, None, settings=config.crawl, now=utc_now())
-
-
-def extract(
-    files: Sequence[Path], *, tell: Callable[[Mapping[str, Any]], None], warn: PrintLine, every: bool = False
-) -> int:  # fmt: skip
-    """Saved pages and WARC files to one record each, in their order.
-
-    The number of files that could not be read.
-    """
-    import asyncio
-
-    from crawler.files import extracting
-
-    return asyncio.run(extracting.extract(files, tell=tell, warn=warn, every=every))
-
-
-def read_article(store: Store, number: int) -> tuple[Article, dict[str, Any]]:
-    """An article and its JSON form.
-
-    Raises WorkFailed where there is none of that number.
-    """
-    found = store.articles.find(number)
-    told = store.articles.record(number)
-    if found is None or told is None:
-        raise WorkFailed(
-            f"there is no article {number}; `khabar search` shows the numbers"
+    def in_service() -> Mapping[str, int]:
+        arguments = {"criteria": criteria_to_pairs(criteria)}
+        return follow_job.reprocess_by_service(
+            config, arguments, on_progress=on_progress
         )
-    return found, told
+
+    if dry_run:
+        with open_for_reading(config) as store:
+            return here(store)
+    return do_here_or_in_service(config, here, in_service)
 
 
-def read_raw_page(store: Store, article: Article) -> bytes:
-    """The kept response of an article. Raises WorkFailed where none is kept."""
-    return _read_capture(store, article.capture_id, f"article {article.id}")
+def forget(config: Config, request: Mapping[str, Any]) -> list[int]:
+    """Erase a text, or all of a source, everywhere. The numbers of the documents.
 
-
-def read_explained_raw_page(store: Store, known: Mapping[str, Any]) -> bytes:
-    """The kept response of what `explain` told of, dropped or not.
-
-    Raises WorkFailed where none is kept.
+    `request` has `what`, a URL or a number, or `source`, an id. Raises StoreError,
+    WorkFailed.
     """
-    capture = known["capture"]
-    return _read_capture(store, capture["id"] if capture else None, str(known["url"]))
+    from scheduler import follow_job
+
+    def here(store: Store) -> list[int]:
+        if "source" in request:
+            return store.erasure.forget_source(request["source"])
+        return store.erasure.forget(request["what"])
+
+    def in_service() -> list[int]:
+        number = follow_job.submit_job(config, "forget", request)
+        return list(follow_job.wait_for_job(config, number)["documents"])
+
+    return do_here_or_in_service(config, here, in_service)
 
 
-def _read_capture(store: Store, capture_id: int | None, what: str) -> bytes:
-    page = store.captures.page(capture_id) if capture_id is not None else None
-    if page is None:
-        raise WorkFailed(f"the raw page of {what} was not kept, or has expired")
-    return page.body
+def mark(config: Config, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Carry out what a person says of a text; what came of it.
+
+    `request` has the fields of a `Correction`. Raises UsageError, StoreError,
+    WorkFailed.
+    """
+    from scheduler import follow_job
+    from storage.model import Correction
+
+    def here(store: Store) -> Mapping[str, Any]:
+        return asdict(store.annotations.apply(Correction.from_fields(request)))
+
+    def in_service() -> Mapping[str, Any]:
+        number = follow_job.submit_job(config, "mark", request)
+        return follow_job.wait_for_job(config, number)
+
+    return do_here_or_in_service(config, here, in_service)

@@ -15,8 +15,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scheduler.commands.options import installed_version
 from scheduler.config import Config
+from scheduler.version import installed_version
 from storage.errors import KhabarError, UsageError
 from storage.model import SyndicatedReport, to_text, utc_now
 from storage.query import criteria, search, snippets

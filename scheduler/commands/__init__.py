@@ -1,1 +1,1 @@
-"""."""
+"""The commands, by what they are about: parse, call one function, print."""

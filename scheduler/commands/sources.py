@@ -1,16 +1,26 @@
-"""Commands for the catalogue.
+"""Commands on sources: what is watched, how each is doing, what could be added."""
 
-What is watched, how each source is doing, what could be added.
-"""
-
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
 from scheduler.commands.options import PATH, CommonOptions, common_options, json_option
-from storage.errors import WorkFailed
+from storage.errors import StoreMissing, UsageError, WorkFailed
+from storage.model import SourceState
 
 SOURCE_KINDS = ("feed", "sitemap", "section", "telegram")
+SOURCE_FIELDS = ("id", "name", "kind", "url", "owner", "language", "enabled")
+STATE_FIELDS = (
+    "next_check_at",
+    "last_success_at",
+    "last_new_at",
+    "newest_at",
+    "failures",
+    "last_error",
+)
+SHOWN_POLLS = 10
 
 
 @click.group()
@@ -29,16 +39,25 @@ def sources() -> None:
 @json_option
 @common_options
 @click.pass_obj
-def list_(call: CommonOptions, /, every: bool) -> None:
+def list_(options: CommonOptions, /, every: bool) -> None:
     """The catalogue, and what the database knows of each."""
-    from scheduler import actions
     from scheduler.views import article_views
 
-    article_views.show_sources(
-        call.screen,
-        actions.list_sources(call.load_config(), every=every),
-        json=call.json,
-    )
+    config = options.load_config()
+    states: dict[str, SourceState] = {}
+    try:
+        with options.open_store() as store:
+            states = {state.id: state for state in store.sources.all()}
+    except StoreMissing:
+        pass  # the catalogue is there before the first crawl
+
+    rows: list[dict[str, Any]] = []
+    for source in config.sources if every else config.enabled_sources:
+        row = {name: getattr(source, name) for name in SOURCE_FIELDS}
+        state = states.get(source.id)
+        row |= {name: getattr(state, name, None) for name in STATE_FIELDS}
+        rows.append(row)
+    article_views.show_sources(options.screen, rows, json=options.json)
 
 
 @sources.command()
@@ -46,14 +65,30 @@ def list_(call: CommonOptions, /, every: bool) -> None:
 @json_option
 @common_options
 @click.pass_obj
-def show(call: CommonOptions, /, source: str) -> None:
+def show(options: CommonOptions, /, source: str) -> None:
     """One source: its settings, its state, its last visits."""
-    from scheduler import actions
+    from dataclasses import asdict
+
     from scheduler.views import source_views
 
-    source_views.show_source(
-        call.screen, actions.describe_source(call.load_config(), source), json=call.json
-    )
+    wanted = options.load_config().select_sources((source,))[0]
+    known: dict[str, Any] = {}
+    for name, value in asdict(wanted).items():
+        if value in (None, "", {}):
+            continue
+        known[name] = str(value) if isinstance(value, timedelta) else value
+
+    state, polls = None, []
+    try:
+        with options.open_store() as store:
+            state = store.sources.find(source)
+            polls = store.polls.recent(source, SHOWN_POLLS)
+    except StoreMissing:
+        pass  # the catalogue is there before the first crawl
+    for name in (*STATE_FIELDS, "moved_to"):
+        known[name] = getattr(state, name, None)
+    known["polls"] = polls
+    source_views.show_source(options.screen, known, json=options.json)
 
 
 @sources.command()
@@ -61,30 +96,48 @@ def show(call: CommonOptions, /, source: str) -> None:
 @json_option
 @common_options
 @click.pass_obj
-def check(call: CommonOptions, /, sources: tuple[str, ...]) -> None:
+def check(options: CommonOptions, /, sources: tuple[str, ...]) -> None:
     """Ask each once, and tell what to mend; keeps nothing.
 
     One page of each is tried. Where the pages of a source yield less than they did, one
     of them is shown.
     """
-    from scheduler import actions
+    from crawler import source_check
+    from crawler.fetching import loop
+    from scheduler import health
     from scheduler.views import source_views
+    from storage.model import utc_now
 
-    screen, config = call.screen, call.load_config()
-    with screen.progress("asking") as progress:
-        checked = actions.check_sources(config, sources, progress=progress)
-    drifting = actions.find_drifting_sources(config, sources)
+    screen, config = options.screen, options.load_config()
+    wanted = config.select_sources(sources)
+    with screen.progress("asking") as show_progress:
+        checked = loop.run(
+            source_check.check_sources(wanted, config.crawl, progress=show_progress)
+        )
+
+    ids = {source.id for source in wanted}
+    drifting: list[health.Drift] = []
+    try:
+        with options.open_store() as store:
+            found = health.find_drifting(store, utc_now())
+            drifting = [drift for drift in found if drift.source in ids]
+    except StoreMissing:
+        pass  # sources can be asked before the first crawl
+
     source_views.show_checked(
-        screen, checked, drifting, captures=config.store.captures, json=call.json
+        screen, checked, drifting, captures=config.store.captures, json=options.json
     )
-    if not any(found.visited.poll.leads for found in checked):
+    if not any(source.visited.poll.leads for source in checked):
         raise WorkFailed("no source answered with items; see what each one said above")
 
 
 @sources.command()
 @click.argument("address", metavar="URL")
 @click.option(
-    "--id", "id_", metavar="ID", help="What to call it.  [default: from its host]"
+    "--id",
+    "id_",
+    metavar="ID",
+    help="What to call it.  [default: from its host]",
 )
 @click.option(
     "--name",
@@ -101,23 +154,39 @@ def check(call: CommonOptions, /, sources: tuple[str, ...]) -> None:
 @common_options
 @click.pass_obj
 def add(
-    call: CommonOptions, /, address: str, *, id_: str | None, name: str | None, kind: str | None, dry_run: bool
-) -> None:  # fmt: skip
+    options: CommonOptions,
+    /,
+    address: str,
+    *,
+    id_: str | None,
+    name: str | None,
+    kind: str | None,
+    dry_run: bool,
+) -> None:
     """Find what a site can be watched by, and add the best.
 
     Its feeds, sitemaps and section page are tried; the entry goes to the end of the
     configuration.
     """
-    from scheduler import actions, catalogue
+    from crawler import source_check
+    from crawler.fetching import loop
+    from scheduler import catalogue, config_values
     from scheduler.views import source_views
 
-    screen, config = call.screen, call.load_config()
-    with screen.progress("looking") as progress:
-        found = actions.discover_sources(config, address, progress=progress)
-    source_views.show_offers(screen, found, json=call.json)
-    source = catalogue.build_source(
-        config, catalogue.choose_best(found, kind), id=id_, name=name
-    )
+    screen, config = options.screen, options.load_config()
+    if "://" not in address:
+        address = f"https://{address}"
+    try:
+        config_values.parse_web_address(address)
+    except config_values.InvalidValue as fault:
+        raise UsageError(f"{config_values.quote_value(address)} {fault}") from None
+    with screen.progress("looking") as show_progress:
+        found = loop.run(
+            source_check.find_sources(address, config.crawl, progress=show_progress)
+        )
+    source_views.show_offers(screen, found, json=options.json)
+    best = catalogue.choose_best(found, kind)
+    source = catalogue.build_source(config, best, id=id_, name=name)
     file = catalogue.writable_config_file(config)
     if not dry_run:
         catalogue.append_sources(file, [source])
@@ -127,7 +196,7 @@ def add(
         catalogue.format_entry(source),
         str(file),
         written=not dry_run,
-        json=call.json,
+        json=options.json,
     )
 
 
@@ -137,30 +206,31 @@ def add(
 @json_option
 @common_options
 @click.pass_obj
-def import_(call: CommonOptions, /, file: Path, *, dry_run: bool) -> None:
+def import_(options: CommonOptions, /, file: Path, *, dry_run: bool) -> None:
     """Add the feeds of an OPML file that are not in the catalogue yet."""
     from scheduler import catalogue
 
-    config = call.load_config()
+    screen, config = options.screen, options.load_config()
     new, outlines = catalogue.read_opml_file(config, file)
     target = catalogue.writable_config_file(config)
     if new and not dry_run:
         catalogue.append_sources(target, new)
-    there = len(outlines.feeds) - len(new)
-    if call.json:
-        call.screen.json_line(
+    known = len(outlines.feeds) - len(new)
+    if options.json:
+        screen.json_line(
             {
                 "added": [source.id for source in new],
-                "known": there,
+                "known": known,
                 "unusable": outlines.unusable,
                 "written": not dry_run,
             }
         )
         return
     if new:
-        call.screen.table(("id", "feed"), [(source.id, source.url) for source in new])
-    call.screen.line(
-        f"{len(new)} added, {there} there already, {outlines.unusable} without a usable address"
+        screen.table(("id", "feed"), [(source.id, source.url) for source in new])
+    screen.line(
+        f"{len(new)} added, {known} there already, "
+        f"{outlines.unusable} without a usable address"
     )
 
 
@@ -168,13 +238,14 @@ def import_(call: CommonOptions, /, file: Path, *, dry_run: bool) -> None:
 @click.argument("file", type=PATH)
 @common_options
 @click.pass_obj
-def export(call: CommonOptions, /, file: Path) -> None:
+def export(options: CommonOptions, /, file: Path) -> None:
     """Write the feeds of the catalogue as OPML, for feed readers."""
     from crawler.leads import opml
 
-    config = call.load_config()
+    config = options.load_config()
     file.write_bytes(opml.write_opml(config.sources))
-    left = sum(source.kind != "feed" for source in config.sources)
-    call.screen.line(
-        f"{file}: {len(config.sources) - left} feeds; {left} sources of other kinds have no place in OPML"
+    feeds = sum(source.kind == "feed" for source in config.sources)
+    options.screen.line(
+        f"{file}: {feeds} feeds; "
+        f"{len(config.sources) - feeds} sources of other kinds have no place in OPML"
     )

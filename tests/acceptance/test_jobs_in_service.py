@@ -100,7 +100,7 @@ def test_a_file_that_the_service_cannot_read_is_refused_with_the_reason(idle) ->
             config.load_config(idle.config),
             [good, idle.folder / "gone.jsonl"],
             warn=print,
-            progress=lambda _: None,
+            on_progress=lambda _: None,
         )
     os.mkfifo(idle.folder / "pipe.jsonl")
     with pytest.raises(WorkFailed, match="no plain file"):
@@ -108,7 +108,7 @@ def test_a_file_that_the_service_cannot_read_is_refused_with_the_reason(idle) ->
             config.load_config(idle.config),
             [idle.folder / "pipe.jsonl"],
             warn=print,
-            progress=lambda _: None,
+            on_progress=lambda _: None,
         )
     assert idle.ask("SELECT count(*) FROM articles") == [(0,)]
 
@@ -141,7 +141,7 @@ def test_visits_go_on_during_an_import_and_a_killed_one_goes_on_where_it_stopped
         config.load_config(service.config),
         [file],
         warn=print,
-        progress=lambda now: seen.append((now.before, now.rows)),
+        on_progress=lambda now: seen.append((now.before, now.rows)),
     )
     assert taken.before >= done > 0
     assert taken.before + taken.rows == 5_000
@@ -163,7 +163,7 @@ def test_reading_anew_is_told_on_the_way(service) -> None:
     again = follow_job.reprocess_by_service(
         config.load_config(service.config),
         {"criteria": []},
-        progress=lambda now: seen.append(dict(now)),
+        on_progress=lambda now: seen.append(dict(now)),
     )
     assert again["pages"] == counts["pages"] > 0
     assert seen
