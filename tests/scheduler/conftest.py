@@ -76,7 +76,11 @@ def stocked(config: Path) -> Path:
     """
     now = utc_now()
     lead = make_lead("https://outlet.example/sport", title="Spinners win")
-    copy = report(1, url="https://mirror.example/copied")
+    original = report(1)
+    # Of the same second, whenever it is made: the earlier one would be the original.
+    copy = report(
+        1, url="https://mirror.example/copied", published_at=original.published_at
+    )
     hostile = report(2, title=HOSTILE, language="fa", text="در هرات بمب منفجر شد.")
     rejection = make_rejection(
         title="Spinners win", verdict=Verdict(score=0.1, reasons=(REASON,))
@@ -88,7 +92,7 @@ def stocked(config: Path) -> Path:
         pending = store.polls.land(make_poll(lead, at=now, newest_at=now)).fresh[0]
         store.landings.land(
             [
-                make_landing(report(1)),
+                make_landing(original),
                 make_landing(copy),
                 make_landing(hostile),
                 make_landing(rejection, lead.url, lead=pending),
