@@ -1,9 +1,9 @@
-"""Saved searches that tell of what is new: into a file, to a webhook, to a command.
+"""Saved searches that send what is new: to a file, a webhook or a command.
 
-How far each has come in the log of changes stands in the file, and moves after a
-delivery, in a transaction of its own. So a restart misses nothing. It repeats nothing
-either in a file, whose last lines are compared; a webhook or command that was served in
-the very moment of a crash is served once more, with the same key.
+How far each has read in the log of changes stands in the file, and moves after a
+delivery, in a transaction of its own. So a restart misses nothing. In a file it repeats
+nothing either, since its last lines are compared; a webhook or command that was served
+in the very moment of a crash is served once more, with the same key.
 """
 
 import asyncio
@@ -24,20 +24,24 @@ from crawler.fetching import webhook
 from crawler.fetching.guard import Guard, parse_proxy
 from crawler.sources import CrawlSettings
 from scheduler.settings import Alert
-from storage.model import AlertCursor, Refusal, utc_now
-from storage.query import changes
+from storage.model import Refusal, utc_now
+from storage.query import changes, search
 from storage.store import Store
+from storage.tables import alert_cursors
+from storage.tables.alert_cursors import AlertCursor
 
 log = logging.getLogger("khabar")
 
-CHECK_SECONDS = 5  # seconds
-MAX_CHANGES_PER_CHECK = 500  # changes; rows of the log that one look goes through
-MAX_MESSAGES_PER_DELIVERY = 100  # messages of one alert before the others have theirs
+CHECK_SECONDS = 5
+MAX_CHANGES_PER_CHECK = 500  # rows of the log that one alert goes through at once
+MAX_MESSAGES_PER_DELIVERY = 100  # of one alert, before the others have their turn
 FIRST_PAUSE = timedelta(seconds=30)  # after a failure; doubled with each that follows
 MAX_PAUSE = timedelta(hours=1)
-# Bytes at a file's end that are compared, beside the length of what is to be appended
-_TAIL_BYTES = 1_000_000
-_KEY_PATTERN = re.compile(rb'"key": "(khabar-[0-9a-f]{32})"')
+MAX_PAUSE_DOUBLINGS = 10  # past MAX_PAUSE, and the power stays small
+# Bytes at a file's end that are compared, beside the length of what is to be appended:
+# a crash repeats one delivery at most, and others may have appended meanwhile.
+COMPARED_BYTES = 1_000_000
+KEY_IN_LINE = re.compile(rb'"key": "(khabar-[0-9a-f]{32})"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +55,22 @@ class AlertMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What is to be told for one alert now.
+    """What one alert is to send now.
 
-    `upto` is the cursor that it has come to after that.
+    `next_cursor` is where it has read to when that is done.
     """
 
     alert: Alert
-    standing: AlertCursor
+    cursor: AlertCursor
     messages: tuple[AlertMessage, ...]
     next_cursor: int
 
 
 class Alerts:
-    """Delivers what is due.
+    """Delivers what saved searches have found.
 
-    `keep` writes standings in the store's one writing thread.
+    `save` writes cursors in the store's one writing thread. `environment` has the
+    secrets of webhooks.
     """
 
     def __init__(
@@ -74,79 +79,76 @@ class Alerts:
         alerts: Sequence[Alert],
         settings: CrawlSettings,
         *,
-        keep: Callable[[list[AlertCursor]], Awaitable[None]],
+        save: Callable[[list[AlertCursor]], Awaitable[None]],
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        self.path = path
-        self.alerts = tuple(alerts)
+        self._path = path
+        self._save = save
+        self._environment = environment
+        self.reconfigure(alerts, settings)
+
+    def reconfigure(self, alerts: Sequence[Alert], settings: CrawlSettings) -> None:
+        """Take over alerts and settings, at the start and with each reload."""
+        self._alerts = tuple(alerts)
         self._agent = settings.agent
         self._guard = Guard(settings.allow_addresses, parse_proxy(settings.proxy))
-        self._keep = keep
-        self._environment = environment
 
-    async def begin(self) -> None:
-        """Give new alerts their place: they tell of what lands from now on."""
-        await self._look()
+    async def register(self) -> None:
+        """Give new alerts their cursor: they send what is stored from now on."""
+        await self._find()
 
     async def deliver(self) -> None:
-        """One look, and one turn of each alert that has something to tell."""
-        await asyncio.gather(*(self._take(turn) for turn in await self._look()))
+        """Send what every alert has to send now. Raises StoreError."""
+        due = await self._find()
+        await asyncio.gather(*(self._deliver(one) for one in due))
 
-    async def _look(self) -> list[Delivery]:
-        """The turns with something in them; the others are done with."""
-        if not self.alerts:
+    async def _find(self) -> list[Delivery]:
+        """The deliveries with messages; the cursors of the others move on here."""
+        if not self._alerts:
             return []
-        turns = await asyncio.to_thread(
-            find_deliveries, self.path, self.alerts, utc_now()
+        deliveries = await asyncio.to_thread(
+            find_deliveries, self._path, self._alerts, utc_now()
         )
         passed = [
-            advanced(turn.standing, turn.next_cursor)
-            for turn in turns
-            if not turn.messages
+            advanced(one.cursor, one.next_cursor)
+            for one in deliveries
+            if not one.messages
         ]
         if passed:
-            await self._keep(passed)
-        return [turn for turn in turns if turn.messages]
+            await self._save(passed)
+        return [one for one in deliveries if one.messages]
 
-    async def _take(self, turn: Delivery) -> None:
-        """Tell everything of a turn in its order, or as far as it goes."""
-        standing = turn.standing
-        batches = (
-            [turn.messages]
-            if turn.alert.file
-            else [(message,) for message in turn.messages]
-        )
+    async def _deliver(self, delivery: Delivery) -> None:
+        """Send the messages in their order, up to the first failure."""
+        alert, cursor = delivery.alert, delivery.cursor
+        # A file takes all in one write; a receiver confirms one at a time.
+        batches = [(message,) for message in delivery.messages]
+        if alert.file is not None:
+            batches = [delivery.messages]
         for batch in batches:
-            error = await self._tell(turn.alert, batch)
+            error = await self._send(alert, batch)
             now = utc_now()
             if error:
-                log.warning(
-                    "alert %s: %s",
-                    turn.alert.id,
-                    error,
-                    extra={"facts": {"action": "alert", "error": error}},
-                )
-                await self._keep([after_failure(standing, error, now)])
+                facts = {"action": "alert", "error": error}
+                log.warning("alert %s: %s", alert.id, error, extra={"facts": facts})
+                await self._save([after_failure(cursor, error, now)])
                 return
-            standing = after_success(standing, batch, now)
-            await self._keep([standing])
-        log.info(
-            "alert %s: %d told",
-            turn.alert.id,
-            len(turn.messages),
-            extra={"facts": {"action": "alert"}},
-        )
-        await self._keep([advanced(standing, turn.next_cursor)])
+            cursor = after_success(cursor, batch, now)
+            await self._save([cursor])
+        count = len(delivery.messages)
+        facts = {"action": "alert"}
+        log.info("alert %s: %d sent", alert.id, count, extra={"facts": facts})
+        await self._save([advanced(cursor, delivery.next_cursor)])
 
-    async def _tell(self, alert: Alert, batch: Sequence[AlertMessage]) -> str:
-        """Why it could not be told; empty when it was."""
+    async def _send(self, alert: Alert, batch: Sequence[AlertMessage]) -> str:
+        """Why a batch could not be sent; empty when it was."""
         if alert.file is not None:
             return await asyncio.to_thread(append_to_file, alert.file, batch)
         if alert.webhook:
-            return await self._post(alert, batch[0])
+            return await self._post_webhook(alert, batch[0])
         return await run_command(alert.command, batch[0].body, within=alert.timeout)
 
-    async def _post(self, alert: Alert, message: AlertMessage) -> str:
+    async def _post_webhook(self, alert: Alert, message: AlertMessage) -> str:
         given = self._environment.get(alert.secret_env, "")
         if not given:
             return f"the environment variable {alert.secret_env} has no secret in it"
@@ -161,16 +163,14 @@ class Alerts:
             secret=secret,
             agent=self._agent,
         )
-        refused = await webhook.post(
+        failed = await webhook.post(
             alert.webhook, signed, guard=self._guard, within=alert.timeout
         )
-        if refused is None:
+        if failed is None:
             return ""
-        return (
-            f"refused: {refused.detail}"
-            if isinstance(refused, Refusal)
-            else refused.detail
-        )
+        if isinstance(failed, Refusal):
+            return f"refused: {failed.detail}"
+        return failed.detail
 
 
 # What is due
@@ -179,124 +179,115 @@ class Alerts:
 def find_deliveries(
     path: Path, alerts: Sequence[Alert], now: datetime
 ) -> list[Delivery]:
-    """A turn for each alert that may be told now and has not seen the whole log.
+    """What each alert has to send that may try now and has not read the whole log.
 
-    A new alert begins at its end.
+    A new alert begins at the end of the log. Raises StoreError.
     """
+    deliveries = []
     with Store.read(path) as store:
-        known, last = store.alert_cursors.load(), store.changes.last_cursor()
-        turns = []
+        cursors = alert_cursors.load_cursors(store.db)
+        last = store.last_cursor()
         for alert in alerts:
-            standing = known.get(alert.id)
-            if standing is None:
-                turns.append(
-                    Delivery(
-                        alert=alert,
-                        standing=AlertCursor(id=alert.id, cursor=last),
-                        messages=(),
-                        next_cursor=last,
-                    )
+            cursor = cursors.get(alert.id)
+            if cursor is None:
+                begins = AlertCursor(id=alert.id, cursor=last)
+                deliveries.append(
+                    Delivery(alert=alert, cursor=begins, messages=(), next_cursor=last)
                 )
-            elif standing.cursor < last and (
-                standing.next_try_at is None or standing.next_try_at <= now
-            ):
-                turns.append(_delivery(store, alert, standing))
-        return turns
+                continue
+            must_wait = cursor.next_try_at is not None and cursor.next_try_at > now
+            if cursor.cursor < last and not must_wait:
+                deliveries.append(_build_delivery(store, alert, cursor))
+    return deliveries
 
 
-def _delivery(store: Store, alert: Alert, standing: AlertCursor) -> Delivery:
-    entries = store.changes.entries(standing.cursor, MAX_CHANGES_PER_CHECK)
+def _build_delivery(store: Store, alert: Alert, cursor: AlertCursor) -> Delivery:
+    entries = changes.list_entries(store.db, cursor.cursor, MAX_CHANGES_PER_CHECK)
     wanted = [entry for entry in entries if entry.what in alert.changes]
-    found = store.search.matching(
-        alert.criteria, [entry.article_id for entry in wanted]
+    matching = search.filter_matching(
+        store.db, alert.criteria, [entry.article_id for entry in wanted]
     )
-    chosen = [entry for entry in wanted if entry.article_id in found]
-    messages = tuple(
-        _message(store, alert, entry) for entry in chosen[:MAX_MESSAGES_PER_DELIVERY]
-    )
-    upto = (
-        messages[-1].cursor
-        if len(chosen) > MAX_MESSAGES_PER_DELIVERY
-        else entries[-1].cursor
-    )
-    return Delivery(alert=alert, standing=standing, messages=messages, next_cursor=upto)
-
-
-def _message(store: Store, alert: Alert, entry: changes.ChangeEntry) -> AlertMessage:
-    told = {
-        "key": delivery_key(alert, entry), "alert": alert.id, "cursor": entry.cursor, "at": entry.at, "what": entry.what,
-        "detail": entry.detail, "article": store.articles.record(entry.article_id),
-    }  # fmt: skip
-    return AlertMessage(
-        cursor=entry.cursor,
-        key=str(told["key"]),
-        body=json.dumps(told, ensure_ascii=True).encode("ascii"),
+    found = [entry for entry in wanted if entry.article_id in matching]
+    messages = []
+    for entry in found[:MAX_MESSAGES_PER_DELIVERY]:
+        key = delivery_key(alert, entry)
+        fields = {
+            "key": key,
+            "alert": alert.id,
+            "cursor": entry.cursor,
+            "at": entry.at,
+            "what": entry.what,
+            "detail": entry.detail,
+            "article": search.load_record(store.db, entry.article_id),
+        }
+        body = json.dumps(fields, ensure_ascii=True).encode("ascii")
+        messages.append(AlertMessage(cursor=entry.cursor, key=key, body=body))
+    next_cursor = entries[-1].cursor
+    if len(found) > MAX_MESSAGES_PER_DELIVERY:
+        next_cursor = messages[-1].cursor
+    return Delivery(
+        alert=alert,
+        cursor=cursor,
+        messages=tuple(messages),
+        next_cursor=next_cursor,
     )
 
 
 def delivery_key(alert: Alert, entry: changes.ChangeEntry) -> str:
     """What makes two deliveries the same."""
-    told = f"{alert.id} {entry.cursor} {entry.at} {entry.article_id}"
-    return "khabar-" + hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+    text = f"{alert.id} {entry.cursor} {entry.at} {entry.article_id}"
+    return "khabar-" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-# What becomes of a standing; pure
+# What becomes of a cursor; pure
 
 
-def advanced(standing: AlertCursor, cursor: int) -> AlertCursor:
-    """Up to this cursor there is nothing more to tell."""
-    return replace(
-        standing, cursor=cursor, failures=0, next_try_at=None, last_error=None
-    )
+def advanced(cursor: AlertCursor, to: int) -> AlertCursor:
+    """The cursor of an alert that has nothing to send up to there."""
+    return replace(cursor, cursor=to, failures=0, next_try_at=None, last_error=None)
 
 
 def after_success(
-    standing: AlertCursor, batch: Sequence[AlertMessage], now: datetime
+    cursor: AlertCursor, batch: Sequence[AlertMessage], now: datetime
 ) -> AlertCursor:
-    """After a success."""
+    """The cursor of an alert that has sent a batch."""
     return AlertCursor(
-        id=standing.id,
+        id=cursor.id,
         cursor=batch[-1].cursor,
-        delivered=standing.delivered + len(batch),
+        delivered=cursor.delivered + len(batch),
         last_delivered_at=now,
     )
 
 
-def after_failure(standing: AlertCursor, error: str, now: datetime) -> AlertCursor:
-    """After a failure.
+def after_failure(cursor: AlertCursor, error: str, now: datetime) -> AlertCursor:
+    """The cursor of an alert that could not send.
 
     The same change is tried again, after 30 s, 1 min, 2 min, up to an hour.
     """
-    failures = standing.failures + 1
-    pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), MAX_PAUSE)
-    return replace(
-        standing, failures=failures, next_try_at=now + pause, last_error=error
-    )
+    failures = cursor.failures + 1
+    doublings = min(failures - 1, MAX_PAUSE_DOUBLINGS)
+    pause = min(FIRST_PAUSE * 2**doublings, MAX_PAUSE)
+    return replace(cursor, failures=failures, next_try_at=now + pause, last_error=error)
 
 
-# How it is told
+# How it is sent
 
 
 def append_to_file(file: Path, batch: Sequence[AlertMessage]) -> str:
-    """Add lines to a file, on the disk when this returns.
+    """Add lines to a file; they are on the disk when this returns.
 
-    Lines that are at its end already are not added again.
-
-    A line that a crash tore is taken off first. Returns why it failed, or nothing.
+    Lines that are at its end already are not added again, and half a line that a crash
+    left is taken off first. Returns why it failed, or nothing.
     """
+    compared = COMPARED_BYTES + sum(len(message.body) for message in batch)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(
-            os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b"
-        ) as out:
-            there = _keys_at_end(
-                out, _TAIL_BYTES + sum(len(message.body) for message in batch)
-            )
-            out.writelines(
-                message.body + b"\n"
-                for message in batch
-                if message.key.encode() not in there
-            )
+        number = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(number, "r+b") as out:
+            present = _read_last_keys(out, compared)
+            for message in batch:
+                if message.key.encode() not in present:
+                    out.write(message.body + b"\n")
             out.flush()
             os.fsync(out.fileno())
     except OSError as error:
@@ -304,8 +295,11 @@ def append_to_file(file: Path, batch: Sequence[AlertMessage]) -> str:
     return ""
 
 
-def _keys_at_end(out: BinaryIO, length: int) -> frozenset[bytes]:
-    """The keys in the last bytes of a file, which is left at its end, after its last whole line."""
+def _read_last_keys(out: BinaryIO, length: int) -> frozenset[bytes]:
+    """The keys in the last bytes of a file.
+
+    The file is left at its end, behind its last whole line.
+    """
     start = max(out.seek(0, os.SEEK_END) - length, 0)
     out.seek(start)
     tail = out.read()
@@ -313,11 +307,11 @@ def _keys_at_end(out: BinaryIO, length: int) -> frozenset[bytes]:
         tail = tail[: tail.rfind(b"\n") + 1]
         out.truncate(start + len(tail))
     out.seek(0, os.SEEK_END)
-    return frozenset(_KEY_PATTERN.findall(tail))
+    return frozenset(KEY_IN_LINE.findall(tail))
 
 
 async def run_command(command: Sequence[str], body: bytes, *, within: float) -> str:
-    """Run a program with JSON on its standard input.
+    """Run a program with JSON on its standard input, for `within` seconds at most.
 
     Returns why it failed, or nothing when it ended with 0.
     """
@@ -338,11 +332,10 @@ async def run_command(command: Sequence[str], body: bytes, *, within: float) -> 
         return f"{command[0]} took longer than {within:g} s"
     finally:
         if process.returncode is None:
+            # The whole session: a script may have started programs of its own.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    return (
-        ""
-        if process.returncode == 0
-        else f"{command[0]} ended with {process.returncode}"
-    )
+    if process.returncode != 0:
+        return f"{command[0]} ended with {process.returncode}"
+    return ""

@@ -1,40 +1,56 @@
-"""Whether the whole machine is offline, so that no source is charged for it.
-
-Pure but for what it remembers.
-"""
+"""Whether the whole machine is offline, so that no source is charged for it."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import replace
 
-from crawler.visits.source_visit import VisitResult
+from crawler.sources import Source
+from crawler.visits.source_visit import PollPlanner, VisitResult
+from scheduler.service.poll_schedule import FailureKind
+from storage import identity
+from storage.model import Poll, SourceState
 
-# Errors that a missing network makes; a status, a bad certificate or a broken feed show
-# that somebody answered.
+# Errors that a missing network makes. A status, a bad certificate and a broken feed
+# show that somebody answered.
 NETWORK_ERRORS = ("dns", "timeout", "connection")
-# Different hosts in a row that must be silent before the machine is to blame
-SILENT_HOSTS = 3
+# Different hosts in a row that must be silent before the machine is to blame.
+MIN_SILENT_HOSTS = 3
 
 
-@dataclass(slots=True)
 class OfflineDetector:
-    """What the last visits said of the network."""
+    """Plans polls with `plan`, which is told when the machine is offline.
 
-    _silent: deque[str] = field(default_factory=lambda: deque(maxlen=SILENT_HOSTS))
+    Remembers only how the last visits went; otherwise as pure as `plan`.
+    """
 
-    def note(self, host: str, visited: VisitResult) -> None:
-        """Remember how a visit to a host went."""
-        poll = visited.poll
-        if (
-            poll.status == "error"
-            and poll.http_status is None
-            and (poll.error or "").startswith(NETWORK_ERRORS)
-        ):
-            if host not in self._silent:
-                self._silent.append(host)
-        else:
-            self._silent.clear()
+    def __init__(self, plan: PollPlanner) -> None:
+        self._plan = plan
+        self._silent_hosts: deque[str] = deque(maxlen=MIN_SILENT_HOSTS)
 
     @property
     def is_offline(self) -> bool:
         """Whether several hosts in a row, and nobody since, gave no sign of life."""
-        return len(self._silent) == SILENT_HOSTS
+        return len(self._silent_hosts) == MIN_SILENT_HOSTS
+
+    def record_visit(self, host: str, poll: Poll) -> None:
+        """Remember whether a host answered."""
+        error = poll.error or ""
+        answered = poll.status != "error" or poll.http_status is not None
+        if answered or not error.startswith(NETWORK_ERRORS):
+            self._silent_hosts.clear()
+        elif host not in self._silent_hosts:
+            self._silent_hosts.append(host)
+
+    def plan_next_check(
+        self,
+        source: Source,
+        state: SourceState,
+        visited: VisitResult,
+        *,
+        found: int,
+        fresh: int,
+    ) -> Poll:
+        """A visit's poll with its next check; see `PollPlanner`."""
+        self.record_visit(identity.url_host(source.url), visited.poll)
+        if visited.trouble is not None and self.is_offline:
+            visited = replace(visited, trouble=FailureKind.OFFLINE)
+        return self._plan(source, state, visited, found=found, fresh=fresh)

@@ -1,6 +1,6 @@
 """Log lines: one sentence for people on a terminal, one JSON object a line otherwise.
 
-Every record may carry facts in `extra={"facts": {...}}`; control characters from the
+Every record may carry facts in `extra={"facts": {...}}`. Control characters from the
 web reach no terminal and no file.
 """
 
@@ -25,41 +25,35 @@ QUIETED_LIBRARIES = (
 )
 
 
-def to_one_line(value: object) -> str:
-    """A value on one line: line breaks become visible, control characters go."""
-    return printable(
-        str(value).replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
-    )
-
-
 class HumanFormatter(logging.Formatter):
     """`12:04:31 poll tolonews-fa: 30 found, 2 new`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line; a traceback follows on its own lines where there is one."""
-        mark = (
-            "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        )
-        line = f"{datetime.fromtimestamp(record.created, UTC):%H:%M:%S} {mark}{to_one_line(record.getMessage())}"
-        return (
-            line
-            if record.exc_info is None
-            else f"{line}\n{printable(self.formatException(record.exc_info))}"
-        )
+        at = datetime.fromtimestamp(record.created, UTC)
+        message = to_one_line(record.getMessage())
+        if record.levelno >= logging.WARNING:
+            message = f"{record.levelname.lower()}: {message}"
+        line = f"{at:%H:%M:%S} {message}"
+        if record.exc_info is None:
+            return line
+        return f"{line}\n{printable(self.formatException(record.exc_info))}"
+
+
+def to_one_line(value: object) -> str:
+    """A value on one line: line breaks become visible, control characters go."""
+    text = str(value).replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
+    return printable(text)
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line.
-
-    `at`, `level`, `message`, the facts, and the traceback where there is one.
-    """
+    """One object a line: `at`, `level`, `message`, the facts, the traceback if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line of JSON; time in UTC."""
+        at = datetime.fromtimestamp(record.created, UTC)
         row: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(
-                timespec="milliseconds"
-            ),
+            "at": at.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "message": printable(record.getMessage()),
         }
@@ -72,14 +66,22 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up(*, verbose: int = 0, stream: TextIO | None = None) -> None:
-    """Send khabar's log to standard error, in the form that its reader wants."""
+    """Send khabar's log to standard error, in the form that its reader wants.
+
+    `verbose` 1 adds khabar's own details, 2 those of the libraries.
+    """
     out = stream or sys.stderr
     handler = logging.StreamHandler(out)
-    handler.setFormatter(HumanFormatter() if out.isatty() else JsonFormatter())
+    handler.setFormatter(JsonFormatter())
+    if out.isatty():
+        handler.setFormatter(HumanFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.DEBUG if verbose else logging.INFO)
+    root.setLevel(logging.INFO)
+    if verbose > 0:
+        root.setLevel(logging.DEBUG)
+    library_level = logging.WARNING
+    if verbose > 1:
+        library_level = logging.DEBUG
     for name in QUIETED_LIBRARIES:
-        logging.getLogger(name).setLevel(
-            logging.DEBUG if verbose > 1 else logging.WARNING
-        )
+        logging.getLogger(name).setLevel(library_level)

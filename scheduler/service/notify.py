@@ -1,6 +1,6 @@
-"""What a service tells systemd: ready, reloading, stopping, alive.
+"""What a service tells systemd: that it is ready, reloads, stops or lives.
 
-Says nothing where nobody listens.
+The protocol is sd_notify(3). Nothing is sent where nobody listens.
 """
 
 import os
@@ -9,48 +9,46 @@ import time
 
 
 def send(*lines: str) -> bool:
-    """Tell the service manager; True when there was one to tell.
-
-    The protocol is sd_notify(3).
-    """
+    """Tell the service manager. Returns whether there was one to tell."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
+    if address.startswith("@"):  # a name without a file, as Linux writes it
+        address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
         try:
-            sock.sendto(
-                "\n".join(lines).encode(),
-                "\0" + address[1:] if address.startswith("@") else address,
-            )
+            sock.sendto("\n".join(lines).encode(), address)
         except OSError:
             return False
     return True
 
 
 def notify_ready(status: str) -> bool:
-    """The service works."""
+    """Tell that the service works, at its start and after a reload."""
     return send("READY=1", f"STATUS={status}")
 
 
 def notify_reloading() -> bool:
-    """The configuration is read again; `ready` follows."""
+    """Tell that the configuration is read again; `notify_ready` follows."""
     return send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def notify_stopping() -> bool:
-    """The service ends."""
+    """Tell that the service ends."""
     return send("STOPPING=1")
 
 
 def feed_watchdog() -> bool:
-    """Feed the watchdog."""
+    """Tell that the service lives, so that it is not restarted."""
     return send("WATCHDOG=1")
 
 
 def watchdog_interval() -> float | None:
     """Seconds between two signs of life, half of what systemd waits.
 
-    None where it does not ask for any.
+    None where systemd does not ask for any.
     """
-    asked = os.environ.get("WATCHDOG_USEC", "")
-    return int(asked) / 2_000_000 if asked.isdigit() and int(asked) else None
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    if not microseconds.isdigit() or int(microseconds) == 0:
+        return None
+    return int(microseconds) / 2_000_000

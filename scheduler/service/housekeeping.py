@@ -1,0 +1,119 @@
+"""What the service does for its file beside the crawl, each by the clock.
+
+Signs of life, raw pages past their age, the log of writes, backups, idle workers, and
+whether the file is still in its place.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from crawler.engine.engine import Engine
+from crawler.writer import STORE_FAULTS
+from scheduler.config import Config
+from scheduler.service import notify
+from scheduler.service.store_faults import StoreFaults
+from storage.errors import StoreError, StoreUnusable
+from storage.model import utc_now
+from storage.store import Store
+
+log = logging.getLogger("khabar")
+
+BEAT_SECONDS = 30
+IDLE_WORKERS_CHECK_SECONDS = 60
+CHECKPOINT_SECONDS = 600
+EXPIRY_SECONDS = 3600
+# Workers without a page to read hold 60 MB each, which an idle service spares.
+IDLE_WORKERS_END_AFTER = timedelta(minutes=2)
+WATCHDOG_PART_SECONDS = 30  # for the writer, and for the workers, to answer
+
+
+class Housekeeping:
+    """Looks after the file. `config` is the one in force; a reload sets it anew.
+
+    `end_service` is called with the reason when the file was taken away.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        faults: StoreFaults,
+        config: Config,
+        *,
+        end_service: Callable[[StoreError], None],
+    ) -> None:
+        self.config = config
+        self._engine = engine
+        self._faults = faults
+        self._end_service = end_service
+
+    async def beat(self) -> None:
+        """Write a sign of life, and end the service when its file was taken away.
+
+        SQLite goes on writing to a file that was removed or replaced, and all of it
+        would be lost with the last process that has it open. So its content is copied
+        beside the place where it stood.
+        """
+        store = self._engine.store
+        await self._faults.write(store.beat, utc_now())
+        if store.is_in_place():
+            return
+        path = self.config.store.path
+        what = f"{path} was removed or replaced while the service ran"
+        rescued = path.with_name(path.name + ".rescued")
+        try:
+            await self._engine.writer.run(store.backup, rescued)
+        except STORE_FAULTS as error:
+            self._end_service(StoreUnusable(f"{what} ({error})"))
+        else:
+            self._end_service(StoreUnusable(f"{what}; its content is in {rescued}"))
+
+    async def expire(self) -> None:
+        """Drop raw pages that are past their age, or over the size allowed."""
+        settings = self.config.store
+        freed = await self._faults.write(
+            self._engine.store.expire,
+            utc_now(),
+            keep_captures=settings.keep_captures,
+            keep_rejected=settings.keep_rejected,
+            max_size=settings.max_size,
+        )
+        if freed:
+            facts = {"action": "expire", "freed": freed}
+            log.info("expired: %d bytes freed", freed, extra={"facts": facts})
+
+    async def checkpoint(self) -> None:
+        """Move the log of writes into the file."""
+        await self._faults.write(self._engine.store.checkpoint)
+
+    async def back_up(self) -> None:
+        """Copy the database to the configured place.
+
+        A reader of its own does it in a thread, so that writing goes on meanwhile.
+        """
+        target = self.config.service.backup
+        assert target is not None
+        await asyncio.to_thread(_copy_database, self.config.store.path, target)
+        facts = {"action": "backup", "file": str(target)}
+        log.info("backed up to %s", target, extra={"facts": facts})
+
+    async def end_idle_workers(self) -> None:
+        """End workers that have nothing to do; the next page starts them again."""
+        await self._engine.pool.end_if_idle(IDLE_WORKERS_END_AFTER.total_seconds())
+
+    async def feed_watchdog(self) -> None:
+        """Tell systemd that the loop, the writer and the workers each answered.
+
+        Raises TimeoutError where one of them did not: systemd then restarts the
+        service.
+        """
+        await asyncio.wait_for(self._engine.writer.run(utc_now), WATCHDOG_PART_SECONDS)
+        await asyncio.wait_for(self._engine.pool.check_alive(), WATCHDOG_PART_SECONDS)
+        notify.feed_watchdog()
+
+
+def _copy_database(path: Path, target: Path) -> None:
+    with Store.read(path) as store:
+        store.backup(target)

@@ -1,0 +1,35 @@
+"""Rechecks of kept pages, spread over the hour within their budget."""
+
+from crawler.engine.engine import VISIT_LEASE, Engine
+from scheduler.service.store_faults import StoreFaults
+from storage.model import utc_now
+
+CHECK_SECONDS = 60
+
+
+class RecheckBudget:
+    """Begins rechecks that are due, as many as the hour's budget allows by now."""
+
+    def __init__(self, engine: Engine, faults: StoreFaults) -> None:
+        self._engine = engine
+        self._faults = faults
+        self._allowed = 0.0  # of the hour's budget, what may be spent now
+
+    async def start_due(self) -> None:
+        """Claim and begin what is due. Called each `CHECK_SECONDS`."""
+        settings = self._engine.settings.recheck
+        share = settings.budget * CHECK_SECONDS / 3600
+        # What was not spent is not saved up: after a night without work the morning
+        # brings no burst. A budget below one a minute still adds up to one.
+        self._allowed = min(self._allowed + share, max(share, 1.0))
+        if not settings.enabled or self._allowed < 1 or self._faults.is_pausing():
+            return
+        due = await self._faults.write(
+            self._engine.store.claim_looks,
+            utc_now(),
+            limit=int(self._allowed),
+            lease=VISIT_LEASE,
+        )
+        if due:
+            self._allowed -= len(due)
+            self._engine.start_rechecks(due)
