@@ -122,9 +122,9 @@ class Alerts:
         """Send the messages in their order, up to the first failure."""
         alert, cursor = delivery.alert, delivery.cursor
         # A file takes all in one write; a receiver confirms one at a time.
-        batches = [(message,) for message in delivery.messages]
-        if alert.file is not None:
-            batches = [delivery.messages]
+        batches: list[Sequence[AlertMessage]] = [delivery.messages]
+        if alert.file is None:
+            batches = [[message] for message in delivery.messages]
         for batch in batches:
             error = await self._send(alert, batch)
             now = utc_now()

@@ -215,7 +215,7 @@ class Service:
             yield
             return
         # Prometheus's client takes 70 ms to import, which most services can spare.
-        from scheduler.service.metrics_server import MetricsServer  # noqa: PLC0415
+        from scheduler.service.metrics_server import MetricsServer
 
         with MetricsServer(address, self.engine, self.metrics):
             yield

@@ -6,7 +6,7 @@ import os
 import pwd
 import stat
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -102,7 +102,7 @@ class JobRunner:
     async def _perform(self, job: Job) -> Json:
         """The result of a job, as its row holds it. Raises KhabarError."""
         store, run = self._engine.store, self._engine.writer.run
-        asked = job.arguments
+        asked: Mapping[str, Any] = job.arguments
         if job.kind == "crawl":
             return await self._crawl(job)
         if job.kind == "import":
@@ -118,8 +118,7 @@ class JobRunner:
         if job.kind == "forget":
             return {"documents": await run(store.forget, asked["what"])}
         raise UsageError(
-            f"the service does not take {job.kind}; "
-            "stop it, and run the command again"
+            f"the service does not take {job.kind}; stop it, and run the command again"
         )
 
     async def _crawl(self, job: Job) -> Json:

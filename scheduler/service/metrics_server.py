@@ -226,7 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, kind = 200, "text/plain; charset=utf-8"
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            encode, kind = choose_encoder(self.headers.get("Accept"))
+            encode, kind = choose_encoder(self.headers.get("Accept", ""))
             body = encode(self._registry)
         elif path == "/healthz":
             status, text = check_heartbeat(self._metrics, time.monotonic())

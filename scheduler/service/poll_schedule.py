@@ -1,7 +1,7 @@
-"""When to look at a source again: pure, in seconds and UTC, nothing but arithmetic.
+"""When to visit a source again: pure, in seconds and UTC, nothing but arithmetic.
 
-The interval follows the feed's own rhythm, never drops below the floor or what the
-server asks for, and grows with errors. The figures are those of the recommended
+The interval follows how often the feed has news, never drops below the floor or what
+the server asks for, and grows with errors. The figures are those of the recommended
 schedule in docs/running.md, section "How often".
 """
 
@@ -17,13 +17,18 @@ from crawler.visits.further_documents import FeedGap
 from crawler.visits.source_visit import VisitResult
 from storage.model import Poll, SourceState
 
-POLL_CAP = timedelta(hours=24)
-BUSY_POLL_CAP = timedelta(hours=6)  # for a source that had news in the last week
-WEEK = timedelta(days=7)
-# Of nothing but errors: probed daily, shown as dead, never dropped
+MAX_INTERVAL = timedelta(hours=24)
+MAX_BUSY_INTERVAL = timedelta(hours=6)  # of a source that had news in the last week
+BUSY_PERIOD = timedelta(days=7)
+SHORTENED_BY_NEWS = 0.8  # of the interval's part above the floor
+LENGTHENED_BY_SILENCE = 1.25
+# Of nothing but errors: probed daily, shown as dead, never dropped.
 DEAD_AFTER = timedelta(days=14)
 OFFLINE_PROBE_INTERVAL = timedelta(minutes=1)
-MAX_JITTER_SHARE = 0.1  # share of the interval
+GONE_PROBE_INTERVAL = timedelta(days=7)
+MAX_JITTER_SHARE = 0.1  # of the interval
+# Two to this power is past every cap, and keeps the float finite.
+MAX_BACKOFF_DOUBLINGS = 16.0
 
 
 class FailureKind(StrEnum):
@@ -47,15 +52,15 @@ FAILURE_WEIGHTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollOutcome:
-    """What one visit to a source saw."""
+    """What one visit to a source showed, as far as the schedule is concerned."""
 
     fresh: int = 0  # leads nobody had pointed to before
     found: int = 0  # leads it showed in all
-    trouble: FailureKind | None = None
+    failure: FailureKind | None = None
     server_floor: timedelta | None = None  # the longest of ttl, sy:, max-age, Expires
     retry_after: timedelta | None = None
-    # The first document alone showed that the feed outran us, whatever its older pages
-    # brought
+    # The first document alone showed that the feed moved on faster than it was asked,
+    # whatever its older pages brought.
     gap: bool = False
 
 
@@ -67,122 +72,107 @@ class NextCheck:
     interval: float  # seconds, without jitter and without the growth by errors
     failures: float
     gone: bool = False
-    # The feed outran us: items may have come and gone unseen
+    # The feed moved on faster than it was asked: items may have come and gone unseen.
     possible_gap: bool = False
 
 
 def next_check(
     state: SourceState,
-    visit: PollOutcome,
+    outcome: PollOutcome,
     now: datetime,
     *,
     every: timedelta = timedelta(hours=1),
     floor: timedelta = MIN_POLL_INTERVAL,
-    chance: random.Random | None = None,
+    rng: random.Random | None = None,
 ) -> NextCheck:
-    """When to look again after `visit`.
+    """When to visit a source again, after a visit that ended `now` with `outcome`.
 
-    Never earlier than the floor, never later than the cap (a week when muted).
+    Never earlier than `floor`, never later than a day (a week for a source that is
+    gone); but what the server asks for is added to neither. `every` is the interval of
+    a source that has none yet. Chance comes from the source and the moment, so that
+    the same visit has the same answer, unless `rng` is given.
     """
-    dice = chance or random.Random(f"{state.id}|{now.timestamp()}")  # noqa: S311 - spreads load, hides nothing
-    interval = timedelta(seconds=state.interval) if state.interval else every
-    if visit.trouble is not None:
-        return _next_check_after_failure(
-            state, visit, now, max(floor, min(interval, POLL_CAP)), dice
-        )
-    gap = has_possible_gap(state, visit)
-    calm = _interval_after_success(state, visit, interval, now, floor, gap=gap)
+    seed = f"{state.id}|{now.timestamp()}"
+    rng = rng or random.Random(seed)  # noqa: S311 - spreads load, hides nothing
+    interval = every
+    if state.interval:
+        interval = timedelta(seconds=state.interval)
+    if outcome.failure is not None:
+        kept = max(floor, min(interval, MAX_INTERVAL))
+        return _after_failure(state, outcome, outcome.failure, now, kept, rng)
+
+    gap = outcome.gap or polls.has_outrun_polls(
+        state, found=outcome.found, known=outcome.found - outcome.fresh
+    )
+    if gap:
+        interval /= 2
+    elif outcome.fresh:
+        above_floor = interval * SHORTENED_BY_NEWS + floor * (1 - SHORTENED_BY_NEWS)
+        interval = min(above_floor, MAX_INTERVAL)
+    else:
+        longest = MAX_INTERVAL
+        if state.last_new_at is not None and now - state.last_new_at < BUSY_PERIOD:
+            longest = MAX_BUSY_INTERVAL
+        interval = min(interval * LENGTHENED_BY_SILENCE, longest)
+    interval = max(floor, interval)
     wait = max(
-        calm,
-        min(visit.server_floor or floor, MAX_HINTED_INTERVAL),
-        min(visit.retry_after or floor, POLL_CAP),
+        interval,
+        min(outcome.server_floor or floor, MAX_HINTED_INTERVAL),
+        min(outcome.retry_after or floor, MAX_INTERVAL),
     )
     return NextCheck(
-        next_check_at=now + _with_jitter(wait, POLL_CAP, dice),
-        interval=calm.total_seconds(),
+        next_check_at=now + _with_jitter(wait, MAX_INTERVAL, rng),
+        interval=interval.total_seconds(),
         failures=0.0,
         possible_gap=gap,
     )
 
 
-def has_possible_gap(state: SourceState, visit: PollOutcome) -> bool:
-    """Whether the feed moved on faster than it was asked."""
-    return visit.gap or polls.has_outrun_polls(
-        state, found=visit.found, known=visit.found - visit.fresh
-    )
-
-
 def is_dead(state: SourceState, now: datetime) -> bool:
     """Whether nothing but errors came for a fortnight."""
-    return (
-        state.failures > 0
-        and state.first_failure_at is not None
-        and now - state.first_failure_at >= DEAD_AFTER
-    )
+    first_failure_at = state.first_failure_at
+    if state.failures == 0 or first_failure_at is None:
+        return False
+    return now - first_failure_at >= DEAD_AFTER
 
 
-def _interval_after_success(
+def _after_failure(
     state: SourceState,
-    visit: PollOutcome,
-    interval: timedelta,
-    now: datetime,
-    floor: timedelta,
-    *,
-    gap: bool,
-) -> timedelta:
-    """The interval that the feed's own rhythm asks for."""
-    if gap:
-        return max(floor, interval / 2)
-    if visit.fresh:
-        return max(floor, min(interval * 0.8 + floor * 0.2, POLL_CAP))
-    busy = state.last_new_at is not None and now - state.last_new_at < WEEK
-    return max(floor, min(interval * 1.25, BUSY_POLL_CAP if busy else POLL_CAP))
-
-
-def _next_check_after_failure(
-    state: SourceState,
-    visit: PollOutcome,
+    outcome: PollOutcome,
+    failure: FailureKind,
     now: datetime,
     interval: timedelta,
-    dice: random.Random,
+    rng: random.Random,
 ) -> NextCheck:
-    """Errors wait longer each time.
-
-    A source is muted by 410 and probed weekly, never dropped.
-    """
-    trouble = visit.trouble or FailureKind.SOFT
-    failures = state.failures + FAILURE_WEIGHTS[trouble]
-    if trouble is FailureKind.OFFLINE:
-        wait, cap = OFFLINE_PROBE_INTERVAL, POLL_CAP
-    elif trouble is FailureKind.GONE:
-        wait, cap = WEEK, WEEK * (1 + MAX_JITTER_SHARE)
+    """Each error waits longer; a source that is gone is asked weekly, none dropped."""
+    failures = state.failures + FAILURE_WEIGHTS[failure]
+    cap = MAX_INTERVAL
+    if failure is FailureKind.OFFLINE:
+        wait = OFFLINE_PROBE_INTERVAL
+    elif failure is FailureKind.GONE:
+        wait = GONE_PROBE_INTERVAL
+        cap = GONE_PROBE_INTERVAL * (1 + MAX_JITTER_SHARE)
     elif is_dead(state, now):
-        wait, cap = POLL_CAP, POLL_CAP
+        wait = MAX_INTERVAL
     else:
-        # Full jitter above the interval itself; 2 ** 16 is past every cap and keeps the
-        # float finite.
-        wait, cap = (
-            min(
-                POLL_CAP,
-                interval * (1 + dice.random() * (2 ** min(failures, 16.0) - 1)),
-            ),
-            POLL_CAP,
-        )
-    wait = max(wait, min(visit.retry_after or wait, POLL_CAP))
+        # Full jitter, above the interval itself: sources that failed together part.
+        growth = 2 ** min(failures, MAX_BACKOFF_DOUBLINGS) - 1
+        wait = min(interval * (1 + rng.random() * growth), MAX_INTERVAL)
+    wait = max(wait, min(outcome.retry_after or wait, MAX_INTERVAL))
     return NextCheck(
-        next_check_at=now + _with_jitter(wait, cap, dice),
+        next_check_at=now + _with_jitter(wait, cap, rng),
         interval=interval.total_seconds(),
         failures=failures,
-        gone=trouble is FailureKind.GONE,
+        gone=failure is FailureKind.GONE,
     )
 
 
-def _with_jitter(wait: timedelta, cap: timedelta, dice: random.Random) -> timedelta:
+def _with_jitter(wait: timedelta, cap: timedelta, rng: random.Random) -> timedelta:
     """`wait` moved later by up to a tenth, so that sources part.
 
     Never earlier, for it may be what a server asked.
     """
-    return min(wait * (1 + dice.uniform(0, MAX_JITTER_SHARE)), cap)
+    return min(wait * (1 + rng.uniform(0, MAX_JITTER_SHARE)), cap)
 
 
 def plan_next_check(
@@ -194,55 +184,50 @@ def plan_next_check(
     fresh: int,
     floor: timedelta = MIN_POLL_INTERVAL,
 ) -> Poll:
-    """A visit's poll with its next check: `next_check` in the words of the crawler."""
-    asked = visited.retry_after
-    schedule = next_check(
-        state,
-        PollOutcome(
-            fresh=fresh,
-            found=found,
-            trouble=None if visited.trouble is None else FailureKind(visited.trouble),
-            server_floor=None
-            if visited.floor is None
-            else timedelta(seconds=visited.floor),
-            retry_after=None
-            if asked is None
-            else max(asked - visited.poll.ended_at, timedelta(0)),
-            gap=visited.gap is not None,
-        ),
-        visited.poll.ended_at,
-        every=source.every,
-        floor=floor,
+    """A visit's poll with its next check; see `PollPlanner`."""
+    ended_at = visited.poll.ended_at
+    failure = server_floor = retry_after = None
+    if visited.trouble is not None:
+        failure = FailureKind(visited.trouble)
+    if visited.floor is not None:
+        server_floor = timedelta(seconds=visited.floor)
+    if visited.retry_after is not None:
+        retry_after = max(visited.retry_after - ended_at, timedelta(0))
+    outcome = PollOutcome(
+        fresh=fresh,
+        found=found,
+        failure=failure,
+        server_floor=server_floor,
+        retry_after=retry_after,
+        gap=visited.gap is not None,
     )
-    gap = (
-        _gap_warnings(visited.gap, found=found, fresh=fresh)
-        if schedule.possible_gap
-        else ()
-    )
-    return replace(
+    check = next_check(state, outcome, ended_at, every=source.every, floor=floor)
+    poll = replace(
         visited.poll,
-        next_check_at=visited.hints.not_before(schedule.next_check_at),
-        interval=schedule.interval,
-        failures=schedule.failures,
-        gone=schedule.gone,
-        warnings=visited.poll.warnings + gap,
-        unseen=_unseen_period(state, visited, found=found, fresh=fresh)
-        if schedule.possible_gap
-        else None,
+        next_check_at=visited.hints.not_before(check.next_check_at),
+        interval=check.interval,
+        failures=check.failures,
+        gone=check.gone,
+    )
+    if not check.possible_gap:
+        return poll
+    warnings = _gap_warnings(visited.gap, found=found, fresh=fresh)
+    return replace(
+        poll,
+        warnings=poll.warnings + warnings,
+        unseen=_unseen_period(state, visited, found=found, fresh=fresh),
     )
 
 
 def _gap_warnings(gap: FeedGap | None, *, found: int, fresh: int) -> tuple[str, ...]:
-    """What a visit says of a feed that outran us."""
+    """What a visit says of a feed that moved on faster than it was asked."""
     if gap is None:
         return (f"possible_gap: {fresh} of {found} items were new",)
-    told = f"possible_gap: {gap.fresh} of {gap.found} items were new"
+    possible = f"possible_gap: {gap.fresh} of {gap.found} items were new"
     if gap.closed:
-        return (
-            told,
-            f"gap_closed: an entry from before was met on older page {gap.pages}",
-        )
-    return told, f"gap_remains: {gap.pages} older pages were read; {gap.ended}"
+        met = f"gap_closed: an entry from before was met on older page {gap.pages}"
+        return possible, met
+    return possible, f"gap_remains: {gap.pages} older pages were read; {gap.ended}"
 
 
 def _unseen_period(
@@ -250,18 +235,18 @@ def _unseen_period(
 ) -> tuple[datetime, datetime] | None:
     """Between which times items may have come and gone.
 
-    From the last good visit to the oldest entry after it.
-
-    None where something from before was met, and where the source has just been given
-    another address.
+    From the last good visit to the oldest entry after it. None where something from
+    before was met, and where the source has just been given another address (it has no
+    `body_hash` then).
     """
-    gap, since, ended = visited.gap, state.last_success_at, visited.poll.ended_at
-    is_whole = gap.closed if gap is not None else fresh < found
-    if is_whole or since is None or since >= ended or state.body_hash is None:
+    is_closed = fresh < found
+    if visited.gap is not None:
+        is_closed = visited.gap.closed
+    since, ended_at = state.last_success_at, visited.poll.ended_at
+    if is_closed or since is None or since >= ended_at or state.body_hash is None:
         return None
-    later = [
-        lead.published_at
-        for lead in visited.poll.leads
-        if lead.published_at and since < lead.published_at
-    ]
-    return since, min([ended, *later])
+    oldest = ended_at
+    for lead in visited.poll.leads:
+        if lead.published_at is not None and lead.published_at > since:
+            oldest = min(oldest, lead.published_at)
+    return since, oldest

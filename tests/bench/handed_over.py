@@ -131,7 +131,7 @@ def main() -> None:
                 )
         for ahead, pages in (
             (0, 0),
-            (job_runner.TASKS_AHEAD_PER_WORKER, job_runner.CAPTURES_PER_TASK),
+            (job_runner.TASKS_PER_WORKER, job_runner.CAPTURES_PER_TASK),
             (import_context.TASKS_PER_WORKER, import_context.CAPTURES_PER_TASK),
         ):
             asyncio.run(measure(asked.file or file, asked.workers, ahead, pages))

@@ -85,7 +85,7 @@ async def drive(service: Any, web: Web, seconds: float) -> None:
         await asyncio.to_thread(web.control, moving=moving)
         await asyncio.sleep(2)
         print(json.dumps({name: await measured(service, web, seconds)}), flush=True)
-    service._stop.set()
+    service.stop()
     await running
 
 

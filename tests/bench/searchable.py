@@ -115,7 +115,7 @@ def serve(folder: Path, web: Web, seconds: float, every: float) -> None:
     async def live(service: Service) -> None:
         running = asyncio.ensure_future(service.run())
         await asyncio.wait({running}, timeout=seconds)
-        service._stop.set()
+        service.stop()
         await running
 
     with actions.open_for_writing(config) as store:

@@ -62,7 +62,7 @@ async def sample(service: Any, path: Path, end: float) -> None:
         }  # fmt: skip
         print(json.dumps(row), flush=True)
         await asyncio.sleep(SAMPLE_EVERY)
-    service._stop.set()
+    service.stop()
 
 
 def _own_memory() -> int:
@@ -93,7 +93,7 @@ def serve(
     from crawler.sources import CrawlSettings, Source
     from scheduler import actions
     from scheduler.config import Config
-    from scheduler.service import daemon, poll_schedule
+    from scheduler.service import poll_schedule, store_faults
     from scheduler.service.daemon import Service
     from storage.settings import StoreSettings
 
@@ -126,10 +126,10 @@ def serve(
 
     with actions.open_for_writing(config) as store:
         service = Service(store, config, read_config=lambda: config, plan=plan)
-        service._every = partial(_faster, service._every)  # type: ignore[method-assign]
+        service.every = partial(_faster, service.every)  # type: ignore[method-assign]
         trouble = None
         if seed is not None:
-            daemon.FAULT_PAUSE_SECONDS = 1.0
+            store_faults.PAUSE_SECONDS = 1.0
             longest = min(20.0, seconds / 12)
             trouble = Trouble(
                 service, config.store.path, web, seed=seed, longest=longest

@@ -72,7 +72,7 @@ class Service:
             self.path,
             self.found,
             SETTINGS,
-            keep=self._keep,
+            save=self._keep,
             environment=self.environment,
         )
 
@@ -505,13 +505,3 @@ def test_two_alerts_of_one_name_are_a_fault() -> None:
     assert config.parse_config(
         {"alerts": [{"id": "a", "file": "x"}, {"id": "a", "file": "y"}]}
     )[1]
-
-
-def test_every_key_of_an_alert_is_documented(root: Path) -> None:
-    """A key that docs/configuration.md does not explain does not exist for its reader."""
-    page = (
-        (root / "docs/configuration.md")
-        .read_text("utf-8")
-        .partition("## `[[alerts]]`")[2]
-    )
-    assert not [key for key in config._ALERT if f"`{key}`" not in page]

@@ -1,4 +1,4 @@
-"""When a source is looked at again."""
+"""When a source is visited again."""
 
 import random
 from dataclasses import replace
@@ -14,8 +14,8 @@ from crawler.visits.further_documents import FeedGap
 from crawler.visits.source_visit import VisitResult
 from scheduler.service import poll_schedule
 from scheduler.service.poll_schedule import (
-    POLL_CAP,
-    WEEK,
+    GONE_PROBE_INTERVAL,
+    MAX_INTERVAL,
     FailureKind,
     PollOutcome,
     next_check,
@@ -43,11 +43,11 @@ states = st.builds(
     last_success_at=st.none() | moments,
     last_new_at=st.none() | moments,
 )
-visits = st.builds(
+outcomes = st.builds(
     PollOutcome,
     fresh=st.integers(0, 2000),
     found=st.integers(0, 2000),
-    trouble=st.none() | st.sampled_from(FailureKind),
+    failure=st.none() | st.sampled_from(FailureKind),
     server_floor=st.none() | spans,
     retry_after=st.none() | spans,
 )
@@ -59,34 +59,38 @@ def state(**changes) -> SourceState:
     )
 
 
-@given(states, visits, moments, st.integers())
+@given(states, outcomes, moments, st.integers())
 def test_a_source_is_never_asked_before_the_floor_and_never_forgotten(
-    state, visit, now, seed
+    state, outcome, now, seed
 ) -> None:
     """Whatever happened, the next visit lies between the floor and the cap."""
-    wait = next_check(state, visit, now, chance=random.Random(seed)).next_check_at - now
-    latest = WEEK * 1.1 if visit.trouble is FailureKind.GONE else POLL_CAP
+    wait = next_check(state, outcome, now, rng=random.Random(seed)).next_check_at - now
+    latest = (
+        GONE_PROBE_INTERVAL * 1.1
+        if outcome.failure is FailureKind.GONE
+        else MAX_INTERVAL
+    )
     earliest = (
         poll_schedule.OFFLINE_PROBE_INTERVAL
-        if visit.trouble is FailureKind.OFFLINE
+        if outcome.failure is FailureKind.OFFLINE
         else MIN_POLL_INTERVAL
     )
     assert earliest <= wait <= latest + timedelta(seconds=1)
 
 
-@given(states, visits, moments)
-def test_the_same_visit_gives_the_same_answer(state, visit, now) -> None:
+@given(states, outcomes, moments)
+def test_the_same_visit_gives_the_same_answer(state, outcome, now) -> None:
     """The decision is pure: chance comes from the source and the moment."""
-    assert next_check(state, visit, now) == next_check(state, visit, now)
+    assert next_check(state, outcome, now) == next_check(state, outcome, now)
 
 
-@given(states, visits, moments)
-def test_success_forgives_and_failure_counts(state, visit, now) -> None:
+@given(states, outcomes, moments)
+def test_success_forgives_and_failure_counts(state, outcome, now) -> None:
     """Errors reset at the first success, and only the machine's own silence is free."""
-    failures = next_check(state, visit, now).failures
-    if visit.trouble is None:
+    failures = next_check(state, outcome, now).failures
+    if outcome.failure is None:
         assert failures == 0
-    elif visit.trouble is FailureKind.OFFLINE:
+    elif outcome.failure is FailureKind.OFFLINE:
         assert failures == state.failures
     else:
         assert failures > state.failures or state.failures > 1e5
@@ -140,23 +144,23 @@ def test_case_36_a_huge_retry_after_is_a_day_at_most() -> None:
     """Retry-After is obeyed up to 24 hours."""
     answer = next_check(
         state(),
-        PollOutcome(trouble=FailureKind.SOFT, retry_after=timedelta(days=30)),
+        PollOutcome(failure=FailureKind.SOFT, retry_after=timedelta(days=30)),
         NOW,
     )
-    assert answer.next_check_at - NOW <= POLL_CAP
+    assert answer.next_check_at - NOW <= MAX_INTERVAL
 
 
 def test_case_32_a_feed_that_is_gone_is_muted_and_probed_weekly() -> None:
     """410 stops polling, but never for good."""
-    answer = next_check(state(), PollOutcome(trouble=FailureKind.GONE), NOW)
+    answer = next_check(state(), PollOutcome(failure=FailureKind.GONE), NOW)
     assert answer.gone
-    assert timedelta(days=6) < answer.next_check_at - NOW <= WEEK * 1.1
+    assert timedelta(days=6) < answer.next_check_at - NOW <= GONE_PROBE_INTERVAL * 1.1
 
 
 def test_case_41_nobody_is_charged_while_the_machine_is_offline() -> None:
     """The probe comes every minute and the failure count stays."""
     answer = next_check(
-        state(failures=3.0), PollOutcome(trouble=FailureKind.OFFLINE), NOW
+        state(failures=3.0), PollOutcome(failure=FailureKind.OFFLINE), NOW
     )
     assert answer.failures == 3.0
     assert answer.next_check_at - NOW <= timedelta(seconds=67)
@@ -167,19 +171,19 @@ def test_errors_back_off_and_end_in_a_daily_probe() -> None:
     dead = state(
         failures=20.0, first_failure_at=NOW - timedelta(days=15), interval=3600.0
     )
-    answer = next_check(dead, PollOutcome(trouble=FailureKind.HARD), NOW)
-    assert timedelta(hours=21) < answer.next_check_at - NOW <= POLL_CAP
+    answer = next_check(dead, PollOutcome(failure=FailureKind.HARD), NOW)
+    assert timedelta(hours=21) < answer.next_check_at - NOW <= MAX_INTERVAL
     assert poll_schedule.is_dead(dead, NOW)
 
 
-@given(states, visits, moments, spans)
+@given(states, outcomes, moments, spans)
 def test_case_102_an_outage_brings_one_poll_and_no_burst(
-    state, visit, now, outage
+    state, outcome, now, outage
 ) -> None:
     """However long the service was down, a source that was asked once waits again."""
     woken = now + outage
-    after = next_check(state, visit, woken)
-    assert woken < after.next_check_at <= woken + WEEK * 1.1
+    after = next_check(state, outcome, woken)
+    assert woken < after.next_check_at <= woken + GONE_PROBE_INTERVAL * 1.1
 
 
 def test_case_62_hours_that_a_feed_wants_skipped_are_skipped() -> None:
