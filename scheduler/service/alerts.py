@@ -24,11 +24,9 @@ from crawler.fetching import webhook
 from crawler.fetching.guard import Guard, parse_proxy
 from crawler.sources import CrawlSettings
 from scheduler.settings import Alert
-from storage.model import Refusal, utc_now
-from storage.query import changes, search
+from storage.model import AlertCursor, Refusal, utc_now
+from storage.query import changes
 from storage.store import Store
-from storage.tables import alert_cursors
-from storage.tables.alert_cursors import AlertCursor
 
 log = logging.getLogger("khabar")
 
@@ -185,8 +183,8 @@ def find_deliveries(
     """
     deliveries = []
     with Store.read(path) as store:
-        cursors = alert_cursors.load_cursors(store.db)
-        last = store.last_cursor()
+        cursors = store.alert_cursors.load()
+        last = store.changes.last_cursor()
         for alert in alerts:
             cursor = cursors.get(alert.id)
             if cursor is None:
@@ -202,10 +200,10 @@ def find_deliveries(
 
 
 def _build_delivery(store: Store, alert: Alert, cursor: AlertCursor) -> Delivery:
-    entries = changes.list_entries(store.db, cursor.cursor, MAX_CHANGES_PER_CHECK)
+    entries = store.changes.entries(cursor.cursor, MAX_CHANGES_PER_CHECK)
     wanted = [entry for entry in entries if entry.what in alert.changes]
-    matching = search.filter_matching(
-        store.db, alert.criteria, [entry.article_id for entry in wanted]
+    matching = store.search.matching(
+        alert.criteria, [entry.article_id for entry in wanted]
     )
     found = [entry for entry in wanted if entry.article_id in matching]
     messages = []
@@ -218,7 +216,7 @@ def _build_delivery(store: Store, alert: Alert, cursor: AlertCursor) -> Delivery
             "at": entry.at,
             "what": entry.what,
             "detail": entry.detail,
-            "article": search.load_record(store.db, entry.article_id),
+            "article": store.articles.record(entry.article_id),
         }
         body = json.dumps(fields, ensure_ascii=True).encode("ascii")
         messages.append(AlertMessage(cursor=entry.cursor, key=key, body=body))

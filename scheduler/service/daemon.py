@@ -53,9 +53,8 @@ from scheduler.service.recheck_budget import RecheckBudget
 from scheduler.service.reload import Reload
 from scheduler.service.store_faults import StoreFaults
 from storage.errors import StoreError
-from storage.model import to_text, utc_now
+from storage.model import AlertCursor, to_text, utc_now
 from storage.store import Store
-from storage.tables.alert_cursors import AlertCursor
 
 log = logging.getLogger("khabar")
 
@@ -136,7 +135,7 @@ class Service:
 
     async def _start(self) -> None:
         await self.engine.writer.run(
-            self.store.sync_sources, source_states(self.config.sources)
+            self.store.sources.sync, source_states(self.config.sources)
         )
         await asyncio.to_thread(stdin_file.remove_leftovers, self.store.path, utc_now())
         await self.alerts.register()
@@ -198,7 +197,7 @@ class Service:
             await self.alerts.deliver()
 
     async def _save_cursors(self, cursors: list[AlertCursor]) -> None:
-        await self.engine.writer.run(self.store.keep_standings, cursors)
+        await self.engine.writer.run(self.store.alert_cursors.save, cursors)
 
     def _start_unless_running(self, name: str, work: Work) -> None:
         task = self._running.get(name)
@@ -277,7 +276,7 @@ class Service:
             async with asyncio.timeout(STOP_SECONDS - 1):
                 await asyncio.gather(*began, return_exceptions=True)
                 with contextlib.suppress(*STORE_FAULTS):
-                    await self.engine.writer.run(self.store.beat, utc_now())
+                    await self.engine.writer.run(self.store.service.beat, utc_now())
                 await self.engine.stop(DOWNLOAD_GRACE_SECONDS)
         except TimeoutError:
             log.warning("not everything could be ended in time")

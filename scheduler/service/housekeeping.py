@@ -57,7 +57,7 @@ class Housekeeping:
         beside the place where it stood.
         """
         store = self._engine.store
-        await self._faults.write(store.beat, utc_now())
+        await self._faults.write(store.service.beat, utc_now())
         if store.is_in_place():
             return
         path = self.config.store.path
@@ -74,7 +74,7 @@ class Housekeeping:
         """Drop raw pages that are past their age, or over the size allowed."""
         settings = self.config.store
         freed = await self._faults.write(
-            self._engine.store.expire,
+            self._engine.store.erasure.expire,
             utc_now(),
             keep_captures=settings.keep_captures,
             keep_rejected=settings.keep_rejected,

@@ -21,9 +21,8 @@ from crawler.report import CrawlEvent, CrawlReport
 from crawler.writer import STORE_FAULTS
 from scheduler import stdin_file
 from storage.errors import KhabarError, UsageError, WorkFailed
-from storage.model import Job, from_text, utc_now
+from storage.model import Correction, Job, from_text, utc_now
 from storage.query import criteria
-from storage.tables import corrections
 
 log = logging.getLogger("khabar")
 
@@ -74,7 +73,7 @@ class JobRunner:
     async def start_waiting(self) -> None:
         """Begin every job that waits. Raises StoreError."""
         engine = self._engine
-        while job := await engine.writer.run(engine.store.take_request, utc_now()):
+        while job := await engine.writer.run(engine.store.jobs.take_next, utc_now()):
             task = asyncio.ensure_future(self._run(job))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
@@ -96,7 +95,7 @@ class JobRunner:
             result = {"error": f"{type(error).__name__}: {error}"}
         engine = self._engine
         await engine.writer.run(
-            engine.store.finish_request, job.id, result, now=utc_now(), failed=failed
+            engine.store.jobs.finish, job.id, result, now=utc_now(), failed=failed
         )
 
     async def _perform(self, job: Job) -> Json:
@@ -110,13 +109,13 @@ class JobRunner:
         if job.kind == "reprocess":
             return await self._reprocess(job)
         if job.kind == "mark":
-            correction = corrections.parse_correction(asked)
-            return asdict(await run(store.correct, correction))
+            correction = Correction.from_fields(asked)
+            return asdict(await run(store.annotations.apply, correction))
         if job.kind == "forget" and asked.get("source"):
             source = str(asked["source"])
-            return {"documents": await run(store.forget_source, source)}
+            return {"documents": await run(store.erasure.forget_source, source)}
         if job.kind == "forget":
-            return {"documents": await run(store.forget, asked["what"])}
+            return {"documents": await run(store.erasure.forget, asked["what"])}
         raise UsageError(
             f"the service does not take {job.kind}; stop it, and run the command again"
         )
@@ -242,7 +241,7 @@ class JobRunner:
         # The next report says the same and more, so this one may fail.
         with suppress(*STORE_FAULTS):
             await self._engine.writer.run(
-                self._engine.store.note_progress, job.id, progress
+                self._engine.store.jobs.save_progress, job.id, progress
             )
 
 

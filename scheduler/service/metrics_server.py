@@ -105,8 +105,8 @@ class ServiceCollector(Collector):
 def _collect_from_file(path: Path) -> Iterator[Metric]:
     """What stands in the file. Raises StoreError before the first figure, or none."""
     with Store.read(path) as store:
-        counts = store.counts()
-        sources = [source for source in store.sources() if source.enabled]
+        counts = store.stats.counts()
+        sources = [source for source in store.sources.all() if source.enabled]
     yield _gauge("khabar_file_readable", "1 where the file can be read.", 1)
     yield _gauge(
         "khabar_queue_length", "Pages that wait to be read.", counts["pending"]

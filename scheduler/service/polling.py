@@ -48,7 +48,10 @@ class Polling:
         try:
             await self._release_unlanded()
             states = await self._engine.writer.run(
-                self._engine.store.claim_due, utc_now(), limit=room, lease=VISIT_LEASE
+                self._engine.store.sources.claim_due,
+                utc_now(),
+                limit=room,
+                lease=VISIT_LEASE,
             )
             self._more_is_due = len(states) == room
             for number, state in enumerate(states, 1):
@@ -71,7 +74,7 @@ class Polling:
     async def _release_unlanded(self) -> None:
         """Give back what was claimed and not landed, now that the file can be used."""
         for source in tuple(self._unreleased):
-            await self._engine.writer.run(self._engine.store.release, source)
+            await self._engine.writer.run(self._engine.store.sources.release, source)
             self._unreleased.discard(source)
 
     def _begin(self, state: SourceState) -> None:

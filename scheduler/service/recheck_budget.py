@@ -25,7 +25,7 @@ class RecheckBudget:
         if not settings.enabled or self._allowed < 1 or self._faults.is_pausing():
             return
         due = await self._faults.write(
-            self._engine.store.claim_looks,
+            self._engine.store.rechecks.claim_due,
             utc_now(),
             limit=int(self._allowed),
             lease=VISIT_LEASE,

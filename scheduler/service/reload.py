@@ -60,7 +60,7 @@ class Reload:
         self._alerts.reconfigure(new.alerts, new.crawl)
         self._housekeeping.config = new
         await self._faults.write(
-            self._engine.store.sync_sources, source_states(new.sources)
+            self._engine.store.sources.sync, source_states(new.sources)
         )
         log.info("configuration taken over: %d sources", len(new.enabled_sources))
         return new

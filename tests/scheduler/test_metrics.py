@@ -48,7 +48,7 @@ FIGURES = {
 def store(tmp_path: Path) -> Iterator[Store]:
     """A file with an article, two pages that wait, a source that works and one not."""
     with Store.open(tmp_path / "khabar.db") as store:
-        store.sync_sources(
+        store.sources.sync(
             SourceState(id=id_, name=id_, kind="feed", url=f"https://{id_}.example/")
             for id_ in ("works", "fails")
         )
@@ -67,12 +67,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
             error="http 500",
             failures=2.5,
         )
-        store.land_poll(good)
-        store.land_poll(bad)
+        store.polls.land(good)
+        store.polls.land(bad)
         url = "https://works.example/kept"
         text = "The bridge near Kunduz was closed to lorries on Friday, a notice said."
         document = Document(url=url, source="works", title="Bridge", text=text)
-        store.admit(document, now=AT)
+        store.landings.admit(document, now=AT)
         yield store
 
 
@@ -144,7 +144,7 @@ def test_figures_of_the_file_are_those_of_the_moment(
     url = "https://works.example/2"
     lead = Lead(url=url, source="works", via="feed")
     poll = Poll(source="works", started_at=AT, ended_at=AT, status="ok", leads=(lead,))
-    store.land_poll(poll)
+    store.polls.land(poll)
     assert read_figures(server)["khabar_queue_length"] == 3
 
 
