@@ -33,7 +33,8 @@ def _read_once() -> None:
         url=url, final_url=url, status=200, headers=html, body=PAGE, fetched_at=now
     )
     lead = Lead(url=url, source="warm", found_at=now)
-    intake.process_page(page, lead, settings=CrawlSettings(min_relevance=0), now=now)
+    settings = CrawlSettings(min_relevance=0)
+    intake.process_page(page, lead, settings=settings, now=now)
     source = Source(id="warm", kind="feed", url="https://warm.example/feed")
     for reader in (sections.parse_section_page, telegram.parse_telegram_page):
         reader(
@@ -42,6 +43,8 @@ def _read_once() -> None:
             headers={"Content-Type": "text/html"},
             source=source,
             now=now,
+            max_bytes=settings.max_feed_size,
+            max_entries=settings.max_entries,
         )
     feeds.parse_feed(
         FEED,
@@ -49,6 +52,8 @@ def _read_once() -> None:
         headers={"Content-Type": "text/xml"},
         source=source,
         now=now,
+        max_bytes=settings.max_feed_size,
+        max_entries=settings.max_entries,
     )
 
 

@@ -8,7 +8,7 @@ a source is not named, it is the first label of the address's host: the page
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from crawler.sources import Source
+from crawler.sources import CrawlSettings, Source
 from storage.model import (
     Document,
     Landing,
@@ -33,6 +33,12 @@ TEXT = (
     "who passed it an hour later told of a burnt car, of broken glass and of guards "
     "who sent everybody back towards the bazaar until the afternoon."
 )
+
+# What every reader of a source's documents is given, as the configuration has it
+LIMITS = {
+    "max_bytes": CrawlSettings().max_feed_size,
+    "max_entries": CrawlSettings().max_entries,
+}
 
 
 def source_of(url: str) -> str:

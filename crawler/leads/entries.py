@@ -1,15 +1,15 @@
-"""What an entry of any feed says -> `Lead`.
+"""What an entry of any feed says, as a `Lead`: address, identity, title, date, authors.
 
-Its address, identity, title, date, authors. Pure.
-
-RSS, Atom, JSON Feed and sitemaps are all read into `Entry`; the rules for links and
-identities (cases 71 to 100 of the polling rules) live here, once.
+RSS, Atom, JSON Feed, sitemaps, section pages and channels are all read into `FeedEntry`;
+the rules for links and identities (cases 71 to 100 of the polling rules) live here,
+once. Pure.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from urllib.parse import urljoin, urlsplit
 
 from crawler.extraction import dates, markup
@@ -24,7 +24,8 @@ MAX_BODY_CHARS = 500_000
 MAX_GUID_CHARS = 1_000
 MAX_AUTHOR_CHARS = 200
 MAX_AUTHORS = 20
-MIN_FULL_TEXT_WORDS = 100  # words that make an entry's text an article's
+MIN_FULL_TEXT_WORDS = 100  # from here on a description is an article's text
+MARKUP_CHARS_PER_TEXT_CHAR = 20  # what may stand in markup for one character of text
 
 # What copying leaves at the ends of a link
 _INVISIBLE_EDGES = " \n\u00a0\u200b\u200c\u200d\u200e\u200f\ufeff"
@@ -45,8 +46,7 @@ class FeedEntry:
     title: str = ""
     title_html: str = ""
     date: str = ""  # of publication
-    # Of the last change; it stands in where there is no other, and is no
-    # `published_raw`
+    # Of the last change; it stands in for a missing `date`, and is no `published_raw`
     changed: str = ""
     authors: tuple[str, ...] = ()
     language: str = ""
@@ -59,12 +59,11 @@ class FeedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryLeads:
-    """The leads of a document in its order, and what gave none."""
+    """The leads of a document in its order, and how many entries gave none."""
 
     leads: tuple[Lead, ...]
     without_url: int = 0  # no link, or one that is never asked for
     home_pages: int = 0
-    repeated: int = 0
 
 
 def build_leads(
@@ -75,60 +74,61 @@ def build_leads(
     via: str,
     now: datetime,
 ) -> EntryLeads:
-    """Leads with identities that are unique in this document (cases 71 to 73, 82, 88 to 91)."""
-    found: dict[tuple[str, str], Lead] = {}
+    """Leads whose identities are unique in this document.
+
+    `language` is the document's own; `now` is aware, and bounds the dates that are
+    believed. Rules: cases 71 to 73, 82, 88 to 91.
+    """
+    leads: dict[tuple[str, str], Lead] = {}
     guids: set[str] = set()
-    without_url = home_pages = repeated = 0
+    without_url = 0
+    home_pages = 0
     for entry in entries:
         url = absolute_url(entry.link, entry.base)
         if url is None:
             without_url += 1
-        elif is_home_page(url):
+            continue
+        if is_home_page(url):
             home_pages += 1
-        elif (key := (entry.guid, url)) in found:
-            repeated += 1
-        else:
-            guid = _unique_guid(entry, url, guids)
-            guids.add(guid)
-            found[key] = _build_lead(
-                entry, url, guid, source=source, language=language, via=via, now=now
-            )
+            continue
+        key = (entry.guid, url)
+        if key in leads:
+            continue
+        guid = _unique_guid(entry, url, guids)
+        guids.add(guid)
+        leads[key] = _build_lead(
+            entry, url, guid, source=source, language=language, via=via, now=now
+        )
     return EntryLeads(
-        leads=tuple(found.values()),
-        without_url=without_url,
-        home_pages=home_pages,
-        repeated=repeated,
+        leads=tuple(leads.values()), without_url=without_url, home_pages=home_pages
     )
 
 
 def absolute_url(link: str, base: str) -> str | None:
     """The absolute web address of a link, as written otherwise.
 
-    None for what is never requested (cases 88 to 90).
+    None for what is never requested: other schemes, user names, more than
+    `MAX_URL_CHARS` (cases 88 to 90).
     """
-    trimmed = (
-        re.sub(r"[\t\r\n]", "", printable(link[: MAX_URL_CHARS + 1]))
-        .strip(_INVISIBLE_EDGES)
-        .replace(" ", "%20")
-    )
+    one_line = re.sub(r"[\t\r\n]", "", printable(link[: MAX_URL_CHARS + 1]))
+    trimmed = one_line.strip(_INVISIBLE_EDGES).replace(" ", "%20")
     if not trimmed or len(trimmed) > MAX_URL_CHARS:
         return None
     try:
         url = urljoin(base, trimmed)
         parts = urlsplit(url)
-        usable = (
-            parts.scheme in ("http", "https")
-            and parts.hostname
-            and parts.username is None
-        )
-        _ = parts.port
+        _ = parts.port  # raises where it is no number
     except ValueError:
         return None
-    return url if usable and len(url) <= MAX_URL_CHARS else None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+    if parts.username is not None or len(url) > MAX_URL_CHARS:
+        return None
+    return url
 
 
 def is_home_page(url: str) -> bool:
-    """A link to a site's front page tells of no article (case 91)."""
+    """Whether a link leads to a site's front page, which is no article (case 91)."""
     parts = urlsplit(url)
     return parts.path in ("", "/") and not parts.query
 
@@ -136,21 +136,20 @@ def is_home_page(url: str) -> bool:
 def _unique_guid(entry: FeedEntry, url: str, taken: set[str]) -> str:
     """The entry's own identity, else its address.
 
-    Made unique where a document uses one for many (cases 71 to 73).
+    Where a document uses one identity for many entries, the address and a number are
+    added (cases 71 to 73).
     """
-    own = _collapse_spaces(entry.guid, MAX_GUID_CHARS) or url
-    if own not in taken:
-        return own
-    longer = f"{own}|{url}"
-    return next(guid for guid in _guid_candidates(longer) if guid not in taken)
-
-
-def _guid_candidates(guid: str) -> Iterator[str]:
-    yield guid
-    number = 2
-    while True:
-        yield f"{guid}|{number}"
-        number += 1
+    guid = _collapse_spaces(entry.guid, MAX_GUID_CHARS) or url
+    if guid not in taken:
+        return guid
+    with_url = f"{guid}|{url}"
+    if with_url not in taken:
+        return with_url
+    return next(
+        numbered
+        for number in count(2)
+        if (numbered := f"{with_url}|{number}") not in taken
+    )
 
 
 def _build_lead(
@@ -163,22 +162,26 @@ def _build_lead(
     via: str,
     now: datetime,
 ) -> Lead:
-    own = language_tag(entry.language) or language or source.language
+    own_language = language_tag(entry.language) or language or source.language
     dated = dates.parse_date(
-        entry.date or entry.changed, now=now, language=own, zone=source.zone, how="feed"
+        entry.date or entry.changed,
+        now=now,
+        language=own_language,
+        zone=source.zone,
+        how="feed",
     )
-    summary = _markup_to_text(entry.summary_html, MAX_SUMMARY_CHARS)
+    title = _markup_to_text(entry.title_html, MAX_TITLE_CHARS)
+    if not title:
+        title = _collapse_spaces(entry.title, MAX_TITLE_CHARS)
     return Lead(
         url=url,
         source=source.id,
-        title=_markup_to_text(entry.title_html, MAX_TITLE_CHARS)
-        or _collapse_spaces(entry.title, MAX_TITLE_CHARS)
-        or None,
-        published_at=dated.at if dated else None,
+        title=title or None,
+        published_at=None if dated is None else dated.at,
         published_raw=_collapse_spaces(entry.date, dates.MAX_DATE_CHARS) or None,
         authors=author_names(entry.authors),
-        language=own,
-        summary=summary or None,
+        language=own_language,
+        summary=_markup_to_text(entry.summary_html, MAX_SUMMARY_CHARS) or None,
         body=_full_text(entry),
         guid=guid,
         origin=_collapse_spaces(entry.origin, MAX_URL_CHARS) or None,
@@ -189,29 +192,26 @@ def _build_lead(
 
 
 def _full_text(entry: FeedEntry) -> str | None:
-    """The entry's text where it gives one.
-
-    Its content, or a description as long as an article (case 99).
-    """
+    """The entry's content, or a description as long as an article (case 99)."""
     if entry.content_html.strip():
         return printable(entry.content_html[:MAX_BODY_CHARS])
     description = entry.summary_html[:MAX_BODY_CHARS]
-    return (
-        printable(description)
-        if description.count(" ") >= MIN_FULL_TEXT_WORDS
-        else None
-    )
+    if description.count(" ") >= MIN_FULL_TEXT_WORDS:
+        return printable(description)
+    return None
 
 
 def author_names(authors: Iterable[str]) -> tuple[str, ...]:
-    """Names only: "a@b.c (Name)" is Name (case 97)."""
-    found = (
-        _SPACE.sub(
-            " ", _MAIL_ADDRESS.sub(" ", _collapse_spaces(author, MAX_AUTHOR_CHARS))
-        ).strip(" ()<>,;\"'")
-        for author in authors
-    )
-    return tuple(dict.fromkeys(name for name in found if name))[:MAX_AUTHORS]
+    """The names without mail addresses: "a@b.c (Name)" is Name (case 97)."""
+    names: dict[str, None] = {}
+    for author in authors:
+        without_mail = _MAIL_ADDRESS.sub(
+            " ", _collapse_spaces(author, MAX_AUTHOR_CHARS)
+        )
+        name = _SPACE.sub(" ", without_mail).strip(" ()<>,;\"'")
+        if name:
+            names[name] = None
+    return tuple(names)[:MAX_AUTHORS]
 
 
 def language_tag(language: str | None) -> str | None:
@@ -220,27 +220,23 @@ def language_tag(language: str | None) -> str | None:
     if not _LANGUAGE_TAG.fullmatch(plain):
         return None
     head, *rest = plain.split("-")
-    return "-".join(
-        [head.lower(), *(part.upper() if len(part) == 2 else part for part in rest)]
-    )
+    # Regions have two letters: fa-AF
+    subtags = [part.upper() if len(part) == 2 else part for part in rest]
+    return "-".join([head.lower(), *subtags])
 
 
-def newest_date(found: Iterable[Lead]) -> datetime | None:
+def newest_date(leads: Iterable[Lead]) -> datetime | None:
     """The latest publication date among the leads."""
-    return max((lead.published_at for lead in found if lead.published_at), default=None)
+    return max((lead.published_at for lead in leads if lead.published_at), default=None)
 
 
-def _markup_to_text(fragment: str, most: int) -> str:
-    """Text of markup with entities decoded once.
-
-    20 characters of markup are allowed for each of text.
-    """
-    return (
-        _collapse_spaces(markup.fragment_text(fragment[: 20 * most]), most)
-        if fragment
-        else ""
-    )
+def _markup_to_text(fragment: str, max_chars: int) -> str:
+    """The text of a piece of markup, its entities decoded once."""
+    if not fragment:
+        return ""
+    bounded = fragment[: MARKUP_CHARS_PER_TEXT_CHAR * max_chars]
+    return _collapse_spaces(markup.fragment_text(bounded), max_chars)
 
 
-def _collapse_spaces(text: str, most: int) -> str:
-    return _SPACE.sub(" ", printable(text[: 4 * most])).strip()[:most].strip()
+def _collapse_spaces(text: str, max_chars: int) -> str:
+    return _SPACE.sub(" ", printable(text[: 4 * max_chars])).strip()[:max_chars].strip()

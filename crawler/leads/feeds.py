@@ -1,16 +1,14 @@
-"""Feed bytes and headers -> leads, hints and faults.
-
-Pure; runs in a worker, since feedparser is slow and can be hurt.
+"""The bytes of any feed or sitemap, parsed into leads, hints and faults.
 
 RSS 0.9x to 2.0 and Atom go through feedparser, JSON Feed and sitemaps through readers
-of our own. feedparser gets text that `xml_text` made safe, always as a stream: given
-bytes or str it opens local files and addresses (measured).
+of our own. A new dialect is a new reader beside them, called from `parse_feed`. Pure;
+runs in a worker, since feedparser is slow and hostile bytes can crash it.
 """
 
 import io
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from html import unescape
 from typing import Any
@@ -27,16 +25,15 @@ from crawler.sources import Source
 from storage import identity
 from storage.folding import printable
 
-MAX_FEED_BYTES = 5_000_000  # rules: feeds 5 MB, 2,000 entries (cases 45, 70)
-MAX_ENTRIES = 2_000
-# Entries of a sitemap (sitemaps.org); the newest MAX_ENTRIES of them become leads
+# Entries of a sitemap (sitemaps.org); the newest `max_entries` of them become leads
 MAX_SITEMAP_PAGES = 50_000
 GZIP_MAGIC = b"\x1f\x8b"
-# Characters of ill-formed XML; feedparser's second parser takes 10 s for a hostile 700
-# kB
+# feedparser's second parser takes 10 s for a hostile 700 kB of ill-formed XML: what is
+# longer than this is repaired first
 MAX_ILL_FORMED_CHARS = 300_000
 
-MAX_PAGE_HEAD_BYTES = 200_000  # bytes of a page in which its feeds are looked for
+MAX_PAGE_HEAD_BYTES = 200_000  # of a page in which its feeds are looked for
+MAX_FEED_LINKS = 20
 FEED_CONTENT_TYPES = frozenset(
     {"application/rss+xml", "application/atom+xml", "application/feed+json"}
 )
@@ -46,16 +43,31 @@ _LINK_TAG = re.compile(r"<link\s[^<>]{1,2000}>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     r"""([\w-]{1,20})\s{0,5}=\s{0,5}(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))"""
 )
+# feedparser cuts an address after four letters of its last part ("a@b.museum") and leaves
+# the rest in the name
 _CUT_MAIL = re.compile(r"@[\w.-]+\.[A-Za-z]{4}$")
 _REST_OF_MAIL = re.compile(r"^[a-z]{1,20}(?=\s|$)|<[a-z]{1,20}>?$")
 _TAG = re.compile(r"</?[A-Za-z]")
-# Characters before the first entry in which a document speaks of itself
+# A document speaks of itself before its first entry, within so many characters
 _MAX_HEAD_CHARS = 20_000
 _FIRST_ENTRY = re.compile(r"<(?:[\w.-]{1,20}:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _CHANNEL_LINK = re.compile(
     r"<link>\s{0,50}(?:<!\[CDATA\[)?\s{0,50}(https?://[^\s<>\]]{1,500})", re.IGNORECASE
 )
 _SKIPPED_TIME = re.compile(r"<(hour|day)>\s{0,20}(\w{1,9})\s{0,20}</\1>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Context:
+    """What is known of a document besides its text."""
+
+    url: str  # where it was found in the end
+    source: Source
+    now: datetime
+    max_entries: int
+
+    def absolute_url(self, link: str) -> str | None:
+        return entries.absolute_url(link, self.url)
 
 
 def parse_feed(
@@ -65,43 +77,43 @@ def parse_feed(
     headers: Mapping[str, str],
     source: Source,
     now: datetime,
-    max_bytes: int = MAX_FEED_BYTES,
-    max_entries: int = MAX_ENTRIES,
+    max_bytes: int,
+    max_entries: int,
 ) -> Feed:
-    """Everything that a document shows, or its error.
+    """Everything that a document shows, or its error. Never raises for any bytes.
 
-    Never raises for any bytes; `url` is the final one.
-
-    Errors: empty_body, html_instead_of_feed, not_a_feed, sitemap_index, ill_formed,
-    invalid_json, too_complex, unreadable. A document with entries has no error however
-    broken it is: it has warnings (case 54).
+    `url` is the final one, `now` aware. Errors: empty_body, html_instead_of_feed,
+    not_a_feed, sitemap_index, ill_formed, invalid_json, too_complex, unreadable. A
+    document with entries has no error however broken it is: it has warnings (case 54).
     """
     if body.startswith(GZIP_MAGIC):  # sitemap.xml.gz, sent as a file
         unpacked = content_encoding.decode_body(
             body, "gzip", limit=max_bytes + 1, partial=True
         )
-        body = b"" if isinstance(unpacked, content_encoding.DecodeFailure) else unpacked
+        if isinstance(unpacked, content_encoding.DecodeFailure):
+            unpacked = b""
+        body = unpacked
     if not body.strip(b"\x00 \t\r\n\xef\xbb\xbf"):
         return Feed(
             error="empty_body: nothing but white space", hints=parse_hints(headers)
         )
-    low = {name.lower(): value for name, value in headers.items()}
-    content_type = low.get("content-type")
+
+    by_name = {name.lower(): value for name, value in headers.items()}
+    content_type = by_name.get("content-type")
+    context = _Context(url=url, source=source, now=now, max_entries=max_entries)
     if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-        feed = _parse_json(
-            body[:max_bytes],
-            content_type,
-            url=url,
-            source=source,
-            now=now,
-            most=max_entries,
-        )
+        feed = _parse_json(body[:max_bytes], content_type, context)
         return replace(feed, hints=parse_hints(headers))
-    most = MAX_SITEMAP_PAGES if source.kind == "sitemap" else max_entries
+
+    # Of a sitemap all pages are read, since the newest may stand last
+    is_sitemap = source.kind == "sitemap"
     document = xml_text.prepare_xml(
-        body[:max_bytes], content_type, most_entries=most, cut=len(body) > max_bytes
+        body[:max_bytes],
+        content_type,
+        max_entries=MAX_SITEMAP_PAGES if is_sitemap else max_entries,
+        cut=len(body) > max_bytes,
     )
-    feed = _parse_xml(document, url=url, source=source, now=now, most=max_entries)
+    feed = _parse_xml(document, context)
     return replace(
         feed,
         hints=parse_hints(headers, _find_polling_elements(document.text)),
@@ -115,60 +127,56 @@ def find_feed_links(body: bytes, *, url: str) -> tuple[str, ...]:
     Only offered as a hint, never followed.
     """
     text, _ = xml_text.decode_text(body[:MAX_PAGE_HEAD_BYTES], None)
+    base = url
     base_tag = _BASE_TAG.search(text)
-    base = (
-        entries.absolute_url(_attributes(base_tag[0]).get("href", ""), url)
-        if base_tag
-        else None
-    )
-    links = (_attributes(match[0]) for match in _LINK_TAG.finditer(text))
-    found = (
-        entries.absolute_url(link.get("href", ""), base or url)
-        for link in links
-        if "alternate" in link.get("rel", "").lower().split()
-        and link.get("type", "").lower() in FEED_CONTENT_TYPES
-    )
-    return tuple(dict.fromkeys(address for address in found if address))[:20]
+    if base_tag:
+        href = _tag_attributes(base_tag[0]).get("href", "")
+        base = entries.absolute_url(href, url) or url
+    feeds: dict[str, None] = {}
+    for match in _LINK_TAG.finditer(text):
+        link = _tag_attributes(match[0])
+        if "alternate" not in link.get("rel", "").lower().split():
+            continue
+        if link.get("type", "").lower() not in FEED_CONTENT_TYPES:
+            continue
+        address = entries.absolute_url(link.get("href", ""), base)
+        if address:
+            feeds[address] = None
+    return tuple(feeds)[:MAX_FEED_LINKS]
 
 
-def _attributes(tag: str) -> dict[str, str]:
-    return {
-        name.lower(): unescape(a or b or c) for name, a, b, c in _ATTRIBUTE.findall(tag)
-    }
+def _tag_attributes(tag: str) -> dict[str, str]:
+    attributes: dict[str, str] = {}
+    for name, quoted, single_quoted, bare in _ATTRIBUTE.findall(tag):
+        attributes[name.lower()] = unescape(quoted or single_quoted or bare)
+    return attributes
 
 
-def _parse_json(
-    body: bytes,
-    content_type: str | None,
-    *,
-    url: str,
-    source: Source,
-    now: datetime,
-    most: int,
-) -> Feed:
+def _parse_json(body: bytes, content_type: str | None, context: _Context) -> Feed:
     text, warning = xml_text.decode_text(body, content_type)
-    document = json_feed.parse_json_feed(text, url=url, most=most)
+    document = json_feed.parse_json_feed(
+        text, url=context.url, max_entries=context.max_entries
+    )
     if isinstance(document, str):
         return Feed(kind="json", error=document)
     language = entries.language_tag(document.language)
-    feed = _build_feed(
-        document.entries, source=source, language=language, via="feed", now=now
-    )
+    feed = _build_feed(document.entries, context, language=language, via="feed")
+    warnings = feed.warnings
+    if warning:
+        warnings = (warning, *warnings)
     return replace(
         feed,
         kind="json",
-        warnings=(*filter(None, [warning]), *feed.warnings),
+        warnings=warnings,
         title=_one_line(document.title),
-        link=entries.absolute_url(document.link, url),
+        link=context.absolute_url(document.link),
         language=language,
-        hub=entries.absolute_url(document.hub, url),
-        next_page=entries.absolute_url(document.next_page, url),
+        hub=context.absolute_url(document.hub),
+        next_page=context.absolute_url(document.next_page),
     )
 
 
-def _parse_xml(
-    document: xml_text.XmlText, *, url: str, source: Source, now: datetime, most: int
-) -> Feed:
+def _parse_xml(document: xml_text.XmlText, context: _Context) -> Feed:
     root = document.root.rpartition(":")[2].lower()
     if root in ("html", "body"):
         return Feed(
@@ -178,67 +186,59 @@ def _parse_xml(
     if document.fault:
         return Feed(error=f"too_complex: {document.fault}")
     if root in ("urlset", "sitemapindex"):
-        return _parse_sitemap(document.text, url=url, source=source, now=now, most=most)
-    return _parse_rss_or_atom(document.text, url=url, source=source, now=now)
+        return _parse_sitemap(document.text, context)
+    return _parse_rss_or_atom(document.text, context)
 
 
-def _parse_sitemap(
-    text: str, *, url: str, source: Source, now: datetime, most: int
-) -> Feed:
-    """A urlset is read wherever it is met.
-
-    An index only where the source is a sitemap (case 53).
-
-    Pages of other sites are left out: a sitemap speaks for its own (sitemaps.org), and
-    a hostile one for its victim's.
-    """
-    document = sitemaps.parse_sitemap(text, url=url)
+def _parse_sitemap(text: str, context: _Context) -> Feed:
+    """A urlset wherever it is met; an index only where the source is a sitemap (case 53)."""
+    document = sitemaps.parse_sitemap(text, url=context.url)
     if isinstance(document, str):
         return Feed(kind="sitemap", error=document)
     if not document.children:
-        chosen, warnings = _select_pages(
-            document.entries, url=url, source=source, most=most
-        )
-        feed = _build_feed(chosen, source=source, language=None, via="sitemap", now=now)
+        chosen, warnings = _select_pages(document.entries, context)
+        feed = _build_feed(chosen, context, language=None, via="sitemap")
         return replace(feed, kind="sitemap", warnings=(*warnings, *feed.warnings))
-    children = tuple(
-        filter(None, (entries.absolute_url(child, url) for child in document.children))
-    )
-    error = (
-        None
-        if source.kind == "sitemap"
-        else "sitemap_index: name one of its sitemaps, or make it a sitemap source"
-    )
-    at = {
-        child: dates.parse_date(said, now=now, how="feed")
-        for child, said in list(document.changed.items())[:MAX_SITEMAP_PAGES]
-    }
-    changed = {
-        entries.absolute_url(child, url) or child: dated.at
-        for child, dated in at.items()
-        if dated
-    }
+
+    error = None
+    if context.source.kind != "sitemap":
+        error = "sitemap_index: name one of its sitemaps, or make it a sitemap source"
+    changed_at: dict[str, datetime] = {}
+    for child, written in list(document.children_changed.items())[:MAX_SITEMAP_PAGES]:
+        dated = dates.parse_date(written, now=context.now, how="feed")
+        if dated:
+            changed_at[context.absolute_url(child) or child] = dated.at
+    children = [context.absolute_url(child) for child in document.children]
     return Feed(
-        kind="sitemapindex", children=children, children_changed_at=changed, error=error
+        kind="sitemapindex",
+        children=tuple(child for child in children if child),
+        children_changed_at=changed_at,
+        error=error,
     )
 
 
 def _select_pages(
-    found: tuple[FeedEntry, ...], *, url: str, source: Source, most: int
+    found: tuple[FeedEntry, ...], context: _Context
 ) -> tuple[list[FeedEntry], tuple[str, ...]]:
-    """The newest pages of a sitemap that are of its own site and wanted, and what was left out, in words."""
-    sites = {identity.registrable_domain(url), identity.registrable_domain(source.url)}
-    own = [
-        entry
-        for entry in found
-        if identity.registrable_domain(entries.absolute_url(entry.link, url) or url)
-        in sites
-    ]
-    wanted = (
-        [entry for entry in own if re.search(source.link_pattern, entry.link)]
-        if source.link_pattern
-        else own
-    )
+    """The newest pages of a sitemap that are wanted, and what was left out, in words.
+
+    Pages of other sites are left out: a sitemap speaks for its own (sitemaps.org), and
+    a hostile one for its victim's.
+    """
+    source, most = context.source, context.max_entries
+    sites = {
+        identity.registrable_domain(context.url),
+        identity.registrable_domain(source.url),
+    }
+    own: list[FeedEntry] = []
+    for entry in found:
+        address = context.absolute_url(entry.link) or context.url
+        if identity.registrable_domain(address) in sites:
+            own.append(entry)
+    wanted = own
+    if source.link_pattern:
+        pattern = re.compile(source.link_pattern)
+        wanted = [entry for entry in own if pattern.search(entry.link)]
     if len(wanted) > most:
         # W3C dates sort as they are written
         wanted.sort(key=lambda entry: entry.date or entry.changed, reverse=True)
@@ -247,56 +247,53 @@ def _select_pages(
         (len(own) - len(wanted), "pages that do not match link_pattern left out"),
         (len(wanted) - most, "older pages left out"),
     )
-    return wanted[:most], tuple(
-        f"{count} {what}" for count, what in counted if count > 0
-    )
+    warnings = tuple(f"{count} {what}" for count, what in counted if count > 0)
+    return wanted[:most], warnings
 
 
-def _parse_rss_or_atom(text: str, *, url: str, source: Source, now: datetime) -> Feed:
-    """RSS and Atom, through feedparser."""
-    base = _base_url(text, url)
-    if len(text) > MAX_ILL_FORMED_CHARS and not _well_formed(text):
-        text = sitemaps.repair_xml(text)
-    headers = {
-        "content-location": base,
-        "content-type": "application/xml; charset=utf-8",
-    }
+def _parse_rss_or_atom(text: str, context: _Context) -> Feed:
+    base = _base_url(text, context)
+    if len(text) > MAX_ILL_FORMED_CHARS and not _is_well_formed(text):
+        text = xml_text.repair_xml(text)
     try:
+        # A stream: given bytes or str, feedparser opens what looks like the name of a
+        # local file and requests what looks like an address (measured).
         parsed = feedparser.parse(
             io.BytesIO(text.encode("utf-8", "replace")),
-            response_headers=headers,
+            response_headers={
+                "content-location": base,
+                "content-type": "application/xml; charset=utf-8",
+            },
             # It takes 4 s for 150 kB of "<a", and nothing here is ever trusted
             sanitize_html=False,
             resolve_relative_uris=False,
         )
     except Exception as error:  # noqa: BLE001 - feedparser raises anything on hostile input, whatever it promises
-        return Feed(
-            error=f"unreadable: {type(error).__name__} {_one_line(str(error)[:100]) or ''}"
-        )
+        detail = _one_line(str(error)[:100]) or ""
+        return Feed(error=f"unreadable: {type(error).__name__} {detail}")
+
     about = parsed.get("feed") or {}
     language = entries.language_tag(_string_value(about, "language"))
-    found = _build_feed(
-        [_build_entry(e, base) for e in parsed.entries],
-        source=source,
-        language=language,
-        via="feed",
-        now=now,
-    )
-    links = [link for link in about.get("links", ()) if isinstance(link, Mapping)]
+    found = tuple(_build_entry(item, base) for item in parsed.entries)
+    feed = _build_feed(found, context, language=language, via="feed")
+    links: dict[str, str | None] = {}
+    for link in about.get("links", ()):
+        if isinstance(link, Mapping):
+            address = entries.absolute_url(_string_value(link, "href"), base)
+            links.setdefault(link.get("rel", ""), address)
     feed = replace(
-        found,
+        feed,
         kind=parsed.get("version") or "",
         title=_one_line(_string_value(about, "title")),
-        link=entries.absolute_url(_string_value(about, "link"), url),
+        link=context.absolute_url(_string_value(about, "link")),
         language=language,
-        hub=_link_with_rel(links, "hub", base),
-        next_page=_link_with_rel(links, "prev-archive", base)
-        or _link_with_rel(links, "next", base),
+        hub=links.get("hub"),
+        next_page=links.get("prev-archive") or links.get("next"),
     )
     return _with_faults(feed, parsed)
 
 
-def _well_formed(text: str) -> bool:
+def _is_well_formed(text: str) -> bool:
     parser = expat.ParserCreate(namespace_separator=" ")
     try:
         parser.Parse(text.encode("utf-8", "replace"), True)
@@ -306,40 +303,40 @@ def _well_formed(text: str) -> bool:
 
 
 def _with_faults(feed: Feed, parsed: Any) -> Feed:
-    """Broken with entries is a warning, broken without them an error, sound without them an empty feed (54 to 56)."""
-    fault = parsed.get("bozo_exception") if parsed.get("bozo") else None
-    detail = f"{type(fault).__name__}: {str(fault)[:100]}" if fault else ""
+    """The feed with what feedparser says against it (cases 54 to 56).
+
+    Broken with entries is a warning, broken without them an error, sound without them
+    an empty feed.
+    """
+    detail = ""
+    if parsed.get("bozo") and parsed.get("bozo_exception"):
+        fault = parsed["bozo_exception"]
+        detail = f"{type(fault).__name__}: {str(fault)[:100]}"
     if feed.entries:
-        return replace(
-            feed, warnings=feed.warnings + ((f"ill-formed: {detail}",) if fault else ())
-        )
+        if not detail:
+            return feed
+        return replace(feed, warnings=(*feed.warnings, f"ill-formed: {detail}"))
     if not feed.kind:
         return replace(feed, error="not_a_feed: no feed and no entries in it")
-    return replace(feed, error=f"ill_formed: {detail}") if fault else feed
+    if detail:
+        return replace(feed, error=f"ill_formed: {detail}")
+    return feed
 
 
 def _build_feed(
-    found: list[FeedEntry] | tuple[FeedEntry, ...],
-    *,
-    source: Source,
-    language: str | None,
-    via: str,
-    now: datetime,
+    found: Sequence[FeedEntry], context: _Context, *, language: str | None, via: str
 ) -> Feed:
-    made = entries.build_leads(
-        found, source=source, language=language, via=via, now=now
+    built = entries.build_leads(
+        found, source=context.source, language=language, via=via, now=context.now
     )
     counted = (
-        (made.without_url, "entries without a usable link"),
-        (made.home_pages, "links to the home page"),
+        (built.without_url, "entries without a usable link"),
+        (built.home_pages, "links to the home page"),
     )
     return Feed(
-        leads=made.leads,
-        newest_at=entries.newest_date(made.leads),
+        leads=built.leads,
+        newest_at=entries.newest_date(built.leads),
         entries=len(found),
-        entries_without_url=made.without_url,
-        home_pages=made.home_pages,
-        repeated=made.repeated,
         warnings=tuple(f"{count} {what}" for count, what in counted if count),
     )
 
@@ -349,83 +346,74 @@ def _build_entry(item: Any, base: str) -> FeedEntry:
 
     Its own dates are not used: it takes AFT, PKT, IST and IRST for UTC.
     """
-    title = item.get("title_detail") or {}
-    marked_up = title.get("type") in (
-        "text/html",
-        "application/xhtml+xml",
-    ) or _TAG.search(_string_value(item, "title"))
+    title = _string_value(item, "title")
+    title_detail = item.get("title_detail") or {}
+    is_markup = title_detail.get("type") in ("text/html", "application/xhtml+xml")
+    is_markup = is_markup or _TAG.search(title) is not None
+
     contents = [
-        c for c in item.get("content", ()) if isinstance(c, Mapping) and c.get("value")
+        detail
+        for detail in item.get("content", ())
+        if isinstance(detail, Mapping) and detail.get("value")
     ]
-    content = max((_markup(c) for c in contents), key=len, default="")
-    summary = _markup(item.get("summary_detail") or {}) or _string_value(
-        item, "summary"
+    content = max(map(_content_markup, contents), key=len, default="")
+    summary = _content_markup(item.get("summary_detail") or {})
+    summary = summary or _string_value(item, "summary")
+    if summary == content:
+        summary = ""
+
+    language = _string_value(item, "language") or _string_value(
+        title_detail, "language"
     )
-    origin = item.get("source")
+    if not language and contents:
+        language = _string_value(contents[0], "language")
+    authors = item.get("authors", ())
     return FeedEntry(
-        link=_string_value(item, "feedburner_origlink") or _string_value(item, "link"),
+        link=_first_string(item, "feedburner_origlink", "link"),
         base=base,
         guid=_string_value(item, "id"),
-        title="" if marked_up else _string_value(item, "title"),
-        title_html=_string_value(item, "title") if marked_up else "",
-        date=_string_value(item, "published")
-        or _string_value(item, "updated")
-        or _string_value(item, "created"),
-        authors=tuple(
-            _author_name(author)
-            for author in item.get("authors", ())
-            if isinstance(author, dict)
-        ),
-        language=_string_value(item, "language")
-        or _string_value(title, "language")
-        or _string_value(next(iter(contents), {}), "language"),
-        summary_html="" if summary == content else summary,
+        title="" if is_markup else title,
+        title_html=title if is_markup else "",
+        date=_first_string(item, "published", "updated", "created"),
+        authors=tuple(_author_name(one) for one in authors if isinstance(one, dict)),
+        language=language,
+        summary_html=summary,
         content_html=content,
-        origin=(
-            _string_value(origin, "href")
-            or _string_value(origin, "link")
-            or _string_value(origin, "title")
-        )
-        if isinstance(origin, Mapping)
-        else "",
+        origin=_first_string(item.get("source"), "href", "link", "title"),
     )
 
 
 def _author_name(author: dict[str, Any]) -> str:
-    """The name.
-
-    Feedparser cuts an address after four letters of its last part, and leaves the rest
-    in the name.
-    """
-    name, mail = _string_value(author, "name"), _string_value(author, "email")
-    return _REST_OF_MAIL.sub("", name) if _CUT_MAIL.search(mail) else name
+    name = _string_value(author, "name")
+    if _CUT_MAIL.search(_string_value(author, "email")):
+        return _REST_OF_MAIL.sub("", name)
+    return name
 
 
-def _markup(detail: Mapping[str, Any]) -> str:
+def _content_markup(detail: Mapping[str, Any]) -> str:
     """The value of a content as markup; plain text has its `<` and `&` written out."""
     value = _string_value(detail, "value")
-    return (
-        value.replace("&", "&amp;").replace("<", "&lt;")
-        if detail.get("type") == "text/plain"
-        else value
-    )
+    if detail.get("type") == "text/plain":
+        return value.replace("&", "&amp;").replace("<", "&lt;")
+    return value
 
 
-def _base_url(text: str, url: str) -> str:
-    """What relative links are relative to.
+def _base_url(text: str, context: _Context) -> str:
+    """What relative links are relative to (case 88).
 
-    The channel's link in RSS, else the document itself (case 88).
+    The channel's link in RSS, else the document itself.
     """
-    head = _document_head(text)
-    link = _CHANNEL_LINK.search(head)
-    return (
-        entries.absolute_url(link[1].replace("&amp;", "&"), url) or url if link else url
-    )
+    link = _CHANNEL_LINK.search(_document_head(text))
+    if link is None:
+        return context.url
+    return context.absolute_url(link[1].replace("&amp;", "&")) or context.url
 
 
 def _document_head(text: str) -> str:
-    first = _FIRST_ENTRY.search(text)
-    return text[: min(first.start() if first else _MAX_HEAD_CHARS, _MAX_HEAD_CHARS)]
+    first_entry = _FIRST_ENTRY.search(text, 0, _MAX_HEAD_CHARS)
+    if first_entry:
+        return text[: first_entry.start()]
+    return text[:_MAX_HEAD_CHARS]
 
 
 def _find_polling_elements(text: str) -> PollingElements:
@@ -447,24 +435,26 @@ def _element_text(head: str, name: str) -> str | None:
         head,
         re.IGNORECASE,
     )
-    return (match[1] or "").strip() if match else None
+    if match is None:
+        return None
+    return (match[1] or "").strip()
 
 
-def _link_with_rel(links: list[Mapping[str, Any]], rel: str, base: str) -> str | None:
-    return next(
-        (
-            entries.absolute_url(_string_value(link, "href"), base)
-            for link in links
-            if link.get("rel") == rel
-        ),
-        None,
-    )
+def _first_string(data: Any, *keys: str) -> str:
+    for key in keys:
+        value = _string_value(data, key)
+        if value:
+            return value
+    return ""
 
 
 def _string_value(data: Any, key: str) -> str:
-    # Past feedparser's own fallbacks, which warn
-    value = dict.get(data, key) if isinstance(data, dict) else None
-    return value if isinstance(value, str) else ""
+    if not isinstance(data, dict):
+        return ""
+    value = dict.get(data, key)  # past feedparser's own fallbacks, which warn
+    if isinstance(value, str):
+        return value
+    return ""
 
 
 def _one_line(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""JSON Feed 1.0 and 1.1 -> entries, because feedparser has no reader for it. Pure."""
+"""JSON Feed 1.0 and 1.1, parsed into entries: feedparser has no reader for it. Pure."""
 
 import json
 from dataclasses import dataclass
@@ -22,28 +22,26 @@ class JsonFeedDocument:
     entries: tuple[FeedEntry, ...] = ()
 
 
-def parse_json_feed(text: str, *, url: str, most: int) -> JsonFeedDocument | str:
-    """The first `most` entries, or why this is no JSON Feed. Never raises."""
-    if _nesting_depth(text) > MAX_JSON_DEPTH:
+def parse_json_feed(text: str, *, url: str, max_entries: int) -> JsonFeedDocument | str:
+    """The first entries, or why this is no JSON Feed. Never raises."""
+    if _is_too_deep(text):
         return f"too_complex: nested more than {MAX_JSON_DEPTH} deep"
     try:
         data = json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:
         return f"invalid_json: {str(error)[:100]}"
-    if (
-        not isinstance(data, dict)
-        or not isinstance(data.get("items"), list)
-        or "version" not in data
-    ):
+    is_feed = isinstance(data, dict) and isinstance(data.get("items"), list)
+    if not is_feed or "version" not in data:
         return "not_a_feed: JSON without version and items"
+
     link = _string_value(data, "home_page_url")
     hubs = [hub for hub in _list_value(data, "hubs") if isinstance(hub, dict)]
-    items = (item for item in data["items"][:most] if isinstance(item, dict))
+    items = [item for item in data["items"][:max_entries] if isinstance(item, dict)]
     return JsonFeedDocument(
         title=_string_value(data, "title"),
         link=link,
         language=_string_value(data, "language"),
-        hub=next((_string_value(hub, "url") for hub in hubs), ""),
+        hub=_string_value(hubs[0], "url") if hubs else "",
         next_page=_string_value(data, "next_url"),
         entries=tuple(_build_entry(item, base=link or url) for item in items),
     )
@@ -66,7 +64,7 @@ def _build_entry(item: dict[str, Any], *, base: str) -> FeedEntry:
 
 
 def _author_names(item: dict[str, Any]) -> list[str]:
-    """Version 1.1 has a list, 1.0 one object."""
+    # Version 1.1 has a list, 1.0 one object
     people = [*_list_value(item, "authors"), item.get("author")]
     return [
         _string_value(person, "name") for person in people if isinstance(person, dict)
@@ -75,33 +73,32 @@ def _author_names(item: dict[str, Any]) -> list[str]:
 
 def _list_value(data: dict[str, Any], key: str) -> list[Any]:
     value = data.get(key)
-    return value if isinstance(value, list) else []
+    if isinstance(value, list):
+        return value
+    return []
 
 
 def _string_value(data: dict[str, Any], key: str) -> str:
-    """Text of a member.
-
-    Numbers are written out, since some servers send ids as numbers.
-    """
+    """Text of a member; numbers are written out, since some servers send ids as numbers."""
     value = data.get(key)
     if isinstance(value, str):
         return value
-    return (
-        str(value)[:100]
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-        else ""
-    )
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)[:100]
+    return ""
 
 
-def _nesting_depth(text: str) -> int:
-    """How deep brackets nest, those in strings counted too.
+def _is_too_deep(text: str) -> bool:
+    """Whether brackets nest too deep, those in strings counted too.
 
-    An upper bound that stops early.
+    It is asked before parsing, because json.loads calls itself for each level.
     """
-    deepest = depth = 0
+    depth = 0
     for bracket in filter("[]{}".__contains__, text):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-        if deepest > MAX_JSON_DEPTH:
-            break
-    return deepest
+        if bracket in "]}":
+            depth -= 1
+            continue
+        depth += 1
+        if depth > MAX_JSON_DEPTH:
+            return True
+    return False

@@ -1,8 +1,9 @@
-"""OPML, the lists of feeds that readers exchange: in, defused, and out. Pure."""
+"""OPML, the lists of feeds that readers exchange, parsed safely and written. Pure."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from lxml import etree
 
@@ -12,6 +13,7 @@ from storage.folding import printable
 
 MAX_OPML_BYTES = 5_000_000
 MAX_OUTLINES = 5_000
+MAX_OUTLINE_TITLE_CHARS = 200
 _ROOT = re.compile(r"<opml[\s>]", re.IGNORECASE)
 
 
@@ -42,36 +44,32 @@ def parse_opml(body: bytes) -> Outlines:
     start = _ROOT.search(text[:20_000])
     if start is None:
         return Outlines(error="not an OPML file: it holds no <opml>")
-    # From the root element on: no doctype, hence no entities but XML's own.
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        recover=True,
-        huge_tree=False,
-    )
-    root = etree.fromstring(text[start.start() :].encode("utf-8", "replace"), parser)
-    found: dict[str, Outline] = {}
+    # From the root element on: no doctype, hence no entities but XML's own
+    root = xml_text.parse_tree(text[start.start() :])
+    if root is None:
+        return Outlines()
+
+    feeds: dict[str, Outline] = {}
     unusable = 0
-    for element, _ in zip(
-        root.iter("outline") if root is not None else (),
-        range(MAX_OUTLINES),
-        strict=False,
-    ):
-        low = {str(name).lower(): str(value) for name, value in element.attrib.items()}
-        if "xmlurl" not in low:
+    for element in islice(root.iter("outline"), MAX_OUTLINES):
+        # Readers do not agree on the case: xmlUrl, xmlurl, XMLURL
+        attributes = {
+            str(name).lower(): str(value) for name, value in element.attrib.items()
+        }
+        if "xmlurl" not in attributes:
             continue  # a folder
-        url = entries.absolute_url(low["xmlurl"], "")
+        url = entries.absolute_url(attributes["xmlurl"], "")
         if url is None:
             unusable += 1
             continue
-        title = " ".join(printable(low.get("title") or low.get("text") or "").split())[
-            :200
-        ]
-        found.setdefault(
-            url, Outline(url=url, title=title, language=low.get("language", "")[:20])
+        title = printable(attributes.get("title") or attributes.get("text") or "")
+        outline = Outline(
+            url=url,
+            title=" ".join(title.split())[:MAX_OUTLINE_TITLE_CHARS],
+            language=attributes.get("language", "")[:20],
         )
-    return Outlines(feeds=tuple(found.values()), unusable=unusable)
+        feeds.setdefault(url, outline)
+    return Outlines(feeds=tuple(feeds.values()), unusable=unusable)
 
 
 def write_opml(sources: Iterable[Source]) -> bytes:
@@ -83,17 +81,16 @@ def write_opml(sources: Iterable[Source]) -> bytes:
     etree.SubElement(etree.SubElement(root, "head"), "title").text = "khabar"
     body = etree.SubElement(root, "body")
     for source in sources:
-        if source.kind == "feed":
-            told = {
-                "type": "rss",
-                "text": source.name or source.id,
-                "xmlUrl": source.url,
-            }
-            etree.SubElement(
-                body,
-                "outline",
-                told | ({"language": source.language} if source.language else {}),
-            )
+        if source.kind != "feed":
+            continue
+        attributes = {
+            "type": "rss",
+            "text": source.name or source.id,
+            "xmlUrl": source.url,
+        }
+        if source.language:
+            attributes["language"] = source.language
+        etree.SubElement(body, "outline", attributes)
     return etree.tostring(
         root, xml_declaration=True, encoding="UTF-8", pretty_print=True
     )

@@ -1,11 +1,10 @@
-"""A whole site, looked over from one page.
-
-Which links lead to more lists of articles, and which go round in circles.
+"""A whole site, looked over from one page: where it goes on, and what goes in circles.
 
 A visit goes `depth` levels below the source's page and looks at `budget` pages at most,
-all of one registrable domain. Traps are told by their address (calendars, sessions,
-sorted and printed twins, accounts, addresses that wind) and by their number: of pages
-that are shaped alike only so many are looked at. Whatever is left out is counted. Pure.
+all of one registrable domain. Endless pages are told by their address (calendars,
+sessions, sorted and printed twins, accounts, paths that repeat themselves) and by their
+number: of addresses of one shape only so many are looked at. Whatever is left out is
+counted. Pure.
 """
 
 import re
@@ -16,13 +15,12 @@ from urllib.parse import parse_qsl, urlsplit
 from crawler.leads import sections
 from storage import identity
 
-# Pages of one shape in a visit: a site has a dozen sections, a calendar has thousands
-# of months
+# A site has a dozen sections, a calendar has thousands of months
 MAX_PAGES_OF_A_SHAPE = 12
-# That one part stands in a path: /a/b/a/b/a/b is a relative link that winds
+# A part that stands in a path more often: /a/b/a/b/a/b is a relative link gone wrong
 MAX_PART_REPEATS = 2
-MAX_ADDRESS_CHARS = 200  # of an address
-MAX_PATH_PARTS = 6  # parts of a path
+MAX_ADDRESS_CHARS = 200
+MAX_PATH_PARTS = 6
 MAX_SEEN_PAGES = 2_000
 _DAY = re.compile(
     r"/(?:19|20)\d\d(?:[/-]\d{1,2}){0,2}(?=/|$)|[/-]\d{1,2}[/-](?:19|20)\d\d(?=/|$)"
@@ -34,52 +32,50 @@ _SESSION = re.compile(
 
 
 def trap_reason(url: str) -> str | None:
-    """Why a page is not worth a look, by its address.
-
-    None where it may list articles.
-    """
+    """Why a page is not worth a look, by its address; None where it may list articles."""
+    words = sections.load_rules().words
     parts = urlsplit(url)
     path = parts.path.lower()
     steps = [step for step in path.split("/") if step]
-    words = sections.load_rules().words
-    named = {name.lower() for name, _ in parse_qsl(parts.query[:2_000])}
+    parameters = {name.lower() for name, _ in parse_qsl(parts.query[:2_000])}
     if _SESSION.search(url):
         return "sessions"
-    if _DAY.search(path) or named & words["clock"]:
+    if _DAY.search(path) or parameters & words["calendar_parameters"]:
         return "calendars"
-    if (
-        len(url) > MAX_ADDRESS_CHARS
-        or len(steps) > MAX_PATH_PARTS
-        or any(steps.count(step) > MAX_PART_REPEATS for step in steps)
-    ):
+    if len(url) > MAX_ADDRESS_CHARS or len(steps) > MAX_PATH_PARTS:
         return "addresses that wind"
-    if named & (words["twin"] - words["turns"]) or not words["copies"].isdisjoint(
-        steps
-    ):
+    if any(steps.count(step) > MAX_PART_REPEATS for step in steps):
+        return "addresses that wind"
+    if parameters & (words["twin_parameters"] - words["list_parameters"]):
         return "sorted, printed and searched twins"
-    if path.rpartition(".")[2] in words["files"] or not words["dead_ends"].isdisjoint(
-        steps
-    ):
+    if not words["copy_parts"].isdisjoint(steps):
+        return "sorted, printed and searched twins"
+    if path.rpartition(".")[2] in words["files"]:
+        return "files, accounts and notices"
+    if not words["dead_ends"].isdisjoint(steps):
         return "files, accounts and notices"
     return None
 
 
 class Frontier:
-    """The pages of a site that are still to be looked at in one visit, the nearest first."""
+    """The pages of a site that a visit will still look at, the nearest first.
+
+    `visited` says how many were given out, `left_out` how many were not taken and why.
+    """
 
     def __init__(self, start: Iterable[str], *, depth: int, budget: int) -> None:
-        """`start` are addresses of the page where it begins.
+        """Begin at one page, named by its addresses.
 
-        As it was asked for, and where that led.
+        They are the one it was asked for at and the one where that led.
         """
-        begun = tuple(start)
+        addresses = tuple(start)
         self.depth = depth
         self.budget = budget
-        self.looked = 0
-        self.left: Counter[str] = Counter()  # addresses that are not looked at, and why
-        self._sites = {identity.registrable_domain(url) for url in begun}
-        self._met = {identity.url_key(url) for url in begun}
-        self._alike: Counter[tuple[str, ...]] = Counter()
+        self.visited = 0
+        self.left_out: Counter[str] = Counter()
+        self._sites = {identity.registrable_domain(url) for url in addresses}
+        self._seen = {identity.url_key(url) for url in addresses}
+        self._taken_of_shape: Counter[tuple[str, ...]] = Counter()
         self._waiting: deque[tuple[str, int]] = deque()
 
     def is_own(self, url: str) -> bool:
@@ -87,47 +83,38 @@ class Frontier:
         return identity.registrable_domain(url) in self._sites
 
     def add_pages(self, urls: Iterable[str], level: int) -> None:
-        """Take up the ways that a page names.
-
-        `level` is that of the pages they lead to, 1 below the first.
-        """
+        """Take up the pages that one names; `level` is theirs, 1 below the first."""
         for url in urls:
-            if level > self.depth or len(self._met) >= MAX_SEEN_PAGES:
+            if level > self.depth or len(self._seen) >= MAX_SEEN_PAGES:
                 return
-            # A twin has the key of its page, and must not stand in the page's way.
-            why = "other sites" if not self.is_own(url) else trap_reason(url)
-            key = url if why else identity.url_key(url)
-            if key not in self._met:
-                self._met.add(key)
-                self._take(url, level, why)
+            reason = trap_reason(url) if self.is_own(url) else "other sites"
+            # A twin has the key of its page, and must not stand in the page's way
+            key = url if reason else identity.url_key(url)
+            if key in self._seen:
+                continue
+            self._seen.add(key)
+            shape = sections.address_shape(url)
+            if not reason and self._taken_of_shape[shape] >= MAX_PAGES_OF_A_SHAPE:
+                reason = "more of the same kind"
+            if reason:
+                self.left_out[reason] += 1
+                continue
+            self._taken_of_shape[shape] += 1
+            self._waiting.append((url, level))
 
-    def _take(self, url: str, level: int, why: str | None) -> None:
-        alike = sections.address_shape(url)
-        if why is None and self._alike[alike] >= MAX_PAGES_OF_A_SHAPE:
-            why = "more of the same kind"
-        if why is not None:
-            self.left[why] += 1
-            return
-        self._alike[alike] += 1
-        self._waiting.append((url, level))
-
-    def next(self) -> tuple[str, int] | None:
-        """The next page and its level.
-
-        None when all were looked at, or as many as there may be.
-        """
-        if self.looked >= self.budget or not self._waiting:
+    def next_page(self) -> tuple[str, int] | None:
+        """The next page and its level; None when all or the budget was looked at."""
+        if self.visited >= self.budget or not self._waiting:
             return None
-        self.looked += 1
+        self.visited += 1
         return self._waiting.popleft()
 
     def describe(self) -> tuple[str, ...]:
         """What the visit looked at and left out, in words."""
-        left = Counter(self.left)
-        left["beyond the budget"] = len(self._waiting)
-        reasons = ", ".join(
-            f"{count} {what}" for what, count in left.most_common() if count
-        )
-        return (
-            f"{self.looked} pages of the site looked at{f'; left out: {reasons}' if reasons else ''}",
-        )
+        left_out = Counter(self.left_out)
+        left_out["beyond the budget"] = len(self._waiting)
+        reasons = [f"{count} {why}" for why, count in left_out.most_common() if count]
+        summary = f"{self.visited} pages of the site looked at"
+        if reasons:
+            summary += f"; left out: {', '.join(reasons)}"
+        return (summary,)

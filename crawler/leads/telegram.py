@@ -1,14 +1,13 @@
-"""The preview page of a public Telegram channel (`https://t.me/s/NAME`) -> leads.
-
-Pure; runs in a worker.
+"""The preview page of a public Telegram channel (`https://t.me/s/NAME`), as leads.
 
 A post of some length is a short article of its own, under the post's address. A shorter
 one that points to another site is a lead to that page. What is neither is counted. An
-edited post comes again with another `edition`: it is read again.
+edited post comes again with another `edit_marker`: it is fetched again. Pure; runs in a
+worker.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -22,9 +21,10 @@ from crawler.sources import Source
 from storage.model import Page, Rejection
 
 MIN_POST_WORDS = 15  # of a post that is an article
-# Words: a post with a link and fewer than these announces the page behind it
+# A post with a link and fewer words than these announces the page behind it
 MAX_TEASER_WORDS = 60
-MAX_POST_TITLE_CHARS = 140  # characters of a post's first line that stand as its title
+MAX_POST_TITLE_CHARS = 140  # of a post's first line that stand as its title
+MAX_LINKS_IN_POST = 50
 TELEGRAM_HOSTS = frozenset({"t.me", "telegram.me", "telegram.org", "telegram.dog"})
 
 _POSTS = etree.XPath("//*[@data-post][not(ancestor::*[@data-post])]")
@@ -44,100 +44,88 @@ def parse_telegram_page(
     headers: Mapping[str, str],
     source: Source,
     now: datetime,
-    max_bytes: int = markup.MAX_PAGE_BYTES,
-    max_entries: int = 2_000,
+    max_bytes: int,
+    max_entries: int,
 ) -> Feed:
     """The posts of a channel, newest first. Never raises for any bytes.
 
     Errors: not_a_page, no_posts (a private channel, one without a preview, or none at
     all).
     """
-    page = Page(
-        url=url,
-        final_url=url,
-        status=200,
-        headers=tuple(headers.items()),
-        body=body[:max_bytes],
-        fetched_at=now,
-    )
-    parsed = markup.parse_page(page)
-    if isinstance(parsed, Rejection):
-        return Feed(
-            kind="telegram",
-            error=f"not_a_page: {parsed.detail}",
-            hints=parse_hints(headers),
+    hints = parse_hints(headers)
+    parsed = markup.parse_page(
+        Page(
+            url=url,
+            final_url=url,
+            status=200,
+            headers=tuple(headers.items()),
+            body=body[:max_bytes],
+            fetched_at=now,
         )
+    )
+    if isinstance(parsed, Rejection):
+        return Feed(kind="telegram", error=f"not_a_page: {parsed.detail}", hints=hints)
     posts = markup.select(parsed.tree, _POSTS)
     if not posts:
-        return Feed(
-            kind="telegram",
-            error="no_posts: the channel has no public preview",
-            hints=parse_hints(headers),
-        )
-    found = [
-        entry
-        for post in reversed(posts[-max_entries:])
-        if (entry := _build_entry(post, url)) is not None
-    ]
-    made = entries.build_leads(
+        error = "no_posts: the channel has no public preview"
+        return Feed(kind="telegram", error=error, hints=hints)
+
+    # The page has the newest post last
+    newest_first = posts[-max_entries:][::-1]
+    found: list[FeedEntry] = []
+    for post in newest_first:
+        entry = _build_entry(post, url)
+        if entry is not None:
+            found.append(entry)
+    built = entries.build_leads(
         found, source=source, language=None, via="telegram", now=now
     )
-    bare = len(posts[-max_entries:]) - len(found)
-    title = next(iter(markup.select(parsed.tree, _TITLE)), None)
+
+    title = None
+    for element in markup.select(parsed.tree, _TITLE)[:1]:
+        title = " ".join(element.text_content().split())[:300]
+    warnings: tuple[str, ...] = ()
+    left_out = len(newest_first) - len(found)
+    if left_out:
+        warnings = (f"{left_out} posts without text or link",)
     return Feed(
         kind="telegram",
-        leads=made.leads,
+        leads=built.leads,
         entries=len(posts),
-        newest_at=entries.newest_date(made.leads),
-        title=" ".join(title.text_content().split())[:300]
-        if title is not None
-        else None,
-        warnings=(f"{bare} posts without text or link",) if bare else (),
-        hints=parse_hints(headers),
+        newest_at=entries.newest_date(built.leads),
+        title=title,
+        warnings=warnings,
+        hints=hints,
     )
 
 
 def _build_entry(post: html.HtmlElement, base: str) -> FeedEntry | None:
     """What a post is: an article, a pointer to one, or None."""
-    fragment = "".join(_markup(text) for text in markup.select(post, _TEXTS)[:2])
+    fragment = "".join(_serialise(text) for text in markup.select(post, _TEXTS)[:2])
     text = markup.fragment_text(fragment)
-    words, link = len(text.split()), next(_external_links(post, base), None)
+    words = len(text.split())
     name = (post.get("data-post") or "").strip("/")
+    link = _first_external_link(post, base)
     if link is not None and words < MAX_TEASER_WORDS:
-        return _of(text, link=link, name=name, post=post, base=base)
-    if words < MIN_POST_WORDS:
+        content = ""
+    elif words >= MIN_POST_WORDS:
+        link, content = f"https://t.me/{name}", fragment
+    else:
         return None
-    return _of(
-        text,
-        link=f"https://t.me/{name}",
-        name=name,
-        post=post,
-        base=base,
-        content=fragment,
-    )
 
-
-def _of(
-    text: str,
-    *,
-    link: str,
-    name: str,
-    post: html.HtmlElement,
-    base: str,
-    content: str = "",
-) -> FeedEntry:
-    time = next(iter(markup.select(post, _DATE)), None)
+    date = ""
+    for time in markup.select(post, _DATE)[:1]:
+        date = (time.get("datetime") or "")[:100]
     lines = [line for line in text.split("\n") if line.strip()]
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12)
     return FeedEntry(
         link=link,
         base=base,
         guid=f"t.me/{name}",
         title=_headline(lines[0]) if lines else "",
-        date=(time.get("datetime") or "")[:100] if time is not None else "",
+        date=date,
         content_html=content,
-        edit_marker=hashlib.blake2b(
-            text.encode("utf-8", "replace"), digest_size=12
-        ).hexdigest(),
+        edit_marker=digest.hexdigest(),
     )
 
 
@@ -148,25 +136,21 @@ def _headline(line: str) -> str:
     return line[:MAX_POST_TITLE_CHARS].rpartition(" ")[0] + "…"
 
 
-def _markup(element: html.HtmlElement) -> str:
+def _serialise(element: html.HtmlElement) -> str:
     written: str = html.tostring(element, encoding="unicode", with_tail=False)
     return written[: entries.MAX_BODY_CHARS]
 
 
-def _external_links(post: html.HtmlElement, base: str) -> Iterator[str]:
-    """Addresses of other sites in a post.
-
-    Its preview's first, then those of its text.
-    """
-    anchors = [
-        *markup.select(post, _PREVIEW),
-        *(a for text in markup.select(post, _TEXTS) for a in text.iter("a")),
-    ]
-    for anchor in anchors[:50]:
+def _first_external_link(post: html.HtmlElement, base: str) -> str | None:
+    """The first address of another site in a post: its preview's, else one of its text."""
+    anchors = list(markup.select(post, _PREVIEW))
+    for text in markup.select(post, _TEXTS):
+        anchors += text.iter("a")
+    for anchor in anchors[:MAX_LINKS_IN_POST]:
         address = entries.absolute_url(anchor.get("href") or "", base)
-        if (
-            address
-            and (urlsplit(address).hostname or "").removeprefix("www.")
-            not in TELEGRAM_HOSTS
-        ):
-            yield address
+        if address is None:
+            continue
+        host = urlsplit(address).hostname or ""
+        if host.removeprefix("www.") not in TELEGRAM_HOSTS:
+            return address
+    return None

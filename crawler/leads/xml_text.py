@@ -1,4 +1,4 @@
-"""Bytes of a feed to XML text that is safe and cheap to parse. Pure.
+"""Bytes of a feed, made into XML text that is safe and cheap to parse. Pure.
 
 What strangers send is mended where the meaning is plain (a stray `&`, HTML entities,
 control characters, a wrong encoding) and refused with a reason where parsing would cost
@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html.entities import name2codepoint
 
+from lxml import etree
+
 MAX_MARKUP_CHARS = 500_000  # `<` and `&`; 5 MB of escaped HTML have half of that
 MAX_TAGS = 300_000  # a feed of 2,000 entries has 30,000
 MAX_TAG_CHARS = 20_000  # characters in one tag
 MAX_TAG_DEPTH = 200
 MAX_DECLARED_ENTITIES = 64  # declared by the document itself
+MAX_PROLOG_CHARS = 100_000  # before the root element of a feed
 
 # Codecs that text is written in and that cannot be abused: no punycode, idna, utf-7,
 # zlib, unicode_escape.
@@ -75,64 +78,78 @@ class XmlText:
 
 
 def prepare_xml(
-    body: bytes, content_type: str | None, *, most_entries: int, cut: bool = False
+    body: bytes, content_type: str | None, *, max_entries: int, cut: bool = False
 ) -> XmlText:
-    """The document from its root element on, without a doctype, with nothing that XML does not know.
+    """The document from its root element on, without a doctype and mended.
 
-    Entries behind the first `most_entries` are left out; a document that was `cut` ends with its last whole entry.
+    Entries behind the first `max_entries` are left out; a document that was `cut` ends
+    with its last whole entry.
     """
-    raw, encoding_warning = decode_text(
-        body[: body.rfind(b">") + 1] if cut else body, content_type
-    )
+    if cut:
+        body = body[: body.rfind(b">") + 1]
+    raw, encoding_warning = decode_text(body, content_type)
     if raw.count("<") + raw.count("&") > MAX_MARKUP_CHARS:
-        return XmlText(
-            text="", fault=f"more than {MAX_MARKUP_CHARS} characters of markup"
-        )
+        fault = f"more than {MAX_MARKUP_CHARS} characters of markup"
+        return XmlText(text="", fault=fault)
+
     legal = _ILLEGAL.sub("", raw)
-    match = _ROOTS.search(legal[:100_000]) or _ANY_ROOT.search(legal)
-    root = match[1] if match else ""
-    start = match.start() if match else len(legal)
-    text, left_out = _trim_entries(legal[start:], root, most_entries, cut=cut)
+    root, start = "", len(legal)
+    match = _ROOTS.search(legal[:MAX_PROLOG_CHARS]) or _ANY_ROOT.search(legal)
+    if match:
+        root, start = match[1], match.start()
+    text, left_out = _trim_entries(legal[start:], root, max_entries, cut=cut)
     entities = _declared_entities(legal[:start])
-    mended = "".join(_mend_markup(part, entities) for part in _split_cdata(text))
-    warnings = (
-        encoding_warning,
-        "control characters removed" if len(legal) < len(raw) else "",
-        "stray markup mended" if len(mended) != len(text) else "",
-        "cut: too large" if cut else "",
-        f"only the first {most_entries} entries" if left_out else "",
-    )
+    mended = "".join(_mend_markup(piece, entities) for piece in _split_cdata(text))
+
+    warnings: list[str] = []
+    if encoding_warning:
+        warnings.append(encoding_warning)
+    if len(legal) < len(raw):
+        warnings.append("control characters removed")
+    if len(mended) != len(text):
+        warnings.append("stray markup mended")
+    if cut:
+        warnings.append("cut: too large")
+    if left_out:
+        warnings.append(f"only the first {max_entries} entries")
     return XmlText(
         text=mended,
         root=root,
         fault=_parsing_cost_fault(mended),
-        warnings=tuple(filter(None, warnings)),
+        warnings=tuple(warnings),
     )
 
 
-def _trim_entries(text: str, root: str, most: int, *, cut: bool) -> tuple[str, bool]:
-    """The text up to the end of its root or of its last wanted entry, and whether entries were left out."""
-    closing = f"</channel></{root}>" if root.lower() == "rss" else f"</{root}>"
+def _trim_entries(
+    text: str, root: str, max_entries: int, *, cut: bool
+) -> tuple[str, bool]:
+    """The text up to the end of its root or of its last wanted entry.
+
+    With it goes whether entries were left out.
+    """
+    closing = f"</{root}>"
+    if root.lower() == "rss":
+        closing = f"</channel></{root}>"
     end = 0
     for count, match in enumerate(_END_OF_ENTRY.finditer(text)):
-        if count == most:
+        if count == max_entries:
             return text[:end] + closing, True
         end = match.end()
     if cut and end:
         return text[:end] + closing, False
-    # What hosts append to a document (counters, comments, PHP warnings) is no part of
-    # it.
+    # What hosts append to a document (counters, comments, PHP warnings) is no part of it
     last = text.rfind(f"</{root}>")
-    return (text[: last + len(root) + 3] if root and last > 0 else text), False
+    if root and last > 0:
+        return text[: last + len(f"</{root}>")], False
+    return text, False
 
 
 def decode_text(body: bytes, content_type: str | None) -> tuple[str, str]:
-    """The text, and a warning where the encoding was not the declared one.
-
-    Never raises.
+    """The text, and a warning where its encoding was not the declared one.
 
     A byte order mark wins; then UTF-8 where the bytes are that, whatever was declared
     (nothing else passes by accident); then the header, the prolog, and windows-1252.
+    Never raises.
     """
     for mark, encoding in _BOMS:
         if body.startswith(mark):
@@ -140,39 +157,68 @@ def decode_text(body: bytes, content_type: str | None) -> tuple[str, str]:
     for start, encoding in _UNMARKED_STARTS:
         if body.startswith(start):
             return body.decode(encoding, "replace"), ""
-    header, prolog = _CHARSET.search(content_type or ""), _DECLARED.search(body[:1024])
-    named = [header[1] if header else "", prolog[1].decode("ascii") if prolog else ""]
-    known = [codec for codec in map(_safe_codec, named) if codec]
+
+    declared: list[str] = []
+    header = _CHARSET.search(content_type or "")
+    if header:
+        declared.append(header[1])
+    prolog = _DECLARED.search(body[:1024])
+    if prolog:
+        declared.append(prolog[1].decode("ascii"))
+    known = [codec for codec in map(_safe_codec, declared) if codec]
+    # These write other scripts in ASCII: they would pass for UTF-8
     escapes = [codec for codec in known if codec.startswith(("iso2022", "hz"))]
     for codec in (*escapes, "utf-8", *known):
-        text = _try_decode(body, codec)
-        if text is not None:
-            return text, "" if codec in known or (
-                not known and not any(named)
-            ) else f"encoding is {codec}, not as declared"
-    fallback = "utf-8" if not known or "utf-8" in known else "cp1252"
-    return body.decode(
-        fallback, "replace"
-    ), f"bytes that are not {fallback} were replaced"
+        try:
+            text = body.decode(codec)
+        except UnicodeError:
+            continue
+        if codec in known or not declared:
+            return text, ""
+        return text, f"encoding is {codec}, not as declared"
+    fallback = "cp1252"
+    if not known or "utf-8" in known:
+        fallback = "utf-8"
+    text = body.decode(fallback, "replace")
+    return text, f"bytes that are not {fallback} were replaced"
 
 
 def _safe_codec(name: str) -> str | None:
+    """Python's name of an encoding; None for what is none, and for what can be abused."""
     try:
-        found = codecs.lookup(name).name if name else ""
+        codec = codecs.lookup(name).name
     except (LookupError, ValueError):
         return None
-    return (
-        {"gb2312": "gb18030", "iso8859-1": "cp1252"}.get(found, found)
-        if _CODECS.fullmatch(found)
-        else None
-    )
-
-
-def _try_decode(body: bytes, codec: str) -> str | None:
-    try:
-        return body.decode(codec)
-    except UnicodeError:
+    if not _CODECS.fullmatch(codec):
         return None
+    # Those who declare the smaller set often write the larger one; browsers read it so
+    return {"gb2312": "gb18030", "iso8859-1": "cp1252"}.get(codec, codec)
+
+
+def parse_tree(text: str) -> etree._Element | None:
+    """The root of XML text, ill-formed or not, in linear time; None for no elements.
+
+    Nothing is fetched and no entity resolved.
+    """
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        recover=True,
+        huge_tree=False,
+    )
+    try:
+        return etree.fromstring(text.encode("utf-8", "replace"), parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+
+
+def repair_xml(text: str) -> str:
+    """Ill-formed XML as well-formed as libxml2 can make it; "" for no elements."""
+    root = parse_tree(text)
+    if root is None:
+        return ""
+    return etree.tostring(root, encoding="unicode")
 
 
 def _declared_entities(head: str) -> dict[str, str]:
@@ -189,49 +235,47 @@ def _declared_entities(head: str) -> dict[str, str]:
 
 
 def _split_cdata(text: str) -> Iterator[str]:
-    """Pieces of the text.
+    """Pieces of the text: CDATA sections whole, and what stands between them.
 
-    CDATA sections and comments whole, each beginning with `<!`, and what stands
-    between.
+    A CDATA section begins with `<!`; comments are left out.
     """
     at = 0
     while (start := text.find("<!", at)) >= 0:
         yield text[at:start]
-        opening, end = (
-            ("<![CDATA[", "]]>")
-            if text.startswith("<![CDATA[", start)
-            else ("<!--", "-->")
-        )
-        if not text.startswith(opening, start):
+        is_cdata = text.startswith("<![CDATA[", start)
+        if not is_cdata and not text.startswith("<!--", start):
             yield text[start : start + 2]
             at = start + 2
             continue
-        close = text.find(end, start)
-        if close < 0:
+        end_mark = "]]>" if is_cdata else "-->"
+        end = text.find(end_mark, start)
+        if end < 0:
             yield text[start:]
             return
-        at = close + len(end)
-        yield text[start:at] if opening != "<!--" else ""
+        at = end + len(end_mark)
+        if is_cdata:
+            yield text[start:at]
     yield text[at:]
 
 
-def _mend_markup(part: str, entities: dict[str, str]) -> str:
-    if part.startswith("<!"):
-        return part
-    if "&" in part:
-        part = _REFERENCE.sub(lambda match: _mend_reference(match, entities), part)
-    return _BARE.sub("&lt;", part)
+def _mend_markup(piece: str, entities: dict[str, str]) -> str:
+    if piece.startswith("<!"):
+        return piece
+    if "&" in piece:
+        piece = _REFERENCE.sub(lambda match: _mend_reference(match, entities), piece)
+    return _BARE.sub("&lt;", piece)
 
 
 def _mend_reference(match: re.Match[str], entities: dict[str, str]) -> str:
-    """What a reference stands for, where XML would not know it.
-
-    A stray `&` is written out.
-    """
+    """What a reference stands for, where XML would not know it; a stray `&` written out."""
     number, name = match[1], match[2]
     if number:
-        code = int(number[1:], 16) if number[0] in "xX" else int(number)
-        return match[0] if code <= 0x10FFFF and not _ILLEGAL.match(chr(code)) else ""
+        is_hexadecimal = number[0] in "xX"
+        code = int(number[1:], 16) if is_hexadecimal else int(number)
+        # &#xD800; makes feedparser raise
+        if code > 0x10FFFF or _ILLEGAL.match(chr(code)):
+            return ""
+        return match[0]
     if name in _XML_ENTITIES:
         return match[0]
     if name in entities:

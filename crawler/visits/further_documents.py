@@ -283,12 +283,12 @@ async def _site(
     budget = source.budget if limits.site is None else min(limits.site, source.budget)
     frontier = site.Frontier((source.url, url), depth=source.depth, budget=budget)
     frontier.add_pages(first.list_pages, 1)
-    while (step := frontier.next()) is not None:
+    while (step := frontier.next_page()) is not None:
         page = await _one(
             fetcher, pool, step[0], source, settings, walk, own=frontier.is_own
         )
         if page.error is not None:
-            frontier.left[page.error.partition(":")[0]] += 1
+            frontier.left_out[page.error.partition(":")[0]] += 1
         frontier.add_pages(page.list_pages, step[1] + 1)
     walk.looked = frontier.describe()
 

@@ -68,7 +68,7 @@ class VisitResult:
     @property
     def floor(self) -> float | None:
         """Seconds that the publisher wants between two polls."""
-        return self.hints.floor
+        return self.hints.min_interval_seconds
 
 
 class PollPlanner(Protocol):

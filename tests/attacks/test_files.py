@@ -12,6 +12,7 @@ import pytest
 from limits import LONG, MOST_MEGABYTES, MOST_SECONDS, slowness
 from targets import SOURCE, check_lead, is_plain
 
+from builders import LIMITS
 from crawler.sources import CrawlSettings
 from crawler.visits.further_documents import READERS
 from crawler.workers import Task
@@ -67,8 +68,9 @@ def test_as_a_feed_it_is_leads_or_an_error(watched, attack, kind):
         headers={"Content-Type": kind},
         source=SOURCE,
         now=NOW,
+        **LIMITS,
     )
-    assert len(feed.leads) <= 2_000
+    assert len(feed.leads) <= LIMITS["max_entries"]
     for lead in feed.leads:
         check_lead(lead)
         assert len(lead.title or "") <= 1_000
@@ -81,9 +83,8 @@ def test_as_any_other_source_it_is_leads_or_an_error(watched, attack, kind):
     """A section page, a channel: the same promises, under the same limits."""
     source = replace(SOURCE, kind=kind)
     headers = {"Content-Type": "text/html"}
-    feed = watched(READERS[kind], attack, url=SOURCE.url, headers=headers, source=source, now=NOW,
-                   max_bytes=5_000_000, max_entries=2_000)  # fmt: skip
-    assert len(feed.leads) <= 2_000
+    feed = watched(READERS[kind], attack, url=SOURCE.url, headers=headers, source=source, now=NOW, **LIMITS)  # fmt: skip
+    assert len(feed.leads) <= LIMITS["max_entries"]
     for lead in feed.leads:
         check_lead(lead)
     assert feed.error is None or is_plain(feed.error)

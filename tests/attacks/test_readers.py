@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from targets import SOURCE, is_plain
 
+from builders import LIMITS
 from crawler.files import articles
 from crawler.leads import feeds
 from crawler.sources import CrawlSettings
@@ -50,7 +51,12 @@ def strings(attacks: Path) -> list[str]:
     found = json.loads((attacks / "content/terminal_escape.json").read_text())["titles"]
     for path in sorted((attacks / "content").glob("*.xml")):
         feed = feeds.parse_feed(
-            path.read_bytes(), url=SOURCE.url, headers={}, source=SOURCE, now=NOW
+            path.read_bytes(),
+            url=SOURCE.url,
+            headers={},
+            source=SOURCE,
+            now=NOW,
+            **LIMITS,
         )
         found += [lead.title for lead in feed.leads if lead.title]
         found += re.findall(

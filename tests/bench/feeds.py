@@ -18,7 +18,7 @@ import feedparser
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from crawler.leads import feeds
-from crawler.sources import Source
+from crawler.sources import CrawlSettings, Source
 
 URL = "https://outlet.example/feed.xml"
 
@@ -35,13 +35,22 @@ def main():
         for f in sorted(folder.rglob("*"))
         if f.suffix in (".xml", ".rss", ".atom") and f.is_file()
     ]
+    limits = CrawlSettings()
     source, now = Source(id="bench", kind="feed", url=URL), datetime.now(UTC)
     headers = {"content-location": URL, "content-type": "application/xml"}
     ours = theirs = 0.0
     counts = [0, 0, 0]
     for body in bodies:
         started = time.process_time()
-        feed = feeds.parse_feed(body, url=URL, headers=headers, source=source, now=now)
+        feed = feeds.parse_feed(
+            body,
+            url=URL,
+            headers=headers,
+            source=source,
+            now=now,
+            max_bytes=limits.max_feed_size,
+            max_entries=limits.max_entries,
+        )
         ours += time.process_time() - started
         started = time.process_time()
         try:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import LIMITS
 from crawler import backfill, passes
 from crawler.engine import engine
 from crawler.fetching import loop
@@ -311,7 +312,7 @@ def test_no_answer_of_the_index_is_a_fault_of_ours(body: bytes) -> None:
     """Whatever comes is a list of leads or an error."""
     source = Source(id="s", kind="feed", url="https://s.example/")
     feed = wayback.parse_cdx_index(
-        body, url="", headers={}, source=source, now=utc_now()
+        body, url="", headers={}, source=source, now=utc_now(), **LIMITS
     )
     assert all(lead.backfill and lead.url.startswith("http") for lead in feed.leads)
 

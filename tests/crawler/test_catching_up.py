@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import pytest
 
+from builders import LIMITS
 from crawler.leads import feeds
 from crawler.sources import Source
 from scheduler.service import poll_schedule
@@ -237,7 +238,11 @@ def test_older_pages_are_named_by_both_relations_and_by_json_feeds():
     head = "<feed xmlns='http://www.w3.org/2005/Atom'><title>W</title><link rel='{0}' href='?p=2'/>{1}</feed>"
     archive = "<link rel='prev-archive' href='/2026/10'/>"
     read = partial(
-        feeds.parse_feed, url="https://wire.example/feed", headers={}, now=utc_now()
+        feeds.parse_feed,
+        url="https://wire.example/feed",
+        headers={},
+        now=utc_now(),
+        **LIMITS,
     )
     source = Source(id="wire", kind="feed", url="https://wire.example/feed")
     assert (

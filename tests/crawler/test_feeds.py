@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import LIMITS
 from crawler.leads import feeds
 from crawler.sources import Source
 
@@ -28,7 +29,7 @@ def rss(items=ITEM, head="", version="2.0"):
 def read(document, source=SOURCE, headers=None, **limits):
     body = document if isinstance(document, bytes) else document.encode()
     return feeds.parse_feed(
-        body, url=URL, headers=headers or {}, source=source, now=NOW, **limits
+        body, url=URL, headers=headers or {}, source=source, now=NOW, **LIMITS | limits
     )
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from builders import LIMITS
 from crawler.leads import feeds
 from crawler.leads.polls import Feed
 from crawler.sources import CrawlSettings, Source
@@ -41,7 +42,7 @@ def read(body, url="https://wire.example/sitemap.xml", **given):
             | given
         )
     )
-    return feeds.parse_feed(body, url=url, headers={}, source=source, now=NOW)
+    return feeds.parse_feed(body, url=url, headers={}, source=source, now=NOW, **LIMITS)
 
 
 def test_an_index_is_followed_three_deep_each_sitemap_once_and_gz_is_unpacked(

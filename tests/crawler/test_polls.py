@@ -160,7 +160,7 @@ def test_validators_of_any_headers_can_be_sent(etag, modified):
 )
 def test_case_61_ttl_is_minutes_within_5_minutes_and_6_hours(ttl, floor):
     """The publisher's ttl sets the floor of the interval."""
-    assert floor == polls.parse_hints({}, PollingElements(ttl=ttl)).floor
+    assert floor == polls.parse_hints({}, PollingElements(ttl=ttl)).min_interval_seconds
 
 
 def test_case_62_skipped_hours_defer_at_most_a_day():
@@ -212,16 +212,25 @@ def test_case_64_cache_headers_set_the_floor():
     Expires counts from the server's own Date.
     """
     assert (
-        polls.parse_hints({"Cache-Control": "public, max-age=3600", "Age": "600"}).floor
+        polls.parse_hints(
+            {"Cache-Control": "public, max-age=3600", "Age": "600"}
+        ).min_interval_seconds
         == 3_000
     )
-    assert polls.parse_hints({"Cache-Control": "no-cache, max-age=3600"}).floor is None
+    assert (
+        polls.parse_hints(
+            {"Cache-Control": "no-cache, max-age=3600"}
+        ).min_interval_seconds
+        is None
+    )
     dated = {
         "Date": "Sat, 01 Jan 2000 00:00:00 GMT",
         "Expires": "Sat, 01 Jan 2000 01:00:00 GMT",
     }
-    assert polls.parse_hints(dated).floor == 3_600
-    assert polls.parse_hints({"Expires": "0", "Date": "junk"}).floor is None
+    assert polls.parse_hints(dated).min_interval_seconds == 3_600
+    assert (
+        polls.parse_hints({"Expires": "0", "Date": "junk"}).min_interval_seconds is None
+    )
 
 
 @given(
@@ -236,7 +245,10 @@ def test_case_64_cache_headers_set_the_floor():
 def test_whatever_was_kept_of_a_document_can_be_obeyed(kept):
     """A file that somebody edited by hand silences no source."""
     hints = polls.recall_hints(replace(state(), hints=kept), {})
-    assert hints.floor is None or 300 <= hints.floor <= 21_600
+    assert (
+        hints.min_interval_seconds is None
+        or 300 <= hints.min_interval_seconds <= 21_600
+    )
     assert NOW <= hints.not_before(NOW) <= NOW + timedelta(hours=24)
 
 
@@ -261,14 +273,17 @@ def test_case_65_stale_directives_have_no_effect():
     assert (
         polls.parse_hints(
             {"Cache-Control": "stale-while-revalidate=9999, stale-if-error=9999"}
-        ).floor
+        ).min_interval_seconds
         is None
     )
 
 
 def test_case_66_a_year_is_six_hours():
     """Publishers copy max-age from their images."""
-    assert polls.parse_hints({"Cache-Control": "max-age=31536000"}).floor == 21_600
+    assert (
+        polls.parse_hints({"Cache-Control": "max-age=31536000"}).min_interval_seconds
+        == 21_600
+    )
 
 
 @given(
@@ -279,5 +294,5 @@ def test_case_66_a_year_is_six_hours():
 )
 def test_hints_of_any_headers_stay_within_bounds(headers):
     """Whatever a server says, the floor is none or between 5 minutes and 6 hours."""
-    floor = polls.parse_hints(headers).floor
+    floor = polls.parse_hints(headers).min_interval_seconds
     assert floor is None or 300 <= floor <= 21_600

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import LIMITS
 from crawler.leads import sections
 from crawler.sources import Source
 
@@ -69,6 +70,7 @@ def read(body, url=HOME, **given):
         headers={"Content-Type": "text/html; charset=utf-8"},
         source=source(**given),
         now=NOW,
+        **LIMITS,
     )
 
 

@@ -219,7 +219,7 @@ def test_no_addresses_break_its_bounds(paths, depth, budget):
     urls = [f"https://wire.example/{path}" for path in paths]
     frontier.add_pages(urls, 1)
     seen = []
-    while (step := frontier.next()) is not None:
+    while (step := frontier.next_page()) is not None:
         seen.append(step[0])
         frontier.add_pages(urls, step[1] + 1)
         assert step[1] <= depth

@@ -5,6 +5,7 @@ The posts were written for these tests: no such channel, no such events.
 
 from datetime import UTC, datetime
 
+from builders import LIMITS
 from crawler.leads import telegram
 from crawler.sources import Source
 
@@ -43,6 +44,7 @@ def read(body):
         headers={"Content-Type": "text/html"},
         source=Source(id="wire", kind="telegram", url=URL),
         now=NOW,
+        **LIMITS,
     )
 
 

@@ -20,6 +20,7 @@ from storage.folding import printable
 from storage.model import Document, Lead, Page
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LIMITS = CrawlSettings()
 SOURCE = Source(id="fuzz", kind="feed", url="http://outlet.example/feed")
 HEADERS = (
     {},
@@ -36,9 +37,15 @@ def read_feed(data: bytes) -> None:
     """
     headers, body = HEADERS[data[0] % len(HEADERS)] if data else {}, data[1:]
     feed = feeds.parse_feed(
-        body, url=SOURCE.url, headers=headers, source=SOURCE, now=NOW
+        body,
+        url=SOURCE.url,
+        headers=headers,
+        source=SOURCE,
+        now=NOW,
+        max_bytes=LIMITS.max_feed_size,
+        max_entries=LIMITS.max_entries,
     )
-    assert len(feed.leads) <= feeds.MAX_ENTRIES
+    assert len(feed.leads) <= LIMITS.max_entries
     for lead in feed.leads:
         check_lead(lead)
     for url in (feed.link, feed.hub, feed.next_page, *feed.children):
