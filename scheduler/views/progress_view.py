@@ -1,13 +1,17 @@
-"""How work looks while it goes on and when it is done: a crawl, an import."""
+"""A crawl and an import: how far they are, and what they came to."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from crawler.files.importing import ImportCounts
 from crawler.report import CrawlEvent, CrawlReport, SourceReport
-from scheduler.views.article_views import format_count
+from scheduler.views.formatting import format_count
 from scheduler.views.terminal import Progress, Screen, strip_controls
 from storage.model import ChangeKind, Landed
+
+MAX_REASONS_SHOWN = 3  # of rejections, the most frequent first
+_MIN_TITLE_CELLS = 30
+_HEAD_CELLS = 36  # of a kept article's line before its title
 
 _CHANGE_LABELS = {
     ChangeKind.NEW: ("new", "green"),
@@ -15,9 +19,7 @@ _CHANGE_LABELS = {
     ChangeKind.COPIED: ("copy", "cyan"),
     ChangeKind.PROMOTED: ("copy", "cyan"),
 }
-
-
-# Faults that are one word, told to someone who did not write them.
+# Errors that are one word, for people who did not write them.
 _ERROR_TEXTS = {
     "dns": "its name cannot be resolved",
     "timeout": "it did not answer in time",
@@ -28,25 +30,25 @@ _ERROR_TEXTS = {
 
 
 def describe_error(error: str) -> str:
-    """A fault as people say it."""
+    """A visit's error as a sentence, where it is a single word."""
     return _ERROR_TEXTS.get(error, strip_controls(error))
 
 
 def explain_no_answer(report: CrawlReport) -> str:
-    """Why a pass reached nobody, and what to do."""
+    """Why a pass reached no source, and what to do."""
     errors = {row.error for row in report.sources.values()}
     if errors == {"dns"}:
-        return "no name could be resolved: is this machine online? `khabar demo` needs no network"
+        return (
+            "no name could be resolved: is this machine online? "
+            "`khabar demo` needs no network"
+        )
     return (
         "no source could be visited; `khabar sources check` says what each one answers"
     )
 
 
 class CrawlProgress:
-    """A crawl while it goes on and at its end.
-
-    Each kept article as it comes, then the sum of each source.
-    """
+    """A crawl on the screen: each kept article as it comes, then a row a source."""
 
     def __init__(self, screen: Screen, *, json: bool) -> None:
         self.screen = screen
@@ -57,155 +59,144 @@ class CrawlProgress:
 
     @contextmanager
     def progress(self) -> Iterator[None]:
-        """While it goes on."""
-        with self.screen.progress("crawling") as say:
-            self._update = say
+        """Show the moving line for as long as the block."""
+        with self.screen.progress("crawling") as update:
+            self._update = update
             yield
 
     def show_event(self, event: CrawlEvent) -> None:
-        """Something happened."""
-        landed = event.landed
+        """Show what happened, and move the line on."""
         if event.note:
             if self._update:
                 self._update(event.note, event.share)
             return
-        if landed is not None:
+        if event.landed is not None:
             self.read += 1
-            if landed.what in _CHANGE_LABELS:
-                self._show_landed(event.source, landed)
+            self._show_landed(event.source, event.landed)
         elif event.visited is not None and event.visited.poll.error and not self.json:
-            self.screen.note(
-                f"! {strip_controls(event.source)}: {describe_error(event.visited.poll.error)}"
-            )
+            error = describe_error(event.visited.poll.error)
+            self.screen.note(f"! {strip_controls(event.source)}: {error}")
         if self._update:
-            self._update(
-                f"{format_count(self.read, 'page')} read, {self.kept} kept; {event.source}"
-            )
+            read = format_count(self.read, "page")
+            self._update(f"{read} read, {self.kept} kept; {event.source}")
 
     def _show_landed(self, source: str, landed: Landed) -> None:
-        self.kept += landed.what is ChangeKind.NEW
-        if self.json:
+        """A line for a page that was kept; none for one that was not."""
+        if landed.what is ChangeKind.NEW:
+            self.kept += 1
+        if self.json or landed.what not in _CHANGE_LABELS:
             return
-        assert landed.what is not None
-        mark, colour = _CHANGE_LABELS[landed.what]
-        title = self.screen.safe_text(
-            landed.title or landed.url, width=max(30, self.screen.width - 36)
-        )
-        head = f"{landed.article_id or '':>6}  {strip_controls(source):<16}"
-        self.screen.line(
-            f"{self.screen.style(f'{mark:<7}', colour)} {self.screen.style(head, 'dim')} {title}"
-        )
+        screen = self.screen
+        word, colour = _CHANGE_LABELS[landed.what]
+        label = screen.style(f"{word:<7}", colour)
+        number = landed.article_id or ""
+        head = screen.style(f"{number:>6}  {strip_controls(source):<16}", "dim")
+        width = max(_MIN_TITLE_CELLS, screen.width - _HEAD_CELLS)
+        title = screen.safe_text(landed.title or landed.url, width=width)
+        screen.line(f"{label} {head} {title}")
 
     def show_summary(self, report: CrawlReport) -> None:
-        """The sum of each source, and what to do next."""
+        """What each source came to, and what to do next."""
+        screen = self.screen
         rows = list(report.sources.values())
         for note in report.notes:
-            self.screen.note(strip_controls(note))
+            screen.note(strip_controls(note))
         if self.json:
             for row in rows:
-                self.screen.json_line(row.to_json())
+                screen.json_line(row.as_dict())
             return
-        self.screen.line()
-        self.screen.table(
-            (
-                "source",
-                "found",
-                "new",
-                "revised",
-                "copies",
-                "known",
-                "irrelevant",
-                "other",
-                "failed",
-                "waiting",
-                "why",
-            ),
-            [_summary_row(row) for row in rows],
-            right=(
-                "found",
-                "new",
-                "revised",
-                "copies",
-                "known",
-                "irrelevant",
-                "other",
-                "failed",
-                "waiting",
-            ),
+        counts = (
+            "found",
+            "new",
+            "revised",
+            "copies",
+            "known",
+            "irrelevant",
+            "other",
+            "failed",
+            "waiting",
         )
+        head = ("source", *counts, "why")
+        screen.line()
+        screen.table(head, map(_summary_row, rows), right=counts)
         if report.total("new"):
-            self.screen.note(
+            screen.note(
                 "next: `khabar search` lists what was kept, `khabar show ID` reads one"
             )
         elif report.any_visited:
-            self.screen.note(
-                "nothing new; `khabar search` lists what there is, `khabar explain URL` says why a page was not kept"
+            screen.note(
+                "nothing new; `khabar search` lists what there is, "
+                "`khabar explain URL` says why a page was not kept"
             )
 
 
 def _summary_row(row: SourceReport) -> tuple[object, ...]:
-    other = row.rejected + row.refused + row.too_old
-    why = (
-        [describe_error(row.error)]
-        if row.error
-        else [row.status.replace("_", " ")]
-        if row.status not in {"ok", ""}
-        else []
-    )
-    why += [
-        f"{reason} {count}"
-        for reason, count in row.reasons.most_common(3)
-        if reason != "irrelevant"
-    ]
-    counts = (
+    why = []
+    if row.error:
+        why.append(describe_error(row.error))
+    elif row.status not in {"ok", ""}:
+        why.append(row.status.replace("_", " "))
+    for reason, count in row.reasons.most_common(MAX_REASONS_SHOWN):
+        # Irrelevant pages have a column of their own.
+        if reason != "irrelevant":
+            why.append(f"{reason} {count}")
+    return (
+        row.source,
         row.found,
         row.new,
         row.revised,
         row.copies,
         row.known,
         row.irrelevant,
-        other,
+        row.rejected + row.refused + row.too_old,
         row.failed,
         row.postponed,
+        "; ".join(why),
     )
-    return (row.source, *counts, "; ".join(str(part) for part in why))
 
 
-def format_import_progress(taken: ImportCounts) -> str:
-    """How an import goes, in one line."""
+def format_import_progress(counts: ImportCounts) -> str:
+    """How far an import is, in one line."""
     parts = [
-        f"{taken.rows:,} read",
-        f"{taken.kinds['new']:,} new",
-        f"{taken.kinds['copies']:,} copies",
+        f"{counts.rows:,} read",
+        f"{counts.kinds['new']:,} new",
+        f"{counts.kinds['copies']:,} copies",
     ]
-    dropped = {
+    # The kinds of what was rejected are written `rejected: REASON`.
+    rejected = {
         kind.partition(": ")[2]: count
-        for kind, count in taken.kinds.items()
+        for kind, count in counts.kinds.items()
         if kind.startswith("rejected")
     }
-    why = ", ".join(
-        f"{name} {count:,}"
-        for name, count in sorted(dropped.items(), key=lambda one: -one[1])[:3]
-    )
-    parts += [f"{sum(dropped.values()):,} rejected ({why})"] if dropped else []
-    parts += [f"{taken.skipped:,} skipped"] if taken.skipped else []
-    parts += [f"{taken.before:,} taken in before"] if taken.before else []
-    return f"{taken.file}: {', '.join(parts)}"
+    if rejected:
+        frequent = sorted(rejected.items(), key=lambda item: -item[1])
+        reasons = [f"{name} {count:,}" for name, count in frequent[:MAX_REASONS_SHOWN]]
+        parts.append(f"{sum(rejected.values()):,} rejected ({', '.join(reasons)})")
+    if counts.skipped:
+        parts.append(f"{counts.skipped:,} skipped")
+    if counts.before:
+        parts.append(f"{counts.before:,} taken in before")
+    return f"{counts.file}: {', '.join(parts)}"
 
 
-def show_import_summary(screen: Screen, taken: ImportCounts, *, json: bool) -> None:
+def show_import_summary(screen: Screen, counts: ImportCounts, *, json: bool) -> None:
     """What an import came to."""
     if json:
-        told = ("rows", "skipped", "warnings", "unreadable")
         screen.json_line(
-            {name: getattr(taken, name) for name in told}
-            | {"results": dict(taken.kinds)}
+            {
+                "rows": counts.rows,
+                "skipped": counts.skipped,
+                "warnings": counts.warnings,
+                "unreadable": counts.unreadable,
+                "results": dict(counts.kinds),
+            }
         )
         return
     parts = [
-        f"{count:,} {strip_controls(kind)}" for kind, count in taken.kinds.most_common()
+        f"{count:,} {strip_controls(kind)}"
+        for kind, count in counts.kinds.most_common()
     ]
-    parts += [f"{taken.skipped:,} skipped"] if taken.skipped else []
-    screen.line(
-        f"{format_count(taken.rows, 'row')} read: {', '.join(parts) or 'nothing to take in'}"
-    )
+    if counts.skipped:
+        parts.append(f"{counts.skipped:,} skipped")
+    rows = format_count(counts.rows, "row")
+    screen.line(f"{rows} read: {', '.join(parts) or 'nothing to take in'}")

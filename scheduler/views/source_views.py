@@ -1,44 +1,92 @@
-"""How sources look.
+"""Sources: the list, one of them, what each answered, what a site offers.
 
-What each answered, what a site offers, everything that is known of one.
+Lines for people, JSON for programs.
 """
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from crawler.source_check import PageSample, SourceCheck
 from crawler.sources import Source
 from scheduler.health import Drift
-from scheduler.views.article_views import (
-    format_age,
-    format_count,
-    format_time,
-    show_fields,
-)
+from scheduler.views.formatting import format_age, format_count, format_time
 from scheduler.views.progress_view import describe_error
 from scheduler.views.terminal import Screen, strip_controls
 from storage.model import Poll, from_text, to_text, utc_now
 
 
+def show_sources(
+    screen: Screen, rows: Sequence[Mapping[str, Any]], *, json: bool
+) -> None:
+    """The sources, and what the database knows of each."""
+    if json:
+        for row in rows:
+            screen.json_line(row)
+        return
+    now = utc_now()
+    head = ("id", "on", "lang", "kind", "last success", "last new", "state")
+    cells = [
+        (
+            row["id"],
+            "yes" if row["enabled"] else "no",
+            row["language"] or "",
+            row["kind"],
+            format_age(row["last_success_at"], now),
+            format_age(row["last_new_at"], now),
+            row["last_error"] or "",
+        )
+        for row in rows
+    ]
+    screen.table(head, cells)
+
+
+def show_source(screen: Screen, known: Mapping[str, Any], *, json: bool) -> None:
+    """One source: its configuration, what happened to it, its last visits."""
+    if json:
+        screen.json_line(known)
+        return
+    now = utc_now()
+    ages = ("last_success_at", "last_new_at", "newest_at")
+    apart = {*ages, "polls", "next_check_at"}
+    for name, value in known.items():
+        if name not in apart:
+            screen.fields([(name.replace("_", " "), value)])
+    for name in ages:
+        label = name.removesuffix("_at").replace("_", " ")
+        screen.fields([(label, format_age(known[name], now))])
+    screen.fields([("next visit", known["next_check_at"] or "now")])
+    if not known["polls"]:
+        return
+    counts = ("found", "new", "copies", "rejected", "failed")
+    head = ("started_at", "status", *counts, "error")
+    rows = [
+        ["" if poll[name] is None else poll[name] for name in head]
+        for poll in known["polls"]
+    ]
+    screen.line()
+    screen.table(head, rows, right=counts)
+
+
 def show_checked(
     screen: Screen,
-    found: Sequence[SourceCheck],
+    checks: Sequence[SourceCheck],
     drifting: Sequence[Drift] = (),
     *,
     captures: Path | None,
     json: bool,
 ) -> None:
-    """What each source answered, what could be mended, and what its pages yield less of than they did."""
+    """What each source answered, what could be mended, and which yield less text."""
     if json:
-        for one in found:
+        for check in checks:
             drifts = [
-                drift_to_json(drift)
+                _drift_to_json(drift)
                 for drift in drifting
-                if drift.source == one.source.id
+                if drift.source == check.source.id
             ]
-            screen.json_line(checked_to_json(one) | {"drifting": drifts})
+            screen.json_line(_check_to_json(check) | {"drifting": drifts})
         return
     now = utc_now()
     head = (
@@ -52,152 +100,97 @@ def show_checked(
         "validators",
         "took",
     )
-    screen.table(
-        head,
-        [_checked_row(one, now) for one in found],
-        right=("items", "dated", "took"),
-    )
-    for one in found:
-        for told in (*one.visited.poll.warnings, *_list_advice(one)):
-            screen.note(f"{one.source.id}: {strip_controls(told)}")
+    rows = [_check_row(check, now) for check in checks]
+    screen.table(head, rows, right=("items", "dated", "took"))
+    for check in checks:
+        for advice in _list_advice(check):
+            screen.note(f"{check.source.id}: {strip_controls(advice)}")
     for drift in drifting:
-        for line in drift_lines(screen, drift, captures):
+        for line in _drift_lines(screen, drift, captures):
             screen.note(line)
 
 
-def drift_lines(screen: Screen, found: Drift, captures: Path | None) -> Iterator[str]:
-    """A source whose pages yield less, a page that shows it, and how to look at that one."""
-    yield f"{found.source}: {found.what} in {found.lately:.0%} of its pages of late, in {found.before:.0%} before"
-    page = found.sample
-    if page is None:
-        return
-    why = str(page["why"]).replace("_", " ")
-    yield f"  for instance {screen.safe_text(page['url'])}, read {format_time(from_text(page['at']))} UTC: {why}"
-    if page["file"] and captures:
-        looked = (
-            f"`khabar show {page['article_id']} --raw`"
-            if page["article_id"]
-            else _raw_command(page["url"])
-        )
-        yield f"  its raw page: {looked}, in {captures / page['file']} at byte {page['offset']:,}"
-    else:
-        yield "  its raw page was not kept"
-
-
-def _raw_command(url: str) -> str:
-    return f"`khabar explain {shlex.quote(strip_controls(url))} --raw`"
-
-
-def drift_to_json(found: Drift) -> dict[str, Any]:
-    """One of these as JSON."""
-    return {
-        "what": found.what,
-        "before": found.before,
-        "lately": found.lately,
-        "sample": found.sample,
-    }
-
-
-def _checked_row(one: SourceCheck, now: Any) -> tuple[object, ...]:
-    poll = one.visited.poll
+def _check_row(check: SourceCheck, now: datetime) -> tuple[object, ...]:
+    poll = check.visited.poll
+    answer = "good" if poll.leads else "no items"
+    if poll.error:
+        answer = describe_error(poll.error)
+    seconds = (poll.ended_at - poll.started_at).total_seconds()
     return (
-        one.source.id,
-        (poll.error and describe_error(poll.error))
-        or ("good" if poll.leads else "no items"),
+        check.source.id,
+        answer,
         len(poll.leads),
-        format_age(poll.newest_at, now) if poll.newest_at else "-",
-        sum(lead.published_at is not None for lead in poll.leads),
-        find_language(one) or "-",
-        describe_sample(one.sample),
+        _format_newest(poll, now),
+        _count_dated(poll),
+        _find_language(check) or "-",
+        _describe_sample(check.sample),
         " ".join(_list_validators(poll)) or "none",
-        f"{(poll.ended_at - poll.started_at).total_seconds():.1f} s",
+        f"{seconds:.1f} s",
     )
 
 
-def describe_sample(sample: PageSample | None) -> str:
-    """What became of the page that was tried."""
-    if sample is None:
-        return "-"
-    return sample.trouble or format_count(sample.words, "word")
+def _list_advice(check: SourceCheck) -> list[str]:
+    advice = list(check.visited.poll.warnings)
+    if check.mend:
+        advice.append(check.mend)
+    if check.same_as:
+        advice.append(f"shows the same as {check.same_as}: keep one of them")
+    return advice
 
 
-def find_language(one: SourceCheck) -> str | None:
-    """The language of the page that was tried, else the one that the document names."""
-    said = [lead.language for lead in one.visited.poll.leads if lead.language]
-    return (one.sample.language if one.sample else None) or (said[0] if said else None)
+def _drift_lines(
+    screen: Screen, drift: Drift, captures: Path | None
+) -> Iterator[str]:
+    """A source whose pages yield less, and a page that shows it."""
+    lately, before = f"{drift.lately:.0%}", f"{drift.before:.0%}"
+    yield (
+        f"{drift.source}: {drift.what} in {lately} of its pages of late, in {before} "
+        "before"
+    )
+    page = drift.sample
+    if page is None:
+        return
+    why = str(page["why"]).replace("_", " ")
+    read_at = f"{format_time(from_text(page['at']))} UTC"
+    yield f"  for instance {screen.safe_text(page['url'])}, read {read_at}: {why}"
+    if not page["file"] or captures is None:
+        yield "  its raw page was not kept"
+        return
+    # A page that became no article has no number to show it by.
+    command = f"khabar explain {shlex.quote(strip_controls(page['url']))} --raw"
+    if page["article_id"]:
+        command = f"khabar show {page['article_id']} --raw"
+    file = captures / page["file"]
+    yield f"  its raw page: `{command}`, in {file} at byte {page['offset']:,}"
 
 
-def _list_advice(one: SourceCheck) -> list[str]:
-    told = [one.mend] if one.mend else []
-    if one.same_as:
-        told.append(f"shows the same as {one.same_as}: keep one of them")
-    return told
-
-
-def _list_validators(poll: Poll) -> list[str]:
-    given = poll.validators
-    return [
-        name
-        for name, value in (
-            ("etag", given and given.etag),
-            ("date", given and given.last_modified),
-        )
-        if value
-    ]
-
-
-def checked_to_json(one: SourceCheck) -> dict[str, Any]:
-    """One answer as JSON."""
-    poll, sample = one.visited.poll, one.sample
-    return {
-        "source": poll.source,
-        "kind": one.source.kind,
-        "url": one.source.url,
-        "ok": bool(poll.leads),
-        "status": poll.status,
-        "http_status": poll.http_status,
-        "error": poll.error,
-        "items": len(poll.leads),
-        "newest_at": to_text(poll.newest_at) if poll.newest_at else None,
-        "dated": sum(lead.published_at is not None for lead in poll.leads),
-        "language": find_language(one),
-        "page": {"url": sample.url, "words": sample.words, "trouble": sample.trouble}
-        if sample
-        else None,
-        "validators": _list_validators(poll),
-        "bytes": poll.bytes,
-        "moved_to": poll.moved_to,
-        "mend": one.mend,
-        "same_as": one.same_as,
-        "warnings": list(poll.warnings),
-    }
-
-
-def show_offers(screen: Screen, found: Sequence[SourceCheck], *, json: bool) -> None:
-    """What a site could be watched by."""
+def show_offers(screen: Screen, checks: Sequence[SourceCheck], *, json: bool) -> None:
+    """The feeds, sitemaps and pages by which a site could be watched."""
     if json:
-        for one in found:
-            screen.json_line(checked_to_json(one) | {"title": one.visited.title})
+        for check in checks:
+            screen.json_line(_check_to_json(check) | {"title": check.visited.title})
         return
     now = utc_now()
-    screen.table(
-        ("kind", "items", "newest item", "dated", "lang", "a page of it", "address"),
-        [
-            (
-                one.source.kind, len(one.visited.poll.leads), format_age(one.visited.poll.newest_at, now),
-                sum(lead.published_at is not None for lead in one.visited.poll.leads), find_language(one) or "-",
-                describe_sample(one.sample), one.source.url,
-            )
-            for one in found
-        ],
-        right=("items", "dated"),
-    )  # fmt: skip
+    head = ("kind", "items", "newest item", "dated", "lang", "a page of it", "address")
+    rows = [
+        (
+            check.source.kind,
+            len(check.visited.poll.leads),
+            _format_newest(check.visited.poll, now),
+            _count_dated(check.visited.poll),
+            _find_language(check) or "-",
+            _describe_sample(check.sample),
+            check.source.url,
+        )
+        for check in checks
+    ]
+    screen.table(head, rows, right=("items", "dated"))
 
 
 def show_added(
-    screen: Screen, source: Source, text: str, file: str, *, written: bool, json: bool
+    screen: Screen, source: Source, entry: str, file: str, *, written: bool, json: bool
 ) -> None:
-    """The entry as it was written, or would be."""
+    """The entry of the configuration as it was written, or would be."""
     if json:
         screen.json_line(
             {
@@ -205,58 +198,90 @@ def show_added(
                 "kind": source.kind,
                 "url": source.url,
                 "written": written,
-                "entry": text,
+                "entry": entry,
             }
         )
         return
     screen.line()
-    for line in text.splitlines():
+    for line in entry.splitlines():
         screen.line(strip_controls(line))
-    told = (
-        f"written to {file}; next: `khabar crawl {source.id}`"
-        if written
-        else "nothing was written"
-    )
-    screen.note(told)
+    if written:
+        screen.note(f"written to {file}; next: `khabar crawl {source.id}`")
+    else:
+        screen.note("nothing was written")
 
 
-def show_source(screen: Screen, known: Mapping[str, Any], *, json: bool) -> None:
-    """One source: what the configuration says, what happened to it, its last visits."""
-    if json:
-        screen.json_line(known)
-        return
-    now = utc_now()
-    moments = ("last_success_at", "last_new_at", "newest_at")
-    plain = {
-        name: value
-        for name, value in known.items()
-        if name not in (*moments, "polls", "next_check_at")
+# What a check found, in words and as JSON
+
+
+def _format_newest(poll: Poll, now: datetime) -> str:
+    if poll.newest_at is None:
+        return "-"
+    return format_age(poll.newest_at, now)
+
+
+def _count_dated(poll: Poll) -> int:
+    return sum(lead.published_at is not None for lead in poll.leads)
+
+
+def _describe_sample(sample: PageSample | None) -> str:
+    """What became of the page that was tried."""
+    if sample is None:
+        return "-"
+    return sample.trouble or format_count(sample.words, "word")
+
+
+def _find_language(check: SourceCheck) -> str | None:
+    """The language of the page that was tried, else the one that the feed names."""
+    if check.sample is not None and check.sample.language:
+        return check.sample.language
+    named = [lead.language for lead in check.visited.poll.leads if lead.language]
+    return named[0] if named else None
+
+
+def _list_validators(poll: Poll) -> list[str]:
+    names = []
+    if poll.validators is not None and poll.validators.etag:
+        names.append("etag")
+    if poll.validators is not None and poll.validators.last_modified:
+        names.append("date")
+    return names
+
+
+def _drift_to_json(drift: Drift) -> dict[str, Any]:
+    return {
+        "what": drift.what,
+        "before": drift.before,
+        "lately": drift.lately,
+        "sample": drift.sample,
     }
-    show_fields(
-        screen, [(name.replace("_", " "), value) for name, value in plain.items()]
-    )
-    show_fields(
-        screen,
-        [
-            (name.removesuffix("_at").replace("_", " "), format_age(known[name], now))
-            for name in moments
-        ],
-    )
-    show_fields(screen, [("next visit", known["next_check_at"] or "now")])
-    if known["polls"]:
-        screen.line()
-        head = (
-            "started_at",
-            "status",
-            "found",
-            "new",
-            "copies",
-            "rejected",
-            "failed",
-            "error",
-        )
-        rows = [
-            [poll[name] if poll[name] is not None else "" for name in head]
-            for poll in known["polls"]
-        ]
-        screen.table(head, rows, right=("found", "new", "copies", "rejected", "failed"))
+
+
+def _check_to_json(check: SourceCheck) -> dict[str, Any]:
+    poll, page = check.visited.poll, None
+    if check.sample is not None:
+        page = {
+            "url": check.sample.url,
+            "words": check.sample.words,
+            "trouble": check.sample.trouble,
+        }
+    return {
+        "source": poll.source,
+        "kind": check.source.kind,
+        "url": check.source.url,
+        "ok": bool(poll.leads),
+        "status": poll.status,
+        "http_status": poll.http_status,
+        "error": poll.error,
+        "items": len(poll.leads),
+        "newest_at": poll.newest_at and to_text(poll.newest_at),
+        "dated": _count_dated(poll),
+        "language": _find_language(check),
+        "page": page,
+        "validators": _list_validators(poll),
+        "bytes": poll.bytes,
+        "moved_to": poll.moved_to,
+        "mend": check.mend,
+        "same_as": check.same_as,
+        "warnings": list(poll.warnings),
+    }

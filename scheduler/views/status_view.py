@@ -1,4 +1,4 @@
-"""`status` and `doctor` as they are printed."""
+"""`khabar status` and `khabar doctor` as they are printed."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -7,122 +7,120 @@ from typing import Any
 
 from scheduler.doctor import Finding
 from scheduler.health import DiskSpace, Drift, Status
-from scheduler.views.article_views import (
+from scheduler.views.formatting import (
     format_age,
     format_count,
     format_duration,
     format_time,
-    show_fields,
 )
 from scheduler.views.terminal import Screen
-from storage.model import BlindPeriod, SourceState, to_text, utc_now
+from storage.model import to_text, utc_now
+from storage.tables.source_stats import BlindPeriod
 
-MAX_TRAFFIC_SOURCES = 10  # sources whose traffic is shown
-MAX_DAYS_SHOWN = 3_650
+MAX_TRAFFIC_SOURCES = 10  # the ones with most bytes
+MAX_DAYS_SHOWN = 3_650  # a forecast beyond ten years says nothing
+
+_FINDING_COLOURS = {"good": "green", "advice": "yellow", "broken": "red"}
 
 
-def show_status(screen: Screen, found: Status, *, json: bool) -> None:
-    """Is it working."""
+def show_status(screen: Screen, status: Status, *, json: bool) -> None:
+    """The figures, then a line for each thing that is not as it should be."""
     if json:
-        screen.json_line(status_to_json(found))
+        screen.json_line(status_to_json(status))
         return
     now = utc_now()
-    show_fields(screen, _summary_fields(found, now))
-    for state in found.failing:
-        _show_labelled(
-            screen,
-            "failing",
-            f"{state.id}: {screen.safe_text(_describe_error(state.last_error or ''))}{_format_failing_for(state, now)}",
-        )
-    for state in found.quiet:
-        _show_labelled(
-            screen,
-            "quiet",
-            f"{state.id}: newest item {_format_newest_item(state, now)}",
-        )
-    for drifted in found.drifting:
-        _show_labelled(screen, "drifting", _describe_drift(drifted))
-    failing = {state.id for state in found.failing}
-    for period in found.blind:
-        # Of those that fail now it was said
-        if period.to_at or period.source not in failing:
-            told = f"{period.source or 'everything'}: {_describe_period(period)}, {screen.safe_text(_describe_error(period.reason))}"
-            _show_labelled(screen, "blind", told)
-    for source, cost in sorted(found.traffic.items(), key=lambda item: -item[1].bytes)[
-        :MAX_TRAFFIC_SOURCES
-    ]:
-        told = f"{source}: {format_count(cost.requests, 'request')} and {cost.bytes / 1e6:,.2f} MB in seven days"
-        _show_labelled(screen, "traffic", told)
-    for problem in found.problems:
-        screen.line(
-            f"{screen.style('not well', 'red')}     {screen.safe_text(problem)}"
-        )
-    if found.well:
+    screen.fields(_summary_fields(status, now))
+    for kind, text in _list_remarks(status, now):
+        screen.line(f"{screen.style(f'{kind:<12}', 'yellow')} {screen.safe_text(text)}")
+    for problem in status.problems:
+        label = screen.style("not well", "red")
+        screen.line(f"{label}     {screen.safe_text(problem)}")
+    if status.well:
         screen.line(screen.style("all is well", "green"))
 
 
-def _summary_fields(found: Status, now: datetime) -> list[tuple[str, object]]:
-    counts, last = found.counts, found.last_article_at
-    fates = ", ".join(
-        f"{kind.replace('_', ' ')} {count:,}" for kind, count in counts["fates"].items()
-    )
-    upcoming = ", ".join(
-        f"{source} {_format_time_until(at, now)}" for source, at in found.next_checks
-    )
-    visited = (
-        f"{len(found.never)} of them not visited yet"
-        if found.never
-        else "all of them visited"
-    )
-    service = f"process {found.holder} writes" if found.holder else "none runs"
-    if found.alive_at:
-        service += f"; last sign of life {format_age(found.alive_at, now)}"
+def _summary_fields(status: Status, now: datetime) -> list[tuple[str, object]]:
+    counts = status.counts
+    service = "none runs"
+    if status.holder:
+        service = f"process {status.holder} writes"
+    if status.alive_at:
+        service += f"; last sign of life {format_age(status.alive_at, now)}"
+
+    last_new = "none yet"
+    if status.last_article_at:
+        age = format_age(status.last_article_at, now)
+        last_new = f"{format_time(status.last_article_at)} UTC ({age})"
+
+    sources = f"{counts['sources']} switched on"
+    if status.never:
+        sources += f", {len(status.never)} of them not visited yet"
+    elif counts["sources"]:
+        sources += ", all of them visited"
+
+    copies = format_count(counts["copies"], "copy", "copies")
+    fates = [f"{name.replace('_', ' ')} {n:,}" for name, n in counts["fates"].items()]
+    upcoming = [
+        f"{source} {_format_time_until(at, now)}" for source, at in status.next_checks
+    ]
     return [
         ("service", service),
-        (
-            "articles",
-            f"{counts['articles']:,}, and {format_count(counts['copies'], 'copy', 'copies')} of them",
-        ),
-        (
-            "last new",
-            f"{format_time(last)} UTC ({format_age(last, now)})"
-            if last
-            else "none yet",
-        ),
-        ("fates", fates),
+        ("articles", f"{counts['articles']:,}, and {copies} of them"),
+        ("last new", last_new),
+        ("fates", ", ".join(fates)),
         ("queue", f"{format_count(counts['pending'], 'page')} waiting"),
-        (
-            "sources",
-            f"{counts['sources']} switched on{f', {visited}' if counts['sources'] else ''}",
-        ),
-        ("next", upcoming or "nothing planned"),
-        ("storage", _describe_storage(found.disk_space, found.bytes)),
+        ("sources", sources),
+        ("next", ", ".join(upcoming) or "nothing planned"),
+        ("storage", _describe_storage(status.disk_space, status.bytes)),
     ]
 
 
-def _describe_storage(room: DiskSpace, total: int) -> str:
-    grows = f", {room.bytes_a_day / 1e6:,.1f} MB a day" if room.bytes_a_day else ""
-    years = room.days is not None and room.days > MAX_DAYS_SHOWN
-    left = (
-        ""
-        if room.days is None
-        else ", room for over ten years"
-        if years
-        else f", room for {room.days:,.0f} days"
-    )
-    return f"{total / 1e6:,.1f} MB{grows}{left}"
-
-
 def _format_time_until(at: datetime, now: datetime) -> str:
-    return f"in {format_duration(at - now)}" if at > now else "now"
+    if at <= now:
+        return "now"
+    return f"in {format_duration(at - now)}"
 
 
-def _format_failing_for(state: SourceState, now: datetime) -> str:
-    return (
-        f", for {format_duration(now - state.first_failure_at)}"
-        if state.first_failure_at
-        else ""
-    )
+def _describe_storage(space: DiskSpace, total_bytes: int) -> str:
+    text = f"{total_bytes / 1e6:,.1f} MB"
+    if space.bytes_a_day:
+        text += f", {space.bytes_a_day / 1e6:,.1f} MB a day"
+    if space.days is None:
+        return text
+    if space.days > MAX_DAYS_SHOWN:
+        return f"{text}, room for over ten years"
+    return f"{text}, room for {space.days:,.0f} days"
+
+
+def _list_remarks(status: Status, now: datetime) -> list[tuple[str, str]]:
+    """(kind, text) of what deserves a look, the worst kinds first."""
+    remarks = []
+    for state in status.failing:
+        text = f"{state.id}: {_describe_error(state.last_error or '')}"
+        if state.first_failure_at:
+            text += f", for {format_duration(now - state.first_failure_at)}"
+        remarks.append(("failing", text))
+    for state in status.quiet:
+        newest = format_age(state.newest_at or state.last_new_at, now)
+        remarks.append(("quiet", f"{state.id}: newest item {newest}"))
+    remarks += [("drifting", _describe_drift(drift)) for drift in status.drifting]
+
+    failing = {state.id for state in status.failing}
+    for period in status.blind:
+        # A source that fails now is listed above.
+        if period.to_at or period.source not in failing:
+            subject = period.source or "everything"
+            reason = _describe_error(period.reason)
+            text = f"{subject}: {_format_period(period)}, {reason}"
+            remarks.append(("blind", text))
+
+    traffic = sorted(status.traffic.items(), key=lambda item: -item[1].bytes)
+    for source, cost in traffic[:MAX_TRAFFIC_SOURCES]:
+        requests = format_count(cost.requests, "request")
+        megabytes = f"{cost.bytes / 1e6:,.2f} MB"
+        text = f"{source}: {requests} and {megabytes} in seven days"
+        remarks.append(("traffic", text))
+    return remarks
 
 
 def _describe_error(error: str) -> str:
@@ -131,77 +129,73 @@ def _describe_error(error: str) -> str:
     return f"{kind.replace('_', ' ')}{colon}{rest}"
 
 
-def _format_newest_item(state: SourceState, now: datetime) -> str:
-    return format_age(state.newest_at or state.last_new_at, now)
-
-
-def _describe_drift(found: Drift) -> str:
-    told = f"{found.source}: {found.what} in {found.lately:.0%} of its pages, {found.before:.0%} before"
-    return (
-        f"{told}; `khabar sources check {found.source}` shows one without"
-        if found.sample
-        else told
+def _describe_drift(drift: Drift) -> str:
+    text = (
+        f"{drift.source}: {drift.what} in {drift.lately:.0%} of its pages, "
+        f"{drift.before:.0%} before"
     )
+    if not drift.sample:
+        return text
+    return f"{text}; `khabar sources check {drift.source}` shows one without"
 
 
-def _describe_period(period: BlindPeriod) -> str:
-    end = f"{format_time(period.to_at)} UTC" if period.to_at else "now"
-    return f"{format_time(period.from_at)} UTC to {end}"
+def _format_period(period: BlindPeriod) -> str:
+    start = f"{format_time(period.from_at)} UTC"
+    if period.to_at is None:
+        return f"{start} to now"
+    return f"{start} to {format_time(period.to_at)} UTC"
 
 
-def _show_labelled(screen: Screen, kind: str, text: str) -> None:
-    screen.line(f"{screen.style(f'{kind:<12}', 'yellow')} {text}")
-
-
-def status_to_json(found: Status) -> dict[str, Any]:
-    """The status as JSON."""
+def status_to_json(status: Status) -> dict[str, Any]:
+    """The status as one JSON object."""
+    days = status.disk_space.days
+    blind = [
+        {
+            "source": period.source,
+            "from": to_text(period.from_at),
+            "to": period.to_at and to_text(period.to_at),
+            "reason": period.reason,
+        }
+        for period in status.blind
+    ]
     return {
-        "well": found.well,
-        "problems": list(found.problems),
-        **found.counts,
-        "bytes": found.bytes,
-        "bytes_a_day": round(found.disk_space.bytes_a_day),
-        "days_left": None
-        if found.disk_space.days is None
-        else round(found.disk_space.days),
-        "failing": {state.id: state.last_error for state in found.failing},
-        "quiet": [state.id for state in found.quiet],
-        "drifting": [asdict(one) for one in found.drifting],
-        "never_visited": [state.id for state in found.never],
-        "next_checks": {source: to_text(at) for source, at in found.next_checks},
-        "blind": [
-            {
-                "source": one.source,
-                "from": to_text(one.from_at),
-                "to": one.to_at and to_text(one.to_at),
-                "reason": one.reason,
-            }
-            for one in found.blind
-        ],
+        "well": status.well,
+        "problems": list(status.problems),
+        **status.counts,
+        "bytes": status.bytes,
+        "bytes_a_day": round(status.disk_space.bytes_a_day),
+        "days_left": None if days is None else round(days),
+        "failing": {state.id: state.last_error for state in status.failing},
+        "quiet": [state.id for state in status.quiet],
+        "drifting": [asdict(drift) for drift in status.drifting],
+        "never_visited": [state.id for state in status.never],
+        "next_checks": {source: to_text(at) for source, at in status.next_checks},
+        "blind": blind,
         "week_traffic": {
-            source: asdict(cost) for source, cost in found.traffic.items()
+            source: asdict(cost) for source, cost in status.traffic.items()
         },
-        "unbalanced_polls": [row["id"] for row in found.unbalanced],
-        "holder": found.holder,
-        "alive_at": found.alive_at and to_text(found.alive_at),
+        "unbalanced_polls": [row["id"] for row in status.unbalanced],
+        "holder": status.holder,
+        "alive_at": status.alive_at and to_text(status.alive_at),
     }
 
 
 def show_findings(screen: Screen, findings: Iterable[Finding], *, json: bool) -> bool:
     """Each finding as it comes, with what to do. Returns whether nothing is broken."""
-    good = True
-    for one in findings:
-        good = good and one.good
+    all_good = True
+    for finding in findings:
+        all_good = all_good and finding.good
         if json:
-            screen.json_line(asdict(one))
+            screen.json_line(asdict(finding))
             continue
-        mark = "advice" if one.advice else "good" if one.good else "broken"
-        colour = {"good": "green", "advice": "yellow", "broken": "red"}[mark]
-        screen.line(
-            f"{screen.style(f'{mark:<8}', colour)}{one.check:<15} {screen.safe_text(one.says)}"
-        )
-        if one.mend:
-            screen.line(
-                f"{'':<23} {screen.style('mend', 'dim')}: {screen.safe_text(one.mend)}"
-            )
-    return good
+        word = "broken"
+        if finding.advice:
+            word = "advice"
+        elif finding.good:
+            word = "good"
+        label = screen.style(f"{word:<8}", _FINDING_COLOURS[word])
+        screen.line(f"{label}{finding.check:<15} {screen.safe_text(finding.says)}")
+        if finding.mend:
+            mend = screen.style("mend", "dim")
+            screen.line(f"{'':<23} {mend}: {screen.safe_text(finding.mend)}")
+    return all_good

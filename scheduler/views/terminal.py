@@ -1,9 +1,9 @@
-"""What reaches a terminal: a stranger's text made safe, lines, tables, JSON, progress.
+"""What reaches a terminal: safe text, lines, tables, JSON, progress.
 
 Results go to standard output, everything else to standard error. Text from the web can
 neither steer the terminal (control characters, ANSI sequences) nor reorder the line
-around it (bidirectional overrides); right-to-left text stands in isolates, so that a
-Dari title does not pull the columns beside it apart.
+around it (bidirectional overrides). Right-to-left text stands in isolates, so that a
+Dari title does not move the columns beside it.
 """
 
 import json
@@ -20,14 +20,20 @@ from storage.model import to_text
 # C0, DEL and C1 controls, line separators, lone surrogates, and every mark that
 # reorders or hides what follows.
 _CONTROL_CHARS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]+"
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f"
+    "\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]+"
 )
 _INVISIBLE_CHARS = re.compile(
-    "[\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+    "[\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f"
+    "\u202a-\u202e\u2066-\u2069\ufeff]"
 )
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-PROGRESS_BAR_CELLS = 24  # cells of a bar
-_FIRST_STRONG, _POP = "\u2068", "\u2069"
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+
+PROGRESS_BAR_CELLS = 24
+_MIN_WIDTH_CELLS = 60
+_MAX_WIDTH_CELLS = 160
+_LABEL_CELLS = 12  # of the names that `Screen.fields` writes before their values
 _STYLES = {
     "bold": "1",
     "dim": "2",
@@ -40,18 +46,12 @@ _STYLES = {
 
 
 def strip_controls(text: object) -> str:
-    """One line of a stranger's text without anything that steers.
-
-    Runs of it become a space.
-    """
+    """One line of foreign text; each run of characters that steer becomes a space."""
     return _CONTROL_CHARS.sub(" ", str(text)).strip()
 
 
 def to_json(record: Mapping[str, Any]) -> str:
-    """One line of JSON, lossless.
-
-    What a terminal might obey or not show stands as an escape.
-    """
+    """One line of JSON, lossless; what a terminal obeys or hides stands as an escape."""
     text = json.dumps(record, ensure_ascii=False, default=_json_value)
     return _INVISIBLE_CHARS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
@@ -59,12 +59,16 @@ def to_json(record: Mapping[str, Any]) -> str:
 def _json_value(value: object) -> object:
     if isinstance(value, datetime):
         return to_text(value)
-    return list(value) if isinstance(value, set | frozenset) else str(value)
+    if isinstance(value, set | frozenset):
+        return list(value)
+    return str(value)
 
 
 def isolate_rtl(text: str) -> str:
-    """Right-to-left text in isolates; anything else as it is."""
-    return f"{_FIRST_STRONG}{text}{_POP}" if _RIGHT_TO_LEFT.search(text) else text
+    """Text with right-to-left letters in an isolate; any other as it is."""
+    if not _RIGHT_TO_LEFT.search(text):
+        return text
+    return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
 
 
 def truncate(text: str, width: int) -> str:
@@ -99,10 +103,10 @@ class Screen:
     err: IO[str]
     colour: bool  # standard output is a terminal that shows colours
     live: bool  # standard error is a terminal
-    width: int
+    width: int  # cells
 
     def line(self, text: str = "") -> None:
-        """A line of results. `text` was made of safe parts."""
+        """A line of results, made of parts that are safe already."""
         print(text, file=self.out)
 
     def json_line(self, record: Mapping[str, Any]) -> None:
@@ -126,13 +130,25 @@ class Screen:
         """The text in a style where standard output shows one."""
         if not self.colour or not text:
             return text
-        return f"\x1b[{';'.join(_STYLES[name] for name in styles)}m{text}\x1b[0m"
+        codes = ";".join(_STYLES[name] for name in styles)
+        return f"\x1b[{codes}m{text}\x1b[0m"
 
     def safe_text(self, text: object, *, width: int = 0) -> str:
-        """A stranger's text for one line: safe, cut, and isolated on a terminal."""
-        plain = strip_controls(text)
-        short = truncate(plain, width) if width else plain
-        return isolate_rtl(short) if self.colour else short
+        """Foreign text for one line: without controls, cut, isolated on a terminal."""
+        safe = strip_controls(text)
+        if width:
+            safe = truncate(safe, width)
+        if self.colour:
+            safe = isolate_rtl(safe)
+        return safe
+
+    def fields(self, rows: Iterable[tuple[str, object]]) -> None:
+        """Names and values below each other; what has no value is left out."""
+        for name, value in rows:
+            if value in (None, "", [], ()):
+                continue
+            label = self.style(f"{name:<{_LABEL_CELLS}}", "dim")
+            self.line(f"{label} {self.safe_text(value)}")
 
     def table(
         self,
@@ -141,31 +157,24 @@ class Screen:
         *,
         right: Sequence[str] = (),
     ) -> None:
-        """Rows under their headings, columns as wide as their widest cell.
+        """Rows under their headings; `right` names the columns of numbers.
 
-        `right` names those of numbers.
+        Each column is as wide as its widest cell.
         """
         lines = [[strip_controls(cell) for cell in row] for row in rows]
-        widths = [
-            max(_cell_width(line[at]) for line in [list(head), *lines])
-            for at in range(len(head))
-        ]
+        columns = zip(head, *lines, strict=True)
+        widths = [max(map(_cell_width, column)) for column in columns]
         aligned = [name in right for name in head]
         self.line(self.style(_format_row(head, widths, aligned), "bold"))
         for line in lines:
-            self.line(
-                _format_row(
-                    [isolate_rtl(cell) if self.colour else cell for cell in line],
-                    widths,
-                    aligned,
-                )
-            )
+            cells = [isolate_rtl(cell) for cell in line] if self.colour else line
+            self.line(_format_row(cells, widths, aligned))
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Progress]:
         """A line that moves while the command works, with a bar where that is known.
 
-        Nothing where nobody watches.
+        Nothing is written where standard error is no terminal.
         """
         if not self.live:
             yield lambda text, share=None: None  # noqa: ARG005  # nobody watches
@@ -173,9 +182,11 @@ class Screen:
         from rich.console import Console
 
         with Console(file=self.err).status(what) as status:
-            yield lambda text, share=None: status.update(
-                _progress_line(f"{what} {strip_controls(text)}", share)
-            )
+
+            def update(text: str, share: float | None = None) -> None:
+                status.update(_progress_line(f"{what} {strip_controls(text)}", share))
+
+            yield update
 
 
 def _progress_line(text: str, share: float | None) -> Any:
@@ -187,42 +198,39 @@ def _progress_line(text: str, share: float | None) -> Any:
     if share is None:
         return Text(text)
     done = min(max(share, 0.0), 1.0)
+    bar = ProgressBar(total=1.0, completed=done, width=PROGRESS_BAR_CELLS)
     line = Table.grid(padding=(0, 1))
-    line.add_row(
-        ProgressBar(total=1.0, completed=done, width=PROGRESS_BAR_CELLS),
-        Text(f"{done:4.0%}"),
-        Text(text),
-    )
+    line.add_row(bar, Text(f"{done:4.0%}"), Text(text))
     return line
 
 
 def _format_row(
     cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]
 ) -> str:
-    return "  ".join(
-        _pad(cell, widths[at], right=right[at]) for at, cell in enumerate(cells)
-    ).rstrip()
-
-
-def _pad(cell: str, width: int, *, right: bool) -> str:
-    room = " " * (width - _cell_width(cell.strip(_FIRST_STRONG + _POP)))
-    return room + cell if right else cell + room
+    padded = []
+    for cell, width, is_right in zip(cells, widths, right, strict=True):
+        visible = cell.strip(_FIRST_STRONG_ISOLATE + _POP_ISOLATE)
+        space = " " * (width - _cell_width(visible))
+        padded.append(space + cell if is_right else cell + space)
+    return "  ".join(padded).rstrip()
 
 
 def open_screen(out: IO[str] | None = None, err: IO[str] | None = None) -> Screen:
-    """The screen of this process, whose streams can carry every script and never fail for a character."""
+    """The screen of this process, whose streams can carry every script."""
     import os
     import shutil
 
     out, err = out or sys.stdout, err or sys.stderr
     for stream in (out, err):
+        # A character that the locale cannot write must never end a command.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    columns = shutil.get_terminal_size().columns
     return Screen(
         out=out,
         err=err,
         colour=out.isatty() and not plain,
         live=err.isatty() and not plain,
-        width=max(60, min(shutil.get_terminal_size().columns, 160)),
+        width=max(_MIN_WIDTH_CELLS, min(columns, _MAX_WIDTH_CELLS)),
     )

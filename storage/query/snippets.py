@@ -54,6 +54,17 @@ def highlight(text: str, terms: Sequence[syntax.SearchTerm]) -> str:
     return _insert_highlights(raw, _find_hits(raw, terms), 0, len(raw))
 
 
+def split_highlights(text: str) -> list[tuple[bool, str]]:
+    """A text with marks as its parts in order, each with whether it is a hit."""
+    pieces = text.replace(HIGHLIGHT_END, HIGHLIGHT_START).split(HIGHLIGHT_START)
+    return [(at % 2 == 1, piece) for at, piece in enumerate(pieces) if piece]
+
+
+def remove_highlights(text: str) -> str:
+    """A text without the marks around its hits."""
+    return text.translate(_WITHOUT_HIGHLIGHTS)
+
+
 def _find_hits(raw: str, terms: Sequence[syntax.SearchTerm]) -> list[Span]:
     longest = max((len(term.words) for term in terms), default=0)
     firsts = {term.words[0] for term in terms}
