@@ -21,7 +21,8 @@ from crawler.report import CrawlEvent, CrawlReport, SourceReport
 from crawler.sources import CrawlSettings
 from scheduler.actions import open_for_writing
 from scheduler.config import Config
-from scheduler.views.article_views import format_count, show_hits
+from scheduler.views.formatting import format_count
+from scheduler.views.search_view import show_hits
 from scheduler.views.terminal import Screen, strip_controls
 from storage.errors import UsageError
 from storage.model import Landed

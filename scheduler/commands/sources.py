@@ -41,7 +41,7 @@ def sources() -> None:
 @click.pass_obj
 def list_(options: CommonOptions, /, every: bool) -> None:
     """The catalogue, and what the database knows of each."""
-    from scheduler.views import article_views
+    from scheduler.views import source_views
 
     config = options.load_config()
     states: dict[str, SourceState] = {}
@@ -57,7 +57,7 @@ def list_(options: CommonOptions, /, every: bool) -> None:
         state = states.get(source.id)
         row |= {name: getattr(state, name, None) for name in STATE_FIELDS}
         rows.append(row)
-    article_views.show_sources(options.screen, rows, json=options.json)
+    source_views.show_sources(options.screen, rows, json=options.json)
 
 
 @sources.command()

@@ -149,7 +149,9 @@ def _document_fields(document: Mapping[str, Any], known: Mapping[str, Any]) -> F
         fields.append(("article", f"{document['article_id']}"))
 
     others = [row for row in known["copies"] if row["id"] != document["id"]]
-    fields.append(("copies", "; ".join(f"{row['url']} ({row['kind']})" for row in others)))
+    fields.append(
+        ("copies", "; ".join(f"{row['url']} ({row['kind']})" for row in others))
+    )
     probable = [
         f"article {row['article_id']} ({row['score']:.2f})"
         for row in known["probable_copies"]

@@ -11,12 +11,10 @@ from scheduler.views.formatting import format_count, format_time
 from scheduler.views.terminal import Screen, strip_controls
 from storage import revisions
 from storage.errors import WorkFailed
-from storage.model import Article, Revision
+from storage.identity import CopyComparison
+from storage.model import Article, Revision, SyndicatedReport, Syndication
 from storage.revisions import Edit
 from storage.store import Store
-from storage.tables import copies, syndication
-from storage.tables.copies import CopyComparison
-from storage.tables.syndication import SyndicatedReport, Syndication
 
 CONTEXT_WORDS = 8  # shown on either side of a change
 MAX_NUMBER_DIGITS = 18  # of an article: SQLite's integers have 19 at most
@@ -29,9 +27,9 @@ def show_syndication(
     screen: Screen, store: Store, article: Article, *, json: bool
 ) -> None:
     """Who carried an article, who was first, and how many independent reports it is."""
-    found = syndication.list_syndication(store.db, article.id)
+    found = store.articles.syndication(article.id)
     carried_ids = {report.article_id for report in found.reports}
-    independent = syndication.count_independent(store.db, carried_ids)
+    independent = store.articles.count_independent(carried_ids)
     if json:
         screen.json_line(
             {
@@ -176,7 +174,7 @@ def show_comparison(
     Each is given by its number or its address. Raises WorkFailed.
     """
     here, there = _find_document(store, one), _find_document(store, other)
-    found = copies.compare_documents(store.db, here["id"], there["id"])
+    found = store.articles.compare(here["id"], there["id"])
     assert found is not None
     merged = here["article_id"] == there["article_id"]
     if json:
@@ -202,7 +200,7 @@ def show_comparison(
 
 def _find_document(store: Store, what: str) -> Mapping[str, Any]:
     is_number = what.isascii() and what.isdecimal() and len(what) <= MAX_NUMBER_DIGITS
-    known = store.explain(int(what) if is_number else what)
+    known = store.fates.explain(int(what) if is_number else what)
     document: Mapping[str, Any] | None = known["document"]
     if document is None:
         raise WorkFailed(
@@ -217,23 +215,17 @@ def _comparison_fields(
 ) -> list[tuple[str, object]]:
     likeness = found.likeness
     shared = f"{likeness.shared_names} of them"
+    words = "of the shorter text's runs of five words stand in the longer one"
+    agree = f"{likeness.agreements} agree, {likeness.conflicts} do not"
     return [
         ("verdict", f"{found.verdict}: {found.reason}"),
         ("stored", "as one article" if merged else "as two articles"),
         ("score", f"{likeness.score:.2f}, the mean of words and names"),
-        (
-            "words",
-            f"{likeness.shingles:.2f} of the shorter text's runs of five words stand "
-            "in the longer one",
-        ),
+        ("words", f"{likeness.shingles:.2f} {words}"),
         (
             "names",
             f"{likeness.names:.2f} of its pairs of names and numbers do, {shared}",
         ),
-        (
-            "numbers",
-            f"{likeness.agreements} agree, {likeness.conflicts} do not, between the "
-            "same words",
-        ),
+        ("numbers", f"{agree}, between the same words"),
         ("length", f"{likeness.shorter:,} and {likeness.longer:,} words"),
     ]

@@ -103,7 +103,7 @@ class CrawlProgress:
             screen.note(strip_controls(note))
         if self.json:
             for row in rows:
-                screen.json_line(row.as_dict())
+                screen.json_line(row.to_json())
             return
         counts = (
             "found",

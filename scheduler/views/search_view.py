@@ -106,7 +106,7 @@ def show_facets(
         "day": facets.days,
     }
     if json:
-        record = {
+        record: dict[str, object] = {
             "total": facets.total,
             "complete": facets.complete,
             "reports": coverage.reports,

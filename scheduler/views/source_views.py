@@ -138,9 +138,7 @@ def _list_advice(check: SourceCheck) -> list[str]:
     return advice
 
 
-def _drift_lines(
-    screen: Screen, drift: Drift, captures: Path | None
-) -> Iterator[str]:
+def _drift_lines(screen: Screen, drift: Drift, captures: Path | None) -> Iterator[str]:
     """A source whose pages yield less, and a page that shows it."""
     lately, before = f"{drift.lately:.0%}", f"{drift.before:.0%}"
     yield (

@@ -14,8 +14,7 @@ from scheduler.views.formatting import (
     format_time,
 )
 from scheduler.views.terminal import Screen
-from storage.model import to_text, utc_now
-from storage.tables.source_stats import BlindPeriod
+from storage.model import BlindPeriod, to_text, utc_now
 
 MAX_TRAFFIC_SOURCES = 10  # the ones with most bytes
 MAX_DAYS_SHOWN = 3_650  # a forecast beyond ten years says nothing
