@@ -50,15 +50,15 @@ def search(
     Words are all looked for; "phrases", OR, NOT, prefix*, title:word and parentheses
     work.
     """
-    from scheduler.views import article_views
+    from scheduler.views import search_view
 
     criteria = parse_filters(words, filters)
     with options.open_store() as store, store.deadline(timeout_seconds):
         if not facets:
             hits = store.search.page(criteria)
-            article_views.show_hits(options.screen, hits, json=options.json)
+            search_view.show_hits(options.screen, hits, json=options.json)
             return
-        article_views.show_facets(
+        search_view.show_facets(
             options.screen,
             store.search.facets(criteria),
             store.search.coverage(criteria),
@@ -149,7 +149,7 @@ def show(options: CommonOptions, /, id: int, part: str | None) -> None:  # noqa:
 def tail(options: CommonOptions, /, since: int, *, follow: bool) -> None:
     """What changed, in order, each with the cursor to go on from."""
     from scheduler import exports
-    from scheduler.views import article_views
+    from scheduler.views import search_view
 
     screen = options.screen
     with options.open_store() as store:
@@ -157,7 +157,7 @@ def tail(options: CommonOptions, /, since: int, *, follow: bool) -> None:
             store,
             since,
             follow=follow,
-            tell=lambda entry: article_views.show_change(
+            tell=lambda entry: search_view.show_change(
                 screen, entry, json=options.json
             ),
         )
@@ -391,7 +391,7 @@ def evidence(options: CommonOptions, /, id: int, output: Path) -> None:  # noqa:
     from dataclasses import asdict
 
     from scheduler.version import installed_version
-    from scheduler.views.article_views import format_count
+    from scheduler.views.formatting import format_count
     from storage import case_folder
     from storage.model import utc_now
 

@@ -110,7 +110,7 @@ def reprocess(
     Asks nothing of the web; by the service if it runs.
     """
     from scheduler import actions
-    from scheduler.views import duplicates_view
+    from scheduler.views import reprocess_view
 
     screen = options.screen
     criteria = parse_filters(words, filters)
@@ -119,14 +119,14 @@ def reprocess(
             options.load_config(),
             criteria,
             dry_run=dry_run,
-            on_page=lambda page: duplicates_view.show_reprocessed_page(
+            on_page=lambda page: reprocess_view.show_reprocessed_page(
                 screen, page, json=options.json
             ),
             on_progress=lambda so_far: show_progress(
-                duplicates_view.format_reprocess_progress(so_far)
+                reprocess_view.format_reprocess_progress(so_far)
             ),
         )
-    duplicates_view.show_reprocess_summary(
+    reprocess_view.show_reprocess_summary(
         screen, counts, dry_run=dry_run, json=options.json
     )
 
