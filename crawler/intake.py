@@ -47,13 +47,13 @@ def process_page(
     *,
     source: Source | None = None,
     settings: CrawlSettings,
-    furniture: frozenset[int] = frozenset(),
+    boilerplate: frozenset[int] = frozenset(),
     now: datetime,
     why: Rejection | Failure | None = None,
 ) -> Landing:
     """Everything that one visit to a page brought.
 
-    `page` None with `why`: the page was not to be had, for this reason. `furniture` is
+    `page` None with `why`: the page was not to be had, for this reason. `boilerplate` is
     what the host has taught. The landing keeps the page for the archive; its `lead` is
     the stored one, if there was one.
     """
@@ -63,9 +63,11 @@ def process_page(
         outcome = why or Failure(detail="no page", final=True)
     else:
         outcome = page_status.why_unavailable(page) or extract.extract(
-            page, lead=told, source=source, furniture=furniture, now=now
+            page, lead=told, source=source, boilerplate=boilerplate, now=now
         )
-    document = _preferred(outcome, told, source=source, furniture=furniture, now=now)
+    document = _preferred(
+        outcome, told, source=source, boilerplate=boilerplate, now=now
+    )
     lines: tuple[int, ...] = ()
     if isinstance(document, Document):
         lines = clean.line_hashes(document.text)
@@ -92,13 +94,13 @@ def process_page_in_worker(
 
 
 def _preferred(
-    outcome: Document | Rejection | Failure, lead: Lead | None, *, source: Source | None, furniture: frozenset[int],
+    outcome: Document | Rejection | Failure, lead: Lead | None, *, source: Source | None, boilerplate: frozenset[int],
     now: datetime,
 ) -> Document | Rejection | Failure:  # fmt: skip
     """The page's text, or the feed's where that is the whole one (rules, cases 98 and 99)."""
     if lead is None or not lead.body or not may_use_feed_text(outcome):
         return outcome
-    entry = extract.extract_entry(lead, now=now, source=source, furniture=furniture)
+    entry = extract.extract_entry(lead, now=now, source=source, boilerplate=boilerplate)
     if entry is None:
         return outcome
     if not isinstance(outcome, Document):

@@ -501,7 +501,7 @@ class Engine:
                 lead,
                 source=source,
                 settings=self.settings,
-                furniture=furniture,
+                boilerplate=furniture,
                 now=utc_now(),
                 why=None if isinstance(came, Fetched) else came,
             )

@@ -1,10 +1,10 @@
-"""A page as its paragraphs, headings and list items in order.
+"""A page as its paragraphs, headings and list items in order. Pure.
 
-What a text can be held against.
+An extracted text is held against these blocks: each of its lines came from one of them.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lxml import etree, html
@@ -13,12 +13,16 @@ from crawler.extraction.markup import select
 
 _NO_LETTERS = re.compile(r"[\W_]+")
 # Letters: enough to tell paragraphs apart, and few enough that a dropped <sup> does no
-# harm
+# harm.
 _KEY_CHARS = 40
-_NESTED = "descendant::p or descendant::li or descendant::div or descendant::td or descendant::h2 or descendant::h3"
+_NESTED = (
+    "descendant::p or descendant::li or descendant::div or descendant::td"
+    " or descendant::h2 or descendant::h3"
+)
 _LEAVES = etree.XPath(
-    f"//body//*[self::p or self::li or self::blockquote or self::dd or self::dt or self::td or self::pre or self::div"
-    f" or self::h1 or self::h2 or self::h3 or self::h4 or self::h5 or self::h6 or self::figcaption][not({_NESTED})]"
+    "//body//*[self::p or self::li or self::blockquote or self::dd or self::dt"
+    " or self::td or self::pre or self::div or self::h1 or self::h2 or self::h3"
+    f" or self::h4 or self::h5 or self::h6 or self::figcaption][not({_NESTED})]"
 )
 
 
@@ -26,80 +30,81 @@ _LEAVES = etree.XPath(
 class Block:
     """One leaf of the page that holds text."""
 
-    index: int
+    index: int  # its place among the page's blocks
     node: html.HtmlElement
     tag: str
-    text: str
-    key: str
+    text: str  # single-spaced
+    key: str  # see `line_key`
 
     @property
     def link_share(self) -> float:
-        """Share of the text that is link text."""
-        inside = sum(
-            len(" ".join(a.text_content().split())) for a in self.node.iter("a")
-        )
-        if inside == 0 and next(self.node.iterancestors("a"), None) is not None:
+        """Share of the text that is link text, from 0 to 1."""
+        linked = 0
+        for anchor in self.node.iter("a"):
+            linked += len(" ".join(anchor.text_content().split()))
+        if linked == 0 and next(self.node.iterancestors("a"), None) is not None:
             return 1.0
-        return inside / max(1, len(self.text))
+        return linked / max(1, len(self.text))
 
 
 def bare_letters(text: str) -> str:
-    """Letters and digits of a text, lower case."""
+    """Letters and digits of a text, lower case: what two spellings are compared by."""
     return _NO_LETTERS.sub("", text).lower()
 
 
-def line_key(text: str) -> str:
-    """Letters of a line's beginning: equal for a paragraph and its line in a text."""
-    return bare_letters(text[: 3 * _KEY_CHARS])[:_KEY_CHARS]
+def line_key(line: str) -> str:
+    """The letters of a line's beginning: equal for a block and its line in a text."""
+    return bare_letters(line[: 3 * _KEY_CHARS])[:_KEY_CHARS]
 
 
 def find_blocks(tree: html.HtmlElement) -> list[Block]:
     """The page's blocks in order; empty ones are left out."""
-    out: list[Block] = []
+    found: list[Block] = []
     for node in select(tree, _LEAVES):
         text = " ".join(node.text_content().split())
-        if text and (short := line_key(text)):
-            out.append(
-                Block(
-                    index=len(out), node=node, tag=str(node.tag), text=text, key=short
-                )
-            )
-    return out
+        key = line_key(text)
+        if key:
+            index = len(found)
+            block = Block(index=index, node=node, tag=str(node.tag), text=text, key=key)
+            found.append(block)
+    return found
 
 
-def split_line(line: str, page: list[Block]) -> list[str]:
-    """The blocks that a line runs together, each a line.
-
-    The line alone where it is none of that.
+def split_line(line: str, page: Sequence[Block]) -> list[str]:
+    """The blocks that a line runs together, each a line; the line where it is no such.
 
     trafilatura's last resort gives a whole element as one line: headline, "Posted on …
     by …" and three paragraphs.
     """
-    rest, parts = bare_letters(line), []
+    rest = bare_letters(line)
+    parts: list[str] = []
     for block in page:
-        said = bare_letters(block.text)
-        if said and rest.startswith(said):
-            rest = rest[len(said) :]
+        letters = bare_letters(block.text)
+        if letters and rest.startswith(letters):
+            rest = rest[len(letters) :]
             parts.append(block.text)
-    return parts if not rest and len(parts) > 1 else [line]
+    if rest or len(parts) < 2:
+        return [line]
+    return parts
 
 
 def align_lines(
-    lines: Iterable[str], page: list[Block]
+    lines: Iterable[str], page: Sequence[Block]
 ) -> Iterator[tuple[str, Block | None]]:
-    """Each line of a text with the block it came from.
+    """Each line of a text with the block that it came from, None for none.
 
-    The next one with that beginning, else any.
+    Of several blocks with that beginning the next one in the order of the page, else
+    the first.
     """
     places: dict[str, list[int]] = {}
     for block in page:
         places.setdefault(block.key, []).append(block.index)
     last = -1
     for line in lines:
-        found = places.get(line_key(line.lstrip("-*• ")), ())
-        index = next((n for n in found if n > last), found[0] if found else None)
-        if index is None:
+        candidates = places.get(line_key(line.lstrip("-*• ")))
+        if not candidates:
             yield line, None
             continue
-        last = index
-        yield line, page[index]
+        following = (index for index in candidates if index > last)
+        last = next(following, candidates[0])
+        yield line, page[last]

@@ -1,16 +1,16 @@
-"""The article's text out of a parsed page.
+"""The article's text out of a parsed page: trafilatura first, and mostly alone.
 
-Trafilatura first and mostly alone, a second opinion where in doubt.
+A second reader is asked where trafilatura's text is in doubt.
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import readability
 from lxml import etree, html
 from trafilatura import bare_extraction
-from trafilatura.settings import Document as Found
+from trafilatura.settings import Document as TrafilaturaDocument
 from trafilatura.settings import Extractor
 
 from crawler.extraction import blocks, repair
@@ -24,134 +24,134 @@ logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 _TRAFILATURA_OPTIONS = Extractor(output_format="python", comments=False)
 # trafilatura drops every character that str.isprintable() denies, and with the
 # zero-width non-joiner a letter shape of each second Dari verb (شده‌اند would become
-# شدهاند); a mark that no page uses stands in for it meanwhile.
+# شدهاند). A mark that no page uses stands in for it meanwhile.
 _ZERO_WIDTH_NON_JOINER, _STAND_IN = "\u200c", "\u2e31"
-_MIN_PROSE_SHARE = 0.6  # of the page's paragraphs: a shorter text is doubtful
-# Of JSON-LD's articleBody: above it the markup is the better source
+
+# A text with less than this share of the page's paragraphs is doubtful.
+_MIN_PROSE_SHARE = 0.6
+# Of JSON-LD's articleBody: above it the markup is the better source.
 _MIN_ARTICLE_BODY_SHARE = 0.7
-_MIN_GAIN = 1.4  # times longer is much more
-_MAX_GAIN = 2.3  # times longer is another story as well
-_SMALL_TEXT_CHARS = 1_500  # characters: a second text of this size is never too much
+# A second text must be so many times longer to be worth taking; longer than the second
+# factor it holds another story as well.
+_MIN_GAIN, _MAX_GAIN = 1.4, 2.3
+# A second text of this size is never too long: the first found a teaser.
+_SMALL_TEXT_CHARS = 1_500
+# And must hold this share of the first one's lines.
 _MIN_CONTAINED_SHARE = 0.85
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """An article's text, one line a paragraph; which way found it and why.
+    """An article's text, and the blocks of the page that it was held against."""
 
-    What was taken out.
-    """
-
-    text: str
-    how: str
+    text: str  # one line a paragraph
+    method: str  # which reader found it and why, what was put back
     cuts: tuple[Cut, ...] = ()
-    page: tuple[Block, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
 
 def find_body(markup: Markup, *, selector: str | None = None) -> Body:
     """The text that the page holds, empty where there is none.
 
-    A source's own `selector` decides where it finds any.
-
-    trafilatura reads first, and its text is held against the page. A second reader is
-    asked only where what it found is short against the page's paragraphs, and believed
-    only where it has nearly all of the first and much more.
+    A source's own CSS `selector` decides where it finds any text. Else trafilatura's
+    text is held against the page (`repair`). A second reader is asked only where that
+    text is short against the page's paragraphs, and believed only where it has nearly
+    all of the first text and much more.
     """
     page = blocks.find_blocks(markup.tree)
-    if selector and (text := _select_text(markup.tree, selector)):
-        return Body(text=text, how=f"body_selector {selector[:100]}", page=tuple(page))
-    read = _read_with_trafilatura(markup.tree)
-    first = repair.repair_text(
-        blocks.split_line(read[0], page) if len(read) == 1 else read,
-        page,
-        _descriptions(markup),
-    )
-    how, lines, cuts = ["trafilatura", *first.notes], first.lines, first.cuts
-    length, prose = sum(map(len, lines)), _paragraph_chars(page)
+    if selector:
+        text = _select_text(markup.tree, selector)
+        if text:
+            method = f"body_selector {selector[:100]}"
+            return Body(text=text, method=method, blocks=tuple(page))
+
+    descriptions: list[str] = []
+    for name in ("og:description", "description", "twitter:description"):
+        descriptions += markup.meta.get(name, ())
+    lines = _read_with_trafilatura(markup.tree)
+    if len(lines) == 1:
+        lines = blocks.split_line(lines[0], page)
+    best = repair.repair_text(lines, page, descriptions)
+    method = "trafilatura"
+    chars = _count_chars(best.lines)
+
+    # Lists of links are no prose.
+    prose_chars = 0
+    for block in page:
+        is_paragraph = block.tag in {"p", "div"} and len(block.text) >= 80
+        if is_paragraph and block.link_share < 0.3:
+            prose_chars += len(block.text)
     stated = _article_body(markup)
-    if length < _MIN_PROSE_SHARE * prose and _is_fuller(
-        other := _read_with_readability(markup), lines
-    ):
-        second = repair.repair_text(other, page, _descriptions(markup))
-        how = [
-            f"readability: trafilatura had {length} of {prose} characters of paragraphs",
-            *second.notes,
-        ]
-        lines, cuts = second.lines, second.cuts
-    elif length < _MIN_ARTICLE_BODY_SHARE * sum(map(len, stated)) and (
-        _is_fuller(stated, lines) or not lines
-    ):
-        how, lines, cuts = (
-            [f"articleBody: trafilatura had {length} characters of it"],
-            tuple(stated),
-            (),
+    second: list[str] = []
+    if chars < _MIN_PROSE_SHARE * prose_chars:
+        second = _read_with_readability(markup)
+    if second and _is_fuller(second, best.lines):
+        best = repair.repair_text(second, page, descriptions)
+        method = (
+            f"readability: trafilatura had {chars} of {prose_chars}"
+            " characters of paragraphs"
         )
-    return Body(text="\n".join(lines), how="; ".join(how), cuts=cuts, page=tuple(page))
+    elif chars < _MIN_ARTICLE_BODY_SHARE * _count_chars(stated) and (
+        not best.lines or _is_fuller(stated, best.lines)
+    ):
+        best = repair.Repaired(lines=tuple(stated))
+        method = f"articleBody: trafilatura had {chars} characters of it"
+    return Body(
+        text="\n".join(best.lines),
+        method="; ".join([method, *best.notes]),
+        cuts=best.cuts,
+        blocks=tuple(page),
+    )
 
 
 def _select_text(tree: html.HtmlElement, selector: str) -> str:
-    """The text of the elements that a CSS selector picks, without those that lie within another; "" for none."""
+    """The text of the elements that a CSS selector picks; "" for none."""
     chosen = tree.cssselect(selector)[:50]
-    outer = [
-        e
-        for e in chosen
-        if not any(ancestor in chosen for ancestor in e.iterancestors())
-    ]
-    return "\n".join(
-        filter(
-            None,
-            (
-                fragment_text(html.tostring(e, encoding="unicode", with_tail=False))
-                for e in outer
-            ),
-        )
-    )
+    texts: list[str] = []
+    for element in chosen:
+        # What lies within another chosen element comes with that one.
+        if any(ancestor in chosen for ancestor in element.iterancestors()):
+            continue
+        source = html.tostring(element, encoding="unicode", with_tail=False)
+        texts.append(fragment_text(source))
+    return "\n".join(text for text in texts if text)
 
 
-def _paragraph_chars(page: list[Block]) -> int:
-    """Characters of the page's paragraphs that are no lists of links."""
-    return sum(
-        len(b.text)
-        for b in page
-        if b.tag in {"p", "div"} and len(b.text) >= 80 and b.link_share < 0.3
-    )
+def _count_chars(lines: Iterable[str]) -> int:
+    return sum(map(len, lines))
 
 
-def _is_fuller(other: list[str], lines: Collection[str]) -> bool:
+def _is_fuller(other: Sequence[str], lines: Sequence[str]) -> bool:
     """Whether a second text has nearly all of the first, and much more."""
-    size, known = sum(map(len, other)), sum(map(len, lines))
-    if not _MIN_GAIN * known <= size <= max(_MAX_GAIN * known, _SMALL_TEXT_CHARS):
+    chars, known_chars = _count_chars(other), _count_chars(lines)
+    largest = max(_MAX_GAIN * known_chars, _SMALL_TEXT_CHARS)
+    if not _MIN_GAIN * known_chars <= chars <= largest:
         return False
     letters = blocks.bare_letters("".join(other))
     if letters.count(letters[:60]) > 1:
-        return False  # the same text twice over: some templates fill articleBody so
-    kept = sum(len(line) for line in lines if blocks.line_key(line) in letters)
-    return kept >= _MIN_CONTAINED_SHARE * known
+        # The same text twice over: some templates fill articleBody so.
+        return False
+    contained = (line for line in lines if blocks.line_key(line) in letters)
+    return _count_chars(contained) >= _MIN_CONTAINED_SHARE * known_chars
 
 
 def _article_body(markup: Markup) -> list[str]:
-    """The text that the page gives as its article's in JSON-LD."""
-    bodies = (
-        node["articleBody"]
-        for node in markup.objects
-        if isinstance(node.get("articleBody"), str)
-    )
-    return max(
-        (fragment_text(text).splitlines() for text in bodies),
-        key=lambda lines: sum(map(len, lines)),
-        default=[],
-    )
+    """The lines of the longest `articleBody` of the page's JSON-LD, [] for none."""
+    longest: list[str] = []
+    for item in markup.json_ld:
+        stated = item.get("articleBody")
+        if isinstance(stated, str):
+            lines = fragment_text(stated).splitlines()
+            if _count_chars(lines) > _count_chars(longest):
+                longest = lines
+    return longest
 
 
 def _read_with_readability(markup: Markup) -> list[str]:
-    """The text as readability-lxml finds it.
-
-    None where it fails, which it does in many ways.
-    """
+    """The lines that readability-lxml finds; none where it fails, in its many ways."""
+    source = html.tostring(markup.tree, encoding="unicode")
     try:
-        summary = readability.Document(
-            html.tostring(markup.tree, encoding="unicode")
-        ).summary(html_partial=True)
+        summary = readability.Document(source).summary(html_partial=True)
     except (
         readability.readability.Unparseable,
         etree.LxmlError,
@@ -164,18 +164,14 @@ def _read_with_readability(markup: Markup) -> list[str]:
     return fragment_text(summary).splitlines()
 
 
-def _descriptions(markup: Markup) -> list[str]:
-    """What the page's head says that it is about."""
-    names = ("og:description", "description", "twitter:description")
-    return [said for name in names for said in markup.meta.get(name, ())]
-
-
 def _read_with_trafilatura(tree: html.HtmlElement) -> list[str]:
-    """Its text. It works on a copy of the tree."""
-    joined = _replace_character(tree, _ZERO_WIDTH_NON_JOINER, _STAND_IN)
+    """The lines that trafilatura finds. It works on a copy of the tree."""
+    replaced = _replace_character(tree, _ZERO_WIDTH_NON_JOINER, _STAND_IN)
     found = bare_extraction(tree, options=_TRAFILATURA_OPTIONS)
-    text = found.text or "" if isinstance(found, Found) else ""
-    if joined:
+    text = ""
+    if isinstance(found, TrafilaturaDocument):
+        text = found.text or ""
+    if replaced:
         _replace_character(tree, _STAND_IN, _ZERO_WIDTH_NON_JOINER)
         text = text.replace(_STAND_IN, _ZERO_WIDTH_NON_JOINER)
     return [line for line in text.splitlines() if line.strip()]
@@ -186,7 +182,9 @@ def _replace_character(tree: html.HtmlElement, old: str, new: str) -> bool:
     found = False
     for element in tree.iter():
         if element.text and old in element.text:
-            element.text, found = element.text.replace(old, new), True
+            element.text = element.text.replace(old, new)
+            found = True
         if element.tail and old in element.tail:
-            element.tail, found = element.tail.replace(old, new), True
+            element.tail = element.tail.replace(old, new)
+            found = True
     return found

@@ -1,383 +1,334 @@
-"""Where a page says when it was published or changed.
+"""Where a page says when it was published or changed: each place with its text, unread.
 
-Each place with its text, unread, the surest first. Pure.
+The surest places come first. Pure.
+
+A new kind of place is a function that gives candidates, and its line in
+`candidates_of_page`. The names of meta tags are data (`data/date_meta_tags.csv`).
 """
 
-import csv
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib import resources
 from itertools import islice
 from typing import Any
 
 from lxml import etree, html
 
+from crawler import data_files
+from crawler.extraction import json_ld
+
 PUBLISHED = "published"
 MODIFIED = "modified"
 
-MAX_JSON_LD_CHARS = 500_000  # characters of JSON-LD on one page
-MAX_ELEMENTS = 400  # elements of one kind that are looked at
-# The weight of a time element that says what it dates; microdata weigh more
-TIME_ELEMENT_WEIGHT = 0.88
-MAX_CANDIDATES = 40
-MAX_ANCESTORS = 40  # ancestors that are asked what they are
-MAX_TEXTS = 4_000
-ELSEWHERE_PENALTY = 0.45  # what a place in an aside, a teaser or a comment costs
-MIN_WEIGHT = 0.2  # a text below this is a sentence with a date in it
-LINK_PENALTY = 0.15  # and one in a link
-MAX_TEXT_CHARS = 160  # characters of an element that may hold a date
+# How far a place is right, from 0 to 1. Those of meta tags stand in their table.
+_ARTICLE_WEIGHT = 0.96  # JSON-LD of an article, or of another work that has a day
+_PAGE_WEIGHT = 0.9  # JSON-LD of a page
+_OWN_URL_BONUS = 0.01  # of JSON-LD that names this page
+_CREATED_PENALTY = 0.1  # dateCreated may be a draft's
+_BROKEN_JSON_LD_WEIGHT = 0.85
+_MICRODATA_WEIGHT = 0.9
+TIME_ELEMENT_WEIGHT = 0.88  # one that says what it dates; microdata weigh more
+_PLAIN_TIME_ELEMENT_WEIGHT = 0.82
+_URL_WEIGHT = 0.8
+_PUBLISHED_CLASS_WEIGHT = 0.78
+_DATE_CLASS_WEIGHT = 0.72
+_BY_HEADLINE_WEIGHT = 0.62
+_ABOVE_HEADLINE_WEIGHT = 0.54
+_SCRIPT_WEIGHT = 0.5
+_TITLE_WEIGHT = 0.5
+_LINE_WEIGHT = 0.45  # of the article's first or last lines
+_ANYWHERE_WEIGHT = 0.42
+_CUE_BONUS = 0.08  # "Published:" before a date
+_WORD_PENALTY = 0.04  # for each word beyond four beside a date
+_LINK_PENALTY = 0.15
+# What a place in an aside, a teaser or a comment costs.
+_ELSEWHERE_PENALTY = 0.45
+_TEXT_ELSEWHERE_PENALTY = 0.15
+_MIN_WEIGHT = 0.2  # a text below this is a sentence with a date in it
 
-_ARTICLES = re.compile(
-    r"(article|posting|blogposting|newsarticle|report|reportage|review|recipe|creativework|story)$"
+_MAX_ELEMENTS = 400  # of one kind that are looked at
+_MAX_CLASSED_ELEMENTS = 20 * _MAX_ELEMENTS
+_MAX_MICRODATA = 20  # elements
+_MAX_CANDIDATES = 40  # of one group
+_MAX_ANCESTORS = 40  # that are asked what they are
+_MAX_TEXTS = 4_000  # of a page
+_MAX_TEXT_CHARS = 160  # of an element that may hold a date
+
+# Works that are no articles and give the day of the page all the same.
+_OTHER_WORKS = ("recipe", "creativework")
+_PAGE_TYPES = frozenset({"webpage", "itempage", "aboutpage", "medicalwebpage"})
+_JSON_LD_KEYS = (
+    ("datePublished", PUBLISHED),
+    ("dateModified", MODIFIED),
+    ("dateCreated", PUBLISHED),
 )
-_PAGES = frozenset({"webpage", "itempage", "aboutpage", "medicalwebpage"})
+_UNPARSED_JSON_LD = re.compile(
+    r'"date(Published|Modified)"\s{0,5}:\s{0,5}"([^"]{4,60})"'
+)
 _SCRIPTED = re.compile(
-    r"""\b(?:firstPubli(?:shed|cation)(?:Date)?|publi(?:shed|sh|cation)[_]?(?:Date|At|Time|on)|datePublished|pubDate|deployDt|"""
-    r"""articleDate)\\{0,3}["']?\s{0,5}:\s{0,5}\\{0,3}["']([^"'<>\\]{6,60})""",
+    r"\b(?:firstPubli(?:shed|cation)(?:Date)?"
+    r"|publi(?:shed|sh|cation)[_]?(?:Date|At|Time|on)"
+    r"|datePublished|pubDate|deployDt|articleDate)"
+    r"""\\{0,3}["']?\s{0,5}:\s{0,5}\\{0,3}["']([^"'<>\\]{6,60})""",
     re.IGNORECASE,
 )
-_LOOSE_LD = re.compile(r'"date(Published|Modified)"\s{0,5}:\s{0,5}"([^"]{4,60})"')
 
 # Parts of a page that speak of other articles, or of none.
 _ELSEWHERE = re.compile(
-    r"comment|related|sidebar|widget|footer|teaser|recommend|trending|popular|most-?read|newsletter|"
-    r"top-?bar|masthead|navbar|menu|current-?(date|time)|today|ticker|breaking|clock|"
-    r"carousel|read-?more|more-?(news|stories|from)|latest|promo|advert|calendar|event|reply|respond",
+    r"comment|related|sidebar|widget|footer|teaser|recommend|trending|popular"
+    r"|most-?read|newsletter|top-?bar|masthead|navbar|menu|current-?(date|time)|today"
+    r"|ticker|breaking|clock|carousel|read-?more|more-?(news|stories|from)|latest|promo"
+    r"|advert|calendar|event|reply|respond",
     re.IGNORECASE,
 )
+_COMMENTS = re.compile(r"comment|reply|respond|related", re.IGNORECASE)
 _DATE_CLASS = re.compile(
-    r"publi|posted|post-?(date|time|meta|info|on)|entry-?(date|meta|time)|(article|story|news|page|content|blog)[-_]*"
-    r"(date|time|meta|info)|dateline|timestamp|byline|datum|date|fecha|created|zeit|veroeff|submitted|meta-?info",
+    r"publi|posted|post-?(date|time|meta|info|on)|entry-?(date|meta|time)"
+    r"|(article|story|news|page|content|blog)[-_]*(date|time|meta|info)|dateline"
+    r"|timestamp|byline|datum|date|fecha|created|zeit|veroeff|submitted|meta-?info",
     re.IGNORECASE,
 )
 _CHANGED = re.compile(
     r"updat|modif|aktualis|actualiz|bearbeit|changed|edited|mis-?a-?jour", re.IGNORECASE
 )
 _FIRST = re.compile(r"publi|entry-date|post-date|created|posted", re.IGNORECASE)
-_URL_DATE = re.compile(
-    r"(?<!\d)(?:((?:19|20)\d{2}|1[34]\d{2})([/_-])(\d{1,2})\2(\d{1,2})(?!\d)|(20\d{2})(\d{2})(\d{2})(?!\d))"
-)
-_DIGIT = re.compile(r"\d")
-_LETTERS = re.compile(r"[^\W\d_]{2,}")
 _CUE = re.compile(
     r"publi|posted|stand\b|erschienen|veröff|created|date|datum|تاریخ|نشر|انتشار|نېټه|خپور",
     re.IGNORECASE,
 )
-_SHORT = etree.XPath("//body//text()[string-length() > 5 and string-length() < 200]")
-_COMMENTS = re.compile(r"comment|reply|respond|related", re.IGNORECASE)
+_URL_DATE = re.compile(
+    r"(?<!\d)(?:((?:19|20)\d{2}|1[34]\d{2})([/_-])(\d{1,2})\2(\d{1,2})(?!\d)"
+    r"|(20\d{2})(\d{2})(\d{2})(?!\d))"
+)
+_DIGIT = re.compile(r"\d")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_SHORT_TEXTS = etree.XPath(
+    "//body//text()[string-length() > 5 and string-length() < 200]"
+)
 _MICRODATA = etree.XPath(
-    "//*[@itemprop='datePublished' or @property='datePublished' or @property='schema:datePublished']"
+    "//*[@itemprop='datePublished' or @property='datePublished'"
+    " or @property='schema:datePublished']"
 )
 _CLASSED = etree.XPath(
-    "//body//*[@class or @id or @itemprop or @property][not(self::script or self::style or self::body or self::img)]"
+    "//body//*[@class or @id or @itemprop or @property]"
+    "[not(self::script or self::style or self::body or self::img)]"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DateCandidate:
-    """One place of a page that gives a date.
+    """One place of a page that gives a date, and how far such places are right."""
 
-    What it dates, where it stands, and how far such places are right.
-    """
-
-    kind: str  # published, modified
-    how: str  # jsonld, meta, time, url, text
+    kind: str  # what it dates: published, modified
+    method: str  # where it stands: jsonld, meta, time, url, text
     raw: str
     weight: float  # 0 to 1
 
 
 def candidates_of_page(
     tree: html.HtmlElement,
+    objects: Sequence[Mapping[str, Any]],
     *,
     url: str,
     text: str = "",
-    objects: Sequence[Mapping[str, Any]] | None = None,
 ) -> Iterator[list[DateCandidate]]:
-    """The marks of a page, group by group, the surest groups first.
+    """The candidates of a page, group by group, the surest groups first.
 
-    A reader who is content stops early.
+    A reader who is content stops early, and spares the rest. `objects` are the page's
+    JSON-LD, `text` its article.
     """
-    structured = candidates_in_json_ld(
-        _objects(tree) if objects is None else objects, url
-    )
-    yield structured + ([] if structured else list(_unparsed(tree))) + _meta(tree)
-    yield _itemprops(tree)
-    yield _time_elements(tree) + _classed(tree) + list(candidates_in_url(url))
-    yield _near_headline(tree) + _in_text(text)
-    yield _anywhere(tree) + list(_in_scripts(tree))
+    structured = candidates_in_json_ld(objects, url)
+    if not structured:
+        structured = _in_unparsed_json_ld(tree)
+    yield structured + _in_meta(tree)
+    yield _in_microdata(tree)
+    yield _in_time_elements(tree) + _in_classed_elements(tree) + candidates_in_url(url)
+    yield _near_headline(tree) + _in_article_lines(text)
+    yield _anywhere(tree) + _in_scripts(tree)
 
 
 def candidates_in_json_ld(
     objects: Iterable[Mapping[str, Any]], url: str
 ) -> list[DateCandidate]:
-    """JSON-LD: the object that names this page first, then articles, then pages."""
-    marks = []
-    for place, item in enumerate(objects):
-        rank = _rank(item)
-        if rank:
-            own = 0.01 if _names(item, url) else 0.0
-            for key, kind in (
-                ("datePublished", PUBLISHED),
-                ("dateModified", MODIFIED),
-                ("dateCreated", PUBLISHED),
-            ):
-                value = item.get(key)
-                raw = next(iter(value), "") if isinstance(value, list) else value
-                if isinstance(raw, str) and raw.strip():
-                    weight = (
-                        rank
-                        + own
-                        - min(place, 50) / 10_000
-                        - (0.1 if key == "dateCreated" else 0.0)
-                    )
-                    marks.append(
-                        DateCandidate(
-                            kind=kind, how="jsonld", raw=raw, weight=round(weight, 4)
-                        )
-                    )
-    return sorted(marks, key=_by_weight)
-
-
-def _rank(item: Mapping[str, Any]) -> float:
-    named = item.get("@type")
-    types = [str(t).lower() for t in (named if isinstance(named, list) else [named])]
-    if any(_ARTICLES.search(t) for t in types):
-        return 0.96
-    return 0.9 if any(t in _PAGES for t in types) else 0.0
-
-
-def _names(item: Mapping[str, Any], url: str) -> bool:
-    page = item.get("mainEntityOfPage")
-    named = (
-        item.get("url"),
-        item.get("@id"),
-        page.get("@id") if isinstance(page, Mapping) else page,
-    )
+    """The object that names this page first, then articles, then pages."""
     path = url.partition("://")[2].partition("?")[0].rstrip("/")
-    return bool(path) and any(isinstance(name, str) and path in name for name in named)
-
-
-def _objects(tree: html.HtmlElement) -> list[Mapping[str, Any]]:
-    """Typed objects of the page's JSON-LD, nested graphs flattened."""
-    found: list[Mapping[str, Any]] = []
-    for raw in _scripts(tree):
-        try:
-            data = json.loads(raw, strict=False)
-        except (ValueError, RecursionError):
+    found: list[DateCandidate] = []
+    for place, item in enumerate(objects):
+        types = [one.lower() for one in json_ld.types_of(item)]
+        if json_ld.is_article(item) or any(one.endswith(_OTHER_WORKS) for one in types):
+            weight = _ARTICLE_WEIGHT
+        elif not _PAGE_TYPES.isdisjoint(types):
+            weight = _PAGE_WEIGHT
+        else:
             continue
-        stack = [data]
-        while stack and len(found) < MAX_ELEMENTS:
-            node = stack.pop()
-            if isinstance(node, list):
-                stack.extend(reversed(node[:MAX_ELEMENTS]))
-            elif isinstance(node, dict):
-                found.append(node)
-                stack.extend(
-                    node[key]
-                    for key in ("mainEntity", "mainEntityOfPage", "@graph")
-                    if key in node
+        if _names_path(item, path):
+            weight += _OWN_URL_BONUS
+        weight -= min(place, 50) / 10_000
+        for key, kind in _JSON_LD_KEYS:
+            raw = item.get(key)
+            if isinstance(raw, list):
+                raw = next(iter(raw), "")
+            if not isinstance(raw, str) or not raw.strip():
+                continue
+            penalty = _CREATED_PENALTY if key == "dateCreated" else 0.0
+            found.append(_candidate(raw, weight - penalty, kind=kind, method="jsonld"))
+    return _surest_first(found)
+
+
+def candidates_in_url(url: str) -> list[DateCandidate]:
+    """A day in the path: /2021/07/04/, -20210704, /1400/04/13/."""
+    path = url.partition("://")[2].partition("/")[2].partition("?")[0][:500]
+    match = _URL_DATE.search(path)
+    if not match:
+        return []
+    year, _, month, day, *compact = match.groups()
+    parts = (year, month, day) if year else compact
+    return [_candidate("-".join(parts), _URL_WEIGHT, method="url")]
+
+
+def _candidate(
+    raw: str, weight: float, *, kind: str = PUBLISHED, method: str
+) -> DateCandidate:
+    return DateCandidate(kind=kind, method=method, raw=raw, weight=round(weight, 4))
+
+
+def _surest_first(candidates: Iterable[DateCandidate]) -> list[DateCandidate]:
+    return sorted(candidates, key=lambda candidate: -candidate.weight)
+
+
+def _names_path(item: Mapping[str, Any], path: str) -> bool:
+    """Whether an object gives a page's address as its own."""
+    page = item.get("mainEntityOfPage")
+    if isinstance(page, Mapping):
+        page = page.get("@id")
+    named = (item.get("url"), item.get("@id"), page)
+    return bool(path) and any(isinstance(one, str) and path in one for one in named)
+
+
+def _in_unparsed_json_ld(tree: html.HtmlElement) -> list[DateCandidate]:
+    """Dates of JSON-LD that no parser reads, which is as common as it is broken."""
+    found: list[DateCandidate] = []
+    for raw in json_ld.find_scripts(tree):
+        for which, value in _UNPARSED_JSON_LD.findall(raw)[:20]:
+            found.append(
+                _candidate(
+                    value, _BROKEN_JSON_LD_WEIGHT, kind=which.lower(), method="jsonld"
                 )
+            )
     return found
 
 
-def _unparsed(tree: html.HtmlElement) -> Iterator[DateCandidate]:
-    """Dates of JSON-LD that no parser reads, which is as common as it is broken."""
-    for raw in _scripts(tree):
-        for which, value in _LOOSE_LD.findall(raw)[:20]:
-            yield DateCandidate(
-                kind=which.lower(), how="jsonld", raw=value, weight=0.85
-            )
-
-
-def _scripts(tree: html.HtmlElement) -> Iterator[str]:
-    left = MAX_JSON_LD_CHARS
-    for script in tree.iter("script"):
-        raw = script.text or ""
-        if "ld+json" in (script.get("type") or "").lower():
-            left -= len(raw)
-            if left < 0:
-                return
-            yield raw
-
-
-def _meta(tree: html.HtmlElement) -> list[DateCandidate]:
-    marks = []
+def _in_meta(tree: html.HtmlElement) -> list[DateCandidate]:
+    found: list[DateCandidate] = []
     for element in tree.iter("meta"):
         content = (element.get("content") or element.get("value") or "").strip()
+        if not content:
+            continue
         for attribute in ("property", "name", "itemprop", "http-equiv"):
-            known = _known().get((element.get(attribute) or "").strip().lower())
-            if (
-                known
-                and content
-                and not (attribute == "itemprop" and _is_elsewhere(element))
-            ):
-                marks.append(
-                    DateCandidate(
-                        kind=known[0],
-                        how="meta",
-                        raw=content[:MAX_TEXT_CHARS],
-                        weight=known[1],
-                    )
-                )
-    return sorted(marks, key=_by_weight)
+            name = (element.get(attribute) or "").strip().lower()
+            known = _meta_tags().get(name)
+            if known is None:
+                continue
+            # Microdata of a teaser are meta elements in its place, not in the head.
+            if attribute == "itemprop" and _is_elsewhere(element):
+                continue
+            kind, weight = known
+            raw = content[:_MAX_TEXT_CHARS]
+            found.append(_candidate(raw, weight, kind=kind, method="meta"))
+    return _surest_first(found)
 
 
 @cache
-def _known() -> dict[str, tuple[str, float]]:
-    text = (
-        resources.files("crawler")
-        .joinpath("data", "date_marks.csv")
-        .read_text(encoding="utf-8")
-    )
-    return {
-        row["name"]: (row["kind"], float(row["weight"]))
-        for row in csv.DictReader(text.splitlines())
-    }
+def _meta_tags() -> dict[str, tuple[str, float]]:
+    """What each known meta tag dates, and its weight, by its lower-case name."""
+    rows = data_files.read_csv("date_meta_tags.csv")
+    return {row["name"]: (row["kind"], float(row["weight"])) for row in rows}
 
 
-def _itemprops(tree: html.HtmlElement) -> list[DateCandidate]:
+def _in_microdata(tree: html.HtmlElement) -> list[DateCandidate]:
     """Microdata of the article.
 
     Some sites give the first publication here and the last one in their meta tags.
     """
-    marks: list[DateCandidate] = []
-    for element in _elements(_MICRODATA, tree)[:20]:
+    found: list[DateCandidate] = []
+    for element in _select(tree, _MICRODATA)[:_MAX_MICRODATA]:
         raw = (
             element.get("content")
             or element.get("datetime")
             or element.get("title")
-            or _text(element)
+            or _short_text(element)
         )
-        if raw and element.tag != "meta" and not _COMMENTS.search(_lineage(element)):
-            weight = round(0.9 - len(marks) / 1_000, 3)
-            marks.append(
-                DateCandidate(
-                    kind=PUBLISHED, how="time", raw=raw[:MAX_TEXT_CHARS], weight=weight
-                )
-            )
-    return marks
+        if not raw or element.tag == "meta":
+            continue
+        around = [_own_words(e) for e in islice(element.iterancestors(), 6)]
+        if _COMMENTS.search(" ".join(around)):
+            continue
+        weight = round(_MICRODATA_WEIGHT - len(found) / 1_000, 3)
+        found.append(_candidate(raw[:_MAX_TEXT_CHARS], weight, method="time"))
+    return found
 
 
-def _lineage(element: html.HtmlElement) -> str:
-    """Classes and ids of the nearest ancestors."""
-    return " ".join(_own_words(e) for e in islice(element.iterancestors(), 6))
-
-
-def _time_elements(tree: html.HtmlElement) -> list[DateCandidate]:
+def _in_time_elements(tree: html.HtmlElement) -> list[DateCandidate]:
     """`<time>`: those that say what they date first, then in the order of the page.
 
-    Asides and teasers last.
+    Asides and teasers come last.
     """
-    marks = []
-    for place, element in enumerate(tree.iter("time")):
-        if place >= MAX_ELEMENTS:
-            break
-        raw = element.get("datetime") or element.get("content") or _text(element)
-        if raw and _DIGIT.search(raw):
-            marks.append(_time_mark(element, raw, place))
-    return sorted(marks, key=_by_weight)
+    found: list[DateCandidate] = []
+    for place, element in enumerate(islice(tree.iter("time"), _MAX_ELEMENTS)):
+        raw = element.get("datetime") or element.get("content") or _short_text(element)
+        if not raw or not _DIGIT.search(raw):
+            continue
+        words = f"{element.get('itemprop') or ''} {_own_words(element)}"
+        if element.get("pubdate") is not None or _FIRST.search(words):
+            kind, weight = PUBLISHED, TIME_ELEMENT_WEIGHT
+        else:
+            kind, weight = PUBLISHED, _PLAIN_TIME_ELEMENT_WEIGHT
+            if _CHANGED.search(f"{words} {_own_words(element.getparent())}"):
+                kind = MODIFIED
+        if _is_elsewhere(element):
+            weight -= _ELSEWHERE_PENALTY
+        weight -= min(place, 50) / 1_000
+        raw = raw[:_MAX_TEXT_CHARS]
+        found.append(_candidate(raw, weight, kind=kind, method="time"))
+    return _surest_first(found)
 
 
-def _time_mark(element: html.HtmlElement, raw: str, place: int) -> DateCandidate:
-    said = f"{element.get('itemprop') or ''} {_own_words(element)} {'publi' if element.get('pubdate') is not None else ''}"
-    first = _FIRST.search(said)
-    changed = not first and _CHANGED.search(f"{said} {_own_words(element.getparent())}")
-    weight = (
-        (TIME_ELEMENT_WEIGHT if first else 0.82)
-        - (ELSEWHERE_PENALTY if _is_elsewhere(element) else 0.0)
-        - min(place, 50) / 1_000
-    )
-    return DateCandidate(
-        kind=MODIFIED if changed else PUBLISHED,
-        how="time",
-        raw=raw[:MAX_TEXT_CHARS],
-        weight=round(weight, 4),
-    )
+def _in_classed_elements(tree: html.HtmlElement) -> list[DateCandidate]:
+    """Elements whose class or id speaks of a date.
 
-
-def _classed(tree: html.HtmlElement) -> list[DateCandidate]:
-    """Elements whose class or id speaks of a date, with a short text or a machine-readable attribute."""
-    marks: list[DateCandidate] = []
-    for element in _elements(_CLASSED, tree)[: 20 * MAX_ELEMENTS]:
-        said = f"{element.get('itemprop') or ''} {element.get('property') or ''} {_own_words(element)}"[
-            :300
-        ]
-        if element.tag == "time" or not _says_date(said):
+    With a short text or a machine-readable attribute.
+    """
+    found: list[DateCandidate] = []
+    for element in _select(tree, _CLASSED)[:_MAX_CLASSED_ELEMENTS]:
+        itemprop, rdfa = element.get("itemprop") or "", element.get("property") or ""
+        words = f"{itemprop} {rdfa} {_own_words(element)}"[:300]
+        if element.tag == "time" or not _speaks_of_date(words):
             continue
         raw = (
             element.get("content")
             or element.get("datetime")
             or element.get("title")
-            or _text(element)
+            or _short_text(element)
         )
-        if raw and len(raw) <= MAX_TEXT_CHARS and _DIGIT.search(raw):
-            weight = (
-                (0.78 if _FIRST.search(said) else 0.72)
-                - _wordy(raw)
-                - len(marks) / 1_000
-            )
-            weight -= (ELSEWHERE_PENALTY if _is_elsewhere(element) else 0.0) + (
-                LINK_PENALTY if _is_link(element) else 0.0
-            )
-            changed = (
-                _CHANGED.search(said) and not _FIRST.search(said)
-            ) or _CHANGED.match(raw)
-            marks.append(
-                DateCandidate(
-                    kind=MODIFIED if changed else PUBLISHED,
-                    how="text",
-                    raw=raw,
-                    weight=round(weight, 4),
-                )
-            )
-            if len(marks) >= MAX_CANDIDATES:
-                break
-    return sorted(marks, key=_by_weight)
-
-
-def _is_link(element: html.HtmlElement) -> bool:
-    """Whether an element stands in a link, or is little else than one.
-
-    Its date is that of another page.
-    """
-    return (
-        element.tag == "a"
-        or (element.getparent() is not None and element.getparent().tag == "a")
-        or (
-            len(element) == 1
-            and element[0].tag == "a"
-            and not (element.text or "").strip()
-        )
-    )
-
-
-def _wordy(raw: str) -> float:
-    """What is taken off for words beside the date.
-
-    A date in a sentence is what the sentence is about.
-    """
-    return 0.04 * max(0, len(_LETTERS.findall(raw)) - 4)
-
-
-def _by_weight(mark: DateCandidate) -> float:
-    return -mark.weight
-
-
-def candidates_in_url(url: str) -> Iterator[DateCandidate]:
-    """A day in the path: /2021/07/04/, -20210704, /1400/04/13/."""
-    path = url.partition("://")[2].partition("/")[2].partition("?")[0][:500]
-    match = _URL_DATE.search(path)
-    if match:
-        parts = match[1], match[3], match[4]
-        raw = "-".join(
-            part
-            for part in (parts if match[1] else (match[5], match[6], match[7]))
-            if part
-        )
-        yield DateCandidate(kind=PUBLISHED, how="url", raw=raw, weight=0.8)
+        if not raw or len(raw) > _MAX_TEXT_CHARS or not _DIGIT.search(raw):
+            continue
+        kind, weight = PUBLISHED, _DATE_CLASS_WEIGHT
+        if _FIRST.search(words):
+            weight = _PUBLISHED_CLASS_WEIGHT
+        elif _CHANGED.search(words):
+            kind = MODIFIED
+        if _CHANGED.match(raw):
+            kind = MODIFIED
+        weight -= _words_penalty(raw) + len(found) / 1_000
+        if _is_elsewhere(element):
+            weight -= _ELSEWHERE_PENALTY
+        if _is_link(element):
+            weight -= _LINK_PENALTY
+        found.append(_candidate(raw, weight, kind=kind, method="text"))
+        if len(found) >= _MAX_CANDIDATES:
+            break
+    return _surest_first(found)
 
 
 def _near_headline(tree: html.HtmlElement) -> list[DateCandidate]:
@@ -387,21 +338,104 @@ def _near_headline(tree: html.HtmlElement) -> list[DateCandidate]:
         heading = next(tree.iter("h2"), None)
     if heading is None:
         return []
-    near = (
-        (_inside(heading), 10, 0.62),
-        (_behind(heading), 40, 0.62),
-        (_before(heading), 10, 0.54),
+    places = (
+        (_texts_inside(heading), 10, _BY_HEADLINE_WEIGHT),
+        (_texts_behind(heading), 40, _BY_HEADLINE_WEIGHT),
+        (_texts_before(heading), 10, _ABOVE_HEADLINE_WEIGHT),
     )
-    marks = []
-    for texts, most, weight in near:
-        worded = (found for found in texts if len(found[0].strip()) > 5)
+    found: list[DateCandidate] = []
+    for texts, most, weight in places:
+        worded = (pair for pair in texts if len(pair[0].strip()) > 5)
         for place, (text, parent) in enumerate(islice(worded, most)):
-            mark = _text_mark(text, parent, weight - place / 1_000)
-            marks += [mark] if mark else []
-    return sorted(marks, key=_by_weight)
+            candidate = _in_text(text, parent, weight - place / 1_000)
+            if candidate is not None:
+                found.append(candidate)
+    return _surest_first(found)
 
 
-def _inside(element: html.HtmlElement) -> Iterator[tuple[str, html.HtmlElement]]:
+def _in_article_lines(text: str) -> list[DateCandidate]:
+    """The first and last lines of the article: a dateline, or "published on ..."."""
+    lines = text[:3_000].split("\n")[:4] + text[-1_000:].split("\n")[-3:]
+    dated = [line for line in lines if _DIGIT.search(line)]
+    found: list[DateCandidate] = []
+    for place, line in enumerate(dated):
+        raw = line[:_MAX_TEXT_CHARS]
+        weight = _LINE_WEIGHT - place / 100 - _words_penalty(raw)
+        if weight >= _MIN_WEIGHT:
+            found.append(_candidate(raw, weight, method="text"))
+    return found
+
+
+def _anywhere(tree: html.HtmlElement) -> list[DateCandidate]:
+    """Texts anywhere that are little else than a date, and the page's title."""
+    found: list[DateCandidate] = []
+    title = next(tree.iter("title"), None)
+    if title is not None:
+        # Some sites end their titles with one.
+        ending = (title.text or "")[-40:]
+        found.append(_candidate(ending, _TITLE_WEIGHT, method="text"))
+    for place, text in enumerate(_select(tree, _SHORT_TEXTS)[:_MAX_TEXTS]):
+        if len(text.split()) > 9:
+            continue
+        weight = _ANYWHERE_WEIGHT - place / 20_000
+        candidate = _in_text(text, text.getparent(), weight)
+        if candidate is None or _words_penalty(candidate.raw) > 0:
+            continue
+        found.append(candidate)
+        if len(found) >= _MAX_CANDIDATES:
+            break
+    return _surest_first(found)
+
+
+def _in_scripts(tree: html.HtmlElement) -> list[DateCandidate]:
+    """What a page's own scripts say of it."""
+    chars_left = json_ld.MAX_JSON_LD_CHARS
+    found: list[DateCandidate] = []
+    for script in tree.iter("script"):
+        raw = script.text or ""
+        chars_left -= len(raw)
+        if chars_left < 0:
+            break
+        found += [
+            _candidate(value, _SCRIPT_WEIGHT, method="meta")
+            for value in _SCRIPTED.findall(raw)[:5]
+        ]
+    return found
+
+
+def _in_text(
+    text: str, parent: html.HtmlElement, weight: float
+) -> DateCandidate | None:
+    """A text, if it has a figure and is short enough to be little else than a date."""
+    if not _DIGIT.search(text) or parent.tag in ("script", "style"):
+        return None
+    raw = " ".join(text[:400].split())
+    if len(raw) > _MAX_TEXT_CHARS:
+        return None
+    weight -= _words_penalty(raw)
+    if _CUE.search(raw):
+        weight += _CUE_BONUS
+    if _is_elsewhere(parent):
+        weight -= _TEXT_ELSEWHERE_PENALTY
+    if _is_link(parent):
+        weight -= _LINK_PENALTY
+    if weight < _MIN_WEIGHT:
+        return None
+    kind = MODIFIED if _CHANGED.search(raw) else PUBLISHED
+    return _candidate(raw, weight, kind=kind, method="text")
+
+
+def _words_penalty(raw: str) -> float:
+    """What is taken off for words beside the date.
+
+    A date in a sentence is what the sentence is about.
+    """
+    return _WORD_PENALTY * max(0, len(_LETTERS.findall(raw)) - 4)
+
+
+def _texts_inside(
+    element: html.HtmlElement,
+) -> Iterator[tuple[str, html.HtmlElement]]:
     """Texts of an element with their parents, in the order of the page."""
     for event, node in etree.iterwalk(element, events=("start", "end")):
         if event == "start" and node.text and isinstance(node.tag, str):
@@ -410,169 +444,97 @@ def _inside(element: html.HtmlElement) -> Iterator[tuple[str, html.HtmlElement]]
             yield node.tail, node.getparent()
 
 
-def _behind(element: html.HtmlElement) -> Iterator[tuple[str, html.HtmlElement]]:
+def _texts_behind(
+    element: html.HtmlElement,
+) -> Iterator[tuple[str, html.HtmlElement]]:
     """Texts that follow an element, nearest first.
 
-    XPath's axis would collect them all to its end.
+    XPath's axis would collect them all, to the end of the page.
     """
     node: html.HtmlElement | None = element
     while node is not None and node.getparent() is not None:
         if node.tail:
             yield node.tail, node.getparent()
         for sibling in node.itersiblings():
-            yield from _inside(sibling)
+            yield from _texts_inside(sibling)
             if sibling.tail:
                 yield sibling.tail, node.getparent()
         node = node.getparent()
 
 
-def _before(element: html.HtmlElement) -> Iterator[tuple[str, html.HtmlElement]]:
-    """Texts that stand before an element, nearest first.
-
-    Of a long neighbour only its beginning.
-    """
+def _texts_before(
+    element: html.HtmlElement,
+) -> Iterator[tuple[str, html.HtmlElement]]:
+    """Texts before an element, nearest first; of a long neighbour only its beginning."""
     for node in islice((element, *element.iterancestors()), 4):
         for sibling in node.itersiblings(preceding=True):
-            yield from reversed(list(islice(_inside(sibling), 50)))
+            yield from reversed(list(islice(_texts_inside(sibling), 50)))
 
 
-def _text_mark(
-    text: str, parent: html.HtmlElement, weight: float
-) -> DateCandidate | None:
-    """A text as a mark, if it has a figure and is short enough to be one."""
-    if not _DIGIT.search(text) or parent.tag in ("script", "style"):
-        return None
-    said = " ".join(text[:400].split())
-    if len(said) > MAX_TEXT_CHARS:
-        return None
-    cued = 0.08 if _CUE.search(said) else 0.0
-    weight -= (
-        _wordy(said)
-        - cued
-        + (0.15 if _is_elsewhere(parent) else 0.0)
-        + (LINK_PENALTY if _is_link(parent) else 0.0)
-    )
-    kind = MODIFIED if _CHANGED.search(said) else PUBLISHED
-    return (
-        DateCandidate(kind=kind, how="text", raw=said, weight=round(weight, 4))
-        if weight >= MIN_WEIGHT
-        else None
-    )
-
-
-def _in_text(text: str) -> list[DateCandidate]:
-    """The first and last lines of the article itself.
-
-    A dateline, or "published on ...".
-    """
-    lines = [
-        line
-        for line in text[:3_000].split("\n")[:4] + text[-1_000:].split("\n")[-3:]
-        if _DIGIT.search(line)
-    ]
-    weighed = (
-        (line, 0.45 - place / 100 - _wordy(line[:MAX_TEXT_CHARS]))
-        for place, line in enumerate(lines)
-    )
-    return [
-        DateCandidate(
-            kind=PUBLISHED,
-            how="text",
-            raw=line[:MAX_TEXT_CHARS],
-            weight=round(weight, 4),
-        )
-        for line, weight in weighed
-        if weight >= MIN_WEIGHT
-    ]
-
-
-def _anywhere(tree: html.HtmlElement) -> list[DateCandidate]:
-    """Texts anywhere that are little else than a date, and the page's title, which some sites end with one."""
-    title = next(tree.iter("title"), None)
-    marks = (
-        []
-        if title is None
-        else [
-            DateCandidate(
-                kind=PUBLISHED, how="text", raw=(title.text or "")[-40:], weight=0.5
-            )
-        ]
-    )
-    for place, node in enumerate(_elements(_SHORT, tree)[:MAX_TEXTS]):
-        mark = (
-            _text_mark(node, node.getparent(), 0.42 - place / 20_000)
-            if len(node.split()) <= 9
-            else None
-        )
-        if mark and _wordy(mark.raw) == 0:
-            marks.append(mark)
-            if len(marks) >= MAX_CANDIDATES:
-                break
-    return sorted(marks, key=_by_weight)
-
-
-def _in_scripts(tree: html.HtmlElement) -> Iterator[DateCandidate]:
-    """What a page's own scripts say of it."""
-    left = MAX_JSON_LD_CHARS
-    for script in tree.iter("script"):
-        raw = script.text or ""
-        left -= len(raw)
-        if left < 0:
-            return
-        for value in _SCRIPTED.findall(raw)[:5]:
-            yield DateCandidate(kind=PUBLISHED, how="meta", raw=value, weight=0.5)
-
-
-def _elements(path: etree.XPath, at: html.HtmlElement) -> list[Any]:
-    """What a path of this module finds: elements, or texts that know their parent."""
-    found = path(at)
+def _select(tree: html.HtmlElement, path: etree.XPath) -> list[Any]:
+    """What a path finds: elements, or texts that know their parent."""
+    found = path(tree)
     return found if isinstance(found, list) else []
 
 
-def _text(element: html.HtmlElement) -> str:
-    """The element's text in single spaces, "" where it is longer than a date's surroundings."""
+def _short_text(element: html.HtmlElement) -> str:
+    """The element's text in single spaces, "" where it is longer than a date may be."""
     pieces: list[str] = []
-    length = 0
+    chars = 0
     for piece in element.itertext():
         pieces.append(piece)
-        length += len(piece)
-        if length > 10 * MAX_TEXT_CHARS:
+        chars += len(piece)
+        if chars > 10 * _MAX_TEXT_CHARS:
             return ""
     text = " ".join(" ".join(pieces).split())
-    return text if len(text) <= MAX_TEXT_CHARS else ""
+    return text if len(text) <= _MAX_TEXT_CHARS else ""
 
 
 def _is_elsewhere(element: html.HtmlElement) -> bool:
     """Whether an element belongs to comments, teasers or the foot of the page."""
-    for ancestor in islice((element, *element.iterancestors()), MAX_ANCESTORS):
+    for ancestor in islice((element, *element.iterancestors()), _MAX_ANCESTORS):
         if ancestor.tag in ("body", "main", "html"):
             return False
-        if ancestor.tag in ("aside", "footer", "nav") or _says_elsewhere(
-            _own_words(ancestor)
-        ):
+        if ancestor.tag in ("aside", "footer", "nav"):
+            return True
+        if _speaks_of_elsewhere(_own_words(ancestor)):
             return True
         if ancestor.tag == "header" and next(ancestor.iter("h1", "h2"), None) is None:
-            return True  # the site's, which shows what day it is
+            # The site's own header, which shows what day it is.
+            return True
     return False
 
 
-@lru_cache(4_096)
-def _says_date(words: str) -> bool:
-    """Whether classes and ids speak of a date.
+def _is_link(element: html.HtmlElement) -> bool:
+    """Whether an element stands in a link, or is little else than one.
 
-    They are few on a page, and the same on the next one.
+    Its date is that of another page.
     """
+    parent = element.getparent()
+    return (
+        element.tag == "a"
+        or (parent is not None and parent.tag == "a")
+        or (
+            len(element) == 1
+            and element[0].tag == "a"
+            and not (element.text or "").strip()
+        )
+    )
+
+
+# Classes and ids are few on a page, and the same on the next one.
+@lru_cache(4_096)
+def _speaks_of_date(words: str) -> bool:
     return _DATE_CLASS.search(words) is not None
 
 
 @lru_cache(4_096)
-def _says_elsewhere(words: str) -> bool:
+def _speaks_of_elsewhere(words: str) -> bool:
     return _ELSEWHERE.search(words) is not None
 
 
 def _own_words(element: html.HtmlElement | None) -> str:
-    return (
-        ""
-        if element is None
-        else f"{element.get('class') or ''} {element.get('id') or ''}"[:300]
-    )
+    """The classes and the id of an element."""
+    if element is None:
+        return ""
+    return f"{element.get('class') or ''} {element.get('id') or ''}"[:300]

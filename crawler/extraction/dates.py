@@ -1,4 +1,8 @@
-"""When an article was published and when it was changed, from everything that its page and its feed say of it. Pure."""
+"""When an article was published and when it was changed, as page and feed say. Pure.
+
+`date_candidates` finds the places of a page that give a date, `written_dates` reads
+what stands there, and this module decides between them.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,50 +13,41 @@ from typing import Any, NamedTuple
 
 from lxml import html
 
-from crawler.extraction import calendars, date_candidates
+from crawler.extraction import calendars, date_candidates, written_dates
 from crawler.extraction.date_candidates import PUBLISHED, DateCandidate
-from crawler.extraction.written_dates import (
-    EARLIEST_DATE,
-    MAX_AHEAD,
-    MAX_DATE_CHARS,
-    ParsedDate,
-    parse_date,
-)
-
-__all__ = [
-    "EARLIEST_DATE",
-    "MAX_DATE_CHARS",
-    "PageDates",
-    "ParsedDate",
-    "find_dates",
-    "parse_date",
-]
+from crawler.extraction.written_dates import ParsedDate
 
 FEED_CONFIDENCE = 0.94  # how far a feed's date is right
-SURE_WEIGHT = 0.75  # a mark of this weight ends the search
-# A reading below this lacks its year: on a page that is as often the year of something
-# else
-_WHOLE = 0.5
-_CLEAR = 0.7  # a reading below this may have taken the day for the month
-_SLACK = timedelta(days=2)
+# Of a sitemap's last change, which stands in for a day of publication.
+_SITEMAP_CONFIDENCE = FEED_CONFIDENCE / 2
+# A candidate of this weight ends the search.
+_SURE_WEIGHT = 0.75
+_LAST_CHANGE_WEIGHT = 0.5  # of the last change where nothing tells a publication
+# A reading below this lacks its year (0.4): on a page that is as often the year of
+# something else.
+_MIN_CONFIDENCE = 0.5
+# A reading below this may have taken the day for the month (0.6).
+_MIN_CLEAR_CONFIDENCE = 0.7
+_UNCLEAR_FACTOR = 0.8
+_OWN_FORMAT_CONFIDENCE = 0.95
+# The address may be of the day before or after: the clocks of its maker.
+_URL_SLACK = timedelta(days=2)
 _LOCALE = re.compile(r"/([a-z]{2}-[a-z]{2})/")
+# 03/04/2021 is in March in the United States, and in English of no country.
 _MONTH_FIRST = frozenset({"en", "en-us", "en-ph"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageDates:
-    """When an article was published, and when it was last changed.
-
-    None for what nothing says.
-    """
+    """When an article was published, and when it was last changed; None for unknown."""
 
     published: ParsedDate | None = None
     modified: ParsedDate | None = None
 
 
 class _RankedDate(NamedTuple):
-    rank: float
-    dated: ParsedDate
+    rank: float  # the weight of its place, lower where the reading is ambiguous
+    date: ParsedDate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,29 +60,51 @@ class _DateReader:
     day_first: bool
     date_format: str | None
 
-    def read(self, mark: DateCandidate) -> _RankedDate | None:
-        """The mark's date, ranked by its place and lower where it is ambiguous.
-
-        None for none or one without a year.
-        """
-        dated = _formatted(mark, self.date_format, self.zone, self.now) or parse_date(
-            mark.raw,
-            now=self.now,
-            language=self.language,
-            zone=self.zone,
-            day_first=self.day_first,
-            how=mark.how,
-        )
-        if dated is None or dated.confidence < _WHOLE:
+    def read(self, candidate: DateCandidate) -> _RankedDate | None:
+        """The candidate's date with its rank; None for none, or one without a year."""
+        date = self._read_own_format(candidate)
+        if date is None:
+            date = written_dates.parse_date(
+                candidate.raw,
+                now=self.now,
+                language=self.language,
+                zone=self.zone,
+                day_first=self.day_first,
+                method=candidate.method,
+            )
+        if date is None or date.confidence < _MIN_CONFIDENCE:
             return None
-        rank = mark.weight * (1.0 if dated.confidence >= _CLEAR else 0.8)
-        return _RankedDate(
-            rank, replace(dated, confidence=round(dated.confidence * mark.weight, 3))
+        rank = candidate.weight
+        if date.confidence < _MIN_CLEAR_CONFIDENCE:
+            rank *= _UNCLEAR_FACTOR
+        confidence = round(date.confidence * candidate.weight, 3)
+        return _RankedDate(rank, replace(date, confidence=confidence))
+
+    def _read_own_format(self, candidate: DateCandidate) -> ParsedDate | None:
+        """By the source's own format; a time without a zone is in the source's."""
+        if not self.date_format:
+            return None
+        raw = candidate.raw[: written_dates.MAX_DATE_CHARS]
+        zone = calendars.load_zone(self.zone) or UTC
+        try:
+            # Most formats name no zone.
+            at = datetime.strptime(raw.strip(), self.date_format)  # noqa: DTZ007
+            at = at.replace(tzinfo=at.tzinfo or zone).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return None
+        if not written_dates.is_plausible(at, self.now):
+            return None
+        return ParsedDate(
+            at=at,
+            method=candidate.method,
+            confidence=_OWN_FORMAT_CONFIDENCE,
+            raw=raw,
         )
 
 
 def find_dates(
     tree: html.HtmlElement,
+    objects: Sequence[Mapping[str, Any]],
     *,
     url: str,
     text: str,
@@ -97,147 +114,128 @@ def find_dates(
     language: str | None = None,
     zone: str | None = None,
     date_format: str | None = None,
-    objects: Sequence[Mapping[str, Any]] | None = None,
 ) -> PageDates:
-    """The dates of a page.
+    """The dates of a page. `text` is its article, `objects` its JSON-LD.
 
-    `text` is its article, `objects` its JSON-LD where a caller has parsed it already.
-
-    Only dates between 1995 and a day from now are believed. A feed's date is the
+    Only dates between 1995 and a day from `now` are believed. A feed's date is the
     source's own word and comes first; a `lead_date` without `lead_raw` is a sitemap's
     last change and comes last. Of a page the surest place that gives a date is taken.
-    `date_format` (strptime) is tried before the common forms. Never raises.
+    `language` is the article's, `zone` (IANA) and `date_format` (strptime, tried before
+    the common forms) are its source's. Never raises.
     """
-    declared = _declared(tree, url)
+    # 1. How dates are read here.
+    declared = _declared_language(tree, url)
+    country_language = language or declared
+    if "-" in declared:
+        country_language = declared
     reader = _DateReader(
         now=now,
         language=language or declared or None,
         zone=zone,
-        day_first=_day_first(declared if "-" in declared else language or declared),
+        day_first=country_language.lower() not in _MONTH_FIRST,
         date_format=date_format,
     )
-    fed = _feed_date(lead_date, lead_raw, now)
-    groups = date_candidates.candidates_of_page(
-        tree, url=url, text=text, objects=objects
-    )
-    read, changed = _on_page(
-        islice(groups, 1) if fed and lead_raw else groups, reader, url
-    )
-    published, modified = _settled(read, fed), changed.dated if changed else None
+
+    # 2. What the lead says.
+    fed: ParsedDate | None = None
+    if lead_date is not None and written_dates.is_plausible(lead_date, now):
+        confidence = FEED_CONFIDENCE if lead_raw else _SITEMAP_CONFIDENCE
+        fed = ParsedDate(
+            at=lead_date, method="feed", confidence=confidence, raw=lead_raw or ""
+        )
+
+    # 3. What the page says. Beside a feed's date only its structured data are read, for
+    # the day of the last change.
+    groups = date_candidates.candidates_of_page(tree, objects, url=url, text=text)
+    if fed and lead_raw:
+        groups = islice(groups, 1)
+    first, last_change = _dates_on_page(groups, reader, url)
+
+    # 4. Which of them it is.
+    published = first.date if first else None
+    if fed and (fed.raw or first is None or first.rank < _SURE_WEIGHT):
+        published = fed
+    modified = last_change.date if last_change else None
     if published and modified and modified.at < published.at:
         modified = None  # the save before a scheduled publication
     return PageDates(published=published, modified=modified)
 
 
-def _on_page(
+def _declared_language(tree: html.HtmlElement, url: str) -> str:
+    """The language that the page declares, with its country if the address names it."""
+    declared: str = tree.get("lang") or ""
+    if not declared:
+        in_address = _LOCALE.search(url[:200])  # /en-gb/
+        if in_address:
+            declared = in_address[1]
+    return declared.replace("_", "-")[:20]
+
+
+def _dates_on_page(
     groups: Iterable[list[DateCandidate]], reader: _DateReader, url: str
 ) -> tuple[_RankedDate | None, _RankedDate | None]:
-    """The surest date of publication and of change, reading no further than the former needs."""
+    """The surest date of publication and of change.
+
+    Reads no further than the former needs.
+    """
     published: list[_RankedDate] = []
     modified: list[_RankedDate] = []
-    best = changed = None
+    best: _RankedDate | None = None
+    changed: _RankedDate | None = None
     for number, group in enumerate(groups):
-        for mark in group:
-            read = reader.read(mark)
-            if read:
-                (published if mark.kind == PUBLISHED else modified).append(read)
-        best, changed = (
-            max(published, key=_rank, default=None),
-            max(modified, key=_rank, default=None),
-        )
-        doubtful = (
-            number == 0 and changed and best and changed.dated.at <= best.dated.at
-        )
-        if best and best.rank >= SURE_WEIGHT and not doubtful:
-            break
-    if best is None:
-        return (_RankedDate(0.5, _halved(changed.dated)) if changed else None), changed
-    made = filter(None, map(reader.read, date_candidates.candidates_in_url(url)))
-    return _first_publication(best, published, changed, next(made, None)), changed
+        for candidate in group:
+            ranked = reader.read(candidate)
+            if ranked is None:
+                continue
+            if candidate.kind == PUBLISHED:
+                published.append(ranked)
+            else:
+                modified.append(ranked)
+        best = max(published, key=_rank_of, default=None)
+        changed = max(modified, key=_rank_of, default=None)
+        if best is None or best.rank < _SURE_WEIGHT:
+            continue
+        # A page whose structured data give the last change as its publication may show
+        # the first one in its microdata, which come next.
+        if number == 0 and changed and changed.date.at <= best.date.at:
+            continue
+        break
+    if best is not None:
+        return _first_publication(best, published, changed, reader, url), changed
+    if changed is None:
+        return None, None
+    # The last change stands in for a publication that nothing tells.
+    halved = round(changed.date.confidence / 2, 3)
+    stand_in = replace(changed.date, confidence=halved)
+    return _RankedDate(_LAST_CHANGE_WEIGHT, stand_in), changed
 
 
-def _declared(tree: html.HtmlElement, url: str) -> str:
-    """The language that the page declares, with its country if the address names that: /en-gb/."""
-    named = _LOCALE.search(url[:200])
-    return (tree.get("lang") or (named[1] if named else "")).replace("_", "-")[:20]
+def _rank_of(ranked: _RankedDate) -> float:
+    return ranked.rank
 
 
 def _first_publication(
     best: _RankedDate,
-    published: list[_RankedDate],
+    published: Sequence[_RankedDate],
     changed: _RankedDate | None,
-    made: _RankedDate | None,
+    reader: _DateReader,
+    url: str,
 ) -> _RankedDate:
     """The surest date, unless the page shows an earlier one to be the first.
 
     Live pages move their meta tags with each change and leave the first date in their
     microdata; permanent addresses keep the day on which they were made.
     """
-    if changed and best.dated.at >= changed.dated.at:
-        stated = (
-            read
-            for read in published
-            if read.dated.how == "time"
-            and read.rank > date_candidates.TIME_ELEMENT_WEIGHT
-        )
-        best = min([best, *stated], key=lambda read: read.dated.at)
-    return made if made and made.dated.at < best.dated.at - _SLACK else best
-
-
-def _halved(dated: ParsedDate) -> ParsedDate:
-    """The last change stands in for a publication that nothing tells."""
-    return replace(dated, confidence=round(dated.confidence / 2, 3))
-
-
-def _settled(
-    published: _RankedDate | None, fed: ParsedDate | None
-) -> ParsedDate | None:
-    """The feed's date if it gave one, else the page's own where it is sure, else whatever there is."""
-    if fed and (fed.raw or not published or published.rank < SURE_WEIGHT):
-        return fed
-    return published.dated if published else None
-
-
-def _rank(read: _RankedDate) -> float:
-    return read.rank
-
-
-def _day_first(language: str) -> bool:
-    """Whether 03/04/2021 is in April.
-
-    Not in the United States, nor in English of no country.
-    """
-    return language.lower() not in _MONTH_FIRST
-
-
-def _feed_date(
-    at: datetime | None, raw: str | None, now: datetime
-) -> ParsedDate | None:
-    if at is None or not EARLIEST_DATE <= at <= now + MAX_AHEAD:
-        return None
-    return ParsedDate(
-        at=at,
-        how="feed",
-        confidence=FEED_CONFIDENCE if raw else FEED_CONFIDENCE / 2,
-        raw=raw or "",
-    )
-
-
-def _formatted(
-    mark: DateCandidate, form: str | None, zone: str | None, now: datetime
-) -> ParsedDate | None:
-    """The source's own format; a time without a zone is in the source's."""
-    if not form:
-        return None
-    try:
-        read = datetime.strptime(mark.raw[:MAX_DATE_CHARS].strip(), form)  # noqa: DTZ007 - most have no zone
-        at = read.replace(
-            tzinfo=read.tzinfo or calendars.load_zone(zone) or UTC
-        ).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    if not EARLIEST_DATE <= at <= now + MAX_AHEAD:
-        return None
-    return ParsedDate(
-        at=at, how=mark.how, confidence=0.95, raw=mark.raw[:MAX_DATE_CHARS]
-    )
+    if changed and best.date.at >= changed.date.at:
+        for ranked in published:
+            in_microdata = (
+                ranked.date.method == "time"
+                and ranked.rank > date_candidates.TIME_ELEMENT_WEIGHT
+            )
+            if in_microdata and ranked.date.at < best.date.at:
+                best = ranked
+    for candidate in date_candidates.candidates_in_url(url):
+        made = reader.read(candidate)
+        if made and made.date.at < best.date.at - _URL_SLACK:
+            return made
+    return best

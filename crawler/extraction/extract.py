@@ -1,12 +1,11 @@
 """One page to one document, or to the reason why it is none. Pure.
 
-The sequence: guards and parsing (`markup`), the text (`body`), what the page says about
-it (`metadata`, `dates`, `language`), cleaning (`clean`). Nothing here judges what an
-article is about.
+`extract` is the whole way of a page in numbered steps, each in a module of its own: to
+change what a page says, find its step here. Nothing judges what an article is about.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib.metadata import version
 
 from crawler.extraction import (
@@ -18,15 +17,23 @@ from crawler.extraction import (
     markup,
     metadata,
     page_type,
+    written_dates,
 )
 from crawler.extraction.markup import Markup
+from crawler.extraction.metadata import Metadata
 from crawler.sources import Source
 from storage import identity
 from storage.model import Document, Lead, Page, Rejection
 
 VERSION = f"3/trafilatura-{version('trafilatura')}"
-MIN_ENTRY_WORDS = 100  # a feed entry of fewer words is a teaser
-MIN_POST_WORDS = 15  # a post of a channel is short, and whole
+# A feed entry of fewer words is a teaser.
+MIN_ENTRY_WORDS = 100
+# A post of a channel is short, and whole.
+MIN_POST_WORDS = 15
+
+# What nobody has said of a page that comes without a lead or a source.
+_NO_LEAD = Lead(url="", source="", via="import")
+_NO_SOURCE = Source(id="", kind="", url="")
 
 
 def extract(
@@ -34,111 +41,115 @@ def extract(
     *,
     lead: Lead | None = None,
     source: Source | None = None,
-    furniture: frozenset[int] = frozenset(),
+    boilerplate: frozenset[int] = frozenset(),
     now: datetime,
 ) -> Document | Rejection:
     """The article of a page, cleaned, with everything that the page says about it.
 
-    Never raises for any bytes.
-
-    `furniture` are the line hashes that the host has taught. A page's own address is
-    the one it declares for itself within its site; `now` bounds its dates.
+    `boilerplate` are the line hashes that were learned from the host. A page's own
+    address is the one it declares for itself within its site; `now` (UTC) bounds its
+    dates. Never raises for any bytes.
     """
+    lead, source = lead or _NO_LEAD, source or _NO_SOURCE
+
+    # 1. Bytes to one tree: size, charset, JSON-LD, invisible text.
     parsed = markup.parse_page(page)
     if isinstance(parsed, Rejection):
         return parsed
+    # 2. Title, people, site and section, as head and byline give them.
     about = metadata.read_metadata(parsed, page.final_url)
-    own, other = identity.resolve_canonical(
-        page.final_url or _declared_address(parsed, about.canonical), about.canonical
-    )
-    found = body.find_body(parsed, selector=source.body_selector if source else None)
+    # 3. The page's own address, and the other publisher's that it names.
+    found_at = page.final_url or _address_in_page(parsed, about)
+    own_url, origin_url = identity.resolve_canonical(found_at, about.canonical)
+    # 4. The text, held against the page's blocks.
+    found = body.find_body(parsed, selector=source.body_selector)
+    # 5. Without boilerplate.
     cleaned = clean.clean(
         found.text,
         title=about.title,
         site=about.site,
-        furniture=furniture,
+        boilerplate=boilerplate,
         headlines=about.headlines,
-        labels=(*about.authors, about.section or "", own),
+        labels=(*about.authors, about.section or "", own_url),
     )
     cuts = (*found.cuts, *cleaned.cuts)
-    if turned := page_type.reject(
-        parsed, found.page, cleaned.text, title=about.title, url=own, cuts=cuts
-    ):
-        return turned
+    # 6. What is no article is rejected with its reason.
+    rejection = page_type.reject(
+        parsed, found.blocks, cleaned.text, title=about.title, url=own_url, cuts=cuts
+    )
+    if rejection is not None:
+        return rejection
+    # 7. The language, by the text's letters first.
     spoken = language.detect_language(
-        cleaned.text,
-        declared=about.language,
-        source=source.language if source else None,
+        cleaned.text, declared=about.language, source=source.language
     )
-    when = _find_dates(
-        parsed, page, cleaned.text, lead=lead, source=source, spoken=spoken, now=now
-    )
+    # 8. Whom the text credits, and where a link to its source leads.
+    credit = about.agency or attribution.find_credit(cleaned.text, cuts=cuts)
+    origin_url = origin_url or attribution.find_original_url(parsed.tree, own_url)
+    # 9. The document. The lead fills what the page does not say.
     document = Document(
-        url=own,
-        source=source.id if source else lead.source if lead else "",
-        title=about.title or (lead.title if lead else None),
+        url=own_url,
+        source=source.id or lead.source,
+        title=about.title or lead.title,
         text=cleaned.text,
-        authors=about.authors or (lead.authors if lead else ()),
+        authors=about.authors or lead.authors,
         language=spoken,
         site=about.site,
         section=about.section,
         image=about.image,
-        origin_url=other or attribution.find_original_url(parsed.tree, own),
-        credit=about.agency or attribution.find_credit(cleaned.text, cuts=cuts),
-        extracted_how=found.how,
+        origin_url=origin_url,
+        credit=credit,
+        extracted_how=found.method,
         extractor=VERSION,
         cuts=cuts,
-        via=lead.via if lead else "import",
-        backfill=lead.backfill if lead else False,
+        via=lead.via,
+        backfill=lead.backfill,
     )
-    return _with_dates(document, when)
+    # 10. The days of publication and change.
+    return _add_dates(document, parsed, page, lead=lead, source=source, now=now)
 
 
-def _with_dates(document: Document, when: dates.PageDates) -> Document:
-    """The document with what was found of its dates."""
-    published, modified = when.published, when.modified
-    if published is not None:
-        document = replace(
-            document,
-            published_at=published.at,
-            published_how=published.how,
-            published_confidence=published.confidence,
-            published_raw=published.raw,
-        )
-    return (
-        replace(document, modified_at=modified.at) if modified is not None else document
-    )
+def _address_in_page(parsed: Markup, about: Metadata) -> str:
+    """The address that a saved page names for itself, "" where it names none."""
+    for named in (about.canonical or "", *parsed.meta.get("og:url", ())):
+        if named.startswith(("http://", "https://")):
+            return named
+    return ""
 
 
-def _declared_address(parsed: Markup, canonical: str | None) -> str:
-    """The address that a saved page names for itself, empty where it names none."""
-    named = (canonical or "", *parsed.meta.get("og:url", ()))
-    return next((url for url in named if url.startswith(("http://", "https://"))), "")
-
-
-def _find_dates(
+def _add_dates(
+    document: Document,
     parsed: Markup,
     page: Page,
-    text: str,
     *,
-    lead: Lead | None,
-    source: Source | None,
-    spoken: str | None,
+    lead: Lead,
+    source: Source,
     now: datetime,
-) -> dates.PageDates:
-    """When the page says that it was published and changed, in the zone and form of its source."""
-    return dates.find_dates(
+) -> Document:
+    """The document with its dates, read in the zone and format of its source."""
+    when = dates.find_dates(
         parsed.tree,
+        parsed.json_ld,
         url=page.final_url,
-        text=text,
+        text=document.text,
         now=now,
-        lead_date=lead.published_at if lead else None,
-        lead_raw=lead.published_raw if lead else None,
-        language=spoken,
-        zone=source.zone if source else None,
-        date_format=source.date_format if source else None,
-        objects=parsed.objects,
+        lead_date=lead.published_at,
+        lead_raw=lead.published_raw,
+        language=document.language,
+        zone=source.zone,
+        date_format=source.date_format,
     )
+    if when.published is not None:
+        document = replace(
+            document,
+            published_at=when.published.at,
+            published_how=when.published.method,
+            published_confidence=when.published.confidence,
+            published_raw=when.published.raw,
+        )
+    if when.modified is not None:
+        document = replace(document, modified_at=when.modified.at)
+    return document
 
 
 def extract_entry(
@@ -146,49 +157,47 @@ def extract_entry(
     *,
     now: datetime,
     source: Source | None = None,
-    furniture: frozenset[int] = frozenset(),
+    boilerplate: frozenset[int] = frozenset(),
 ) -> Document | None:
-    """The article as the feed entry carries it, None where it carries fewer than 100 words, a channel's post 15."""
-    post = lead.via == "telegram"
+    """The article as the feed entry carries it.
+
+    None where it carries fewer than 100 words, a channel's post fewer than 15.
+    """
+    source = source or _NO_SOURCE
+    least_words, method = MIN_ENTRY_WORDS, "feed: full text of the entry"
+    is_post = lead.via == "telegram"
+    if is_post:
+        least_words, method = MIN_POST_WORDS, "telegram: text of the post"
     cleaned = clean.clean(
         markup.fragment_text(lead.body or ""),
         title=lead.title,
-        furniture=furniture,
+        boilerplate=boilerplate,
         labels=lead.authors,
     )
-    if len(identity.fold_words(cleaned.text)) < (
-        MIN_POST_WORDS if post else MIN_ENTRY_WORDS
-    ):
+    if len(identity.fold_words(cleaned.text)) < least_words:
         return None
-    said = _entry_date(lead, now)
+
+    published = lead.published_at
+    if published is not None and not written_dates.is_plausible(published, now):
+        published = None
     return Document(
         url=identity.canonical_url(lead.url),
-        source=source.id if source else lead.source,
+        source=source.id or lead.source,
         title=lead.title,
         text=cleaned.text,
         authors=lead.authors,
         language=language.detect_language(
-            cleaned.text,
-            declared=lead.language,
-            source=source.language if source else None,
+            cleaned.text, declared=lead.language, source=source.language
         ),
-        published_at=said,
-        published_how="feed" if said else None,
-        published_confidence=dates.FEED_CONFIDENCE if said else None,
+        published_at=published,
+        published_how="feed" if published else None,
+        published_confidence=dates.FEED_CONFIDENCE if published else None,
         published_raw=lead.published_raw,
         credit=attribution.find_credit(cleaned.text, cuts=cleaned.cuts),
-        extracted_how="telegram: text of the post"
-        if post
-        else "feed: full text of the entry",
+        extracted_how=method,
         extractor=VERSION,
         cuts=cleaned.cuts,
         via=lead.via,
         backfill=lead.backfill,
-        from_feed=not post,
+        from_feed=not is_post,
     )
-
-
-def _entry_date(lead: Lead | None, now: datetime) -> datetime | None:
-    """The date that the pointer gave, unless it lies in the future."""
-    moment = lead.published_at if lead else None
-    return moment if moment and moment <= now + timedelta(days=1) else None

@@ -1,12 +1,14 @@
-"""The language of a text as BCP 47, told by its letters where they tell, else as the page or the source says. Pure."""
+"""The language of a text as BCP 47: by its letters, else as page or source say. Pure."""
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _TAG = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}", re.IGNORECASE)
-_MIN_LETTERS = 40  # letters: fewer say nothing
+_MAX_TAG_CHARS = 35  # RFC 5646, section 4.4.1
+_MIN_LETTERS = 40  # fewer say nothing
 _SAMPLE_CHARS = 4_000
+
 # Letters that only one of the languages around Afghanistan writes. Kurdish shares ڕ ێ
 # with nobody here.
 _UNIQUE_LETTERS: Mapping[str, str] = {
@@ -15,11 +17,14 @@ _UNIQUE_LETTERS: Mapping[str, str] = {
     **dict.fromkeys("ێڕۆڵ", "ckb"),
     **dict.fromkeys("ڃڄٿٽٺ", "sd"),
 }
-# Of the letters: quotations and names stay below it (Pashto prose has .05, Urdu .06)
+# Of the letters: quotations and names stay below it (Pashto prose has .05, Urdu .06).
 _MIN_UNIQUE_SHARE = 0.004
-_ARABIC = frozenset("ةيكىأإؤئ")
-_PERSIAN = frozenset("یکپچژگ")
-# First letter of a script's range: enough to tell scripts apart.
+_ARABIC_LETTERS = frozenset("ةيكىأإؤئ")
+_PERSIAN_LETTERS = frozenset("یکپچژگ")
+# Of the letters: a text with more kana is Japanese, although most of it may be Han.
+_MIN_KANA_SHARE = 0.1
+
+# First and last letter of each script's range: enough to tell scripts apart.
 _SCRIPTS = (
     ("latin", "A", "ɏ"),
     ("cyrillic", "Ѐ", "ӿ"),
@@ -32,37 +37,13 @@ _SCRIPTS = (
 _LANGUAGES_OF_SCRIPT = {
     "arabic": frozenset(
         {
-            "fa",
-            "prs",
-            "ps",
-            "pus",
-            "ur",
-            "ar",
-            "ckb",
-            "sd",
-            "ug",
-            "pnb",
-            "bal",
-            "ku",
-            "az",
-            "ks",
+            "fa", "prs", "ps", "pus", "ur", "ar", "ckb", "sd", "ug", "pnb", "bal", "ku",
+            "az", "ks",
         }
     ),
     "cyrillic": frozenset(
         {
-            "ru",
-            "uk",
-            "be",
-            "bg",
-            "sr",
-            "mk",
-            "kk",
-            "ky",
-            "tg",
-            "mn",
-            "uz",
-            "tt",
-            "os",
+            "ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "tg", "mn", "uz", "tt", "os",
             "ab",
         }
     ),
@@ -70,7 +51,7 @@ _LANGUAGES_OF_SCRIPT = {
     "kana": frozenset({"ja"}),
     "han": frozenset({"zh", "ja", "yue"}),
     "hangul": frozenset({"ko"}),
-}
+}  # fmt: skip
 _DEFAULT_LANGUAGE = {
     "cyrillic": "ru",
     "devanagari": "hi",
@@ -78,108 +59,81 @@ _DEFAULT_LANGUAGE = {
     "han": "zh",
     "hangul": "ko",
 }
+# These are written in Latin letters as well.
+_ALSO_LATIN = frozenset({"uz", "az", "ku", "kk", "sr", "tt"})
+_NEVER_LATIN = frozenset[str]().union(*_LANGUAGES_OF_SCRIPT.values()) - _ALSO_LATIN
+# Further tags that a page may give to a language which the letters tell.
+_OTHER_TAGS = {"fa": frozenset({"prs", "tg"}), "ps": frozenset({"pus"})}
 
 
 def detect_language(
     text: str, *, declared: str | None = None, source: str | None = None
 ) -> str | None:
-    """The language of a text.
+    """The language of a text, None where nothing tells it.
 
     `declared` is the page's tag, `source` the configured language of its source.
-
-    Letters decide between Pashto, Urdu, Arabic and Persian, and against a tag of
-    another script. Dari and Iranian Persian are written alike: whether Persian is `fa`,
-    `fa-AF` or `prs` is what the source or the page says.
+    Letters decide between Pashto, Urdu, Arabic and Persian, and against a tag of another
+    script. Dari and Iranian Persian are written alike: whether Persian is `fa`, `fa-AF`
+    or `prs` is what the source or the page says.
     """
-    said = [tag for tag in (_normalize_tag(source), _normalize_tag(declared)) if tag]
-    letters = [c for c in text[:_SAMPLE_CHARS].lower() if c.isalpha()]
+    tags = [tag for tag in (_normalize_tag(source), _normalize_tag(declared)) if tag]
+    letters = [char for char in text[:_SAMPLE_CHARS].lower() if char.isalpha()]
     if len(letters) < _MIN_LETTERS:
-        return next(iter(said), None)
+        return next(iter(tags), None)
+
     script = _main_script(letters)
     if script == "latin":
-        return next(
-            (
-                tag
-                for tag in reversed(said)
-                if _base_language(tag) not in _of_other_scripts()
-            ),
-            None,
-        )
-    told = _language_in_arabic_script(letters) if script == "arabic" else None
-    if told is None:
-        fitting = _LANGUAGES_OF_SCRIPT.get(script, frozenset())
-        return next(
-            (tag for tag in said if _base_language(tag) in fitting),
-            _DEFAULT_LANGUAGE.get(script),
-        )
-    return next(
-        (tag for tag in said if _is_same_language(_base_language(tag), told)), told
-    )
+        # Letters say little here, and the page knows more of itself than its source.
+        fitting = (tag for tag in reversed(tags) if _base_of(tag) not in _NEVER_LATIN)
+        return next(fitting, None)
+    if script == "arabic":
+        detected = _language_in_arabic_script(letters)
+        same = {detected, *_OTHER_TAGS.get(detected, ())}
+        return next((tag for tag in tags if _base_of(tag) in same), detected)
+    known = _LANGUAGES_OF_SCRIPT.get(script, frozenset())
+    fitting = (tag for tag in tags if _base_of(tag) in known)
+    return next(fitting, _DEFAULT_LANGUAGE.get(script))
 
 
 def _normalize_tag(text: str | None) -> str | None:
     """A language tag in its usual form, None where it is none."""
-    tag = (text or "").strip().replace("_", "-")[:35]
+    tag = (text or "").strip().replace("_", "-")[:_MAX_TAG_CHARS]
     if not _TAG.fullmatch(tag):
         return None
-    base, *rest = tag.split("-")
-    return "-".join(
-        [
-            base.lower(),
-            *(part.upper() if len(part) == 2 else part.title() for part in rest),
-        ]
-    )
+    base, *subtags = tag.split("-")
+    # A country of two letters in capitals, a script or variant in title case.
+    usual = [sub.upper() if len(sub) == 2 else sub.title() for sub in subtags]
+    return "-".join([base.lower(), *usual])
 
 
-def _base_language(tag: str) -> str:
+def _base_of(tag: str) -> str:
     return tag.partition("-")[0]
 
 
-def _is_same_language(base: str, told: str) -> bool:
-    return (
-        base == told
-        or (told == "fa" and base in {"prs", "tg"})
-        or (told == "ps" and base == "pus")
-    )
-
-
-def _main_script(letters: list[str]) -> str:
-    """The script of most letters.
-
-    A text with kana in it is Japanese although most of it may be Han.
-    """
+def _main_script(letters: Sequence[str]) -> str:
+    """The script of most letters."""
     counts: Counter[str] = Counter()
-    # Some tens of letters instead of thousands: a twentieth of the time
+    # Some tens of different letters instead of thousands: a twentieth of the time.
     for letter, times in Counter(letters).items():
-        counts[
-            next(
-                (name for name, low, high in _SCRIPTS if low <= letter <= high), "other"
-            )
-        ] += times
-    if counts["kana"] > 0.1 * len(letters):
+        script = "other"
+        for name, low, high in _SCRIPTS:
+            if low <= letter <= high:
+                script = name
+                break
+        counts[script] += times
+    if counts["kana"] > _MIN_KANA_SHARE * len(letters):
         return "kana"
     return counts.most_common(1)[0][0]
 
 
-def _language_in_arabic_script(letters: list[str]) -> str:
-    """Which language in Arabic script.
-
-    By letters that only one of them has, then by Arabic's against Persian's.
-    """
-    counts = Counter(_UNIQUE_LETTERS[c] for c in letters if c in _UNIQUE_LETTERS)
-    language, count = counts.most_common(1)[0] if counts else ("", 0)
-    if count >= _MIN_UNIQUE_SHARE * len(letters):
-        return language
-    arabic, persian = (sum(c in own for c in letters) for own in (_ARABIC, _PERSIAN))
+def _language_in_arabic_script(letters: Sequence[str]) -> str:
+    """By letters that only one language has, then by Arabic's against Persian's."""
+    counts = Counter(
+        _UNIQUE_LETTERS[char] for char in letters if char in _UNIQUE_LETTERS
+    )
+    for language, count in counts.most_common(1):
+        if count >= _MIN_UNIQUE_SHARE * len(letters):
+            return language
+    arabic = sum(char in _ARABIC_LETTERS for char in letters)
+    persian = sum(char in _PERSIAN_LETTERS for char in letters)
     return "ar" if arabic > 2 * persian else "fa"
-
-
-def _of_other_scripts() -> frozenset[str]:
-    return frozenset().union(*_LANGUAGES_OF_SCRIPT.values()) - {
-        "uz",
-        "az",
-        "ku",
-        "kk",
-        "sr",
-        "tt",
-    }

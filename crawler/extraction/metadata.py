@@ -1,31 +1,21 @@
-"""Who wrote what, where and in which section.
+"""What a page says about its article: title, people, site, section, picture, address.
 
-Title, authors, site, picture and declared address of a parsed page.
+Each is read from the places that carry it, the surest first. Pure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import urljoin
 
-from lxml import etree, html
+from lxml import etree
 
-from crawler.extraction import bylines, headlines
+from crawler.extraction import bylines, headlines, json_ld
 from crawler.extraction.markup import Markup, select
 from storage import identity
 from storage.folding import printable
-from storage.identity import MAX_URL_CHARS
 
-_ARTICLES = (
-    "Article",
-    "NewsArticle",
-    "BlogPosting",
-    "Report",
-    "Posting",
-    "Review",
-    "Story",
-    "WebPage",
-)
 _AUTHOR_TAGS = (
     "author",
     "authors",
@@ -52,23 +42,26 @@ _IMAGE_TAGS = (
     "twitter:image",
     "twitter:image:src",
 )
+_LANGUAGE_TAGS = ("content-language", "og:locale", "dc.language", "language")
 _BYLINES = etree.XPath(
-    "(//*[@rel='author' or @itemprop='author'] | //*[self::a or self::span or self::div or self::p or self::address"
-    " or self::li][contains(@class, 'byline') or contains(@class, 'Byline') or contains(@class, 'author')"
-    " or contains(@class, 'Author')])[not(ancestor-or-self::*[contains(@class, 'comment') or contains(@id, 'comment')"
-    " or contains(@class, 'related')])]"
+    "(//*[@rel='author' or @itemprop='author'] | //*[self::a or self::span or self::div"
+    " or self::p or self::address or self::li][contains(@class, 'byline')"
+    " or contains(@class, 'Byline') or contains(@class, 'author')"
+    " or contains(@class, 'Author')])[not(ancestor-or-self::*[contains(@class, 'comment')"
+    " or contains(@id, 'comment') or contains(@class, 'related')])]"
 )
-_MAX_NAME_CHARS = 300  # characters of a site's or section's name
+_MAX_BYLINES = 20  # elements of a page that are looked at
+_MAX_NAME_CHARS = 300  # of a site, a section, an author
+# A page of a thousand headlines is none of ours.
+_MAX_HEADLINES = 20
+_MAX_HEADLINE_CHARS = 1_000  # that are looked at
 
-_Signature = tuple[str, bool]  # a name, and whether it can be a person's
+_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What a page says about its article.
-
-    Strings are single-spaced, None where it says nothing.
-    """
+    """What a page says about its article. Strings are single-spaced, None for nothing."""
 
     title: str | None = None
     headlines: tuple[str, ...] = ()  # every form of the title that the page has
@@ -78,7 +71,15 @@ class Metadata:
     image: str | None = None  # absolute URL; never fetched
     language: str | None = None  # as the page declares it
     canonical: str | None = None  # as it stands in the page
-    agency: str | None = None  # that the byline names
+    agency: str | None = None  # that the byline names, by its usual name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signature:
+    """An author as JSON-LD gives it."""
+
+    name: str
+    is_person: bool  # or may be one; False for an organization
 
 
 def read_metadata(markup: Markup, url: str) -> Metadata:
@@ -86,195 +87,180 @@ def read_metadata(markup: Markup, url: str) -> Metadata:
 
     `url` is where the page was found, or empty.
     """
-    site = _first_meta(markup, "og:site_name", "application-name") or _publisher(markup)
-    heads = [
-        " ".join(printable(e.text_content()[:1_000]).split())
-        for e in _first_elements(markup.tree, "h1")
-    ]
-    said = _declared_titles(markup)
+    articles = _article_objects(markup)
+    article = next(iter(articles), {})
+    site = _first_meta(markup, "og:site_name", "application-name")
+    publisher = article.get("publisher")
+    if site is None and isinstance(publisher, dict):
+        site = _text(publisher.get("name"))
+
+    declared = _declared_titles(markup, articles)
+    h1s: list[str] = []
+    for element in islice(markup.tree.iter("h1"), _MAX_HEADLINES):
+        text = printable(element.text_content()[:_MAX_HEADLINE_CHARS])
+        h1s.append(" ".join(text.split()))
     title = headlines.choose_headline(
-        said=said, heads=heads, site=site, host=identity.url_host(url)
+        declared=declared, h1s=h1s, site=site, host=identity.url_host(url)
     )
-    signed = list(_signatures(markup))
+    signatures = _find_signatures(markup, articles)
+    agencies = (bylines.agency_name(signature.name) for signature in signatures)
+    section = _first_meta(markup, *_SECTION_TAGS)
     return Metadata(
-        title=title[: headlines.MAX_HEADLINE_CHARS] if title else None,
-        headlines=tuple(dict.fromkeys(text for text in (*said, *heads) if text)),
-        authors=_authors(markup, signed, site),
+        title=(title or "")[: headlines.MAX_HEADLINE_CHARS] or None,
+        headlines=tuple(dict.fromkeys(text for text in (*declared, *h1s) if text)),
+        authors=_find_authors(markup, signatures, site),
         site=site,
-        section=_first_meta(markup, *_SECTION_TAGS)
-        or _text(_article(markup).get("articleSection")),
-        image=_image(markup, url),
-        language=_language(markup),
-        canonical=_canonical(markup),
-        agency=next(
-            (name for text, _ in signed if (name := bylines.agency_name(text))), None
-        ),
+        section=section or _text(article.get("articleSection")),
+        image=_find_image(markup, url),
+        language=_declared_language(markup),
+        canonical=_declared_canonical(markup),
+        agency=next((agency for agency in agencies if agency), None),
     )
 
 
-def _first_elements(tree: html.HtmlElement, tag: str) -> list[html.HtmlElement]:
-    """The first elements of a tag; a page of a thousand headlines is none of ours."""
-    return [element for _, element in zip(range(20), tree.iter(tag), strict=False)]
+def _article_objects(markup: Markup) -> list[Mapping[str, Any]]:
+    """The JSON-LD objects that are articles, then the others that carry a headline."""
+    articles = [item for item in markup.json_ld if json_ld.is_article(item)]
+    return articles + [item for item in markup.json_ld if item.get("headline")]
 
 
-def _declared_titles(markup: Markup) -> list[str]:
-    """What the head gives as title.
+def _declared_titles(
+    markup: Markup, articles: list[Mapping[str, Any]]
+) -> tuple[str, str, str, str]:
+    """What the head gives as title, each "" where it gives none.
 
-    Og:title, JSON-LD headline, twitter:title, title element; "" for none.
+    In this order: og:title, JSON-LD headline, twitter:title, title element.
     """
-    title = next(
-        (
-            " ".join(e.text_content()[:1_000].split())
-            for e in _first_elements(markup.tree, "title")
-        ),
-        "",
-    )
-    headline = next(
-        (text for node in _articles(markup) if (text := _text(node.get("headline")))),
-        "",
-    )
-    return [
-        _first_meta(markup, "og:title") or "",
-        headline,
-        _first_meta(markup, "twitter:title") or "",
-        title,
-    ]
+    title = ""
+    element = next(markup.tree.iter("title"), None)
+    if element is not None:
+        title = " ".join(element.text_content()[:_MAX_HEADLINE_CHARS].split())
+    named = (_text(item.get("headline")) for item in articles)
+    headline = next((text for text in named if text), "")
+    og_title = _first_meta(markup, "og:title") or ""
+    twitter_title = _first_meta(markup, "twitter:title") or ""
+    return og_title, headline, twitter_title, title
 
 
 def _first_meta(markup: Markup, *names: str) -> str | None:
     """The first value of the first of these meta tags."""
-    return next((value for name in names for value in markup.meta.get(name, ())), None)
-
-
-def _articles(markup: Markup) -> Iterator[Mapping[str, Any]]:
-    """The JSON-LD objects that are articles.
-
-    The others that carry a headline after them.
-    """
-    yield from (
-        node
-        for node in markup.objects
-        if str(node.get("@type")).strip("[]'\"").endswith(_ARTICLES[:-1])
-    )
-    yield from (node for node in markup.objects if node.get("headline"))
-
-
-def _article(markup: Markup) -> Mapping[str, Any]:
-    return next(_articles(markup), {})
+    for name in names:
+        for value in markup.meta.get(name, ()):
+            return value
+    return None
 
 
 def _text(value: Any) -> str | None:
     """The string of a JSON-LD value, which may be one or a list of them."""
-    first = value[0] if isinstance(value, list) and value else value
-    return (
-        " ".join(printable(first[:_MAX_NAME_CHARS]).split()) or None
-        if isinstance(first, str)
-        else None
-    )
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, str):
+        return None
+    return " ".join(printable(value[:_MAX_NAME_CHARS]).split()) or None
 
 
-def _publisher(markup: Markup) -> str | None:
-    publisher = _article(markup).get("publisher")
-    return _text(publisher.get("name")) if isinstance(publisher, dict) else None
-
-
-def _authors(
-    markup: Markup, signed: list[_Signature], site: str | None
+def _find_authors(
+    markup: Markup, signatures: list[_Signature], site: str | None
 ) -> tuple[str, ...]:
-    """The people whom the page names.
+    """The people whom the page names, else the agency or the paper that signs.
 
-    By JSON-LD, else by meta tags, else by the byline above the text.
-
-    Where no person signs, the agency or the paper that does.
+    People by JSON-LD, else by meta tags, else by the byline above the text.
     """
-    people = [name for name, is_person in signed if is_person]
-    tagged = [value for name in _AUTHOR_TAGS for value in markup.meta.get(name, ())]
+    names = [signature.name for signature in signatures]
+    people = [signature.name for signature in signatures if signature.is_person]
+    tagged: list[str] = []
+    for name in _AUTHOR_TAGS:
+        tagged += markup.meta.get(name, ())
     return (
         bylines.find_people(people, site=site)
         or bylines.find_people(tagged, site=site)
-        or _byline(markup, site)
-        or bylines.signing_outlets([name for name, _ in signed] or tagged)
+        or _people_in_byline(markup, site)
+        or bylines.signing_outlets(names or tagged)
     )
 
 
-def _signatures(markup: Markup) -> Iterator[_Signature]:
-    """The authors of the first article in JSON-LD that has any, references to other objects followed."""
-    by_id = {
-        node["@id"]: node for node in markup.objects if isinstance(node.get("@id"), str)
-    }
-    for article in _articles(markup):
-        signed = [
-            found
-            for author in _list(article.get("author"))
-            if (found := _signature(author, by_id))
-        ]
-        if signed:
-            yield from signed
-            return
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+def _find_signatures(
+    markup: Markup, articles: list[Mapping[str, Any]]
+) -> list[_Signature]:
+    """The authors of the first article in JSON-LD that has any, references followed."""
+    by_id: dict[str, Mapping[str, Any]] = {}
+    for item in markup.json_ld:
+        if isinstance(item.get("@id"), str):
+            by_id[item["@id"]] = item
+    for article in articles:
+        authors = article.get("author")
+        if not isinstance(authors, list):
+            authors = [authors]
+        found = [_signature(author, by_id) for author in authors]
+        signatures = [signature for signature in found if signature is not None]
+        if signatures:
+            return signatures
+    return []
 
 
 def _signature(
     author: Any, by_id: Mapping[str, Mapping[str, Any]]
 ) -> _Signature | None:
-    """The name of an author: a string, an object, or a reference to one."""
+    """An author: a string, an object, or a reference to one."""
     if not isinstance(author, dict):
         name = _text(author)
-        return (name, True) if name else None
-    node = author if "name" in author else by_id.get(str(author.get("@id")), author)
-    parts = (_text(node.get("givenName")), _text(node.get("familyName")))
-    name = _text(node.get("name")) or " ".join(part for part in parts if part)
-    return (name, "Organization" not in str(node.get("@type"))) if name else None
+        return _Signature(name=name, is_person=True) if name else None
+    item: Mapping[str, Any] = author
+    if "name" not in author:
+        item = by_id.get(str(author.get("@id")), author)
+    name = _text(item.get("name"))
+    if not name:
+        parts = (_text(item.get("givenName")), _text(item.get("familyName")))
+        name = " ".join(part for part in parts if part)
+    if not name:
+        return None
+    is_person = "Organization" not in str(item.get("@type"))
+    return _Signature(name=name, is_person=is_person)
 
 
-def _byline(markup: Markup, site: str | None) -> tuple[str, ...]:
-    """The names in the first byline of the page that holds one.
-
-    Names of a single word only where it is marked up.
-    """
-    for element in select(markup.tree, _BYLINES)[:20]:
+def _people_in_byline(markup: Markup, site: str | None) -> tuple[str, ...]:
+    """The names in the first byline of the page that holds one."""
+    for element in select(markup.tree, _BYLINES)[:_MAX_BYLINES]:
         if next(element.iter("style", "script"), None) is not None:
             continue
-        text = " ".join(" ".join(map(str, element.itertext()))[:1_000].split())
+        text = " ".join(map(str, element.itertext()))[:1_000]
+        text = " ".join(text.split())
         if not 0 < len(text) <= bylines.MAX_BYLINE_CHARS:
             continue
-        found = bylines.find_people([text], site=site)
+        people = bylines.find_people([text], site=site)
+        # A single word is a name only where the markup says so: "Staff", "Politics".
         marked = element.get("rel") == "author" or element.get("itemprop") == "author"
-        if found and (marked or all(" " in name for name in found)):
-            return found
+        if people and (marked or all(" " in name for name in people)):
+            return people
     return ()
 
 
-def _image(markup: Markup, url: str) -> str | None:
-    found = _first_meta(markup, *_IMAGE_TAGS)
+def _find_image(markup: Markup, url: str) -> str | None:
+    named = _first_meta(markup, *_IMAGE_TAGS)
+    if not named:
+        return None
     try:
-        whole = urljoin(url, found) if found else ""
+        absolute = urljoin(url, named)
     except ValueError:
         return None
-    return whole if whole.startswith(("http://", "https://")) else None
+    return absolute if absolute.startswith(("http://", "https://")) else None
 
 
-def _language(markup: Markup) -> str | None:
+def _declared_language(markup: Markup) -> str | None:
     """The language tag of the page: html element, Content-Language, og:locale."""
-    root = markup.tree.get("lang") or markup.tree.get(
-        "{http://www.w3.org/XML/1998/namespace}lang"
-    )
-    tag = (
-        root
-        or _first_meta(
-            markup, "content-language", "og:locale", "dc.language", "language"
-        )
+    tag: str = (
+        markup.tree.get("lang")
+        or markup.tree.get(_XML_LANG)
+        or _first_meta(markup, *_LANGUAGE_TAGS)
         or ""
     )
     return tag.strip().replace("_", "-")[:35] or None
 
 
-def _canonical(markup: Markup) -> str | None:
+def _declared_canonical(markup: Markup) -> str | None:
     """The address that the page gives as its own."""
     for link in markup.tree.iter("link"):
-        if "canonical" in (link.get("rel") or "").lower().split() and link.get("href"):
-            return (link.get("href") or "").strip()[:MAX_URL_CHARS]
+        target: str | None = link.get("href")
+        if target and "canonical" in (link.get("rel") or "").lower().split():
+            return target.strip()[: identity.MAX_URL_CHARS]
     return None

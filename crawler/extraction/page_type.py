@@ -1,45 +1,58 @@
-"""What a page is when it is no article.
+"""What a page is when it is no article: a listing, a paywall's stub, an empty shell. Pure.
 
-A list of links, a paywall's stub, an application's shell, a lesson. Pure.
-
-Only clear cases are turned away: a page that says that it is an article is one,
-whatever it looks like.
+Only clear cases are rejected: a page that says that it is an article is one, whatever it
+looks like. A new kind of page is a function beside those that `reject` lists, or a row
+of `data/page_types.csv` where a declared type or a title tells.
 """
 
-import csv
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from urllib.parse import urlsplit
 
-from crawler.extraction import blocks
+from crawler import data_files
+from crawler.extraction import blocks, json_ld
 from crawler.extraction.blocks import Block
 from crawler.extraction.markup import Markup
 from storage import identity
 from storage.folding import fold
 from storage.model import Cut, Rejection, RejectionReason
 
-_MIN_OPEN_WORDS = 40  # words: less than that behind a paywall or a script is no article
-# Words: what an application's page says before its script has run
+# Fewer words behind a paywall are no article.
+_MIN_OPEN_WORDS = 40
+# What an application's page says before its script has run.
 _MAX_SHELL_WORDS = 15
-# Words: fewer tell of nothing ("Two were hurt in Khost." has five); the shortest of 677
-# labels has 49
+# Fewer tell of nothing ("Two were hurt in Khost." has five). The shortest of 677
+# labelled texts has 49 words, the shortest that is read from them 35.
 _MIN_WORDS = 5
-# Links of a headline's length: a home page of a small outlet has more
+# Links of a headline's length: a home page of a small outlet has more.
 _MIN_LISTED_HEADLINES = 15
-_MIN_OWN_WORDS = 60  # a page that says more than this beside its links is read
+# A page that says more than this beside its links is read.
+_MIN_OWN_WORDS = 60
+
 _HOME_PATH = re.compile(
-    r"/?(?:[a-z]{2,3}(?:[-_](?:[a-z]{2}|hans|hant|latn|cyrl|arab))?)?/?(?:(?:index|home|default)(?:\.[a-z]{2,5})?)?/?",
+    r"/?(?:[a-z]{2,3}(?:[-_](?:[a-z]{2}|hans|hant|latn|cyrl|arab))?)?"
+    r"/?(?:(?:index|home|default)(?:\.[a-z]{2,5})?)?/?",
     re.IGNORECASE,
 )
-# Scripts without spaces
+# Scripts that put no spaces between words: each letter counts as a word there.
 _UNSPACED_LETTER = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
 )
-_UNSPACED_SAMPLE_CHARS = 500  # characters in which such a sentence shows
-_ARTICLE_TYPES = ("Article", "Posting", "Report", "Review")
+_UNSPACED_SAMPLE_CHARS = 500  # enough for a sentence to show
 _NOT_FREE = frozenset({"false", "no", "0"})
+
+_Finding = tuple[RejectionReason, str]  # why, and the detail that shows it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule:
+    """One row of `data/page_types.csv`."""
+
+    why: RejectionReason
+    declared_type: str | None  # of JSON-LD, as it stands
+    title: re.Pattern[str] | None  # of a folded title
 
 
 def reject(
@@ -53,129 +66,75 @@ def reject(
 ) -> Rejection | None:
     """Why a page is not an article, None where it may be one.
 
-    `text` is the cleaned article, `url` its own address.
+    `text` is the cleaned article, `cuts` what was taken out of it, `url` the page's own
+    address.
     """
-    return (
-        _reject_by_type_or_title(markup, title, url)
-        or _reject_paywall(markup, text, title, url, cuts)
-        or _reject_empty(markup, text, title, url)
-        or _reject_listing(markup, page, text, title, url)
+    words = len(identity.fold_words(text))
+    found = (
+        _reject_by_type_or_title(markup, title)
+        or _reject_paywall(markup, words, cuts)
+        or _reject_empty(markup, text, words)
+        or _reject_listing(markup, page, text, url)
     )
+    if found is None:
+        return None
+    why, detail = found
+    return Rejection(why=why, detail=detail, url=url, title=title)
 
 
-def _declares_article(markup: Markup) -> bool:
-    """Whether the page says of itself that it is an article."""
-    return (
-        any(kind.endswith(_ARTICLE_TYPES) for kind in _types(markup))
-        or "article:published_time" in markup.meta
-    )
-
-
-def _is_shared_as_article_by_og(markup: Markup) -> bool:
-    """Whether social networks are told that it is an article.
-
-    Some home pages tell them so too.
-    """
-    return "article" in {value.lower() for value in markup.meta.get("og:type", ())}
-
-
-def _types(markup: Markup) -> list[str]:
-    """The types of the page's JSON-LD objects."""
-    said = (node.get("@type") for node in markup.objects)
-    return [
-        str(kind)
-        for value in said
-        for kind in (value if isinstance(value, list) else [value])
-    ]
-
-
-def _reject_by_type_or_title(
-    markup: Markup, title: str | None, url: str
-) -> Rejection | None:
-    """By its declared type or its title."""
-    folded = fold(title or "")
-    for why, where, pattern in _page_types():
-        if where == "type":
-            if not (
-                _declares_article(markup) or _is_shared_as_article_by_og(markup)
-            ) and (kind := next(filter(pattern.fullmatch, _types(markup)), None)):
-                return Rejection(
-                    why=why, detail=f"declared as {kind}", url=url, title=title
-                )
-        elif pattern.fullmatch(folded[:200]):
-            return Rejection(why=why, detail="by its title", url=url, title=title)
+def _reject_by_type_or_title(markup: Markup, title: str | None) -> _Finding | None:
+    # Social networks are told "article" by some home pages too, so that this one does
+    # not count against a listing.
+    shared_as = {value.lower() for value in markup.meta.get("og:type", ())}
+    is_article = _declares_article(markup) or "article" in shared_as
+    types: list[str] = []
+    for item in markup.json_ld:
+        types += json_ld.types_of(item)
+    folded = fold(title or "")[:200]
+    for rule in _rules():
+        if rule.title is not None and rule.title.fullmatch(folded):
+            return rule.why, "by its title"
+        if rule.declared_type in types and not is_article:
+            return rule.why, f"declared as {rule.declared_type}"
     return None
 
 
-def _reject_paywall(
-    markup: Markup, text: str, title: str | None, url: str, cuts: Sequence[Cut]
-) -> Rejection | None:
+def _reject_paywall(markup: Markup, words: int, cuts: Sequence[Cut]) -> _Finding | None:
     """A paywall with no more than a teaser before it."""
-    if (words := len(identity.fold_words(text))) >= _MIN_OPEN_WORDS:
+    if words >= _MIN_OPEN_WORDS:
         return None
-    closed = any(
-        str(node.get("isAccessibleForFree", "")).strip().lower() in _NOT_FREE
-        for node in markup.objects
-    )
-    tier = {value.lower() for value in markup.meta.get("article:content_tier", ())}
+    tiers = {value.lower() for value in markup.meta.get("article:content_tier", ())}
+    free = [str(item.get("isAccessibleForFree", "")) for item in markup.json_ld]
     if (
-        closed
-        or tier & {"locked", "metered"}
+        not _NOT_FREE.isdisjoint(value.strip().lower() for value in free)
+        or not tiers.isdisjoint({"locked", "metered"})
         or any(cut.rule == "paywall" for cut in cuts)
     ):
-        return Rejection(
-            why=RejectionReason.PAYWALLED,
-            detail=f"{words} words are open",
-            url=url,
-            title=title,
-        )
+        return RejectionReason.PAYWALLED, f"{words} words are open"
     return None
 
 
-def _reject_empty(
-    markup: Markup, text: str, title: str | None, url: str
-) -> Rejection | None:
-    """A page that is empty, or says next to nothing, as many do until their script has run."""
-    words = len(identity.fold_words(text))
+def _reject_empty(markup: Markup, text: str, words: int) -> _Finding | None:
+    """A page that says next to nothing, as many do until their script has run."""
+    has_script = next(markup.tree.iter("script"), None) is not None
     if words < _MAX_SHELL_WORDS and (
-        markup.needs_script
-        or (words == 0 and next(markup.tree.iter("script"), None) is not None)
+        markup.needs_script or (words == 0 and has_script)
     ):
-        return Rejection(
-            why=RejectionReason.SCRIPT_ONLY,
-            detail=f"{words} words without JavaScript",
-            url=url,
-            title=title,
-        )
+        return RejectionReason.SCRIPT_ONLY, f"{words} words without JavaScript"
     if words == 0:
-        return Rejection(
-            why=RejectionReason.EMPTY, detail="no text", url=url, title=title
-        )
-    if (
-        words + len(_UNSPACED_LETTER.findall(text, 0, _UNSPACED_SAMPLE_CHARS))
-        < _MIN_WORDS
-    ):
-        return Rejection(
-            why=RejectionReason.SHORT,
-            detail=f"{words} word{'s' if words > 1 else ''}",
-            url=url,
-            title=title,
-        )
+        return RejectionReason.EMPTY, "no text"
+    unspaced = _UNSPACED_LETTER.findall(text, 0, _UNSPACED_SAMPLE_CHARS)
+    if words + len(unspaced) < _MIN_WORDS:
+        return RejectionReason.SHORT, "1 word" if words == 1 else f"{words} words"
     return None
 
 
 def _reject_listing(
-    markup: Markup, page: Sequence[Block], text: str, title: str | None, url: str
-) -> Rejection | None:  # fmt: skip
-    """A home page or a section page.
-
-    Headlines that are links, and hardly a paragraph.
-    """
+    markup: Markup, page: Sequence[Block], text: str, url: str
+) -> _Finding | None:
+    """A home page or a section page: headlines that are links, hardly a paragraph."""
     if _declares_article(markup):
         return None
-    home = (
-        _HOME_PATH.fullmatch(urlsplit(url).path) is not None and not urlsplit(url).query
-    )
     headlines = [
         block
         for block in page
@@ -183,45 +142,46 @@ def _reject_listing(
     ]
     if len(headlines) < _MIN_LISTED_HEADLINES:
         return None
-    linked = sum(len(block.text) for block in headlines)
-    prose = sum(
-        len(block.text)
-        for block in page
-        if block.tag in {"p", "div"} and len(block.text) >= 100
-    )
+    headline_chars = sum(len(block.text) for block in headlines)
+    prose_chars = 0
+    for block in page:
+        if block.tag in {"p", "div"} and len(block.text) >= 100:
+            prose_chars += len(block.text)
+    if headline_chars <= 2 * prose_chars:
+        return None
+
+    address = urlsplit(url)
+    is_home = _HOME_PATH.fullmatch(address.path) is not None and not address.query
     keys = {block.key for block in headlines}
-    own = " ".join(
+    own_lines = [
         line
         for line in text.splitlines()
         if blocks.line_key(line.lstrip("-*• ")) not in keys
-    )
-    if linked > 2 * prose and (home or len(identity.fold_words(own)) < _MIN_OWN_WORDS):
-        detail = f"{len(headlines)} headlines, {prose} characters of paragraphs"
-        return Rejection(
-            why=RejectionReason.LISTING, detail=detail, url=url, title=title
-        )
-    return None
+    ]
+    own_words = len(identity.fold_words(" ".join(own_lines)))
+    if not is_home and own_words >= _MIN_OWN_WORDS:
+        return None
+    detail = f"{len(headlines)} headlines, {prose_chars} characters of paragraphs"
+    return RejectionReason.LISTING, detail
+
+
+def _declares_article(markup: Markup) -> bool:
+    """Whether the page says of itself that it is an article."""
+    if "article:published_time" in markup.meta:
+        return True
+    return any(json_ld.is_article(item) for item in markup.json_ld)
 
 
 @cache
-def _page_types() -> tuple[tuple[RejectionReason, str, re.Pattern[str]], ...]:
-    rows = csv.DictReader(
-        files("crawler").joinpath("data/genres.csv").read_text("utf-8").splitlines()
-    )
-    return tuple(
-        (
-            RejectionReason(row["kind"]),
-            row["where"],
-            _pattern(row["where"], row["word"]),
-        )
-        for row in rows
-    )
-
-
-def _pattern(where: str, word: str) -> re.Pattern[str]:
-    """A type as it stands; a title with `*` for anything and `#` for a number."""
-    if where == "type":
-        return re.compile(re.escape(word))
-    return re.compile(
-        re.escape(fold(word)).replace(r"\*", ".{0,200}").replace(r"\#", r"\d{1,4}")
-    )
+def _rules() -> tuple[_Rule, ...]:
+    """The rules in the order of the table. In a title `*` is anything, `#` a number."""
+    rules: list[_Rule] = []
+    for row in data_files.read_csv("page_types.csv"):
+        why = RejectionReason(row["kind"])
+        if row["where"] == "type":
+            rules.append(_Rule(why=why, declared_type=row["word"], title=None))
+            continue
+        pattern = re.escape(fold(row["word"]))
+        pattern = pattern.replace(r"\*", ".{0,200}").replace(r"\#", r"\d{1,4}")
+        rules.append(_Rule(why=why, declared_type=None, title=re.compile(pattern)))
+    return tuple(rules)

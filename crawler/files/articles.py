@@ -161,7 +161,7 @@ class _Reader:
     ) -> written_dates.ParsedDate | None:
         value = self.line(key)
         dated = (
-            written_dates.parse_date(value, now=now, language=language, how="import")
+            written_dates.parse_date(value, now=now, language=language, method="import")
             if value
             else None
         )

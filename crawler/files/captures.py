@@ -17,23 +17,23 @@ def process_captures(
     captures: Sequence[Page],
     *,
     settings: CrawlSettings,
-    furniture: Mapping[str, frozenset[int]],
+    boilerplate: Mapping[str, frozenset[int]],
     watched: Collection[str] = (),
 ) -> list[tuple[Landing, bool]]:
     """What each capture brings, and whether it was read.
 
     The bodies need not travel back.
 
-    `watched` are hosts whose pages are always read; `furniture` is what each host has
+    `watched` are hosts whose pages are always read; `boilerplate` is what each host has
     taught.
     """
-    return [_one(page, settings, furniture, watched) for page in captures]
+    return [_one(page, settings, boilerplate, watched) for page in captures]
 
 
 def _one(
     page: Page,
     settings: CrawlSettings,
-    furniture: Mapping[str, frozenset[int]],
+    boilerplate: Mapping[str, frozenset[int]],
     watched: Collection[str],
 ) -> tuple[Landing, bool]:
     host = identity.url_host(page.url)
@@ -45,10 +45,10 @@ def _one(
             source=host,
         ), False
     lead = Lead(url=page.url, source=host, via="import")
-    lines = furniture.get(host, frozenset())
+    lines = boilerplate.get(host, frozenset())
     return replace(
         intake.process_page(
-            page, lead, settings=settings, furniture=lines, now=page.fetched_at
+            page, lead, settings=settings, boilerplate=lines, now=page.fetched_at
         ),
         page=None,
     ), True

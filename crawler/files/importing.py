@@ -200,7 +200,7 @@ class _Readers:
         furniture = await self._furniture(hosts)
         told = {
             "settings": self.desk.settings,
-            "furniture": furniture,
+            "boilerplate": furniture,
             "watched": self._watched & hosts,
         }
         try:

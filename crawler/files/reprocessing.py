@@ -155,7 +155,7 @@ async def _redo(desk: ImportContext, before: ReprocessCandidate) -> ReprocessedP
     try:
         read = await desk.pool.run(
             PROCESS_PAGE, page, _lead(before), source=desk.sources.get(before.source), settings=desk.settings,
-            furniture=furniture, now=page.fetched_at,
+            boilerplate=furniture, now=page.fetched_at,
         )  # fmt: skip
     except WorkerLost:
         return ReprocessedPage(before=before, turn=ReprocessOutcome.LOST)

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import count
 from urllib.parse import urljoin, urlsplit
 
-from crawler.extraction import dates, markup
+from crawler.extraction import markup, written_dates
 from crawler.sources import Source
 from storage.folding import printable
 from storage.identity import MAX_URL_CHARS
@@ -163,12 +163,12 @@ def _build_lead(
     now: datetime,
 ) -> Lead:
     own_language = language_tag(entry.language) or language or source.language
-    dated = dates.parse_date(
+    dated = written_dates.parse_date(
         entry.date or entry.changed,
         now=now,
         language=own_language,
         zone=source.zone,
-        how="feed",
+        method="feed",
     )
     title = _markup_to_text(entry.title_html, MAX_TITLE_CHARS)
     if not title:
@@ -178,7 +178,8 @@ def _build_lead(
         source=source.id,
         title=title or None,
         published_at=None if dated is None else dated.at,
-        published_raw=_collapse_spaces(entry.date, dates.MAX_DATE_CHARS) or None,
+        published_raw=_collapse_spaces(entry.date, written_dates.MAX_DATE_CHARS)
+        or None,
         authors=author_names(entry.authors),
         language=own_language,
         summary=_markup_to_text(entry.summary_html, MAX_SUMMARY_CHARS) or None,

@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 import feedparser
 
-from crawler.extraction import dates
+from crawler.extraction import written_dates
 from crawler.fetching import content_encoding
 from crawler.leads import entries, json_feed, sitemaps, xml_text
 from crawler.leads.entries import FeedEntry
@@ -205,7 +205,7 @@ def _parse_sitemap(text: str, context: _Context) -> Feed:
         error = "sitemap_index: name one of its sitemaps, or make it a sitemap source"
     changed_at: dict[str, datetime] = {}
     for child, written in list(document.children_changed.items())[:MAX_SITEMAP_PAGES]:
-        dated = dates.parse_date(written, now=context.now, how="feed")
+        dated = written_dates.parse_date(written, now=context.now, method="feed")
         if dated:
             changed_at[context.absolute_url(child) or child] = dated.at
     children = [context.absolute_url(child) for child in document.children]

@@ -49,7 +49,7 @@ def measure(corpus, *, verbose):
     }
     right = asked = 0
     parsing = finding = 0.0
-    hows = Counter()
+    methods = Counter()
     for record, page in pages(corpus / "pages.warc.gz"):
         label = labels.get(record)
         if not label or not label.get("date"):
@@ -64,23 +64,23 @@ def measure(corpus, *, verbose):
             now = datetime.now(UTC)
             found = dates.find_dates(
                 parsed.tree,
+                parsed.json_ld,
                 url=page.final_url,
                 text="",
                 now=now,
                 language=label.get("lang"),
-                objects=parsed.objects,
             )
             finding += time.process_time() - started
         got = found.published
         same = str(label["date"])[:10] == (got.at.date().isoformat() if got else "")
         asked += 1
         right += same
-        hows[(got.how if got else "none", same)] += 1
+        methods[(got.method if got else "none", same)] += 1
         if verbose and not same:
             print(
                 " ",
                 str(label["date"])[:25],
-                got and (got.at.isoformat(), got.how, got.raw[:60]),
+                got and (got.at.isoformat(), got.method, got.raw[:60]),
                 label["url"],
             )
     print(
@@ -90,8 +90,8 @@ def measure(corpus, *, verbose):
     print(
         f"finding costs {finding / max(parsing, 1e-9):.2f} of parsing; {finding / max(1, asked) * 1000:.1f} ms CPU a page"
     )
-    for (how, same), count in sorted(hows.items()):
-        print(f"    {how:8} {'right' if same else 'wrong'} {count}")
+    for (method, same), count in sorted(methods.items()):
+        print(f"    {method:8} {'right' if same else 'wrong'} {count}")
 
 
 def main():

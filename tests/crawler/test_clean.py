@@ -1,4 +1,4 @@
-"""Promises of cleaning: furniture goes, whatever its language and origin.
+"""Promises of cleaning: boilerplate goes, whatever its language and origin.
 
 The article stays.
 """
@@ -16,7 +16,7 @@ BODY = (
     "By evening a queue of forty stood before it.",
 )
 
-FURNITURE = [
+BOILERPLATE = [
     "Source link",
     "Leave a Reply",
     "Leave a Reply Cancel reply",
@@ -41,10 +41,10 @@ FURNITURE = [
 ]
 
 
-@pytest.mark.parametrize("line", FURNITURE)
+@pytest.mark.parametrize("line", BOILERPLATE)
 @pytest.mark.parametrize("place", [0, 1, len(BODY)])
-def test_furniture_goes_wherever_it_stands(line, place):
-    """A furniture line is cut from the start, the middle and the end, and kept as a cut with its rule."""
+def test_boilerplate_goes_wherever_it_stands(line, place):
+    """A line of boilerplate is cut from the start, the middle and the end, and kept as a cut with its rule."""
     text = "\n".join([*BODY[:place], line, *BODY[place:]])
     cleaned = clean.clean(text)
     assert cleaned.text.splitlines() == list(BODY)
@@ -79,8 +79,8 @@ def test_phrases_glued_to_the_last_paragraph_go(tail):
         "ځواب یې دا و چې سړک به تر ژمي پورې خلاص وي.",
     ],
 )
-def test_sentences_that_begin_like_furniture_stay(line):
-    """A sentence of an article is no furniture because it uses a furniture word."""
+def test_sentences_that_begin_like_boilerplate_stay(line):
+    """A sentence of an article is no boilerplate because it uses a word of it."""
     for text in (f"{line}\n{BODY[0]}", f"{BODY[0]}\n{line}"):
         assert line in clean.clean(text).text
 
@@ -124,22 +124,22 @@ def test_names_and_dates_above_a_text_go():
 
 
 def test_a_date_inside_the_text_stays():
-    """Only at the edges is a bare date furniture."""
+    """Only at the edges is a bare date boilerplate."""
     text = "\n".join([BODY[0], "12 May 2026", BODY[1]])
     assert clean.clean(text).text == text
 
 
-def test_what_a_host_taught_is_cut():
-    """A line whose hash the host has taught goes, in any spelling that folds to it."""
-    taught = frozenset({clean.line_hash("Orbit – the voice of the valley")})
+def test_what_was_learned_from_a_host_is_cut():
+    """A line whose hash was learned from the host goes, in any spelling that folds to it."""
+    learned = frozenset({clean.line_hash("Orbit – the voice of the valley")})
     cleaned = clean.clean(
-        "\n".join([*BODY, "ORBIT – the voice of the valley!"]), furniture=taught
+        "\n".join([*BODY, "ORBIT – the voice of the valley!"]), boilerplate=learned
     )
     assert cleaned.text.splitlines() == list(BODY)
     assert cleaned.cuts[0].rule == "learned from the host"
 
 
-def test_a_host_is_taught_by_short_lines_only():
+def test_a_host_is_learned_by_short_lines_only():
     """Background paragraphs recur in many articles and are never learned."""
     long = "The government fell in August 2021, and since then the border has been closed and opened again many times over."
     assert clean.line_hashes(f"Our standards\n{long}\nOur standards") == (
@@ -148,7 +148,8 @@ def test_a_host_is_taught_by_short_lines_only():
 
 
 LINES = st.lists(
-    st.one_of(st.sampled_from([*FURNITURE, *BODY]), st.text(max_size=120)), max_size=12
+    st.one_of(st.sampled_from([*BOILERPLATE, *BODY]), st.text(max_size=120)),
+    max_size=12,
 )
 
 

@@ -4,6 +4,7 @@ Or the reason why there is none.
 """
 
 import io
+import json
 from datetime import UTC, datetime, timedelta
 
 import feedparser
@@ -442,7 +443,7 @@ def test_a_short_post_that_was_read_as_one_line_has_its_paragraphs_again():
     meta = "<div class=entry-meta><span>Posted on <time>August 22, 2021</time></span> <span>by <a>admin</a></span></div>"
     html = f"<html><head><title>Two hurt by a mine in Khost</title></head><body><article><header><h1>Two hurt by a mine in Khost</h1>{meta}</header><div>{prose}</div></article></body></html>"
     found = extract.extract(
-        page(html.encode()), lead=None, source=None, furniture=frozenset(), now=NOW
+        page(html.encode()), lead=None, source=None, boilerplate=frozenset(), now=NOW
     )
     assert isinstance(found, Document)
     assert found.text.splitlines() == [
@@ -484,3 +485,20 @@ def test_a_few_words_are_no_article(text, why):
     found = extract.extract(page(html.encode()), now=NOW)
     assert getattr(found, "why", None) == why
     assert why is not None or found.text == text
+
+
+@pytest.mark.parametrize("kind", ["JobPosting", "Product", "CollectionPage"])
+def test_what_declares_itself_as_something_else_is_no_article(kind):
+    """A vacancy is a posting by its name only; a page that is an article too is one."""
+    prose = (
+        "<p>" + "The mill in the gorge turns again since the ice went. " * 9 + "</p>"
+    )
+
+    def read(*kinds):
+        items = [{"@type": kind} for kind in kinds]
+        script = f"<script type='application/ld+json'>{json.dumps(items)}</script>"
+        body = f"<html><head>{script}</head><body><article>{prose}</article></body>"
+        return extract.extract(page(body.encode()), now=NOW)
+
+    assert read(kind).detail == f"declared as {kind}"
+    assert read(kind, "NewsArticle").text

@@ -245,10 +245,10 @@ def test_a_credit_is_told_from_a_mention(text, credit):
     st.lists(st.text(max_size=60), max_size=4),
     st.text(max_size=20),
 )
-def test_any_headlines_can_be_chosen_from(said, heads, site):
+def test_any_headlines_can_be_chosen_from(declared, h1s, site):
     """Whatever a page says, the choice is one of its words or nothing."""
     chosen = headlines.choose_headline(
-        said=said, heads=heads, site=site, host="orbit.example"
+        declared=declared, h1s=h1s, site=site, host="orbit.example"
     )
     assert chosen is None or isinstance(chosen, str)
 

@@ -196,7 +196,7 @@ def test_what_is_watched_or_kept_anyway_is_read() -> None:
     """Hosts of configured sources pass, and so does everything where relevance is not asked for."""
     told = [page(html("nothing here").encode())]
     said, read = captures.process_captures(
-        told, settings=CrawlSettings(), furniture={}
+        told, settings=CrawlSettings(), boilerplate={}
     )[0]
     assert isinstance(said.outcome, Rejection)
     assert (said.outcome.why, said.outcome.detail, read) == (
@@ -205,8 +205,8 @@ def test_what_is_watched_or_kept_anyway_is_read() -> None:
         False,
     )
     assert captures.process_captures(
-        told, settings=CrawlSettings(), furniture={}, watched={"a.example"}
+        told, settings=CrawlSettings(), boilerplate={}, watched={"a.example"}
     )[0][1]
     assert captures.process_captures(
-        told, settings=CrawlSettings(min_relevance=0.0), furniture={}
+        told, settings=CrawlSettings(min_relevance=0.0), boilerplate={}
     )[0][1]
