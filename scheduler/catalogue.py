@@ -1,47 +1,51 @@
-"""The catalogue as text.
+"""The catalogue of sources: entries written into `config.toml`, and what is in it twice.
 
-Entries written into `config.toml` without touching what stands there.
+What a person wrote there is never touched.
 """
 
 import json
 import os
 import tempfile
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crawler import discovery
 from crawler.leads import opml
-from crawler.source_check import SourceCheck
 from crawler.sources import Source
-from scheduler import config as configuration
-from scheduler import config_values
+from scheduler import config as config_module
 from scheduler.config import Config
+from scheduler.config_values import InvalidValue, parse_id
 from storage import identity
 from storage.errors import ConfigError, UsageError
 
+if TYPE_CHECKING:
+    from crawler.source_check import SourceCheck
+
 MAX_NAME_CHARS = 80
+ENOUGH_LEADS = 30  # a source that shows more is no better for it
+_KIND_RANKS = {"feed": 3, "telegram": 3, "sitemap": 2, "section": 1}
 
 
 def format_entry(source: Source, *, comment: str = "") -> str:
     """A `[[sources]]` table. JSON's strings are TOML's basic strings."""
-    lines = [
-        f"[[sources]]{f'                        # {comment}' if comment else ''}",
-        f'id = "{source.id}"',
-    ]
-    address = (
-        source.url.removeprefix("https://t.me/s/")
-        if source.kind == "telegram"
-        else source.url
-    )
-    told = {
+    address = source.url
+    if source.kind == "telegram":
+        address = address.removeprefix("https://t.me/s/")
+    values = {
         "name": source.name,
         source.kind: address,
         "language": source.language,
         "zone": source.zone,
     }
-    lines += [f"{key} = {quote_toml(value)}" for key, value in told.items() if value]
+    head = "[[sources]]"
+    if comment:
+        head += f"                        # {comment}"
+    lines = [head, f'id = "{source.id}"']
+    lines += [f"{key} = {quote_toml(value)}" for key, value in values.items() if value]
     if not source.enabled:
         lines.append("enabled = false")
     return "\n".join(lines) + "\n"
@@ -56,42 +60,42 @@ def quote_toml(text: str) -> str:
 
 
 def append_sources(file: Path, sources: Sequence[Source], *, comment: str = "") -> None:
-    """Write entries at the end of a configuration.
-
-    The rest of the file stays byte for byte.
+    """Write entries at the end of a configuration; the rest stays byte for byte.
 
     Nothing is written unless the whole is a good configuration. Raises ConfigError,
     OSError.
     """
-    before = file.read_bytes().decode("utf-8")
-    text = before + ("" if before.endswith("\n") or not before else "\n")
-    text += "".join(f"\n{format_entry(source, comment=comment)}" for source in sources)
+    text = file.read_bytes().decode("utf-8")
+    if text and not text.endswith("\n"):
+        text += "\n"
+    for source in sources:
+        text += f"\n{format_entry(source, comment=comment)}"
     try:
-        faults = configuration.parse_config(tomllib.loads(text.removeprefix("\ufeff")))[
-            1
-        ]
+        tree = tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as fault:
         raise ConfigError(
-            f"nothing can be added at the end of {file} ({fault}); write the entry by hand"
+            f"nothing can be added at the end of {file} ({fault}); "
+            "write the entry by hand"
         ) from fault
+    _, faults = config_module.parse_config(tree)
     if faults:
-        raise ConfigError(
-            "\n".join(f"{file}: {fault}" for fault in faults), faults=tuple(faults)
-        )
+        message = "\n".join(f"{file}: {fault}" for fault in faults)
+        raise ConfigError(message, faults=tuple(faults))
     _replace_file(file, text)
 
 
 def _replace_file(file: Path, text: str) -> None:
-    """Whole or not at all, with the file's own permissions."""
+    """Write the file whole or not at all, with its own permissions."""
     target = file.resolve()
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
+    written = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as new:
-            new.write(text)
-        Path(name).chmod(target.stat().st_mode & 0o777)
-        Path(name).replace(target)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+            out.write(text)
+        written.chmod(target.stat().st_mode & 0o777)
+        written.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        written.unlink(missing_ok=True)
         raise
 
 
@@ -100,11 +104,9 @@ def writable_config_file(config: Config) -> Path:
 
     Raises UsageError where that is the copy inside the installed package.
     """
-    file = config.path or configuration.find_config_file()
-    if (
-        file == configuration.shipped_config_file()
-        and file.parent == Path(configuration.__file__).parent
-    ):
+    file = config.path or config_module.find_config_file()
+    package = Path(config_module.__file__).parent
+    if file == config_module.shipped_config_file() and file.parent == package:
         raise UsageError(
             f"copy {file} to ./config.toml first: the shipped one is not changed"
         )
@@ -112,47 +114,54 @@ def writable_config_file(config: Config) -> Path:
 
 
 def find_duplicates(config: Config) -> list[tuple[str, str]]:
-    """Ids of sources that are switched on and have the same address, the earlier one first (rules, case 15)."""
-    seen: dict[str, str] = {}
-    keyed = [
-        (identity.url_key(source.url), source.id) for source in config.enabled_sources
-    ]
-    return [
-        (seen[key], name) for key, name in keyed if seen.setdefault(key, name) != name
-    ]
+    """Ids of enabled sources with one address, the earlier one first (rules, case 15).
+
+    Two entries for one address are two polls of it.
+    """
+    first: dict[str, str] = {}
+    duplicates: list[tuple[str, str]] = []
+    for source in config.enabled_sources:
+        key = identity.url_key(source.url)
+        if key in first:
+            duplicates.append((first[key], source.id))
+        first.setdefault(key, source.id)
+    return duplicates
 
 
-def choose_best(found: Sequence[SourceCheck], kind: str | None) -> SourceCheck:
+def choose_best(found: "Sequence[SourceCheck]", kind: str | None) -> "SourceCheck":
     """The best of what a site offers, or the best of one kind.
 
     Raises UsageError where there is none.
     """
     wanted = [checked for checked in found if kind in (None, checked.source.kind)]
     if not wanted:
-        what = f"no {kind}" if kind else "nothing that can be watched"
+        missing = f"no {kind}" if kind else "nothing that can be watched"
         raise UsageError(
-            f"{what} was found there; name a page that lists articles, or the feed itself"
+            f"{missing} was found there; "
+            "name a page that lists articles, or the feed itself"
         )
     return max(wanted, key=_rank)
 
 
-def _rank(checked: SourceCheck) -> tuple[bool, bool, int, int]:
-    """Pages that yield text first, a feed or news with dates before a bare list, then by how much is shown."""
+def _rank(checked: "SourceCheck") -> tuple[bool, bool, int, int]:
+    """What makes one offer better than another.
+
+    Pages that yield text first, a feed or news with dates before a bare list, then by
+    how much is shown.
+    """
     leads = checked.visited.poll.leads
     dated = sum(lead.published_at is not None for lead in leads)
-    kinds = {"feed": 3, "telegram": 3, "sitemap": 2, "section": 1}
-    readable = checked.sample is not None and checked.sample.trouble is None
     return (
-        readable,
+        checked.sample is not None and checked.sample.trouble is None,
         2 * dated >= len(leads),
-        kinds[checked.source.kind],
-        min(len(leads), 30),
+        _KIND_RANKS[checked.source.kind],
+        min(len(leads), ENOUGH_LEADS),
     )
 
 
 def build_source(
     config: Config,
-    checked: SourceCheck,
+    checked: "SourceCheck",
     *,
     id: str | None,  # noqa: A002 - the option's name
     name: str | None,
@@ -163,38 +172,46 @@ def build_source(
     """
     known = {identity.url_key(source.url): source.id for source in config.sources}
     for url in filter(None, (checked.source.url, checked.visited.poll.moved_to)):
-        if other := known.get(identity.url_key(url)):
+        other = known.get(identity.url_key(url))
+        if other is not None:
             raise UsageError(f"{url} is there already, as {other!r}")
+
     taken = {source.id for source in config.sources}
     language = _likely_language(checked)
-    if id is not None:
-        try:
-            config_values.parse_id(id)
-        except config_values.InvalidValue as fault:
-            raise UsageError(f"--id {id} {fault}") from None
-        if id in taken:
-            raise UsageError(f"there is a source {id!r} already")
+    if id is None:
+        id = discovery.unused_id(checked.source.id, taken, language=language)  # noqa: A001
+    try:
+        parse_id(id)
+    except InvalidValue as fault:
+        raise UsageError(f"--id {id} {fault}") from None
+    if id in taken:
+        raise UsageError(f"there is a source {id!r} already")
     title = name or checked.source.name or checked.visited.title or ""
     return replace(
         checked.source,
-        id=id or discovery.unused_id(checked.source.id, taken, language=language),
+        id=id,
         name=" ".join(title.split())[:MAX_NAME_CHARS],
         language=language,
     )
 
 
-def _likely_language(checked: SourceCheck) -> str | None:
+def _likely_language(checked: "SourceCheck") -> str | None:
     """The language that most leads have, else that of the page that was tried."""
-    said = [lead.language for lead in checked.visited.poll.leads if lead.language]
-    likely = (
-        max(set(said), key=said.count)
-        if said
-        else checked.sample.language
-        if checked.sample
-        else None
-    )
-    head = (likely or "").partition("-")[0]
-    return head if head.isalpha() and len(head) in (2, 3) else None
+    leads = checked.visited.poll.leads
+    languages = Counter(lead.language for lead in leads if lead.language)
+    if languages:
+        return _primary_language(languages.most_common(1)[0][0])
+    if checked.sample is not None:
+        return _primary_language(checked.sample.language or "")
+    return None
+
+
+def _primary_language(tag: str) -> str | None:
+    """`fa` of `fa-AF`; None for what is no language tag."""
+    primary = tag.partition("-")[0].lower()
+    if primary.isascii() and primary.isalpha() and len(primary) in (2, 3):
+        return primary
+    return None
 
 
 def read_opml_file(config: Config, file: Path) -> tuple[list[Source], opml.Outlines]:
@@ -208,32 +225,28 @@ def read_opml_file(config: Config, file: Path) -> tuple[list[Source], opml.Outli
         outlines = opml.parse_opml(opened.read(opml.MAX_OPML_BYTES + 1))
     if outlines.error:
         raise UsageError(f"{file} is {outlines.error}")
-    known = {identity.url_key(source.url) for source in config.sources}
+
+    keys = {identity.url_key(source.url) for source in config.sources}
     ids = [source.id for source in config.sources]
     new: list[Source] = []
     for outline in outlines.feeds:
-        if identity.url_key(outline.url) in known:
+        key = identity.url_key(outline.url)
+        if key in keys:
             continue
-        known.add(identity.url_key(outline.url))
-        new.append(_source_from_outline(outline, ids))
-        ids.append(new[-1].id)
+        source = _source_from_outline(outline, ids)
+        keys.add(key)
+        ids.append(source.id)
+        new.append(source)
     return new, outlines
 
 
 def _source_from_outline(outline: opml.Outline, ids: Iterable[str]) -> Source:
-    language = outline.language.partition("-")[0].lower()
-    language = (
-        language
-        if language.isascii() and language.isalpha() and len(language) in (2, 3)
-        else ""
-    )
-    label = discovery.unused_id(
-        discovery.suggest_id(outline.url), ids, language=language or None
-    )
+    language = _primary_language(outline.language)
+    suggested = discovery.suggest_id(outline.url)
     return Source(
-        id=label,
+        id=discovery.unused_id(suggested, ids, language=language),
         kind="feed",
         url=outline.url,
         name=outline.title[:MAX_NAME_CHARS],
-        language=language or None,
+        language=language,
     )
