@@ -1,4 +1,4 @@
-"""The catalogue of sources: entries written into `config.toml`, and what is in it twice.
+"""The catalogue of sources: entries for `config.toml`, and what is in it twice.
 
 What a person wrote there is never touched.
 """

@@ -1,9 +1,9 @@
-"""Every key of `config.toml`, declared once: its parser, its meaning, when a reload takes it.
+"""Every key of `config.toml`, declared once: parser, meaning, whether a reload takes it.
 
-Type and default are those of the field with the key's name, in the settings type that the
-room declares. `config` checks a file by these rows, `config_reload` follows them, and the
-tests hold docs/configuration.md, the shipped `config.toml`, the settings types and a
-reloaded service against them. A new key is a field there and a row here.
+Type and default are those of the field with the key's name, in the settings type that
+the room declares. `config` checks a file by these rows, `config_reload` follows them,
+and the tests hold docs/configuration.md, the shipped `config.toml`, the settings types
+and a reloaded service against them. A new key is a field there and a row here.
 """
 
 from collections.abc import Mapping

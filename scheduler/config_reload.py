@@ -40,7 +40,7 @@ def changed_keys(old: Config, new: Config) -> list[ChangedKey]:
 
 
 def in_force(old: Config, new: Config) -> Config:
-    """The configuration that holds after a reload of `new` in a service that runs `old`.
+    """The configuration that holds after a reload of `new` where `old` held before.
 
     Keys that wait for the next start keep the value of `old`.
     """
