@@ -1,16 +1,14 @@
 """What is in the way, and how to mend it.
 
-Installation, configuration, file, disk, clock, network.
-
-Each finding is a value. Every check stands for itself: one that breaks is a finding,
-and the others are made.
+Installation, configuration, file, disk, clock, network. Each finding is a value. Every
+check stands for itself: one that breaks is a finding, and the others are made.
 """
 
 import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -31,24 +29,42 @@ if TYPE_CHECKING:
     from scheduler.config import Config
 
 REQUIRED_LIBRARIES = (
-    "scrapy", "trafilatura", "lxml.html", "lxml_html_clean", "feedparser", "apscheduler", "sqlite_utils", "pebble",
-    "warcio", "ahocorasick", "tldextract", "brotli", "zstandard", "readability",
-)  # fmt: skip
+    "scrapy",
+    "trafilatura",
+    "lxml.html",
+    "lxml_html_clean",
+    "feedparser",
+    "apscheduler",
+    "sqlite_utils",
+    "pebble",
+    "prometheus_client",
+    "warcio",
+    "ahocorasick",
+    "tldextract",
+    "brotli",
+    "zstandard",
+    "readability",
+)
 OPTIONAL_LIBRARIES = {
     "pyarrow": "export of Parquet: pip install 'khabar[parquet]'",
     "datasette": "`khabar serve`: pip install 'khabar[serve]'",
 }
-LOW_DISK_BYTES = 1 << 30  # bytes free that are worth a word
-# This program is not older
+MAX_FAULTS_SHOWN = 20  # of the file; a damaged one has thousands
+LOW_DISK_BYTES = 1 << 30
+# This program is not older: a clock that says so was never set.
 EARLIEST_CLOCK = datetime.fromisoformat("2026-11-01T00:00:00+00:00")
-CONNECT_TIMEOUT_SECONDS = 5.0  # seconds for one look at the network
+# By less than this, two clocks and a rounded second may differ.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+CONNECT_TIMEOUT_SECONDS = 5.0
+SOURCES_TRIED = 3  # one of them answers where there is a network at all
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What a check found. `mend` says what to do; empty where all is well."""
 
-    check: str  # installation, scripts, configuration, database, disk, clock, network
+    check: str = ""  # a name of `CHECKS`, set by `run_checks`
     good: bool
     says: str
     mend: str = ""
@@ -62,14 +78,12 @@ def run_checks(config: "Config") -> Iterator[Finding]:
     """Every finding, as it comes."""
     for name, check in CHECKS.items():
         try:
-            yield from check(config)
-        except Exception as fault:  # noqa: BLE001 - a check that breaks is a finding, and the others go on
-            yield Finding(
-                check=name,
-                good=False,
-                says=f"could not be checked ({type(fault).__name__}: {fault})",
-                mend="run with -v, and report it",
-            )
+            for finding in check(config):
+                yield replace(finding, check=name)
+        except Exception as fault:  # noqa: BLE001 - the boundary of one check: that it broke is a finding
+            says = f"could not be checked ({type(fault).__name__}: {fault})"
+            mend = "run with -v, and report it"
+            yield Finding(check=name, good=False, says=says, mend=mend)
 
 
 def check_installation(config: "Config") -> Iterator[Finding]:
@@ -77,34 +91,28 @@ def check_installation(config: "Config") -> Iterator[Finding]:
     del config
     missing = [name for name in REQUIRED_LIBRARIES if not _can_import(name)]
     if missing:
-        again = "install khabar again: pip install --force-reinstall khabar"
         yield Finding(
-            check="installation",
             good=False,
             says=f"cannot be imported: {', '.join(missing)}",
-            mend=again,
+            mend="install khabar again: pip install --force-reinstall khabar",
         )
     else:
-        yield Finding(
-            check="installation",
-            good=True,
-            says=f"all {len(REQUIRED_LIBRARIES)} libraries are there",
-        )
-    for name, what in OPTIONAL_LIBRARIES.items():
+        says = f"all {len(REQUIRED_LIBRARIES)} libraries are there"
+        yield Finding(good=True, says=says)
+    for name, purpose in OPTIONAL_LIBRARIES.items():
         if not _can_import(name):
             yield Finding(
-                check="installation",
                 good=True,
-                advice=True,
                 says=f"{name} is not installed",
-                mend=f"only for {what}",
+                mend=f"only for {purpose}",
+                advice=True,
             )
 
 
 def _can_import(name: str) -> bool:
     try:
         import_module(name)
-    except Exception:  # noqa: BLE001 - a library may fail in any way while it is imported; it is then not to be had
+    except Exception:  # noqa: BLE001 - a library may fail in any way while it is imported
         return False
     return True
 
@@ -113,62 +121,65 @@ def check_scripts(config: "Config") -> Iterator[Finding]:
     """Whether the sources whose pages are made by scripts can be read."""
     from crawler.fetching import browser
 
-    needing = [source.id for source in config.enabled_sources if source.javascript]
-    if not needing:
+    ids = [source.id for source in config.enabled_sources if source.javascript]
+    if not ids:
         return
-    lacking = browser.missing_requirement(config.crawl.browser)
-    if lacking is not None:
-        yield Finding(
-            check="scripts", good=False, says=f"{', '.join(needing)} cannot be read: {lacking.partition(':')[0]}",
-            mend=lacking.partition(": ")[2],
-        )  # fmt: skip
+    named = ", ".join(ids)
+    missing = browser.missing_requirement(config.crawl.browser)
+    if missing is not None:
+        what, _, mend = missing.partition(": ")
+        yield Finding(good=False, says=f"{named} cannot be read: {what}", mend=mend)
         return
-    yield Finding(
-        check="scripts",
-        good=True,
-        says=f"{browser.find_browser(config.crawl.browser)} reads {', '.join(needing)}",
-    )
+    program = browser.find_browser(config.crawl.browser)
+    yield Finding(good=True, says=f"{program} reads {named}")
     if not browser.is_sandboxed():
         yield Finding(
-            check="scripts", good=True, advice=True, says="the browser's sandbox is off, since this is root",
+            good=True,
+            says="the browser's sandbox is off, since this is root",
             mend="run khabar as a user of its own",
-        )  # fmt: skip
+            advice=True,
+        )
 
 
 def check_configuration(config: "Config") -> Iterator[Finding]:
-    """What is allowed, and yet not wise. Faults are told before a command begins."""
-    yield Finding(
-        check="configuration",
-        good=True,
-        says=f"{config.path}: {len(config.enabled_sources)} sources switched on",
-    )
-    if not config.enabled_sources:
+    """What is allowed, and yet not wise.
+
+    Faults of the configuration end every command before it begins.
+    """
+    sources = config.enabled_sources
+    yield Finding(good=True, says=f"{config.path}: {len(sources)} sources switched on")
+    if not sources:
         yield Finding(
-            check="configuration",
             good=False,
             says="no source is switched on",
             mend="set `enabled = true` for some of [[sources]]",
         )
     if not config.crawl.contact:
         yield Finding(
-            check="configuration", good=True, advice=True, says="site owners cannot reach you",
-            mend='set crawl.contact to a page or an address, such as "https://you.example/crawler"',
-        )  # fmt: skip
-    loose = [
-        source.id
-        for source in config.sources
-        if source.enabled and not source.verify_tls
-    ]
-    if loose or not config.crawl.verify_tls:
+            good=True,
+            says="site owners cannot reach you",
+            mend=(
+                "set crawl.contact to a page or an address, "
+                'such as "https://you.example/crawler"'
+            ),
+            advice=True,
+        )
+    unverified = [source.id for source in sources if not source.verify_tls]
+    if unverified or not config.crawl.verify_tls:
+        where = ", ".join(unverified) or "anywhere"
         yield Finding(
-            check="configuration", good=True, advice=True,
-            says=f"certificates are not verified: {', '.join(loose) or 'anywhere'}",
-            mend="remove `verify_tls = false` as soon as the site's certificate is in order",
-        )  # fmt: skip
+            good=True,
+            says=f"certificates are not verified: {where}",
+            mend=(
+                "remove `verify_tls = false` "
+                "as soon as the site's certificate is in order"
+            ),
+            advice=True,
+        )
 
 
 def check_database(config: "Config") -> Iterator[Finding]:
-    """Whether the file is sound, the full text agrees with the table, and who may read it."""
+    """Whether the file is sound, its full text agrees with it, and who writes to it."""
     path = config.store.path
     try:
         with Store.read(path, captures=config.store.captures) as store:
@@ -177,87 +188,64 @@ def check_database(config: "Config") -> Iterator[Finding]:
             took = time.monotonic() - began
     except StoreMissing:
         yield Finding(
-            check="database",
             good=True,
-            advice=True,
             says=f"there is none yet at {path}",
             mend="it comes with the first `khabar crawl`",
+            advice=True,
         )
         return
     except KhabarError as fault:
-        yield Finding(
-            check="database",
-            good=False,
-            says=str(fault),
-            mend=_database_remedy(fault, config),
-        )
+        mend = _restore_remedy(config)
+        if isinstance(fault, StoreTooNew):
+            mend = "install the newer khabar again; this one leaves the file as it is"
+        elif isinstance(fault, StoreError) and not isinstance(fault, StoreUnusable):
+            mend = "the next `khabar run` or `khabar crawl` brings it up to date"
+        yield Finding(good=False, says=str(fault), mend=mend)
         return
-    for wrong in faults[:20]:
-        yield Finding(
-            check="database", good=False, says=wrong, mend=_restore_remedy(config)
-        )
+    for wrong in faults[:MAX_FAULTS_SHOWN]:
+        yield Finding(good=False, says=wrong, mend=_restore_remedy(config))
     if not faults:
-        yield Finding(
-            check="database",
-            good=True,
-            says=f"{path}: sound, and the full text agrees with it ({took:.1f} s)",
-        )
+        says = f"{path}: sound, and the full text agrees with it ({took:.1f} s)"
+        yield Finding(good=True, says=says)
     pid = holder_pid(path)
     if pid is not None:
-        yield Finding(
-            check="database",
-            good=True,
-            says=f"process {pid or 'unknown'} writes to it now",
-        )
-
-
-def _database_remedy(fault: KhabarError, config: "Config") -> str:
-    if isinstance(fault, StoreTooNew):
-        return "install the newer khabar again; this one leaves the file as it is"
-    if isinstance(fault, StoreUnusable) or not isinstance(fault, StoreError):
-        return _restore_remedy(config)
-    return "the next `khabar run` or `khabar crawl` brings it up to date"
+        yield Finding(good=True, says=f"process {pid or 'unknown'} writes to it now")
 
 
 def _restore_remedy(config: "Config") -> str:
-    kept = config.service.backup
-    where = (
-        f"the backup {kept}"
-        if kept and kept.exists()
-        else "a backup, if you have one (set service.backup to have one)"
+    backup = config.service.backup
+    where = "a backup, if you have one (set service.backup to have one)"
+    if backup is not None and backup.exists():
+        where = f"the backup {backup}"
+    return (
+        f"stop the service, move {config.store.path} aside with its -wal and -shm, "
+        f"and put {where} in its place"
     )
-    return f"stop the service, move {config.store.path} aside with its -wal and -shm, and put {where} in its place"
 
 
 def check_disk(config: "Config") -> Iterator[Finding]:
     """Whether there is room and leave to write."""
     folder = config.store.path.absolute().parent
     if not folder.is_dir():
-        yield Finding(
-            check="disk",
-            good=False,
-            says=f"{folder} is no folder",
-            mend=f"make it: mkdir -p {folder}",
-        )
+        mend = f"make it: mkdir -p {folder}"
+        yield Finding(good=False, says=f"{folder} is no folder", mend=mend)
         return
     free = shutil.disk_usage(folder).free
     says = f"{free / 1e9:.1f} GB free at {folder}"
     if free < LOW_DISK_BYTES:
-        yield Finding(
-            check="disk",
-            good=False,
-            says=says,
-            mend="free some space, or lower store.max_size and keep_captures",
-        )
+        mend = "free some space, or lower store.max_size and keep_captures"
+        yield Finding(good=False, says=says, mend=mend)
     else:
-        yield Finding(check="disk", good=True, says=says)
+        yield Finding(good=True, says=says)
     for place in {folder, config.store.captures or folder}:
         if place.is_dir() and not _may_write(place):
             yield Finding(
-                check="disk",
                 good=False,
                 says=f"{place} cannot be written to",
-                mend="check its owner and mode, and whether its disk is mounted read-only",
+                mend=(
+                    "check its owner and mode, and whether its disk is mounted "
+                    "read-only"
+                ),
             )
 
 
@@ -272,66 +260,68 @@ def _may_write(folder: Path) -> bool:
 
 
 def check_clock(config: "Config") -> Iterator[Finding]:
-    """Whether time is plausible, and has not gone backwards since the service last wrote."""
+    """Whether time is plausible, and not behind the last sign of life in the file."""
     now = utc_now()
+    mend = "set the clock: timedatectl set-ntp true"
     if now < EARLIEST_CLOCK:
-        yield Finding(
-            check="clock",
-            good=False,
-            says=f"it says {now:%Y-%m-%d %H:%M} UTC, before this program was made",
-            mend="set the clock: timedatectl set-ntp true",
-        )
+        says = f"it says {now:%Y-%m-%d %H:%M} UTC, before this program was made"
+        yield Finding(good=False, says=says, mend=mend)
         return
+    alive_at = None
     try:
         with Store.read(config.store.path) as store:
-            alive = store.service.alive_at()
+            alive_at = store.service.alive_at()
     except KhabarError:
-        alive = None
-    if alive is not None and alive > now + timedelta(minutes=5):
+        pass  # `check_database` says so
+    if alive_at is not None and alive_at > now + CLOCK_TOLERANCE:
+        at = f"{alive_at:%Y-%m-%d %H:%M} UTC"
         yield Finding(
-            check="clock", good=False,
-            says=f"the service last wrote at {alive:%Y-%m-%d %H:%M} UTC, which is still to come",
-            mend="set the clock: timedatectl set-ntp true; sources that lie too far ahead are looked at by themselves",
-        )  # fmt: skip
+            good=False,
+            says=f"the service last wrote at {at}, which is still to come",
+            mend=f"{mend}; what was planned too far ahead moves back by itself",
+        )
     else:
-        yield Finding(check="clock", good=True, says=f"{now:%Y-%m-%d %H:%M} UTC")
+        yield Finding(good=True, says=f"{now:%Y-%m-%d %H:%M} UTC")
 
 
 def check_network(config: "Config") -> Iterator[Finding]:
-    """Whether the proxy answers, or names are resolved and one of the sources takes a connection."""
+    """Whether the proxy answers, or else one of the first sources."""
     from crawler.fetching.guard import parse_proxy
 
     proxy = parse_proxy(config.crawl.proxy)
     if proxy is not None:
-        fault = _connection_fault(proxy.host, proxy.port)
-        mend = "start the proxy, or empty crawl.proxy"
-        yield _connection_finding(
-            "network", f"the proxy {proxy.host}:{proxy.port}", fault, mend
-        )
+        name = f"the proxy {proxy.host}:{proxy.port}"
+        fault = _find_connection_fault(proxy.host, proxy.port)
+        if fault:
+            says = f"{name} cannot be reached: {fault}"
+            mend = "start the proxy, or empty crawl.proxy"
+            yield Finding(good=False, says=says, mend=mend)
+        else:
+            yield Finding(good=True, says=f"{name} answers")
         return
-    targets = [_host_and_port(source.url) for source in config.enabled_sources[:3]]
-    faults = [_connection_fault(host, port) for host, port in targets]
-    if targets and all(faults):
-        mend = "check the network and its name servers (resolvectl status), or set crawl.proxy"
+
+    faults = []
+    for source in config.enabled_sources[:SOURCES_TRIED]:
+        parts = urlsplit(source.url)
+        host = parts.hostname or ""
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+        fault = _find_connection_fault(host, port)
+        if not fault:
+            yield Finding(good=True, says=f"{host} takes connections")
+            return
+        faults.append(f"{host}: {fault}")
+    if faults:
         yield Finding(
-            check="network",
             good=False,
-            says=f"no source can be reached: {targets[0][0]}: {faults[0]}",
-            mend=mend,
+            says=f"no source can be reached: {faults[0]}",
+            mend=(
+                "check the network and its name servers (resolvectl status), "
+                "or set crawl.proxy"
+            ),
         )
-    elif targets:
-        good = next(
-            host for (host, _), fault in zip(targets, faults, strict=True) if not fault
-        )
-        yield Finding(check="network", good=True, says=f"{good} takes connections")
 
 
-def _host_and_port(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _connection_fault(host: str, port: int) -> str:
+def _find_connection_fault(host: str, port: int) -> str:
     """Why no connection can be made; empty where one can."""
     try:
         socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_SECONDS).close()
@@ -340,18 +330,12 @@ def _connection_fault(host: str, port: int) -> str:
     return ""
 
 
-def _connection_finding(check: str, what: str, fault: str, mend: str) -> Finding:
-    if fault:
-        return Finding(
-            check=check,
-            good=False,
-            says=f"{what} cannot be reached: {fault}",
-            mend=mend,
-        )
-    return Finding(check=check, good=True, says=f"{what} answers")
-
-
 CHECKS: dict[str, Check] = {
-    "installation": check_installation, "scripts": check_scripts, "configuration": check_configuration, "database": check_database,
-    "disk": check_disk, "clock": check_clock, "network": check_network,
-}  # fmt: skip
+    "installation": check_installation,
+    "scripts": check_scripts,
+    "configuration": check_configuration,
+    "database": check_database,
+    "disk": check_disk,
+    "clock": check_clock,
+    "network": check_network,
+}

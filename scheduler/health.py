@@ -17,22 +17,24 @@ from storage.model import (
 )
 from storage.store import Store, holder_pid
 
-NO_ARTICLE_ALERT = timedelta(hours=24)  # no new article from any source
-# Without a rhythm of its own: the newest item, or the last news, is older
+MAX_AGE_OF_NEWEST_ARTICLE = timedelta(hours=24)
+# Silence after which a source is quiet, where too little is known of its habits.
 QUIET_AFTER = timedelta(days=7)
-# Five weeks: a feed that rests on Fridays has done so before
+# Five weeks: a feed that rests on Fridays has done so before.
 NEWS_HISTORY = timedelta(days=35)
-QUIET_FACTOR = 1.5  # times its longest silence of that time
-MIN_NEWS_VISITS = 5  # visits with news that make a rhythm
-MAX_PENDING_AGE = timedelta(hours=6)  # a lead that is still pending
-FAILING_FAILURES = 3.0  # failures in a row (a passing one counts half)
-# What a source yields now, held against the month before
+QUIET_FACTOR = 1.5  # times the longest silence of that time
+MIN_NEWS_VISITS = 5  # with news, before a source has habits
+MAX_PENDING_AGE = timedelta(hours=6)
+FAILING_FAILURES = 3.0  # in a row; one that passes by itself counts half
+# What a source yields lately is held against the month before.
 RECENT_PERIOD = timedelta(days=3)
-# Pages without which no verdict is passed on a source
+# Pages without which no verdict is passed on a source: five bad ones are no redesign.
 MIN_PAGES_BEFORE, MIN_PAGES_LATELY = 20, 5
-MIN_SHARE_DROP = 0.5  # a share that fell by so much is a redesign, not chance
+MIN_SHARE_DROP = 0.5  # of pages with a text: half of them gone is no chance
 WEEK = timedelta(days=7)
-DISK_FULL_BYTES = 20 << 20  # bytes free; a WAL alone takes so much
+DISK_FULL_BYTES = 20 << 20  # free; a log of writes alone takes so much
+NEARLY_FULL_SHARE = 0.9  # of store.max_size
+NEXT_CHECKS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskSpace:
-    """What rests on disk, and for how long there is room."""
+    """What the database and its captures take, and for how long there is room."""
 
     bytes: int = 0  # database and captures
     bytes_a_day: float = 0.0  # by which it grew in the last week
@@ -61,7 +63,9 @@ class DiskSpace:
     @property
     def days(self) -> float | None:
         """Days left at this rate; None where it does not grow."""
-        return self.free / self.bytes_a_day if self.bytes_a_day > 0 else None
+        if self.bytes_a_day <= 0:
+            return None
+        return self.free / self.bytes_a_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,7 @@ class Status:
     never: tuple[SourceState, ...] = ()  # enabled and not yet visited
     drifting: tuple[Drift, ...] = ()
     unbalanced: Sequence[Mapping[str, Any]] = ()
-    # Saved searches that cannot tell what they found
+    # Saved searches that cannot send what they found
     alerts: tuple[AlertCursor, ...] = ()
     bytes: int = 0  # database and captures
     disk_space: DiskSpace = DiskSpace()
@@ -88,7 +92,9 @@ class Status:
     blind: tuple[BlindPeriod, ...] = ()
     holder: int | None = None  # pid of the process that writes
     alive_at: datetime | None = None
-    problems: tuple[str, ...] = field(default=())
+    # Of the configuration, changed under the running service
+    waiting_keys: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def well(self) -> bool:
@@ -96,167 +102,186 @@ class Status:
 
 
 def read_status(store: Store, config: Config, now: datetime) -> Status:
-    """Ask the store and judge."""
+    """Ask the store, and judge. Raises StoreError."""
     counts = store.stats.counts()
-    states = [state for state in store.sources.all() if state.enabled]
-    visited = [state for state in states if state.last_poll_at is not None]
+    last_article_at = None
+    if counts["last_article_at"]:
+        last_article_at = datetime.fromisoformat(counts["last_article_at"])
+    cursors = store.alert_cursors.load().values()
+    holder = holder_pid(store.path)
+    waiting_keys: tuple[str, ...] = ()
+    if holder is not None:
+        waiting_keys = store.service.waiting_keys()
+
+    never, visited, failing, quiet = [], [], [], []
     news = store.stats.news_times(now - NEWS_HISTORY)
-    last = counts["last_article_at"]
-    room = _disk_space(store, config, now)
-    found = Status(
+    for source in store.sources.all():
+        if not source.enabled:
+            continue
+        if source.last_poll_at is None:
+            never.append(source)
+            continue
+        visited.append(source)
+        if source.failures >= FAILING_FAILURES or source.last_success_at is None:
+            failing.append(source)
+        if is_quiet(source, now, news.get(source.id, ())):
+            quiet.append(source)
+
+    disk_space = _measure_disk_space(store, config, now)
+    status = Status(
         counts=counts,
-        last_article_at=datetime.fromisoformat(last) if last else None,
-        failing=tuple(
-            state
-            for state in visited
-            if state.failures >= FAILING_FAILURES or state.last_success_at is None
-        ),
-        quiet=tuple(
-            state for state in visited if is_quiet(state, now, news.get(state.id, ()))
-        ),
-        never=tuple(state for state in states if state.last_poll_at is None),
+        last_article_at=last_article_at,
+        failing=tuple(failing),
+        quiet=tuple(quiet),
+        never=tuple(never),
         drifting=find_drifting(store, now),
         unbalanced=store.polls.unbalanced(),
-        alerts=tuple(
-            one
-            for one in store.alert_cursors.load().values()
-            if one.failures >= FAILING_FAILURES
-        ),
-        bytes=room.bytes,
-        disk_space=room,
+        alerts=tuple(one for one in cursors if one.failures >= FAILING_FAILURES),
+        bytes=disk_space.bytes,
+        disk_space=disk_space,
         traffic=store.stats.traffic(now - WEEK),
-        next_checks=tuple(store.sources.next_checks(5)),
+        next_checks=tuple(store.sources.next_checks(NEXT_CHECKS_SHOWN)),
         blind=tuple(store.stats.blind_periods(now - WEEK)),
-        holder=holder_pid(store.path),
+        holder=holder,
         alive_at=store.service.alive_at(),
+        waiting_keys=waiting_keys,
     )
-    return with_problems(
-        found, visited=len(visited), limit=config.store.max_size, now=now
-    )
+    max_size = config.store.max_size
+    return with_problems(status, visited=len(visited), max_size=max_size, now=now)
 
 
 def is_quiet(state: SourceState, now: datetime, news: Sequence[datetime] = ()) -> bool:
-    """Answers, and has been silent for longer than it ever is.
+    """Whether a source answers, and has been silent for longer than it ever is.
 
-    The status of a page says nothing of its age.
-
-    `news` are the times at which its visits showed something new; with too few of them
-    a week is too long.
+    Its status says nothing of that: a feed of last month is answered with 200 too.
+    `news` are the times at which its visits showed something new.
     """
     if state.last_success_at is None or state.failures >= FAILING_FAILURES:
         return False
-    newest = max(
-        (at for at in (state.newest_at, state.last_new_at) if at), default=None
-    )
-    return newest is None or now - newest > longest_silence(news)
+    times = [at for at in (state.newest_at, state.last_new_at) if at is not None]
+    return not times or now - max(times) > longest_silence(news)
 
 
 def longest_silence(news: Sequence[datetime]) -> timedelta:
-    """How long a source of this rhythm may be silent."""
+    """How long a source with news at these times may be silent.
+
+    A week where they are too few to tell.
+    """
     if len(news) < MIN_NEWS_VISITS:
         return QUIET_AFTER
-    gaps = (later - earlier for earlier, later in pairwise(news))
-    return max(NO_ARTICLE_ALERT, max(gaps) * QUIET_FACTOR)
+    longest = max(later - earlier for earlier, later in pairwise(news))
+    return max(MAX_AGE_OF_NEWEST_ARTICLE, longest * QUIET_FACTOR)
+
+
+def find_drifting(store: Store, now: datetime) -> tuple[Drift, ...]:
+    """Every source that yields less than it did, each with a page that shows it."""
+    recently = now - RECENT_PERIOD
+    before = store.stats.page_yields(now - NEWS_HISTORY, recently)
+    # A page that is landed while this is asked belongs to the recent ones as well.
+    lately = store.stats.page_yields(recently, now + RECENT_PERIOD)
+    found = []
+    for source, yields in lately.items():
+        for drift in find_drift(source, before.get(source, PageYield()), yields):
+            sample = store.stats.page_without(source, drift.what)
+            found.append(replace(drift, sample=sample))
+    return tuple(found)
 
 
 def find_drift(source: str, before: PageYield, lately: PageYield) -> list[Drift]:
     """In what a source yields less than it did.
 
-    A page without text counts against text, a text against the rest.
+    A page without a text counts against the texts, a text without a date or an author
+    against those.
     """
-    shares = {
-        "text": ((before.texts, before.pages), (lately.texts, lately.pages)),
-        "dates": ((before.dated, before.texts), (lately.dated, lately.texts)),
-        "authors": ((before.signed, before.texts), (lately.signed, lately.texts)),
+    counted = {
+        "text": (before.texts, before.pages, lately.texts, lately.pages),
+        "dates": (before.dated, before.texts, lately.dated, lately.texts),
+        "authors": (before.signed, before.texts, lately.signed, lately.texts),
     }
-    return [
-        Drift(
-            source=source, what=what, before=then[0] / then[1], lately=now[0] / now[1]
-        )
-        for what, (then, now) in shares.items()
-        if then[1] >= MIN_PAGES_BEFORE
-        and now[1] >= MIN_PAGES_LATELY
-        and then[0] / then[1] - now[0] / now[1] >= MIN_SHARE_DROP
-    ]
+    found = []
+    for what, (part_before, all_before, part_lately, all_lately) in counted.items():
+        if all_before < MIN_PAGES_BEFORE or all_lately < MIN_PAGES_LATELY:
+            continue
+        share_before, share_lately = part_before / all_before, part_lately / all_lately
+        if share_before - share_lately >= MIN_SHARE_DROP:
+            found.append(
+                Drift(
+                    source=source, what=what, before=share_before, lately=share_lately
+                )
+            )
+    return found
 
 
-def find_drifting(store: Store, now: datetime) -> tuple[Drift, ...]:
-    """Every source that yields less than it did, each with a page that shows it."""
-    before = store.stats.page_yields(now - NEWS_HISTORY, now - RECENT_PERIOD)
-    lately = store.stats.page_yields(now - RECENT_PERIOD, now + RECENT_PERIOD)
-    found = [
-        one
-        for source in lately
-        for one in find_drift(source, before.get(source, PageYield()), lately[source])
-    ]
-    return tuple(
-        replace(one, sample=store.stats.page_without(one.source, one.what))
-        for one in found
-    )
-
-
-def _disk_space(store: Store, config: Config, now: datetime) -> DiskSpace:
+def _measure_disk_space(store: Store, config: Config, now: datetime) -> DiskSpace:
     total = store.stats.sizes()["total"]
     try:
         free = shutil.disk_usage(store.path.parent).free
     except OSError:
         free = 0
-    return DiskSpace(
-        bytes=total,
-        bytes_a_day=total * store.stats.share_of_new(now - WEEK) / WEEK.days,
-        free=max(0, min(free, config.store.max_size - total)) if total else free,
-    )
+    if total:
+        free = max(0, min(free, config.store.max_size - total))
+    grown = total * store.stats.share_of_new(now - WEEK)
+    return DiskSpace(bytes=total, bytes_a_day=grown / WEEK.days, free=free)
 
 
-def with_problems(found: Status, *, visited: int, limit: int, now: datetime) -> Status:
-    """The same with its problems."""
-    return replace(
-        found, problems=tuple(_problems(found, visited=visited, limit=limit, now=now))
-    )
+def with_problems(
+    status: Status, *, visited: int, max_size: int, now: datetime
+) -> Status:
+    """The same status with its problems. Pure.
 
-
-def _problems(found: Status, *, visited: int, limit: int, now: datetime) -> list[str]:
+    `visited` is the number of sources that were visited at least once; `max_size` is
+    in bytes.
+    """
     problems = []
     if not visited:
         problems.append("no source was visited yet; run `khabar crawl`")
-    elif len(found.failing) == visited:
+    elif len(status.failing) == visited:
         problems.append(
-            "every source fails; is this machine online? `khabar sources check` says what each answers"
+            "every source fails; is this machine online? "
+            "`khabar sources check` says what each answers"
         )
-    if visited and (
-        found.last_article_at is None or now - found.last_article_at > NO_ARTICLE_ALERT
-    ):
+    last = status.last_article_at
+    if visited and (last is None or now - last > MAX_AGE_OF_NEWEST_ARTICLE):
         problems.append(
-            "no new article for 24 hours; run `khabar crawl`, or see the sources that fail or are quiet"
+            "no new article for 24 hours; run `khabar crawl`, "
+            "or see the sources that fail or are quiet"
         )
-    oldest = found.counts["oldest_pending_at"]
+    oldest = status.counts["oldest_pending_at"]
     if oldest and now - datetime.fromisoformat(oldest) > MAX_PENDING_AGE:
+        pending = status.counts["pending"]
         problems.append(
-            f"{found.counts['pending']} pages wait, some for over six hours; run `khabar crawl`"
+            f"{pending} pages wait, some for over six hours; run `khabar crawl`"
         )
-    problems += [_describe_drift(one) for one in found.drifting if one.what == "text"]
     problems += [
-        f"alert {one.id} cannot tell what it found: {one.last_error}"
-        for one in found.alerts
+        _describe_drift(drift) for drift in status.drifting if drift.what == "text"
     ]
-    if found.unbalanced:
+    problems += [
+        f"alert {alert.id} cannot send what it found: {alert.last_error}"
+        for alert in status.alerts
+    ]
+    if status.unbalanced:
         problems.append(
-            f"{len(found.unbalanced)} visits do not add up: a defect of khabar; please report it"
+            f"{len(status.unbalanced)} visits do not add up: "
+            "a defect of khabar; please report it"
         )
-    if found.disk_space.bytes and found.disk_space.free < DISK_FULL_BYTES:
+    if status.disk_space.bytes and status.disk_space.free < DISK_FULL_BYTES:
         problems.append(
-            "the disk is full: nothing can be stored; free some space, it goes on by itself"
+            "the disk is full: nothing can be stored; "
+            "free some space, it goes on by itself"
         )
-    if found.bytes > limit * 0.9:
+    if status.bytes > max_size * NEARLY_FULL_SHARE:
         problems.append(
-            "database and captures have used nine tenths of store.max_size; raise it or lower keep_captures"
+            "database and captures have used nine tenths of store.max_size; "
+            "raise it or lower keep_captures"
         )
-    return problems
+    return replace(status, problems=tuple(problems))
 
 
-def _describe_drift(found: Drift) -> str:
-    sample = f"; see `khabar explain {found.sample['url']}`" if found.sample else ""
-    return (
-        f"{found.source}: its pages yielded text {found.before:.0%} of the time, now {found.lately:.0%}: "
-        f"were they rebuilt?{sample}"
+def _describe_drift(drift: Drift) -> str:
+    text = (
+        f"{drift.source}: its pages yielded text {drift.before:.0%} of the time, "
+        f"now {drift.lately:.0%}: were they rebuilt?"
     )
+    if drift.sample is None:
+        return text
+    return f"{text}; see `khabar explain {drift.sample['url']}`"

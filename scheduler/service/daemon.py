@@ -3,13 +3,13 @@
 What it is made of, what runs beside what, how it starts and how it ends. Each part
 stands in a module of its own:
 
-- `polling`: sources that are due are claimed and visited
+- `due_sources`: sources that are due are claimed and visited
 - `crawler.engine`: their pages are fetched, read and stored; what is pending is taken up
 - `recheck_budget`: kept pages are looked at again
 - `job_runner`: work that other processes hand over
 - `alerts`: saved searches send what they found
 - `housekeeping`: signs of life, expiry, backup, watchdog
-- `store_faults`: what happens while the file cannot be used
+- `fault_pause`: what happens while the file cannot be used
 - `reload`: a new configuration
 - `metrics`, `metrics_server`: what Prometheus and a supervisor are told
 
@@ -45,13 +45,13 @@ from scheduler.service import (
 )
 from scheduler.service.alerts import Alerts
 from scheduler.service.connectivity import OfflineDetector
+from scheduler.service.due_sources import DueSources, log_visit
+from scheduler.service.fault_pause import FaultPause
 from scheduler.service.housekeeping import Housekeeping
 from scheduler.service.job_runner import JobRunner
 from scheduler.service.metrics import Metrics
-from scheduler.service.polling import Polling, log_visit
 from scheduler.service.recheck_budget import RecheckBudget
 from scheduler.service.reload import Reload
-from scheduler.service.store_faults import StoreFaults
 from storage.errors import StoreError
 from storage.model import AlertCursor, to_text, utc_now
 from storage.store import Store
@@ -88,21 +88,21 @@ class Service:
             config.sources,
             plan=self.offline_detector.plan_next_check,
         )
-        self.faults = StoreFaults(self.engine, self.metrics)
-        self.polling = Polling(self.engine, self.faults)
-        self.recheck_budget = RecheckBudget(self.engine, self.faults)
-        self.jobs = JobRunner(self.engine, self.polling.visit_of)
+        self.fault_pause = FaultPause(self.engine, self.metrics)
+        self.due_sources = DueSources(self.engine, self.fault_pause)
+        self.recheck_budget = RecheckBudget(self.engine, self.fault_pause)
+        self.jobs = JobRunner(self.engine, self.due_sources.visit_of)
         self.alerts = Alerts(
             config.store.path, config.alerts, config.crawl, save=self._save_cursors
         )
         self.housekeeping = Housekeeping(
-            self.engine, self.faults, config, end_service=self._end_with
+            self.engine, self.fault_pause, config, end_service=self._end_with
         )
         self.config_reload = Reload(
             self.engine,
             self.alerts,
             self.housekeeping,
-            self.faults,
+            self.fault_pause,
             read_config=read_config,
         )
         self._clocks = AsyncIOScheduler(
@@ -177,23 +177,23 @@ class Service:
 
     async def _start_work(self) -> None:
         """Visit what is due, and begin jobs that somebody handed over."""
-        if not self.faults.is_pausing():
-            with self.faults.tolerated():
-                await self.polling.claim_due()
+        if not self.fault_pause.is_on():
+            with self.fault_pause.tolerating():
+                await self.due_sources.claim_due()
                 await self.jobs.start_waiting()
 
     async def _start_pending(self) -> None:
-        if not self.faults.is_pausing():
-            with self.faults.tolerated():
+        if not self.fault_pause.is_on():
+            with self.fault_pause.tolerating():
                 await self.engine.start_pending()
 
     async def _send_alerts(self) -> None:
         # A receiver may be slow: this clock goes on without it.
-        if not self.faults.is_pausing():
+        if not self.fault_pause.is_on():
             self._start_unless_running("alerts", self._deliver_alerts)
 
     async def _deliver_alerts(self) -> None:
-        with self.faults.tolerated():
+        with self.fault_pause.tolerating():
             await self.alerts.deliver()
 
     async def _save_cursors(self, cursors: list[AlertCursor]) -> None:
@@ -271,7 +271,7 @@ class Service:
         began = [*self.jobs.tasks, *self._running.values()]
         for task in began:
             task.cancel()
-        began += self.polling.end()
+        began += self.due_sources.end()
         try:
             async with asyncio.timeout(STOP_SECONDS - 1):
                 await asyncio.gather(*began, return_exceptions=True)

@@ -14,7 +14,7 @@ from crawler.engine.engine import Engine
 from crawler.writer import STORE_FAULTS
 from scheduler.config import Config
 from scheduler.service import notify
-from scheduler.service.store_faults import StoreFaults
+from scheduler.service.fault_pause import FaultPause
 from storage.errors import StoreError, StoreUnusable
 from storage.model import utc_now
 from storage.store import Store
@@ -39,14 +39,14 @@ class Housekeeping:
     def __init__(
         self,
         engine: Engine,
-        faults: StoreFaults,
+        fault_pause: FaultPause,
         config: Config,
         *,
         end_service: Callable[[StoreError], None],
     ) -> None:
         self.config = config
         self._engine = engine
-        self._faults = faults
+        self._fault_pause = fault_pause
         self._end_service = end_service
 
     async def beat(self) -> None:
@@ -57,7 +57,7 @@ class Housekeeping:
         beside the place where it stood.
         """
         store = self._engine.store
-        await self._faults.write(store.service.beat, utc_now())
+        await self._fault_pause.write(store.service.beat, utc_now())
         if store.is_in_place():
             return
         path = self.config.store.path
@@ -73,7 +73,7 @@ class Housekeeping:
     async def expire(self) -> None:
         """Drop raw pages that are past their age, or over the size allowed."""
         settings = self.config.store
-        freed = await self._faults.write(
+        freed = await self._fault_pause.write(
             self._engine.store.erasure.expire,
             utc_now(),
             keep_captures=settings.keep_captures,
@@ -86,7 +86,7 @@ class Housekeeping:
 
     async def checkpoint(self) -> None:
         """Move the log of writes into the file."""
-        await self._faults.write(self._engine.store.checkpoint)
+        await self._fault_pause.write(self._engine.store.checkpoint)
 
     async def back_up(self) -> None:
         """Copy the database to the configured place.

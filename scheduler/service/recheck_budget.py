@@ -1,7 +1,7 @@
 """Rechecks of kept pages, spread over the hour within their budget."""
 
 from crawler.engine.engine import VISIT_LEASE, Engine
-from scheduler.service.store_faults import StoreFaults
+from scheduler.service.fault_pause import FaultPause
 from storage.model import utc_now
 
 CHECK_SECONDS = 60
@@ -10,9 +10,9 @@ CHECK_SECONDS = 60
 class RecheckBudget:
     """Begins rechecks that are due, as many as the hour's budget allows by now."""
 
-    def __init__(self, engine: Engine, faults: StoreFaults) -> None:
+    def __init__(self, engine: Engine, fault_pause: FaultPause) -> None:
         self._engine = engine
-        self._faults = faults
+        self._fault_pause = fault_pause
         self._allowed = 0.0  # of the hour's budget, what may be spent now
 
     async def start_due(self) -> None:
@@ -22,9 +22,9 @@ class RecheckBudget:
         # What was not spent is not saved up: after a night without work the morning
         # brings no burst. A budget below one a minute still adds up to one.
         self._allowed = min(self._allowed + share, max(share, 1.0))
-        if not settings.enabled or self._allowed < 1 or self._faults.is_pausing():
+        if not settings.enabled or self._allowed < 1 or self._fault_pause.is_on():
             return
-        due = await self._faults.write(
+        due = await self._fault_pause.write(
             self._engine.store.rechecks.claim_due,
             utc_now(),
             limit=int(self._allowed),

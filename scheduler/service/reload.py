@@ -8,8 +8,8 @@ from dataclasses import replace
 from crawler.engine.engine import Engine, source_states
 from scheduler.config import Config
 from scheduler.service.alerts import Alerts
+from scheduler.service.fault_pause import FaultPause
 from scheduler.service.housekeeping import Housekeeping
-from scheduler.service.store_faults import StoreFaults
 from storage.errors import ConfigError
 
 log = logging.getLogger("khabar")
@@ -23,14 +23,14 @@ class Reload:
         engine: Engine,
         alerts: Alerts,
         housekeeping: Housekeeping,
-        faults: StoreFaults,
+        fault_pause: FaultPause,
         *,
         read_config: Callable[[], Config],
     ) -> None:
         self._engine = engine
         self._alerts = alerts
         self._housekeeping = housekeeping
-        self._faults = faults
+        self._fault_pause = fault_pause
         self._read_config = read_config
 
     async def reload(self, old: Config) -> Config:
@@ -59,7 +59,7 @@ class Reload:
         self._engine.fetcher.settings = new.crawl
         self._alerts.reconfigure(new.alerts, new.crawl)
         self._housekeeping.config = new
-        await self._faults.write(
+        await self._fault_pause.write(
             self._engine.store.sources.sync, source_states(new.sources)
         )
         log.info("configuration taken over: %d sources", len(new.enabled_sources))

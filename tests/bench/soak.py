@@ -93,7 +93,7 @@ def serve(
     from crawler.sources import CrawlSettings, Source
     from scheduler import actions
     from scheduler.config import Config
-    from scheduler.service import poll_schedule, store_faults
+    from scheduler.service import fault_pause, poll_schedule
     from scheduler.service.daemon import Service
     from storage.settings import StoreSettings
 
@@ -129,7 +129,7 @@ def serve(
         service.every = partial(_faster, service.every)  # type: ignore[method-assign]
         trouble = None
         if seed is not None:
-            store_faults.PAUSE_SECONDS = 1.0
+            fault_pause.PAUSE_SECONDS = 1.0
             longest = min(20.0, seconds / 12)
             trouble = Trouble(
                 service, config.store.path, web, seed=seed, longest=longest

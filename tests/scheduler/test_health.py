@@ -20,7 +20,7 @@ WELL = Status(
 
 
 def problems(found: Status, *, visited: int = 2) -> tuple[str, ...]:
-    return health.with_problems(found, visited=visited, limit=100, now=NOW).problems
+    return health.with_problems(found, visited=visited, max_size=100, now=NOW).problems
 
 
 def test_a_store_with_news_is_well() -> None:

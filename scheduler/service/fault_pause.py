@@ -24,7 +24,7 @@ R = TypeVar("R")
 PAUSE_SECONDS = 10.0
 
 
-class StoreFaults:
+class FaultPause:
     """Counts faults of the file, and pauses new work for a while after each."""
 
     def __init__(self, engine: Engine, metrics: Metrics) -> None:
@@ -32,7 +32,7 @@ class StoreFaults:
         self._metrics = metrics
         self._paused_until = 0.0  # monotonic
 
-    def is_pausing(self) -> bool:
+    def is_on(self) -> bool:
         """Whether the file could not be used a moment ago, so that no work begins."""
         if self._engine.fault is not None:
             self._record(self._engine.fault)
@@ -40,7 +40,7 @@ class StoreFaults:
         return time.monotonic() < self._paused_until
 
     @contextmanager
-    def tolerated(self) -> Iterator[None]:
+    def tolerating(self) -> Iterator[None]:
         """A block that ends quietly where the file cannot be used."""
         try:
             yield

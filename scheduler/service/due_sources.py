@@ -10,7 +10,7 @@ from functools import partial
 
 from crawler.engine.engine import VISIT_LEASE, Engine
 from crawler.report import CrawlEvent
-from scheduler.service.store_faults import StoreFaults
+from scheduler.service.fault_pause import FaultPause
 from storage.model import SourceState, utc_now
 
 log = logging.getLogger("khabar")
@@ -22,12 +22,12 @@ MAX_VISITS = 100
 VISITS_PER_LOOP_TURN = 5
 
 
-class Polling:
+class DueSources:
     """Visits what is due. The heartbeat calls `claim_due`, each second."""
 
-    def __init__(self, engine: Engine, faults: StoreFaults) -> None:
+    def __init__(self, engine: Engine, fault_pause: FaultPause) -> None:
         self._engine = engine
-        self._faults = faults
+        self._fault_pause = fault_pause
         self._visits: dict[str, asyncio.Task[None]] = {}  # by source
         self._early_claim: asyncio.Task[None] | None = None
         self._unreleased: set[str] = set()  # claimed, and no poll could be stored
@@ -108,8 +108,8 @@ class Polling:
             self._early_claim = asyncio.ensure_future(self._claim_early())
 
     async def _claim_early(self) -> None:
-        if not self._faults.is_pausing():
-            with self._faults.tolerated():
+        if not self._fault_pause.is_on():
+            with self._fault_pause.tolerating():
                 await self.claim_due()
 
 
