@@ -19,7 +19,7 @@ from scheduler.config import Config
 from scheduler.version import installed_version
 from storage.errors import KhabarError, UsageError
 from storage.model import SyndicatedReport, to_text, utc_now
-from storage.query import criteria, search, snippets
+from storage.query import criteria, facets, search, snippets
 from storage.query.criteria import Criteria
 from storage.store import Store
 
@@ -231,7 +231,7 @@ def _count_days(store: Store, wanted: Criteria) -> dict[str, Any]:
 
 
 def _day_to_json(
-    store: Store, wanted: Criteria, day: search.FacetCount
+    store: Store, wanted: Criteria, day: facets.FacetCount
 ) -> dict[str, Any]:
     since, until = criteria.parse_day(day.value, now=utc_now())
     narrowed = replace(

@@ -73,6 +73,10 @@ class ChangeKind(StrEnum):
     FORGOTTEN = "forgotten"
 
 
+# `via` of a lead that a person wants whatever its relevance, and of what it became.
+VIA_MARK = "mark"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lead:
     """A URL that somebody pointed to, with what they said of it."""
@@ -321,6 +325,34 @@ class Landed:
     document_id: int | None = None
     article_id: int | None = None
     title: str | None = None
+
+    @property
+    def poll_column(self) -> str:
+        """The column of `polls` in which it counts.
+
+        new, revised, copies, rejected, refused, too_old, failed, pending; else known.
+        """
+        if self.fate is None:
+            return "pending"
+        if self.what in _CHANGE_COLUMNS:
+            return _CHANGE_COLUMNS[self.what]
+        return _FATE_COLUMNS.get(self.fate, "known")
+
+
+_CHANGE_COLUMNS: Mapping[ChangeKind | None, str] = {
+    ChangeKind.NEW: "new",
+    ChangeKind.REVISED: "revised",
+    ChangeKind.COPIED: "copies",
+    # It came as a copy, and took the place of its article's head.
+    ChangeKind.PROMOTED: "copies",
+}
+_FATE_COLUMNS: Mapping[FateKind, str] = {
+    FateKind.REJECTED: "rejected",
+    FateKind.REFUSED: "refused",
+    FateKind.TOO_OLD: "too_old",
+    FateKind.FAILED: "failed",
+    FateKind.FORGOTTEN: "refused",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from threading import Timer
 from sqlite_utils import Database, Migrations
 
 from storage.errors import StoreError, StoreTooNew
-from storage.tables import copies
+from storage.tables import copy_index
 
 migrations = Migrations("khabar")
 
@@ -27,7 +27,7 @@ MAX_COMPARABLE_ARTICLES = 50_000
 
 def _compare_newest(db: Database) -> None:
     newest = "SELECT id FROM documents WHERE is_head = 1 ORDER BY sort_key DESC LIMIT ?"
-    copies.add_all_to_index(
+    copy_index.add_all_to_index(
         db, [row[0] for row in db.execute(newest, [MAX_COMPARABLE_ARTICLES])]
     )
 

@@ -47,7 +47,7 @@ from storage.groups.sources import Sources
 from storage.groups.stats import Stats
 from storage.model import utc_now
 from storage.session import Session
-from storage.tables import forgetting, jobs, lookups, visits
+from storage.tables import captures, integrity, jobs, sources
 
 
 class Store:
@@ -175,7 +175,7 @@ class Store:
         Reads all of it.
         """
         with self.session.reading() as db:
-            return lookups.check_integrity(db)
+            return integrity.check_integrity(db)
 
     def checkpoint(self) -> None:
         """Move the WAL into the file and renew the planner's statistics."""
@@ -222,10 +222,10 @@ def _clean_up_after_last_writer(session: Session) -> None:
     """
     files: list[str] = []
     with session.writing() as db:
-        visits.release_all_sources(db)
+        sources.release_all_sources(db)
         jobs.fail_interrupted_jobs(db, utc_now())
         if session.archive is not None:
-            files = forgetting.list_orphan_files(db, session.archive)
+            files = captures.list_orphan_files(db, session.archive)
     session.remove_archive_files(files)
 
 
@@ -233,4 +233,4 @@ def _archive(db: Database, folder: Path | None) -> Archive | None:
     """The folder of raw pages, which asks the database how far its files are whole."""
     if folder is None:
         return None
-    return Archive(folder, whole_up_to=lambda file: lookups.captured_up_to(db, file))
+    return Archive(folder, whole_up_to=lambda file: captures.captured_up_to(db, file))

@@ -18,7 +18,7 @@ from datasette.utils.asgi import Request, Response
 from scheduler import health
 from scheduler.pages import charts, diffs, rendering
 from scheduler.pages.reader import StoreReader
-from storage.errors import StoreBusy, StoreError, TookTooLong, UsageError
+from storage.errors import StoreError, TookTooLong, UsageError
 from storage.model import utc_now
 from storage.query import criteria as criteria_of
 from storage.query import export, overview, search
@@ -361,7 +361,7 @@ def _with_error_pages(view: View, now: Callable[[], datetime]) -> View:
             status, said = 404, str(missing)
         except UsageError as fault:
             status, said = 400, str(fault)
-        except (TookTooLong, StoreError, StoreBusy) as fault:
+        except (TookTooLong, StoreError) as fault:
             status, said = 503, str(fault)
         return Response.html(
             rendering.render_page(

@@ -5,16 +5,16 @@ What strangers wrote is text in it, never markup.
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from scheduler.views.formatting import format_count
 from scheduler.views.terminal import isolate_rtl, strip_controls
-from storage.model import from_text
+from storage.model import BlindPeriod, from_text
 from storage.query.brief import (
     Brief,
     BriefArticle,
-    BriefBlindPeriod,
     BriefCorrection,
     BriefProvince,
 )
@@ -125,7 +125,7 @@ def _correction_lines(correction: BriefCorrection) -> Iterator[str]:
         yield f'  - said "{escape_markdown(before)}", says "{escape_markdown(now)}"'
 
 
-def _blind_lines(periods: tuple[BriefBlindPeriod, ...]) -> Iterator[str]:
+def _blind_lines(periods: tuple[BlindPeriod, ...]) -> Iterator[str]:
     yield from ("", "## Not seen", "")
     if not periods:
         yield "Nothing: the service and all its sources were in sight."
@@ -148,5 +148,5 @@ def _format_clock(at: str) -> str:
     return f"{from_text(at):%H:%M}"
 
 
-def _format_minute(at: str) -> str:
-    return f"{from_text(at):%Y-%m-%d %H:%M}"
+def _format_minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"

@@ -10,6 +10,7 @@ from typing import Any
 from scheduler.views.formatting import format_count, format_stored_time, format_time
 from scheduler.views.terminal import Screen, isolate_rtl, strip_controls
 from storage.query import changes, search, snippets
+from storage.query.facets import CoverageCounts, Facets
 
 MAX_PLACES_OF_HIT = 4
 _INDENT = " " * 8
@@ -37,7 +38,7 @@ def _show_hit(screen: Screen, hit: search.SearchHit) -> None:
     source = strip_controls(record["source"])
     head = screen.style(f"{hit.id:>6}  {format_time(hit.at)}  {source}", "dim")
     title = screen.style(
-        _highlight_hits(screen, hit.marked_title) or "(no title)", "bold"
+        _highlight_hits(screen, hit.highlighted_title) or "(no title)", "bold"
     )
     state = screen.style(_describe_state(record), "cyan")
     screen.line(f"{head}  {title}{state}")
@@ -89,8 +90,8 @@ def _highlight_hits(screen: Screen, text: str) -> str:
 
 def show_facets(
     screen: Screen,
-    facets: search.Facets,
-    coverage: search.CoverageCounts,
+    facets: Facets,
+    coverage: CoverageCounts,
     changed: Sequence[Mapping[str, Any]],
     *,
     json: bool,

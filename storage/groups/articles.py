@@ -5,7 +5,7 @@ from typing import Any
 
 from storage.identity import CopyComparison
 from storage.model import Article, Copy, Revision, Syndication
-from storage.query import overview, search
+from storage.query import overview, record
 from storage.query.overview import CopyCounts
 from storage.session import Group
 from storage.tables import copies, lookups, syndication
@@ -22,7 +22,7 @@ class Articles(Group):
     def record(self, number: int) -> dict[str, Any] | None:
         """The JSON form of one article, by its id or that of any of its copies."""
         with self._session.reading() as db:
-            return search.load_record(db, number)
+            return record.load_record(db, number)
 
     def copies(self, article_id: int) -> list[Copy]:
         """Other places that carried an article, in the order in which they came."""

@@ -9,7 +9,7 @@ from storage.query import reprocess_candidates
 from storage.query.criteria import Criteria
 from storage.query.reprocess_candidates import ReprocessCandidate
 from storage.session import Group
-from storage.tables import lookups
+from storage.tables import captures
 
 
 class Captures(Group):
@@ -18,7 +18,7 @@ class Captures(Group):
     def find(self, number: int) -> Capture | None:
         """Where a raw response rests."""
         with self._session.reading() as db:
-            return lookups.find_capture(db, number)
+            return captures.find_capture(db, number)
 
     def page(self, number: int) -> Page | None:
         """A raw response as it came.

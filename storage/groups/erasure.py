@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from storage.model import utc_now
 from storage.session import Group
-from storage.tables import forgetting
+from storage.tables import captures, forgetting
 
 
 class Erasure(Group):
@@ -21,12 +21,12 @@ class Erasure(Group):
         so that none of its URLs is read again. A URL without a text gets one as well.
         """
         at = now or utc_now()
-        with self._erasing() as (db, captures):
+        with self._erasing() as (db, capture_ids):
             documents = forgetting.list_article_documents(db, what)
-            captures.extend(forgetting.forget_documents(db, documents, at))
+            capture_ids.extend(forgetting.forget_documents(db, documents, at))
             forgetting.forget_annotations(db, what)
             if isinstance(what, str):
-                captures.extend(forgetting.forget_url(db, what, at))
+                capture_ids.extend(forgetting.forget_url(db, what, at))
         return documents
 
     def forget_source(self, source: str, *, now: datetime | None = None) -> list[int]:
@@ -34,12 +34,12 @@ class Erasure(Group):
 
         Copies that others carried stay, and one of them becomes the article's head.
         """
-        with self._erasing() as (db, captures):
+        with self._erasing() as (db, capture_ids):
             documents = forgetting.list_source_documents(db, source)
-            captures.extend(
+            capture_ids.extend(
                 forgetting.forget_documents(db, documents, now or utc_now())
             )
-            captures.extend(forgetting.forget_rejections(db, source))
+            capture_ids.extend(forgetting.forget_rejections(db, source))
         return documents
 
     @contextmanager
@@ -48,10 +48,10 @@ class Erasure(Group):
 
         Neither in free pages nor in the index, the WAL or these captures.
         """
-        captures: list[int] = []
+        capture_ids: list[int] = []
         with self._session.writing() as db:
-            yield db, captures
-            files = forgetting.forget_captures(db, self._session.archive, captures)
+            yield db, capture_ids
+            files = captures.forget_captures(db, self._session.archive, capture_ids)
         self._session.remove_archive_files(files)
         with self._session.reading() as db:
             # FTS5 only marks words as deleted until it merges its segments.
@@ -77,7 +77,7 @@ class Erasure(Group):
         with self._session.writing() as db:
             forgetting.expire_rows(db, now, rejected=keep_rejected)
             if archive is not None:
-                files = forgetting.expire_captures(
+                files = captures.expire_captures(
                     db,
                     archive,
                     now,

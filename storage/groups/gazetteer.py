@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from storage.folding import fold, fold_spelling
 from storage.session import Group
-from storage.tables import jobs
+from storage.tables import service_state
 
 
 class Gazetteer(Group):
@@ -43,9 +43,9 @@ class Gazetteer(Group):
         content = repr(rows).encode("utf-8", "replace")
         digest = hashlib.blake2b(content, digest_size=16).hexdigest()
         with self._session.reading() as db:
-            if jobs.find_meta(db, table) == digest:
+            if service_state.find_meta(db, table) == digest:
                 return
         with self._session.writing() as db:
             db.execute(f"DELETE FROM {table}")  # noqa: S608 - one of two tables
             db.conn.executemany(statement, rows)
-            jobs.set_meta(db, table, digest)
+            service_state.set_meta(db, table, digest)

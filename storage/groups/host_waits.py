@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from storage.session import Group
-from storage.tables import jobs
+from storage.tables import service_state
 
 
 class HostWaits(Group):
@@ -12,9 +12,9 @@ class HostWaits(Group):
     def save(self, host: str, until: datetime, reason: str = "") -> None:
         """A server asked for patience: nothing is asked of this host before `until`."""
         with self._session.writing() as db:
-            jobs.save_host_wait(db, host, until, reason)
+            service_state.save_host_wait(db, host, until, reason)
 
     def current(self, now: datetime) -> dict[str, datetime]:
         """Hosts that asked for patience, and until when."""
         with self._session.reading() as db:
-            return jobs.list_host_waits(db, now)
+            return service_state.list_host_waits(db, now)

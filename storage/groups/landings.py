@@ -5,7 +5,7 @@ from datetime import datetime
 
 from storage.model import Document, Landed, Landing, utc_now
 from storage.session import Group
-from storage.tables import landing
+from storage.tables import boilerplate, landing
 
 
 class Landings(Group):
@@ -49,9 +49,9 @@ class Boilerplate(Group):
         The host is written without `www.`.
         """
         with self._session.reading() as db:
-            return landing.list_learned_boilerplate(db, host)
+            return boilerplate.list_learned_boilerplate(db, host)
 
     def allow(self, host: str, line: int) -> None:
         """Take a line for text on this host, whatever was learned or will be."""
         with self._session.writing() as db:
-            landing.allow_line(db, host, line, utc_now())
+            boilerplate.allow_line(db, host, line, utc_now())

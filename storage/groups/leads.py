@@ -5,7 +5,7 @@ from datetime import datetime
 
 from storage.model import Lead, PendingLead, SeenBefore, utc_now
 from storage.session import Group
-from storage.tables import visits
+from storage.tables import fates, leads, polls
 
 
 class Leads(Group):
@@ -24,16 +24,16 @@ class Leads(Group):
         `skip` names those that are being fetched already.
         """
         with self._session.reading() as db:
-            return visits.list_pending_leads(
+            return leads.list_pending_leads(
                 db, now or utc_now(), source=source, limit=limit, skip=skip
             )
 
     def count_known(self, source: str, leads: Sequence[Lead]) -> SeenBefore:
         """How much of what a document of this source shows was met before."""
         with self._session.reading() as db:
-            return visits.count_known_leads(db, source, leads)
+            return polls.count_known_leads(db, source, leads)
 
     def known_urls(self, source: str, limit: int) -> list[str]:
         """URLs of pages of a source that were read, in no order that means anything."""
         with self._session.reading() as db:
-            return visits.list_read_urls(db, source, limit)
+            return fates.list_read_urls(db, source, limit)

@@ -6,7 +6,7 @@ from typing import Any
 from storage.model import FinishPoll, Poll, Polled
 from storage.query import overview
 from storage.session import Group
-from storage.tables import lookups, visits
+from storage.tables import integrity, polls
 
 
 class Polls(Group):
@@ -19,10 +19,10 @@ class Polls(Group):
         """
         return self.land_all([(poll, finish)])[0]
 
-    def land_all(self, polls: Sequence[tuple[Poll, FinishPoll | None]]) -> list[Polled]:
+    def land_all(self, pairs: Sequence[tuple[Poll, FinishPoll | None]]) -> list[Polled]:
         """Write polls that ended together; if one cannot be landed, none is."""
         with self._session.writing() as db:
-            return [visits.land_poll(db, poll, finish) for poll, finish in polls]
+            return [polls.land_poll(db, poll, finish) for poll, finish in pairs]
 
     def recent(self, source: str, limit: int) -> list[dict[str, Any]]:
         """The last visits to a source, newest first."""
@@ -40,4 +40,4 @@ class Polls(Group):
     def unbalanced(self) -> list[dict[str, Any]]:
         """Polls whose columns do not add up to what they found: there must be none."""
         with self._session.reading() as db:
-            return lookups.list_unbalanced_polls(db)
+            return integrity.list_unbalanced_polls(db)

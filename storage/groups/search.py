@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from storage.query import brief, overview, search
+from storage.query import brief, facets, overview, search
 from storage.query.brief import Brief
 from storage.query.criteria import Criteria
+from storage.query.facets import MAX_COUNTED, CoverageCounts, FacetCount, Facets
 from storage.query.overview import PlaceCount
-from storage.query.search import CoverageCounts, FacetCount, Facets, SearchPage
+from storage.query.search import SearchPage
 from storage.session import Group
 
 
@@ -33,37 +34,37 @@ class Search(Group):
             return search.filter_matching(db, criteria, article_ids)
 
     def facets(
-        self, criteria: Criteria, *, most: int = 30, counted: int = search.MAX_COUNTED
+        self, criteria: Criteria, *, most: int = 30, counted: int = MAX_COUNTED
     ) -> Facets:
         """Counts over the newest matches by source, place, day and tag."""
         with self._session.reading() as db:
-            return search.count_facets(db, criteria, most=most, counted=counted)
+            return facets.count_facets(db, criteria, most=most, counted=counted)
 
     def coverage(
-        self, criteria: Criteria, *, counted: int = search.MAX_COUNTED
+        self, criteria: Criteria, *, counted: int = MAX_COUNTED
     ) -> CoverageCounts:
         """Reports, distinct texts, independent ones and publishers of the matches."""
         with self._session.reading() as db:
-            return search.count_coverage(db, criteria, counted=counted)
+            return facets.count_coverage(db, criteria, counted=counted)
 
     def by_day(self, criteria: Criteria) -> tuple[FacetCount, ...]:
         """Matches by day of UTC, newest first; bound it with `since`."""
         with self._session.reading() as db:
-            return search.count_by_day(db, criteria)
+            return facets.count_by_day(db, criteria)
 
     def corrections(
-        self, criteria: Criteria, *, most: int = 20, counted: int = search.MAX_COUNTED
+        self, criteria: Criteria, *, most: int = 20, counted: int = MAX_COUNTED
     ) -> list[dict[str, Any]]:
         """What became of the newest matches after they were reported."""
         with self._session.reading() as db:
-            return search.list_matching_corrections(
+            return facets.list_matching_corrections(
                 db, criteria, most=most, counted=counted
             )
 
     def place_names(self, places: Mapping[str, str]) -> dict[str, str]:
         """Names of places by code, with their kind where two have one name."""
         with self._session.reading() as db:
-            return search.disambiguate_places(db, places)
+            return facets.disambiguate_places(db, places)
 
     def places(self, since: datetime) -> list[PlaceCount]:
         """Every place that articles published since then name, most named first."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from storage.model import from_text
 from storage.session import Group
-from storage.tables import jobs, visits
+from storage.tables import service_state, sources
 
 
 class ServiceState(Group):
@@ -19,23 +19,25 @@ class ServiceState(Group):
         moves what is planned.
         """
         with self._session.writing() as db:
-            alive_at = jobs.find_meta(db, "alive_at")
+            alive_at = service_state.find_meta(db, "alive_at")
             before = None if alive_at is None else from_text(alive_at)
-            visits.move_plans_with_clock(db, now, before)
-            jobs.record_heartbeat(db, now)
+            sources.move_plans_with_clock(db, now, before)
+            service_state.record_heartbeat(db, now)
 
     def alive_at(self) -> datetime | None:
         """When a service last said that it lives; see `beat`."""
         with self._session.reading() as db:
-            alive_at = jobs.find_meta(db, "alive_at")
+            alive_at = service_state.find_meta(db, "alive_at")
         return None if alive_at is None else from_text(alive_at)
 
     def save_waiting_keys(self, paths: Sequence[str]) -> None:
         """Keys of the configuration that were changed and wait for the next start."""
         with self._session.writing() as db:
-            jobs.set_meta(db, "waiting_keys", json.dumps(list(paths)))
+            service_state.set_meta(db, "waiting_keys", json.dumps(list(paths)))
 
     def waiting_keys(self) -> tuple[str, ...]:
         """Keys of the configuration that wait for the next start, by their paths."""
         with self._session.reading() as db:
-            return tuple(json.loads(jobs.find_meta(db, "waiting_keys") or "[]"))
+            return tuple(
+                json.loads(service_state.find_meta(db, "waiting_keys") or "[]")
+            )

@@ -6,7 +6,7 @@ from typing import Any
 
 from storage.model import SourceState
 from storage.session import Group
-from storage.tables import lookups, source_stats, visits
+from storage.tables import counts, source_stats, sources
 
 
 class Sources(Group):
@@ -19,12 +19,12 @@ class Sources(Group):
         are switched off.
         """
         with self._session.writing() as db:
-            visits.sync_sources(db, rows)
+            sources.sync_sources(db, rows)
 
     def find(self, source_id: str) -> SourceState | None:
         """One source and its state."""
         with self._session.reading() as db:
-            return visits.find_source(db, source_id)
+            return sources.find_source(db, source_id)
 
     def all(self) -> list[SourceState]:
         """Every source that was ever configured, by id.
@@ -32,7 +32,7 @@ class Sources(Group):
         Those that are gone from the configuration are not enabled.
         """
         with self._session.reading() as db:
-            return visits.list_sources(db)
+            return sources.list_sources(db)
 
     def claim_due(
         self, now: datetime, *, limit: int, lease: timedelta
@@ -43,22 +43,22 @@ class Sources(Group):
         """
         # Asked each second, mostly in vain: without a transaction.
         with self._session.reading() as db:
-            if not visits.is_any_source_due(db, now):
+            if not sources.is_any_source_due(db, now):
                 return []
         with self._session.writing() as db:
-            return visits.claim_due_sources(db, now, limit=limit, lease=lease)
+            return sources.claim_due_sources(db, now, limit=limit, lease=lease)
 
     def claim(
         self, ids: Iterable[str], now: datetime, lease: timedelta
     ) -> list[SourceState]:
         """Those of the named sources that nobody holds, due or not, in that order."""
         with self._session.writing() as db:
-            return visits.claim_sources(db, ids, now, lease)
+            return sources.claim_sources(db, ids, now, lease)
 
     def release(self, source_id: str) -> None:
         """Give a claimed source back without a poll."""
         with self._session.writing() as db:
-            visits.release_source(db, source_id)
+            sources.release_source(db, source_id)
 
     def next_checks(self, limit: int) -> list[tuple[str, datetime]]:
         """Which sources are polled next, and when."""
@@ -66,9 +66,9 @@ class Sources(Group):
             return source_stats.list_next_checks(db, limit)
 
     def activity(self) -> list[dict[str, Any]]:
-        """One row for each source in use; see `lookups.count_by_source`.
+        """One row for each source in use; see `counts.count_by_source`.
 
         Its state, its last article, and what its polls of the last week brought.
         """
         with self._session.reading() as db:
-            return lookups.count_by_source(db)
+            return counts.count_by_source(db)

@@ -5,19 +5,19 @@ from typing import Any
 
 from storage.model import BlindPeriod, PageYield, SourceTraffic
 from storage.session import Group
-from storage.tables import lookups, source_stats
+from storage.tables import blind_periods, counts, source_stats
 
 
 class Stats(Group):
     """`store.stats`: how much of everything there is, and how sources do lately."""
 
     def counts(self) -> dict[str, Any]:
-        """How much of everything there is; see `lookups.count_everything`.
+        """How much of everything there is; see `counts.count_everything`.
 
         `bytes` is what `sizes` gives.
         """
         with self._session.reading() as db:
-            return lookups.count_everything(db) | {"bytes": self.sizes()}
+            return counts.count_everything(db) | {"bytes": self.sizes()}
 
     def sizes(self) -> dict[str, int]:
         """Bytes on disk: `database`, `kept` and `rejected` captures, and `total`.
@@ -49,7 +49,7 @@ class Stats(Group):
     def blind_periods(self, since: datetime, limit: int = 20) -> list[BlindPeriod]:
         """Times in which nothing was seen, that last or ended after `since`."""
         with self._session.reading() as db:
-            return source_stats.list_blind_periods(db, since, limit)
+            return blind_periods.list_blind_periods(db, since, limit)
 
     def share_of_new(self, since: datetime) -> float:
         """The share of all documents that came since then, 0 to 1."""

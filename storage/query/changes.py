@@ -40,10 +40,9 @@ class ChangeEntry:
 def follow_changes(
     db: Database, since: int = 0, *, wait: Callable[[], bool]
 ) -> Iterator[ChangeEntry]:
-    """Every change after a cursor.
+    """Every change after a cursor, each exactly once.
 
     At the end `wait` is called, and what came meanwhile follows until it says False.
-
     Exactly once: rows are written by one writer, so cursors appear in their order;
     whoever keeps the last cursor and comes back misses nothing and meets nothing twice.
     No read is open while the caller works or waits. Raises UsageError for a cursor that
@@ -63,20 +62,23 @@ def follow_changes(
 def list_entries(
     db: Database, since: int, limit: int = _PAGE_ROWS
 ) -> list[ChangeEntry]:
-    """The next changes after a cursor, with the document that changed, else the article's head."""
+    """The next changes after a cursor.
+
+    Each with the document that changed, else with the article's head.
+    """
     rows = db.execute(
         """
-        SELECT c.cursor, c.at, c.article_id, c.what, c.document_id, c.detail, d.url, d.title, d.source FROM changes AS c
-        LEFT JOIN documents AS d ON d.id = coalesce(
-            c.document_id, (SELECT id FROM documents WHERE article_id = c.article_id AND is_head))
+        SELECT c.cursor, c.at, c.article_id, c.what, c.document_id, c.detail, d.url,
+            d.title, d.source
+        FROM changes AS c LEFT JOIN documents AS d ON d.id = coalesce(
+            c.document_id,
+            (SELECT id FROM documents WHERE article_id = c.article_id AND is_head)
+        )
         WHERE c.cursor > ? ORDER BY c.cursor LIMIT ?
         """,
         [since, limit],
     ).fetchall()
-    return [
-        ChangeEntry(**dict(zip(ChangeEntry.__slots__, row, strict=True)))
-        for row in rows
-    ]
+    return [ChangeEntry(**dict(row)) for row in rows]
 
 
 def last_cursor(db: Database) -> int:
@@ -92,7 +94,8 @@ def check_cursor(db: Database, since: int) -> None:
     newest = last_cursor(db)
     if since > newest:
         raise UsageError(
-            f"The log ends at cursor {newest}, {since} is not one of it; start again with --since 0."
+            f"The log ends at cursor {newest}, {since} is not one of it; start again "
+            "with --since 0."
         )
 
 

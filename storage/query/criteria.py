@@ -1,4 +1,7 @@
-"""What is looked for, and how it is written on a command line, in a web address and in a saved search. Pure."""
+"""What is looked for, and how people and programs write it.
+
+On a command line, in a web address and in a saved search. Pure.
+"""
 
 import math
 import re
@@ -11,7 +14,7 @@ from storage.errors import UsageError
 from storage.model import to_text
 
 MAX_PAGE_HITS = 1_000
-MAX_FIELD_VALUES = 50  # of one field
+MAX_FIELD_VALUES = 50  # of one field, further ones are not read
 _MAX_VALUE_CHARS = 1_000  # of one value
 
 
@@ -34,36 +37,35 @@ class Criteria:
     until: datetime | None = None  # exclusive
     sources: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()  # BCP 47; "fa" finds "fa-AF" too
-    # Code or name in any spelling; a province finds its districts
+    # Code or name in any spelling; a province finds its districts.
     places: tuple[str, ...] = ()
     actors: tuple[str, ...] = ()  # code or name in any spelling
     events: tuple[str, ...] = ()  # code
-    # What people called it: `khabar mark ID --tag T`, in any case
+    # What people called it: `khabar mark ID --tag T`, in any case.
     tags: tuple[str, ...] = ()
     min_relevance: float | None = None
     copies: bool = False  # whether copies are hits of their own
     sort: Sort = Sort.NEWEST
-    limit: int = 20  # 1 to MOST_A_PAGE
+    limit: int = 20  # 1 to MAX_PAGE_HITS
     after: str = ""  # the cursor of the last hit seen
 
 
 def parse_criteria(values: Mapping[str, Sequence[str]], *, now: datetime) -> Criteria:
     """Criteria of what was typed, by the names of the command line's options.
 
-    Others are not looked at.
-
     Names: q, since, until, source, lang, place, actor, event, tag, min_relevance,
-    copies, sort, limit, after. Raises UsageError that names the value which cannot be
-    used.
+    copies, sort, limit, after; others are not looked at. Raises UsageError that names
+    the value which cannot be used.
     """
+    since = until = None
+    if _last_value(values, "since"):
+        since = parse_time(_last_value(values, "since"), now=now)
+    if _last_value(values, "until"):
+        until = parse_time(_last_value(values, "until"), now=now, end=True)
     return Criteria(
         words=_last_value(values, "q"),
-        since=parse_time(_last_value(values, "since"), now=now)
-        if _last_value(values, "since")
-        else None,
-        until=parse_time(_last_value(values, "until"), now=now, end=True)
-        if _last_value(values, "until")
-        else None,
+        since=since,
+        until=until,
         sources=_all_values(values, "source"),
         languages=_all_values(values, "lang"),
         places=_all_values(values, "place"),
@@ -79,31 +81,38 @@ def parse_criteria(values: Mapping[str, Sequence[str]], *, now: datetime) -> Cri
 
 
 def criteria_to_pairs(criteria: Criteria) -> list[tuple[str, str]]:
-    """The pairs that `read` takes back, without those that say nothing.
+    """The pairs that `parse_criteria` takes back, without those that say nothing.
 
     For addresses and saved searches.
     """
-    pairs = [
-        ("q", criteria.words),
-        ("since", to_text(criteria.since) if criteria.since else ""),
-        ("until", to_text(criteria.until) if criteria.until else ""),
-        *(("source", value) for value in criteria.sources),
-        *(("lang", value) for value in criteria.languages),
-        *(("place", value) for value in criteria.places),
-        *(("actor", value) for value in criteria.actors),
-        *(("event", value) for value in criteria.events),
-        *(("tag", value) for value in criteria.tags),
-        (
-            "min_relevance",
-            "" if criteria.min_relevance is None else f"{criteria.min_relevance:g}",
-        ),
-        ("copies", "1" if criteria.copies else ""),
-        ("sort", "" if criteria.sort is Sort.NEWEST else criteria.sort.value),
-        ("limit", "" if criteria.limit == Criteria().limit else str(criteria.limit)),
-        ("after", criteria.after),
-    ]
+    pairs = [("q", criteria.words)]
+    if criteria.since is not None:
+        pairs.append(("since", to_text(criteria.since)))
+    if criteria.until is not None:
+        pairs.append(("until", to_text(criteria.until)))
+    several = {
+        "source": criteria.sources,
+        "lang": criteria.languages,
+        "place": criteria.places,
+        "actor": criteria.actors,
+        "event": criteria.events,
+        "tag": criteria.tags,
+    }
+    for name, values in several.items():
+        pairs += [(name, value) for value in values]
+    if criteria.min_relevance is not None:
+        pairs.append(("min_relevance", f"{criteria.min_relevance:g}"))
+    if criteria.copies:
+        pairs.append(("copies", "1"))
+    if criteria.sort is not Sort.NEWEST:
+        pairs.append(("sort", criteria.sort.value))
+    if criteria.limit != Criteria().limit:
+        pairs.append(("limit", str(criteria.limit)))
+    pairs.append(("after", criteria.after))
     return [(name, value) for name, value in pairs if value]
 
+
+# Times
 
 _AGO = re.compile(r"(\d{1,6})\s*(m|h|d|w)", re.ASCII)
 _UNITS = {
@@ -112,43 +121,58 @@ _UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
-_DAYS = {"today": 0, "yesterday": 1}
+_DAYS_AGO = {"today": 0, "yesterday": 1}
+_MAX_TIME_CHARS = 40
 
 
 def parse_time(text: str, *, now: datetime, end: bool = False) -> datetime:
-    """A point in time, UTC: `7d`, `24h`, `2w` before now.
+    """A point in time, UTC.
 
-    `today`, `yesterday`, `2026-11-01`; ISO 8601.
-
-    A day means its first moment, or with `end` the first of the next one: `until` takes
-    its day in. Raises UsageError.
+    `7d`, `24h`, `2w` before now; `today`, `yesterday`, `2026-11-01`; ISO 8601. A day
+    means its first moment, or with `end` the first of the next one: `until` takes its
+    day in. Raises UsageError.
     """
-    plain = text.strip()[:40]
+    plain = text.strip()[:_MAX_TIME_CHARS]
     try:
-        ago = _AGO.fullmatch(plain.lower())
-        if ago:
-            return now.astimezone(UTC) - int(ago[1]) * _UNITS[ago[2]]
-        if plain.lower() in _DAYS:
-            return _midnight(
-                now.astimezone(UTC) - timedelta(days=_DAYS[plain.lower()]), end=end
-            )
-        at = datetime.fromisoformat(plain)
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        return _midnight(at, end=end) if len(plain) <= len("2026-11-01") else at
+        return _parse_time(plain, now=now.astimezone(UTC), end=end)
     except (ValueError, OverflowError):
         raise UsageError(
-            f"{plain!r} is no time; write 2026-11-01, 2026-11-01T06:00Z, 7d, 24h, today or yesterday."
+            f"{plain!r} is no time; write 2026-11-01, 2026-11-01T06:00Z, 7d, 24h, today "
+            "or yesterday."
         ) from None
 
 
+def _parse_time(plain: str, *, now: datetime, end: bool) -> datetime:
+    ago = _AGO.fullmatch(plain.lower())
+    if ago is not None:
+        return now - int(ago[1]) * _UNITS[ago[2]]
+    days_ago = _DAYS_AGO.get(plain.lower())
+    if days_ago is not None:
+        return _midnight(now - timedelta(days=days_ago), end=end)
+    at = datetime.fromisoformat(plain)
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    at = at.astimezone(UTC)
+    if len(plain) <= len("2026-11-01"):
+        return _midnight(at, end=end)
+    return at
+
+
 def parse_day(text: str, *, now: datetime) -> tuple[datetime, datetime]:
-    """The first moment of a day of UTC, written as for `moment`, and that of the next one. Raises UsageError."""
+    """The first moment of a day of UTC and that of the next one.
+
+    Written as for `parse_time`. Raises UsageError.
+    """
     first = _midnight(parse_time(text, now=now), end=False)
     return first, first + timedelta(days=1)
 
 
 def _midnight(at: datetime, *, end: bool) -> datetime:
+    """The first moment of a day, or with `end` that of the next one."""
     return datetime.combine(at.date(), time(), UTC) + timedelta(days=int(end))
+
+
+# Other values
 
 
 def _last_value(values: Mapping[str, Sequence[str]], name: str) -> str:
@@ -157,11 +181,8 @@ def _last_value(values: Mapping[str, Sequence[str]], name: str) -> str:
 
 
 def _all_values(values: Mapping[str, Sequence[str]], name: str) -> tuple[str, ...]:
-    return tuple(
-        value[:_MAX_VALUE_CHARS].strip()
-        for value in list(values.get(name) or ())[:MAX_FIELD_VALUES]
-        if value.strip()
-    )
+    given = list(values.get(name) or ())[:MAX_FIELD_VALUES]
+    return tuple(value[:_MAX_VALUE_CHARS].strip() for value in given if value.strip())
 
 
 def _parse_relevance(text: str) -> float | None:
@@ -171,6 +192,7 @@ def _parse_relevance(text: str) -> float | None:
         number = float(text)
     except ValueError:
         number = math.nan
+    # NaN is in no range.
     if not 0 <= number <= 1:
         raise UsageError(f"{text[:40]!r} is no relevance; write a number from 0 to 1.")
     return number
@@ -186,10 +208,12 @@ def _parse_sort(text: str) -> Sort:
 def _parse_limit(text: str) -> int:
     if not text:
         return Criteria().limit
-    if not (
-        text.isascii() and text.isdecimal() and 1 <= int(text[:10]) <= MAX_PAGE_HITS
-    ):
+    # `int` takes digits of all scripts, and four thousand of them are slow.
+    limit = 0
+    if text.isascii() and text.isdecimal():
+        limit = int(text[:10])
+    if not 1 <= limit <= MAX_PAGE_HITS:
         raise UsageError(
             f"{text[:40]!r} is no limit; write a number from 1 to {MAX_PAGE_HITS}."
         )
-    return int(text[:10])
+    return limit

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from storage.tables import captures
+
 Row = dict[str, Any]
 
 
@@ -47,21 +49,12 @@ def annotation_rows(db: Database, keys: Iterable[str]) -> list[Row]:
 
 
 def capture_rows(db: Database, document_ids: Iterable[int]) -> list[Row]:
-    """Every raw response of these texts.
-
-    Of their states, and of other visits to their addresses.
-    """
+    """Every raw response of these texts; see `captures.list_captures_of`."""
+    ids = captures.list_captures_of(db, document_ids)
     rows = db.execute(
         """
-        WITH wanted AS (SELECT value AS id FROM json_each(?))
-        SELECT * FROM captures WHERE id IN (
-            SELECT capture_id FROM documents WHERE id IN (SELECT id FROM wanted)
-            UNION SELECT capture_id FROM revisions
-            WHERE document_id IN (SELECT id FROM wanted)
-            UNION SELECT id FROM captures WHERE url IN (
-                SELECT url FROM fates WHERE document_id IN (SELECT id FROM wanted))
-        ) ORDER BY id
+        SELECT * FROM captures WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
         """,
-        [json.dumps(list(document_ids))],
+        [json.dumps(ids)],
     )
     return [dict(row) for row in rows]

@@ -1,8 +1,7 @@
 """What a search finds as JSONL, CSV, Parquet and Atom.
 
-Bytes as they come, one page of the store in memory at a time.
-
-Each takes the pages of `search.lines`.
+Bytes as they come, one page of the store in memory at a time. Each takes the pages of
+`search.iterate_json_pages`.
 """
 
 import csv
@@ -19,19 +18,30 @@ from xml.sax.saxutils import escape, quoteattr
 from storage import folding
 from storage.errors import UsageError
 from storage.model import to_text
-from storage.query import search
+from storage.query.record import FIELDS
 
 Record = Mapping[str, Any]
 Pages = Iterable[Sequence[str]]  # JSON forms
 
-# A spreadsheet runs a cell that begins so, also after blanks and in full-width form (＝
-# ＋ － ＠).
+# A spreadsheet runs a cell that begins so, also after blanks and in full-width form
+# (＝ ＋ － ＠).
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
-_MAX_ATOM_TEXT_CHARS = 2_000_000  # characters of one entry's content
+_MAX_ATOM_TEXT_CHARS = 2_000_000  # of one entry's content
+
+_INTEGER_FIELDS = {
+    "id",
+    "revision",
+    "words",
+    "copies",
+    "document_id",
+    "capture_id",
+}
+_LIST_FIELDS = {"authors", "tags"}
+_MENTION_FIELDS = {"places", "actors", "events"}
 
 
 def to_jsonl(pages: Pages) -> Iterator[bytes]:
-    """One JSON object a line, UTF-8, fields in the order of `search.FIELDS`.
+    """One JSON object a line, UTF-8, fields in the order of `record.FIELDS`.
 
     A chunk holds a page.
     """
@@ -42,16 +52,16 @@ def to_jsonl(pages: Pages) -> Iterator[bytes]:
 def to_csv(pages: Pages) -> Iterator[bytes]:
     """RFC 4180 with a header row, UTF-8; lists as `a; b`.
 
-    An apostrophe before whatever a spreadsheet would run.
+    An apostrophe stands before whatever a spreadsheet would run.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_MINIMAL)
-    writer.writerow(search.FIELDS)
+    writer.writerow(FIELDS)
     yield _drain(buffer)
     for page in pages:
         for line in page:
             record = json.loads(line)
-            writer.writerow([_cell(record[field]) for field in search.FIELDS])
+            writer.writerow([_cell(record[field]) for field in FIELDS])
         yield _drain(buffer)
 
 
@@ -66,21 +76,18 @@ def _cell(value: object) -> object:
     """What stands in a cell; numbers are ours and stay numbers."""
     if value is None or isinstance(value, int | float):
         return value
-    text = (
-        "; ".join(_value_name(part) for part in value)
-        if isinstance(value, list)
-        else str(value)
-    )
+    text = str(value)
+    if isinstance(value, list):
+        names = [part["name"] if isinstance(part, Mapping) else part for part in value]
+        text = "; ".join(map(str, names))
     text = text.replace("\0", "")
-    return "'" + text if _FORMULA.match(text) else text
-
-
-def _value_name(part: object) -> str:
-    return str(part["name"]) if isinstance(part, Mapping) else str(part)
+    if _FORMULA.match(text):
+        text = "'" + text
+    return text
 
 
 def write_parquet(pages: Pages, sink: BinaryIO) -> int:
-    """Write a Parquet file, a row group a page, zstd; the number of rows.
+    """Write a Parquet file, a row group a page, zstd; returns the number of rows.
 
     Raises UsageError without pyarrow.
     """
@@ -89,40 +96,25 @@ def write_parquet(pages: Pages, sink: BinaryIO) -> int:
         import pyarrow.parquet as pq  # noqa: PLC0415
     except ImportError:
         raise UsageError("Parquet needs an extra: install khabar[parquet].") from None
-    mention = pa.list_(
-        pa.struct([("code", pa.string()), ("name", pa.string()), ("count", pa.int64())])
+    mention = pa.struct(
+        [("code", pa.string()), ("name", pa.string()), ("count", pa.int64())]
     )
-    kinds = {
-        "int": pa.int64(),
-        "float": pa.float64(),
-        "list": pa.list_(pa.string()),
-        "mentions": mention,
-        "text": pa.string(),
-    }
-    form = pa.schema(
-        [
-            (field, kinds.get(_FIELD_TYPES.get(field, ""), pa.string()))
-            for field in search.FIELDS
-        ]
-    )
+    types = dict.fromkeys(FIELDS, pa.string())
+    types |= dict.fromkeys(_INTEGER_FIELDS, pa.int64())
+    types |= dict.fromkeys(_LIST_FIELDS, pa.list_(pa.string()))
+    types |= dict.fromkeys(_MENTION_FIELDS, pa.list_(mention))
+    types["relevance"] = pa.float64()
+    schema = pa.schema([(field, types[field]) for field in FIELDS])
     rows = 0
-    with pq.ParquetWriter(sink, form, compression="zstd") as writer:
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for page in pages:
-            writer.write_table(
-                pa.Table.from_pylist([json.loads(line) for line in page], schema=form)
-            )
+            records = [json.loads(line) for line in page]
+            writer.write_table(pa.Table.from_pylist(records, schema=schema))
             rows += len(page)
     return rows
 
 
-_FIELD_TYPES = {
-    **dict.fromkeys(
-        ("id", "revision", "words", "copies", "document_id", "capture_id"), "int"
-    ),
-    "relevance": "float",
-    **dict.fromkeys(("authors", "tags"), "list"),
-    **dict.fromkeys(("places", "actors", "events"), "mentions"),
-}
+# Atom
 
 
 def to_atom(
@@ -132,60 +124,61 @@ def to_atom(
 
     `url` is its address and identity, `home` the search as a page.
     """
+    head = [
+        '<?xml version="1.0" encoding="utf-8"?>',
+        '<feed xmlns="http://www.w3.org/2005/Atom">',
+        f"<id>{uuid.uuid5(uuid.NAMESPACE_URL, url).urn}</id>",
+        f"<title>{_escape(title)}</title>",
+        f"<updated>{to_text(now.astimezone(UTC))}</updated>",
+        f'<link rel="self" href={_quote(url)}/>',
+    ]
+    if home:
+        head.append(f"<link href={_quote(home)}/>")
+    head += ["<author><name>khabar</name></author>", "<generator>khabar</generator>"]
+    yield _encode(head)
     origin = "//".join(urlsplit(url)[:2])
-    yield _head(title, url, now, home).encode("utf-8", "replace")
     for page in pages:
         for line in page:
-            yield _entry(json.loads(line), origin).encode("utf-8", "replace")
+            yield _encode(_atom_entry(json.loads(line), origin))
     yield b"</feed>\n"
 
 
-def _head(title: str, url: str, now: datetime, home: str) -> str:
-    page = f"<link href={quoteattr(_clean(home))}/>\n" if home else ""
-    return (
-        '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
-        f"<id>{uuid.uuid5(uuid.NAMESPACE_URL, url).urn}</id>\n<title>{_text(title)}</title>\n"
-        f'<updated>{to_text(now.astimezone(UTC))}</updated>\n<link rel="self" href={quoteattr(_clean(url))}/>\n{page}'
-        "<author><name>khabar</name></author>\n<generator>khabar</generator>\n"
-    )
-
-
-def _entry(record: Record, origin: str) -> str:
-    # The URL is no identity: it changes when an earlier original takes the lead.
+def _atom_entry(record: Record, origin: str) -> list[str]:
+    """The lines of one entry."""
+    # The URL is no identity: it changes when an earlier original becomes the head.
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{origin}/khabar/{record['id']}").urn
-    published = (
-        f"<published>{record['published_at']}</published>\n"
-        if record["published_at"]
-        else ""
-    )
-    language = (
-        f" xml:lang={quoteattr(_clean(record['language']))}"
-        if record["language"]
-        else ""
-    )
-    return (
-        f"<entry{language}>\n<id>{identity}</id>\n<title>{_text(record['title'] or record['url'])}</title>\n"
-        f"<updated>{record['updated_at']}</updated>\n{published}<link href={quoteattr(_clean(record['url']))}/>\n"
-        + "".join(
-            f"<author><name>{_text(str(author))}</name></author>\n"
-            for author in _authors(record)
-        )
-        + "".join(_category(place["code"], place["name"]) for place in record["places"])
-        + f'<content type="text">{_text(record["text"][:_MAX_ATOM_TEXT_CHARS])}</content>\n</entry>\n'
-    )
+    language = ""
+    if record["language"]:
+        language = f" xml:lang={_quote(record['language'])}"
+    lines = [
+        f"<entry{language}>",
+        f"<id>{identity}</id>",
+        f"<title>{_escape(record['title'] or record['url'])}</title>",
+        f"<updated>{record['updated_at']}</updated>",
+    ]
+    if record["published_at"]:
+        lines.append(f"<published>{record['published_at']}</published>")
+    lines.append(f"<link href={_quote(record['url'])}/>")
+    lines += [
+        f"<author><name>{_escape(str(author))}</name></author>"
+        for author in record["authors"] or [record["source"]]
+    ]
+    for place in record["places"]:
+        term, label = _quote(place["code"]), _quote(place["name"])
+        lines.append(f'<category scheme="urn:khabar:place" term={term} label={label}/>')
+    text = record["text"][:_MAX_ATOM_TEXT_CHARS]
+    lines.append(f'<content type="text">{_escape(text)}</content>')
+    lines.append("</entry>")
+    return lines
 
 
-def _authors(record: Record) -> list[str]:
-    return record["authors"] or [record["source"]]
+def _encode(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
 
 
-def _category(code: str, name: str) -> str:
-    return f'<category scheme="urn:khabar:place" term={quoteattr(_clean(code))} label={quoteattr(_clean(name))}/>\n'
+def _escape(text: str) -> str:
+    return escape(folding.printable(text))
 
 
-def _clean(text: str) -> str:
-    return folding.printable(text)
-
-
-def _text(text: str) -> str:
-    return escape(_clean(text))
+def _quote(text: str) -> str:
+    return quoteattr(folding.printable(text))

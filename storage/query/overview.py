@@ -1,6 +1,6 @@
-"""The whole at a glance: what each place, each source and the last days brought.
+"""What each place, each source and the last days brought, for the reading pages.
 
-Fixed statements; plain rows out.
+Fixed statements; plain rows out. Times as stored.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from storage.query import search
+from storage.query import facets, plan
 from storage.query.criteria import Criteria
 
 
@@ -49,7 +49,8 @@ def count_places(db: Database, since: datetime) -> list[PlaceCount]:
         FROM documents AS d INDEXED BY documents_newest
         CROSS JOIN document_mentions AS m ON m.document_id = d.id AND m.kind = 'place'
         CROSS JOIN places AS p ON p.code = m.code
-        WHERE d.sort_key >= ? AND d.is_head = 1 GROUP BY p.code ORDER BY articles DESC, p.name
+        WHERE d.sort_key >= ? AND d.is_head = 1
+        GROUP BY p.code ORDER BY articles DESC, p.name
         """,
     )
 
@@ -66,35 +67,38 @@ def count_provinces(db: Database, since: datetime) -> list[PlaceCount]:
         SELECT q.code, q.kind, q.name, q.lat, q.lon, count(DISTINCT d.id) AS articles
         FROM documents AS d INDEXED BY documents_newest
         CROSS JOIN document_mentions AS m ON m.document_id = d.id AND m.kind = 'place'
-        CROSS JOIN places AS p ON p.code = m.code CROSS JOIN places AS q ON q.code = p.province_code
-        WHERE d.sort_key >= ? AND d.is_head = 1 GROUP BY q.code ORDER BY articles DESC, q.name
+        CROSS JOIN places AS p ON p.code = m.code
+        CROSS JOIN places AS q ON q.code = p.province_code
+        WHERE d.sort_key >= ? AND d.is_head = 1
+        GROUP BY q.code ORDER BY articles DESC, q.name
         """,
     )
 
 
 def _query_places(db: Database, since: datetime, statement: str) -> list[PlaceCount]:
-    names = PlaceCount.__slots__
-    low, _ = search.sort_key_range(Criteria(since=since))
-    return [
-        PlaceCount(**dict(zip(names, row, strict=True)))
-        for row in db.execute(statement, [low])
-    ]
+    low, _ = plan.sort_key_range(Criteria(since=since))
+    return [PlaceCount(**dict(row)) for row in db.execute(statement, [low])]
 
 
 def count_copies(db: Database, article_ids: Iterable[int]) -> dict[int, CopyCounts]:
     """For each of these articles, how many carry it."""
     rows = db.execute(
         """
-        SELECT a.value, (SELECT count(*) FROM documents WHERE article_id = a.value),
-            (SELECT count(DISTINCT source) FROM documents WHERE article_id = a.value),
+        SELECT a.value AS id,
+            (SELECT count(*) FROM documents WHERE article_id = a.value) AS reports,
+            (SELECT count(DISTINCT source) FROM documents WHERE article_id = a.value)
+                AS sources,
             (SELECT count(*) FROM probable_copies WHERE article_id = a.value)
             + (SELECT count(*) FROM probable_copies WHERE of_article_id = a.value)
+                AS similar
         FROM json_each(?) AS a
         """,
         [json.dumps(list(article_ids))],
     )
     return {
-        row[0]: CopyCounts(reports=row[1], sources=row[2], similar=row[3])
+        row["id"]: CopyCounts(
+            reports=row["reports"], sources=row["sources"], similar=row["similar"]
+        )
         for row in rows
     }
 
@@ -102,66 +106,64 @@ def count_copies(db: Database, article_ids: Iterable[int]) -> dict[int, CopyCoun
 def list_claims(db: Database, document_id: int) -> list[dict[str, Any]]:
     """The numbers that a document claims, in its order.
 
-    Kind, number, qualifier, said_by, sentence.
+    Keys: kind, number, qualifier, said_by, sentence.
     """
     rows = db.execute(
-        "SELECT kind, number, qualifier, said_by, sentence FROM document_claims WHERE document_id = ? "
-        "ORDER BY position",
+        """
+        SELECT kind, number, qualifier, said_by, sentence FROM document_claims
+        WHERE document_id = ? ORDER BY position
+        """,
         [document_id],
     )
-    names = ("kind", "number", "qualifier", "said_by", "sentence")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [dict(row) for row in rows]
 
 
 def list_corrections(db: Database, limit: int) -> list[dict[str, Any]]:
-    """The newest changes to what had been told.
+    """The newest corrections of what had been reported; see `facets.CORRECTION_SQL`.
 
-    Revised, withdrawn, split, promoted, reclassified.
+    Keys: at, what, detail, article_id, title, source.
     """
     rows = db.execute(
         f"""
-        SELECT c.at, c.what, c.detail, c.article_id, a.title, a.source FROM changes AS c
-        JOIN articles AS a ON a.id = c.article_id WHERE {search.CORRECTION_SQL}
-        ORDER BY c.cursor DESC LIMIT ?
+        SELECT c.at, c.what, c.detail, c.article_id, a.title, a.source
+        FROM changes AS c JOIN articles AS a ON a.id = c.article_id
+        WHERE {facets.CORRECTION_SQL} ORDER BY c.cursor DESC LIMIT ?
         """,  # noqa: S608 - of constants
         [limit],
     )
-    names = ("at", "what", "detail", "article_id", "title", "source")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [dict(row) for row in rows]
 
 
 def count_visits_by_day(db: Database, source: str, days: int) -> list[dict[str, Any]]:
-    """What the visits to a source brought, a row for each of its last days of UTC, newest first."""
+    """What the polls of a source brought, by day of UTC, the newest first.
+
+    Keys: day, visits, found, new, copies, rejected, failed, errors.
+    """
     rows = db.execute(
         """
-        SELECT substr(started_at, 1, 10) AS day, sum(visits), sum(found), sum(new), sum(copies), sum(rejected),
-            sum(failed), sum(status = 'error') FROM polls WHERE source = ? GROUP BY day ORDER BY day DESC LIMIT ?
+        SELECT substr(started_at, 1, 10) AS day, sum(visits) AS visits,
+            sum(found) AS found, sum(new) AS new, sum(copies) AS copies,
+            sum(rejected) AS rejected, sum(failed) AS failed,
+            sum(status = 'error') AS errors
+        FROM polls WHERE source = ? GROUP BY day ORDER BY day DESC LIMIT ?
         """,
         [source, days],
     )
-    names = ("day", "visits", "found", "new", "copies", "rejected", "failed", "errors")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [dict(row) for row in rows]
 
 
 def list_polls(db: Database, source: str, limit: int) -> list[dict[str, Any]]:
-    """The last visits to a source, newest first."""
-    names = (
-        "started_at",
-        "status",
-        "http_status",
-        "found",
-        "known",
-        "new",
-        "copies",
-        "rejected",
-        "failed",
-        "error",
-    )
+    """The last polls of a source, the newest first.
+
+    Keys: started_at, status, http_status, found, known, new, copies, rejected, failed,
+    error.
+    """
     rows = db.execute(
         """
-        SELECT started_at, status, http_status, found, known, new, copies, rejected, failed, error
+        SELECT started_at, status, http_status, found, known, new, copies, rejected,
+            failed, error
         FROM polls WHERE source = ? ORDER BY id DESC LIMIT ?
         """,
         [source, limit],
     )
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [dict(row) for row in rows]

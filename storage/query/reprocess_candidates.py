@@ -1,6 +1,4 @@
-"""What can be read anew.
-
-Texts and pages that were not kept whose raw response still rests in the archive.
+"""What can be read anew: texts and rejected pages whose raw response is still there.
 
 Functions over an open `Database`; they write nothing.
 """
@@ -9,14 +7,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlite_utils import Database
 
-from storage.model import to_text
 from storage.query import search
 from storage.query.criteria import Criteria, Sort
-from storage.tables.visits import column_to_time
+from storage.tables.columns import column_to_time, time_to_column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,104 +40,118 @@ class ReprocessCandidate:
 
 
 def list_document_ids(db: Database, criteria: Criteria) -> list[int]:
-    """The numbers of the texts that a search finds, copies too, and that have a raw page; in the order of arrival.
+    """The numbers of the texts that a search finds, copies too, in order of arrival.
 
-    A feed's own text has none: what the page said then is no article.
+    Only those that have a raw page. A feed's own text has none: what the page said then
+    is no article.
     """
-    found: list[int] = []
     wide = Criteria(
-        **{name: getattr(criteria, name) for name in _NARROWING_FIELDS},
+        words=criteria.words,
+        since=criteria.since,
+        until=criteria.until,
+        sources=criteria.sources,
+        languages=criteria.languages,
+        places=criteria.places,
+        actors=criteria.actors,
+        events=criteria.events,
+        min_relevance=criteria.min_relevance,
         copies=True,
         sort=Sort.NEWEST,
     )
+    numbers: list[int] = []
     for page in search.iterate_json_pages(db, wide):
-        ids = json.dumps([json.loads(line)["document_id"] for line in page])
-        found += [
-            row[0]
-            for row in db.execute(
-                "SELECT id FROM documents WHERE id IN (SELECT value FROM json_each(?)) AND capture_id IS NOT NULL "
-                "AND NOT from_feed",
-                [ids],
-            )
-        ]
-    return sorted(found)
-
-
-_NARROWING_FIELDS = (
-    "words",
-    "since",
-    "until",
-    "sources",
-    "languages",
-    "places",
-    "actors",
-    "events",
-    "min_relevance",
-)
-_REJECTION_FIELDS = frozenset({"since", "until", "sources"})
+        ids = [json.loads(line)["document_id"] for line in page]
+        rows = db.execute(
+            """
+            SELECT id FROM documents WHERE id IN (SELECT value FROM json_each(?))
+            AND capture_id IS NOT NULL AND NOT from_feed
+            """,
+            [json.dumps(ids)],
+        )
+        numbers += [row["id"] for row in rows]
+    return sorted(numbers)
 
 
 def list_rejection_keys(db: Database, criteria: Criteria) -> list[str]:
-    """The keys of pages that were not kept and still have their response, by source and time of reading.
+    """The keys of pages that were not kept and still have their response.
 
-    None where the criteria ask for what only a kept text has: words, language, places, actors, events, relevance.
+    By source and time of reading. None where the criteria ask for what only a kept text
+    has: words, language, places, actors, events, relevance.
     """
-    if any(
-        getattr(criteria, name)
-        for name in _NARROWING_FIELDS
-        if name not in _REJECTION_FIELDS
-    ):
+    only_of_texts = (
+        criteria.words,
+        criteria.languages,
+        criteria.places,
+        criteria.actors,
+        criteria.events,
+        criteria.min_relevance,
+    )
+    if any(only_of_texts):
         return []
     rows = db.execute(
         """
         SELECT key FROM rejections WHERE capture_id IS NOT NULL
         AND (:since IS NULL OR at >= :since) AND (:until IS NULL OR at < :until)
-        AND (:sources = '[]' OR source IN (SELECT value FROM json_each(:sources))) ORDER BY at, key
+        AND (:sources = '[]' OR source IN (SELECT value FROM json_each(:sources)))
+        ORDER BY at, key
         """,
         {
-            "since": to_text(criteria.since) if criteria.since else None,
-            "until": to_text(criteria.until) if criteria.until else None,
+            "since": time_to_column(criteria.since),
+            "until": time_to_column(criteria.until),
             "sources": json.dumps(criteria.sources),
         },
     )
-    return [row[0] for row in rows]
+    return [row["key"] for row in rows]
 
 
 def load_documents(db: Database, ids: Iterable[int]) -> list[ReprocessCandidate]:
     """These texts as they stand; those that are gone meanwhile are left out."""
     rows = db.execute(
-        "SELECT * FROM documents WHERE id IN (SELECT value FROM json_each(?)) AND capture_id IS NOT NULL ORDER BY id",
+        """
+        SELECT * FROM documents WHERE id IN (SELECT value FROM json_each(?))
+        AND capture_id IS NOT NULL ORDER BY id
+        """,
         [json.dumps(list(ids))],
     ).fetchall()
     return [
         ReprocessCandidate(
+            capture_id=row["capture_id"],
+            url=row["url"],
+            source=row["source"],
+            via=row["via"],
             document_id=row["id"],
+            title=row["title"],
+            text=row["text"],
             authors=tuple(json.loads(row["authors"])),
             published_at=column_to_time(row["published_at"]),
-            **{name: row[name] for name in _SHARED_COLUMNS},
+            published_how=row["published_how"],
+            relevance=row["relevance"],
+            extractor=row["extractor"],
+            revision=row["revision"],
+            origin_url=row["origin_url"],
         )
         for row in rows
     ]
 
 
-_SHARED_COLUMNS = (
-    "capture_id", "url", "source", "via", "title", "text", "published_how", "relevance", "extractor", "revision",
-    "origin_url",
-)  # fmt: skip
-
-
 def load_rejections(db: Database, keys: Iterable[str]) -> list[ReprocessCandidate]:
     """These pages that were not kept."""
     rows = db.execute(
-        "SELECT * FROM rejections WHERE key IN (SELECT value FROM json_each(?)) AND capture_id IS NOT NULL "
-        "ORDER BY at, key",
+        """
+        SELECT * FROM rejections WHERE key IN (SELECT value FROM json_each(?))
+        AND capture_id IS NOT NULL ORDER BY at, key
+        """,
         [json.dumps(list(keys))],
     ).fetchall()
-    return [_rejected(row) for row in rows]
-
-
-def _rejected(row: Any) -> ReprocessCandidate:
-    return ReprocessCandidate(
-        capture_id=row["capture_id"], url=row["url"], source=row["source"], via="feed", title=row["title"],
-        relevance=row["score"] or 0.0, why=row["why"],
-    )  # fmt: skip
+    return [
+        ReprocessCandidate(
+            capture_id=row["capture_id"],
+            url=row["url"],
+            source=row["source"],
+            via="feed",
+            title=row["title"],
+            relevance=row["score"] or 0.0,
+            why=row["why"],
+        )
+        for row in rows
+    ]

@@ -1,6 +1,10 @@
-"""How far long works have come: a second run goes on where a killed one stopped.
+"""How far long works have come: the table `progress`.
 
-Functions over an open `Database`. A row stands while the work is under way.
+A second run of an import or of a backfill goes on where a killed one stopped. A row
+stands while the work is under way; its state is the work's own JSON object.
+
+Functions over an open `Database`; the caller opens the transaction around those that
+write.
 """
 
 import json
@@ -17,13 +21,15 @@ def load_progress(db: Database, work: str, key: str) -> dict[str, Any]:
     row = db.execute(
         "SELECT state FROM progress WHERE work = ? AND key = ?", [work, key]
     ).fetchone()
-    return {} if row is None else dict(json.loads(row[0]))
+    if row is None:
+        return {}
+    return dict(json.loads(row["state"]))
 
 
 def save_progress(
     db: Database, work: str, key: str, name: str, state: Mapping[str, object]
 ) -> None:
-    """Remember how far a work has come."""
+    """Remember how far a work has come; `name` tells people which one it is."""
     db.execute(
         """
         INSERT INTO progress (work, key, name, state, at) VALUES (?, ?, ?, ?, ?)

@@ -1,52 +1,58 @@
-"""Second looks: when a kept page is asked for again, and with which validators.
+"""When kept pages are asked for again, and with which validators: the table `looks`.
 
-Functions over an open `Database`; `Store` opens the transaction around those that
-write. A look is a row with its due time as long as there is one to come. Claiming one
-moves its time by a lease, so that a look that was cut off is made again later.
+A row stands as long as there is a recheck to come. Claiming one moves its time by a
+lease, so that a recheck that was cut off is made again later.
+
+Functions over an open `Database`; the caller opens the transaction around those that
+write.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlite_utils import Database
 
 from storage.folding import printable
 from storage.model import Recheck, RecheckPlan, Validators, from_text, to_text
-from storage.tables.visits import column_to_time, text_to_column
-
-ANY_RECHECK_DUE_SQL = "SELECT EXISTS (SELECT 1 FROM looks WHERE due_at <= ?)"
+from storage.tables.columns import Row, column_to_time, text_to_column
 
 
-def plan_recheck(db: Database, document_id: int, url: str, again: RecheckPlan) -> None:
-    """Remember that a page, asked for at this address, is to be looked at again."""
+def plan_recheck(db: Database, document_id: int, url: str, plan: RecheckPlan) -> None:
+    """Remember that a page, asked for at this address, is to be rechecked."""
     db.execute(
-        "INSERT OR REPLACE INTO looks (document_id, due_at, url, etag, last_modified) VALUES (?, ?, ?, ?, ?)",
+        """
+        INSERT OR REPLACE INTO looks (document_id, due_at, url, etag, last_modified)
+        VALUES (?, ?, ?, ?, ?)
+        """,
         [
             document_id,
-            to_text(again.due_at),
+            to_text(plan.due_at),
             printable(url),
-            *_validators(again.validators),
+            text_to_column(plan.validators.etag),
+            text_to_column(plan.validators.last_modified),
         ],
     )
 
 
 def is_any_recheck_due(db: Database, now: datetime) -> bool:
     """Whether `claim_rechecks` may find anything."""
-    return bool(db.execute(ANY_RECHECK_DUE_SQL, [to_text(now)]).fetchone()[0])
+    found = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM looks WHERE due_at <= ?)", [to_text(now)]
+    ).fetchone()
+    return bool(found[0])
 
 
 def claim_rechecks(
     db: Database, now: datetime, *, limit: int, lease: timedelta
 ) -> list[Recheck]:
-    """Looks that are due, the longest due first.
+    """Rechecks that are due, the longest due first.
 
-    Of pages that lead their article, for a copy changes nothing there.
+    Of pages that head their article, for a copy changes nothing there.
     """
     rows = db.execute(
         """
         UPDATE looks SET due_at = :until WHERE document_id IN (
-            SELECT document_id FROM looks JOIN documents AS d ON d.id = looks.document_id
+            SELECT document_id FROM looks
+            JOIN documents AS d ON d.id = looks.document_id
             WHERE due_at <= :now AND d.is_head ORDER BY due_at LIMIT :limit
         ) RETURNING *
         """,
@@ -56,39 +62,48 @@ def claim_rechecks(
 
 
 def finish_recheck(
-    db: Database, look: Recheck, now: datetime, *, plan: RecheckPlan | None
+    db: Database, recheck: Recheck, now: datetime, *, plan: RecheckPlan | None
 ) -> None:
-    """A look was made: when the next one is due, or that it was the last."""
+    """A page was rechecked; the next time is due by the plan, or there is none."""
     db.execute(
         "UPDATE documents SET checked_at = ? WHERE id = ?",
-        [to_text(now), look.document_id],
+        [to_text(now), recheck.document_id],
     )
     if plan is None:
-        db.execute("DELETE FROM looks WHERE document_id = ?", [look.document_id])
-    else:
-        db.execute(
-            "UPDATE looks SET due_at = ?, etag = ?, last_modified = ? WHERE document_id = ?",
-            [to_text(plan.due_at), *_validators(plan.validators), look.document_id],
-        )
+        db.execute("DELETE FROM looks WHERE document_id = ?", [recheck.document_id])
+        return
+    db.execute(
+        """
+        UPDATE looks SET due_at = ?, etag = ?, last_modified = ?
+        WHERE document_id = ?
+        """,
+        [
+            to_text(plan.due_at),
+            text_to_column(plan.validators.etag),
+            text_to_column(plan.validators.last_modified),
+            recheck.document_id,
+        ],
+    )
 
 
-def _validators(given: Validators) -> tuple[str | None, str | None]:
-    return text_to_column(given.etag), text_to_column(given.last_modified)
-
-
-def _row_to_recheck(db: Database, row: Mapping[str, Any]) -> Recheck:
-    known = db.execute(
-        "SELECT source, via, published_at, published_how, first_seen_at FROM documents WHERE id = ?",
+def _row_to_recheck(db: Database, row: Row) -> Recheck:
+    document = db.execute(
+        """
+        SELECT source, via, published_at, published_how, first_seen_at
+        FROM documents WHERE id = ?
+        """,
         [row["document_id"]],
     ).fetchone()
+    # A date that the feed gave is given again: the page's own may say otherwise.
+    feed_published_at = None
+    if document["published_how"] == "feed":
+        feed_published_at = column_to_time(document["published_at"])
     return Recheck(
         document_id=row["document_id"],
         url=row["url"],
-        source=known["source"],
-        via=known["via"],
-        feed_published_at=column_to_time(known["published_at"])
-        if known["published_how"] == "feed"
-        else None,
-        first_seen_at=from_text(known["first_seen_at"]),
+        source=document["source"],
+        via=document["via"],
+        feed_published_at=feed_published_at,
+        first_seen_at=from_text(document["first_seen_at"]),
         validators=Validators(etag=row["etag"], last_modified=row["last_modified"]),
     )

@@ -1,9 +1,8 @@
 """How each source has been doing lately, against its own past.
 
-News, what its pages yield, traffic, blind times.
-
-Fixed statements over an open `Database`; plain values out. All go by source or by time
-through an index.
+News, what its pages yield, traffic: from `polls`, `documents` and `rejections`. All go
+by source or by time through an index. Functions over an open `Database`; they write
+nothing.
 """
 
 from datetime import datetime
@@ -11,149 +10,155 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from storage.model import BlindPeriod, PageYield, SourceTraffic, from_text, to_text
-from storage.tables.visits import column_to_time
+from storage.model import PageYield, SourceTraffic, from_text, to_text
 
 # Reasons of a rejection that mean: the page was there and no text came of it.
 NO_TEXT_REASONS = ("empty", "short", "script_only", "unreadable", "paywalled")
 
 
 def list_news_times(db: Database, since: datetime) -> dict[str, list[datetime]]:
-    """For each source in use, when its visits showed something that was new, in order."""
+    """For each source in use, when its polls showed something new, in order."""
     rows = db.execute(
         """
-        SELECT s.id, p.ended_at FROM sources AS s CROSS JOIN polls AS p ON p.source = s.id
+        SELECT s.id, p.ended_at
+        FROM sources AS s CROSS JOIN polls AS p ON p.source = s.id
         WHERE s.enabled AND p.ended_at >= ? AND p.found > p.known ORDER BY p.id
         """,
         [to_text(since)],
     )
     times: dict[str, list[datetime]] = {}
     for row in rows:
-        times.setdefault(row[0], []).append(from_text(row[1]))
+        times.setdefault(row["id"], []).append(from_text(row["ended_at"]))
     return times
 
 
 def measure_page_yields(
     db: Database, since: datetime, until: datetime
 ) -> dict[str, PageYield]:
-    """What the pages of each source in use yielded."""
+    """What the pages of each source in use yielded.
+
+    Also of sources that are not in use any more, if all their pages were without text.
+    """
     span = {"since": to_text(since), "until": to_text(until)}
-    kept = db.execute(
-        """
-        SELECT s.id, count(*), sum(d.published_at IS NOT NULL), sum(d.authors <> '[]')
-        FROM sources AS s CROSS JOIN documents AS d ON d.source = s.id AND d.first_seen_at >= :since
-            AND d.first_seen_at < :until WHERE s.enabled AND NOT d.from_feed GROUP BY s.id
-        """,
-        span,
-    )
-    found = {
-        row[0]: PageYield(pages=row[1], texts=row[1], dated=row[2], signed=row[3])
-        for row in kept
-    }
-    barren = db.execute(
+    without_text = db.execute(
         f"""
-        SELECT source, count(*) FROM rejections INDEXED BY rejections_by_time
+        SELECT source, count(*) AS pages
+        FROM rejections INDEXED BY rejections_by_time
         WHERE at >= :since AND at < :until AND why IN {NO_TEXT_REASONS} GROUP BY source
         """,  # noqa: S608 - a constant
         span,
     )
-    for source, pages in barren:
-        had = found.get(source, PageYield())
-        found[source] = PageYield(
-            pages=had.pages + pages, texts=had.texts, dated=had.dated, signed=had.signed
+    yields = {
+        row["source"]: PageYield(pages=row["pages"]) for row in without_text.fetchall()
+    }
+    with_text = db.execute(
+        """
+        SELECT s.id, count(*) AS texts, sum(d.published_at IS NOT NULL) AS dated,
+            sum(d.authors <> '[]') AS signed
+        FROM sources AS s
+        CROSS JOIN documents AS d ON d.source = s.id
+            AND d.first_seen_at >= :since AND d.first_seen_at < :until
+        WHERE s.enabled AND NOT d.from_feed GROUP BY s.id
+        """,
+        span,
+    )
+    for row in with_text:
+        pages = row["texts"]
+        if row["id"] in yields:
+            pages += yields[row["id"]].pages
+        yields[row["id"]] = PageYield(
+            pages=pages, texts=row["texts"], dated=row["dated"], signed=row["signed"]
         )
-    return found
+    return yields
+
+
+_PAGE_SQL = """
+SELECT page.*, c.file, c.offset FROM ({page}) AS page
+LEFT JOIN captures AS c ON c.id = page.capture_id
+"""
+_PAGE_WITHOUT_TEXT_SQL = f"""
+SELECT url, title, why, at, NULL AS article_id, capture_id FROM rejections
+WHERE source = ? AND why IN {NO_TEXT_REASONS}
+ORDER BY capture_id IS NULL, at DESC LIMIT 1
+"""  # noqa: S608 - a constant
+_TEXT_WITHOUT_SQL = """
+SELECT url, title, '{why}' AS why, first_seen_at AS at, article_id, capture_id
+FROM documents WHERE source = ? AND {condition} AND NOT from_feed
+ORDER BY capture_id IS NULL, first_seen_at DESC LIMIT 1
+"""
+_PAGES_WITHOUT = {
+    "text": _PAGE_WITHOUT_TEXT_SQL,
+    "dates": _TEXT_WITHOUT_SQL.format(why="no date", condition="published_at IS NULL"),
+    "authors": _TEXT_WITHOUT_SQL.format(why="no author", condition="authors = '[]'"),
+}
 
 
 def find_page_without(
     db: Database, source: str, what: str = "text"
 ) -> dict[str, Any] | None:
-    """The newest page of a source that yielded no text, or a text without `dates` or `authors`.
+    """The newest page of a source without `text`, or a text without `dates`, `authors`.
 
-    Keys: `url`, `title`, `why`, `at`, `article_id` (of a text), `capture_id`, and where its response rests: `file`,
-    `offset`. Pages whose response is kept come first.
+    Keys: `url`, `title`, `why`, `at`, `article_id` (of a text), `capture_id`, and where
+    its response rests: `file`, `offset`. Pages whose response is kept come first.
     """
-    row = db.execute(_PAGE_SQL.format(_WITHOUT[what]), [source]).fetchone()
+    statement = _PAGE_SQL.format(page=_PAGES_WITHOUT[what])
+    row = db.execute(statement, [source]).fetchone()
     return None if row is None else dict(row)
 
 
-_PAGE_SQL = "SELECT page.*, c.file, c.offset FROM ({}) AS page LEFT JOIN captures AS c ON c.id = page.capture_id"
-_PAGE_WITHOUT_TEXT_SQL = f"""
-SELECT url, title, why, at, NULL AS article_id, capture_id FROM rejections WHERE source = ? AND why IN {NO_TEXT_REASONS}
-ORDER BY capture_id IS NULL, at DESC LIMIT 1"""  # noqa: S608 - a constant
-_TEXT_WITHOUT_SQL = """
-SELECT url, title, '{0}' AS why, first_seen_at AS at, article_id, capture_id FROM documents
-WHERE source = ? AND {1} AND NOT from_feed ORDER BY capture_id IS NULL, first_seen_at DESC LIMIT 1"""
-_WITHOUT = {
-    "text": _PAGE_WITHOUT_TEXT_SQL,
-    "dates": _TEXT_WITHOUT_SQL.format("no date", "published_at IS NULL"),
-    "authors": _TEXT_WITHOUT_SQL.format("no author", "authors = '[]'"),
-}
-
-
 def measure_traffic(db: Database, since: datetime) -> dict[str, SourceTraffic]:
-    """Requests and bytes of each source in use.
-
-    Its visits, and the pages that they led to.
-    """
+    """Requests and bytes of each source in use: its polls, and the pages they led to."""
     rows = db.execute(
         """
-        SELECT id, sum(requests), sum(bytes) FROM (
+        SELECT id, sum(requests) AS requests, sum(bytes) AS bytes FROM (
             SELECT s.id, sum(p.visits) AS requests, sum(p.bytes) AS bytes
             FROM sources AS s CROSS JOIN polls AS p ON p.source = s.id
             WHERE s.enabled AND p.ended_at >= :since GROUP BY s.id
-            UNION ALL SELECT s.id, count(*), sum(coalesce(c.length, 0))
-            FROM sources AS s CROSS JOIN documents AS d ON d.source = s.id AND d.first_seen_at >= :since
-            LEFT JOIN captures AS c ON c.id = d.capture_id WHERE s.enabled AND NOT d.from_feed GROUP BY s.id
-            UNION ALL SELECT r.source, count(*), sum(coalesce(c.length, 0))
-            FROM rejections AS r INDEXED BY rejections_by_time LEFT JOIN captures AS c ON c.id = r.capture_id
+            UNION ALL
+            SELECT s.id, count(*), sum(coalesce(c.length, 0))
+            FROM sources AS s
+            CROSS JOIN documents AS d
+                ON d.source = s.id AND d.first_seen_at >= :since
+            LEFT JOIN captures AS c ON c.id = d.capture_id
+            WHERE s.enabled AND NOT d.from_feed GROUP BY s.id
+            UNION ALL
+            SELECT r.source, count(*), sum(coalesce(c.length, 0))
+            FROM rejections AS r INDEXED BY rejections_by_time
+            LEFT JOIN captures AS c ON c.id = r.capture_id
             WHERE r.at >= :since GROUP BY r.source
         ) GROUP BY id
         """,
         {"since": to_text(since)},
     )
-    return {row[0]: SourceTraffic(requests=row[1], bytes=row[2]) for row in rows}
-
-
-def list_blind_periods(
-    db: Database, since: datetime, limit: int = 20
-) -> list[BlindPeriod]:
-    """Times without sight that last, or ended after `since`, the newest first."""
-    rows = db.execute(
-        """
-        SELECT source, from_at, to_at, reason FROM blind WHERE to_at IS NULL OR to_at >= ?
-        ORDER BY id DESC LIMIT ?
-        """,
-        [to_text(since), limit],
-    )
-    return [
-        BlindPeriod(
-            source=row[0],
-            from_at=from_text(row[1]),
-            to_at=column_to_time(row[2]),
-            reason=row[3],
-        )
+    return {
+        row["id"]: SourceTraffic(requests=row["requests"], bytes=row["bytes"])
         for row in rows
-    ]
+    }
 
 
 def list_next_checks(db: Database, limit: int) -> list[tuple[str, datetime]]:
-    """Which sources are looked at next, and when."""
+    """Which sources are polled next, and when."""
     rows = db.execute(
-        "SELECT id, next_check_at FROM sources WHERE enabled AND next_check_at IS NOT NULL "
-        "ORDER BY next_check_at LIMIT ?",
+        """
+        SELECT id, next_check_at FROM sources
+        WHERE enabled AND next_check_at IS NOT NULL ORDER BY next_check_at LIMIT ?
+        """,
         [limit],
     )
-    return [(row[0], from_text(row[1])) for row in rows]
+    return [(row["id"], from_text(row["next_check_at"])) for row in rows]
 
 
 def share_of_new_documents(db: Database, since: datetime) -> float:
-    """The share of all documents that came since then."""
-    total = db.execute("SELECT count(*) FROM documents").fetchone()[0]
-    fresh = db.execute(
+    """The share of all documents that came since then, 0 to 1."""
+    row = db.execute(
         """
-        SELECT count(*) FROM sources AS s CROSS JOIN documents AS d ON d.source = s.id AND d.first_seen_at >= ?
+        SELECT (SELECT count(*) FROM documents) AS total, (
+            SELECT count(*) FROM sources AS s
+            CROSS JOIN documents AS d ON d.source = s.id AND d.first_seen_at >= ?
+        ) AS fresh
         """,
         [to_text(since)],
-    ).fetchone()[0]
-    return float(fresh / total) if total else 0.0
+    ).fetchone()
+    if not row["total"]:
+        return 0.0
+    return float(row["fresh"] / row["total"])

@@ -36,7 +36,7 @@ sys.path.insert(0, str(ROOT))
 
 from storage.model import Document  # noqa: E402
 from storage.store import Store  # noqa: E402
-from storage.tables import admission, bands, copies  # noqa: E402
+from storage.tables import admission, bands, copies, documents  # noqa: E402
 
 SIZES = (1_000, 5_000, 20_000, 50_000, 100_000, 200_000)
 START = datetime(2021, 1, 1, tzinfo=UTC)
@@ -101,7 +101,7 @@ def grow(store: Store, texts: Iterator[str], first: int, last: int) -> Grown:
                 admission.admit(store.session.db, one, now=one.published_at)
                 for one in batch
             ]
-            admission.reindex_documents(
+            documents.reindex_documents(
                 store.session.db, [one.document_id for one in landed]
             )
         spent = time.process_time() - cpu

@@ -30,10 +30,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from sqlite_utils import Database
 
-from storage import schema
+from storage import index_tags, schema
 from storage.model import Mention, to_text
-from storage.query import export, search, syntax
+from storage.query import export, facets, search
 from storage.query.criteria import Criteria, Sort
+from storage.tables.documents import SORT_KEY_BITS
 
 END = datetime(2026, 11, 22, tzinfo=UTC)
 SOURCES = [f"source-{n}" for n in range(120)]
@@ -135,7 +136,7 @@ def _batch(
             Mention(kind="actor", code=rnd.choice(ACTORS), name="actor", count=1),
             Mention(kind="event", code=rnd.choice(EVENTS), name="event", count=1),
         ]
-        key = int(at.timestamp()) << search.KEY_BITS | id_ & 0xFFFFF
+        key = int(at.timestamp()) << SORT_KEY_BITS | id_ & 0xFFFFF
         when = to_text(at)
         url = f"https://{source}.example/{id_}"
         yield (
@@ -168,7 +169,7 @@ def _batch(
                 id_,
                 title,
                 text,
-                syntax.document_tags(
+                index_tags.document_tags(
                     source=source,
                     language=language,
                     mentions=mentions,
@@ -217,20 +218,20 @@ def measure(db: Database, rows: int) -> None:
     a_word = Criteria(words="taliban")
     report(
         "counts by day over a month",
-        [functools.partial(search.count_by_day, db, month)] * 20,
+        [functools.partial(facets.count_by_day, db, month)] * 20,
     )
     report(
         "counts by day over a month, a word",
-        [functools.partial(search.count_by_day, db, replace(month, words="taliban"))]
+        [functools.partial(facets.count_by_day, db, replace(month, words="taliban"))]
         * 20,
     )
     report(
         "facets of a word (newest 20,000)",
-        [functools.partial(search.count_facets, db, a_word)] * 20,
+        [functools.partial(facets.count_facets, db, a_word)] * 20,
     )
     report(
         "tally of a word (newest 20,000)",
-        [functools.partial(search.count_coverage, db, a_word)] * 10,
+        [functools.partial(facets.count_coverage, db, a_word)] * 10,
     )
     taken(db, rows)
 

@@ -6,7 +6,7 @@ from crawler.topic import names
 from storage import folding
 from storage.model import Document
 from storage.query import syntax
-from storage.query.search import list_spellings, resolve_codes
+from storage.query.plan import list_spellings, resolve_codes
 from storage.store import Store
 
 

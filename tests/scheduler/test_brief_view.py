@@ -1,15 +1,16 @@
 """A day as Markdown: everything is there, and nothing that a page says is markup."""
 
 import re
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.views import brief_view as page
+from storage.model import BlindPeriod
 from storage.query.brief import (
     Brief,
     BriefArticle,
-    BriefBlindPeriod,
     BriefCorrection,
     BriefProvince,
 )
@@ -34,7 +35,7 @@ def told(**changes: object) -> BriefArticle:
 def brief(
     *articles: BriefArticle,
     corrected: tuple[BriefCorrection, ...] = (),
-    blind: tuple[BriefBlindPeriod, ...] = (),
+    blind: tuple[BlindPeriod, ...] = (),
 ) -> Brief:
     return Brief(
         since="2026-11-21T00:00:00Z", until="2026-11-22T00:00:00Z", places=(), reports=3, articles=1, independent=1,
@@ -48,8 +49,11 @@ def test_a_day_reads_from_the_numbers_to_what_was_not_seen() -> None:
         article_id=7, at="2026-11-21T09:00:00Z", what="revised", detail="", title="Mine kills 11", former_title="Mine kills 8",
         edits=(("kills 8", "kills 11"),), source="alpha", url="https://alpha.example/1",
     )  # fmt: skip
-    gap = BriefBlindPeriod(
-        source=None, from_at="2026-11-21T01:00:00Z", to_at=None, reason="service down"
+    gap = BlindPeriod(
+        source=None,
+        from_at=datetime(2026, 11, 21, 1, tzinfo=UTC),
+        to_at=None,
+        reason="service down",
     )
     text = "\n".join(page.to_markdown(brief(told(), corrected=(change,), blind=(gap,))))
     for words in (

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from storage import schema
 from storage.model import Document
 from storage.store import Store
-from storage.tables import bands, copies
+from storage.tables import bands, copy_index
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 KEYS = st.lists(
@@ -213,13 +213,16 @@ def test_an_older_file_keeps_its_keys_and_loses_all_of_them_when_a_text_goes(sto
     """Older versions kept an eleventh pair of names, and all keys in the large table."""
     landed = store.landings.admit(document(1), now=NOW)
     with store.session.writing():
-        keys = copies._index_keys(store.session.db, landed.document_id, ever=True)
+        keys = copy_index._index_keys(
+            store.session.db, landed.document_id, of_all_versions=True
+        )
         store.session.db.execute("DELETE FROM fresh_bands")
         store.session.db.conn.executemany(
             "INSERT INTO bands VALUES (?, 1)", [(key,) for key in keys]
         )
     assert (
-        len(keys) == len(copies._index_keys(store.session.db, landed.document_id)) + 1
+        len(keys)
+        == len(copy_index._index_keys(store.session.db, landed.document_id)) + 1
     )
     again = Document(
         url="https://late.example/1",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from storage import identity
 from storage.model import ChangeKind, Document, FateKind, Landing
 from storage.store import Store
-from storage.tables import copies
+from storage.tables import copies, syndication
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 PEOPLE = [
@@ -510,15 +510,15 @@ def test_a_thousand_copies_leave_the_index_as_it_was(store):
 def test_copies_probable_copies_and_one_owner_are_one_voice():
     """Independent is who neither carries the same text nor belongs to the same house."""
     articles = {1: "a", 2: "b", 3: "c", 4: "d", 5: "a"}
-    assert copies.count_independent_groups(articles, [], {}) == 4
-    assert copies.count_independent_groups(articles, [(2, 3), (2, 99)], {}) == 3
+    assert syndication.count_independent_groups(articles, [], {}) == 4
+    assert syndication.count_independent_groups(articles, [(2, 3), (2, 99)], {}) == 3
     assert (
-        copies.count_independent_groups(
+        syndication.count_independent_groups(
             articles, [(2, 3)], {"a": "Group", "c": "Group"}
         )
         == 2
     )
-    assert copies.count_independent_groups({}, [], {}) == 0
+    assert syndication.count_independent_groups({}, [], {}) == 0
 
 
 def test_a_comparison_names_the_passages_that_decided(store):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.model import Document
-from storage.query import export, search
+from storage.query import export, record, search
 from storage.query.criteria import Criteria
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_csv_reads_back(stocked):
     rows = list(
         csv.DictReader(io.StringIO(b"".join(export.to_csv(lines(stocked))).decode()))
     )
-    assert tuple(rows[0]) == search.FIELDS
+    assert tuple(rows[0]) == record.FIELDS
     assert {row["url"] for row in rows} == {
         f"https://{name}.example/{n}"
         for n, name in enumerate(["alpha", "beta", "gamma", "alpha", "delta"], 1)

@@ -169,7 +169,9 @@ def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "_SLOW_STEP_SECONDS", 0.0)
         patch.setattr(
-            schema.copies, "add_all_to_index", slowly(schema.copies.add_all_to_index)
+            schema.copy_index,
+            "add_all_to_index",
+            slowly(schema.copy_index.add_all_to_index),
         )
         with Store.open(path, on_slow_step=told.append) as store:
             assert {

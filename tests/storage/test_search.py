@@ -11,7 +11,7 @@ import pytest
 
 from storage.errors import TookTooLong, UsageError
 from storage.model import Correction, Document, Label, Mention
-from storage.query import criteria, search
+from storage.query import criteria, facets, record, search
 from storage.query.criteria import Criteria, Sort
 from storage.store import Store
 
@@ -143,26 +143,26 @@ def test_copies_are_hits_only_when_asked_for(stocked):
         (1, None),
         (1, "exact"),
     }
-    assert search.count_coverage(
+    assert facets.count_coverage(
         stocked.session.db, Criteria(words="bazaar")
-    ) == search.CoverageCounts(reports=2, articles=1, independent=1, publishers=1)
+    ) == facets.CoverageCounts(reports=2, articles=1, independent=1, publishers=1)
 
 
 def test_the_record_is_the_documented_form(stocked):
     """Fields in their order, lists as lists, mentions by kind, hits marked in title and snippet."""
     hit = search.search(stocked.session.db, Criteria(words="market")).hits[0]
-    assert tuple(hit.record) == search.FIELDS
+    assert tuple(hit.record) == record.FIELDS
     assert hit.record["authors"] == ["A. Reporter"]
     assert hit.record["places"] == [{"code": "AF17", "name": "Kunduz", "count": 2}]
     assert hit.record["published_at"] == "2026-11-21T06:00:00Z"
-    assert hit.marked_title == "Taliban close the ⟦market⟧"
+    assert hit.highlighted_title == "Taliban close the ⟦market⟧"
     assert "⟦market⟧ until Monday" in hit.snippet
-    assert search.load_record(stocked.session.db, hit.id) == hit.record
+    assert record.load_record(stocked.session.db, hit.id) == hit.record
 
 
 def test_facets_count_what_matches(stocked):
     """By source, place and day; the total says whether that is all."""
-    counts = search.count_facets(
+    counts = facets.count_facets(
         stocked.session.db, Criteria(places=("Kunduz", "AF27"))
     )
     assert (counts.total, counts.complete) == (4, True)
@@ -187,14 +187,14 @@ def test_counts_by_day_are_exact(stocked):
     """Days of UTC, newest first, without and with words."""
     assert [
         (row.value, row.count)
-        for row in search.count_by_day(stocked.session.db, Criteria())
+        for row in facets.count_by_day(stocked.session.db, Criteria())
     ][:2] == [
         ("2026-11-21", 2),
         ("2026-11-20", 1),
     ]
     assert [
         (row.value, row.count)
-        for row in search.count_by_day(stocked.session.db, Criteria(words="wheat"))
+        for row in facets.count_by_day(stocked.session.db, Criteria(words="wheat"))
     ] == [("2026-11-19", 1)]
 
 
@@ -301,26 +301,26 @@ def test_tags_stand_in_the_json_form_and_in_the_counts(stocked):
 
     Facets count them.
     """
-    assert search.load_record(stocked.session.db, 1)["tags"] == []
+    assert record.load_record(stocked.session.db, 1)["tags"] == []
     tag(stocked, 1, 'a "quoted" <b>tag</b>')
     tag(stocked, 1, "b")
     tag(stocked, 2, "b")
-    assert list(search.load_record(stocked.session.db, 1))[-1] == "tags"
-    assert search.load_record(stocked.session.db, 1)["tags"] == [
+    assert list(record.load_record(stocked.session.db, 1))[-1] == "tags"
+    assert record.load_record(stocked.session.db, 1)["tags"] == [
         'a "quoted" <b>tag</b>',
         "b",
     ]
     counts = [
         (count.value, count.count)
-        for count in search.count_facets(stocked.session.db, Criteria()).tags
+        for count in facets.count_facets(stocked.session.db, Criteria()).tags
     ]
     assert counts == [("b", 2), ('a "quoted" <b>tag</b>', 1)]
     assert [
         count.count
-        for count in search.count_by_day(stocked.session.db, Criteria(tags=("b",)))
+        for count in facets.count_by_day(stocked.session.db, Criteria(tags=("b",)))
     ] == [1, 1]
     assert (
-        search.count_coverage(stocked.session.db, Criteria(tags=("b",))).articles == 2
+        facets.count_coverage(stocked.session.db, Criteria(tags=("b",))).articles == 2
     )
     assert search.filter_matching(
         stocked.session.db, Criteria(words="bomb OR بمب", tags=("b",)), [1, 2, 3]
@@ -345,7 +345,7 @@ def test_a_tag_stays_with_the_article_whoever_leads_it(stocked):
     assert stocked.landings.admit(earlier, now=NOW).what == "promoted"
     assert found(stocked, tags=("to check",)) == ["0"]
     assert sorted(found(stocked, tags=("to check",), copies=True)) == ["0", "1"]
-    assert search.load_record(stocked.session.db, 1)["tags"] == ["to check"]
+    assert record.load_record(stocked.session.db, 1)["tags"] == ["to check"]
 
 
 def test_what_changed_since_is_told_of_what_matches(stocked):
@@ -365,7 +365,7 @@ def test_what_changed_since_is_told_of_what_matches(stocked):
     assert stocked.landings.admit(told, now=NOW).what == "revised"
     stocked.annotations.apply(Correction(label=Label.RELEVANT, what=5), now=NOW)
     stocked.annotations.apply(Correction(label=Label.RELEVANT, what=1), now=NOW)
-    rows = search.list_matching_corrections(
+    rows = facets.list_matching_corrections(
         stocked.session.db, Criteria(places=("Kunduz",))
     )
     assert [(row["what"], row["article_id"]) for row in rows] == [
@@ -374,7 +374,7 @@ def test_what_changed_since_is_told_of_what_matches(stocked):
     ]
     assert rows[1]["title"] == "Taliban open the market"
     assert (
-        search.list_matching_corrections(stocked.session.db, Criteria(words="wheat"))
+        facets.list_matching_corrections(stocked.session.db, Criteria(words="wheat"))
         == []
     )
 
@@ -385,7 +385,7 @@ def test_places_of_one_name_are_told_apart(stocked):
     One that stands alone keeps its name.
     """
     names = {"AF17": "Kunduz", "AF1701": "Kunduz", "AF27": "Kandahar"}
-    assert search.disambiguate_places(stocked.session.db, names) == {
+    assert facets.disambiguate_places(stocked.session.db, names) == {
         "AF17": "Kunduz (province)",
         "AF1701": "Kunduz",
         "AF27": "Kandahar",

@@ -550,7 +550,7 @@ def test_leads_and_validators_are_written_together_or_not_at_all(
     seen = poll(*(lead(n) for n in range(5)), validators=Validators(etag='"1"'))
     with monkeypatch.context() as patch:
         patch.setattr(
-            "storage.tables.visits._update_source", lambda *_args, **_more: 1 / 0
+            "storage.tables.sources.update_after_poll", lambda *_args, **_more: 1 / 0
         )
         with pytest.raises(ZeroDivisionError):
             store.polls.land(seen)

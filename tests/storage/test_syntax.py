@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage import index_tags
 from storage.model import Mention
 from storage.query import syntax
 
@@ -172,21 +173,21 @@ def test_names_are_widened_to_their_spellings(index):
 @given(st.text(max_size=40), st.sampled_from(["source", "language", "place"]))
 def test_a_tag_is_one_word_of_ascii(value, kind):
     """No source id, language or code can be split by the tokenizer or be taken for another."""
-    assert syntax.index_tag(kind, value).isascii()
-    assert syntax.index_tag(kind, value).isalnum()
+    assert index_tags.index_tag(kind, value).isascii()
+    assert index_tags.index_tag(kind, value).isalnum()
 
 
 def test_a_district_counts_for_its_province():
     """What happened in Panjwayi is found when Kandahar is asked for."""
     mentions = [Mention(kind="place", code="AF2704", name="Panjwayi", count=1)]
-    made = syntax.document_tags(
+    made = index_tags.document_tags(
         source="s", language="fa-AF", mentions=mentions, provinces={"AF2704": "AF27"}
     ).split()
     assert {
-        syntax.index_tag("place", "AF27"),
-        syntax.index_tag("place", "AF2704"),
-        syntax.index_tag("language", "fa"),
-        syntax.index_tag("language", "fa-AF"),
+        index_tags.index_tag("place", "AF27"),
+        index_tags.index_tag("place", "AF2704"),
+        index_tags.index_tag("language", "fa"),
+        index_tags.index_tag("language", "fa-AF"),
     } <= set(made)
 
 

@@ -16,7 +16,7 @@ from storage.model import (
     Validators,
 )
 from storage.store import Store
-from storage.tables import source_stats, visits
+from storage.tables import blind_periods, source_stats, sources
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -99,18 +99,18 @@ def test_times_without_sight_are_told_until_they_end(store: Store) -> None:
     """A source that fails was last seen at its last success."""
     poll(store, "a", NOW - 2 * DAY)
     poll(store, "a", NOW - DAY, status="error")
-    (period,) = source_stats.list_blind_periods(store.session.db, NOW)
+    (period,) = blind_periods.list_blind_periods(store.session.db, NOW)
     assert (period.source, period.from_at, period.to_at) == ("a", NOW - 2 * DAY, None)
     poll(store, "a", NOW)
-    assert source_stats.list_blind_periods(store.session.db, NOW)[0].to_at == NOW
+    assert blind_periods.list_blind_periods(store.session.db, NOW)[0].to_at == NOW
 
 
 def test_what_is_due_among_twenty_thousand_is_found_by_its_index(store: Store) -> None:
     """No step of the plan reads all sources."""
-    for statement in (visits.ANY_SOURCE_DUE_SQL, visits.DUE_SOURCES_SQL):
+    for statement in (sources.ANY_SOURCE_DUE_SQL, sources.DUE_SOURCES_SQL):
         plan = store.session.db.execute(
             f"EXPLAIN QUERY PLAN {statement}",
-            {**visits.due_parameters(NOW), "limit": 10},
+            {**sources.due_parameters(NOW), "limit": 10},
         )
         steps = [row[3] for row in plan.fetchall()]
         assert sum("USING INDEX sources_due" in step for step in steps) == 3, steps

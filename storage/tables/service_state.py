@@ -1,0 +1,67 @@
+"""What the running service leaves in the file: `meta` and `host_waits`.
+
+`meta` holds single facts about the file, by name; `host_waits` until when a host that
+asked for patience is to be left alone.
+
+Functions over an open `Database`; the caller opens the transaction around those that
+write.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlite_utils import Database
+
+from storage.folding import printable
+from storage.model import from_text, to_text
+from storage.tables import blind_periods
+
+# Two signs of life further apart than this: the service was down in between.
+_MAX_HEARTBEAT_INTERVAL = timedelta(minutes=10)
+
+
+def find_meta(db: Database, name: str) -> str | None:
+    """One fact about the file itself; None where it was never written."""
+    row = db.execute("SELECT value FROM meta WHERE name = ?", [name]).fetchone()
+    return None if row is None else str(row[0])
+
+
+def set_meta(db: Database, name: str, value: str) -> None:
+    """Write one fact about the file itself."""
+    db.execute(
+        """
+        INSERT INTO meta VALUES (?, ?)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value
+        """,
+        [name, value],
+    )
+
+
+def record_heartbeat(db: Database, now: datetime) -> None:
+    """The service is alive; a long time since the last sign of life is a blind period.
+
+    Raises ValueError where the file holds something else than a time.
+    """
+    before = find_meta(db, "alive_at")
+    if before is not None and from_text(before) < now - _MAX_HEARTBEAT_INTERVAL:
+        blind_periods.record_service_down(db, before, now)
+    set_meta(db, "alive_at", to_text(now))
+
+
+def save_host_wait(db: Database, host: str, until: datetime, reason: str) -> None:
+    """A server asked for patience: nothing is asked of this host before `until`."""
+    db.execute(
+        """
+        INSERT INTO host_waits VALUES (?, ?, ?)
+        ON CONFLICT (host) DO UPDATE
+            SET until = max(until, excluded.until), reason = excluded.reason
+        """,
+        [host, to_text(until), printable(reason)],
+    )
+
+
+def list_host_waits(db: Database, now: datetime) -> dict[str, datetime]:
+    """Hosts that asked for patience, and until when."""
+    rows = db.execute(
+        "SELECT host, until FROM host_waits WHERE until > ?", [to_text(now)]
+    )
+    return {row["host"]: from_text(row["until"]) for row in rows}
