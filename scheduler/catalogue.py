@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crawler import discovery
 from crawler.leads import opml
 from crawler.sources import Source
 from scheduler import config as config_module
@@ -179,6 +178,9 @@ def build_source(
     taken = {source.id for source in config.sources}
     language = _likely_language(checked)
     if id is None:
+        # It brings the network's side with it: a second, for two commands of many.
+        from crawler import discovery
+
         id = discovery.unused_id(checked.source.id, taken, language=language)  # noqa: A001
     try:
         parse_id(id)
@@ -241,6 +243,8 @@ def read_opml_file(config: Config, file: Path) -> tuple[list[Source], opml.Outli
 
 
 def _source_from_outline(outline: opml.Outline, ids: Iterable[str]) -> Source:
+    from crawler import discovery
+
     language = _primary_language(outline.language)
     suggested = discovery.suggest_id(outline.url)
     return Source(

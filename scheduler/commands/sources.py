@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scheduler.commands.options import PATH, CommonOptions, common_options, json_option
 from storage.errors import StoreMissing, UsageError, WorkFailed
-from storage.model import SourceState
+
+if TYPE_CHECKING:
+    # 70 ms that `khabar --help` need not wait for.
+    from storage.model import SourceState
 
 SOURCE_KINDS = ("feed", "sitemap", "section", "telegram")
 SOURCE_FIELDS = ("id", "name", "kind", "url", "owner", "language", "enabled")
