@@ -232,7 +232,13 @@ def explain(
         return
     with options.open_store() as store:
         if other is not None:
-            duplicates_view.show_comparison(screen, store, what, other, json=json)
+            duplicates_view.show_comparison(
+                screen,
+                store,
+                parse_url_or_id(what),
+                parse_url_or_id(other),
+                json=json,
+            )
             return
         known = store.fates.explain(parse_url_or_id(what))
         if raw:

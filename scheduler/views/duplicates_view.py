@@ -17,7 +17,6 @@ from storage.revisions import Edit
 from storage.store import Store
 
 CONTEXT_WORDS = 8  # shown on either side of a change
-MAX_NUMBER_DIGITS = 18  # of an article: SQLite's integers have 19 at most
 
 
 # Who carried it
@@ -167,7 +166,7 @@ def _highlight_change(screen: Screen, edit: Edit) -> str:
 
 
 def show_comparison(
-    screen: Screen, store: Store, one: str, other: str, *, json: bool
+    screen: Screen, store: Store, one: str | int, other: str | int, *, json: bool
 ) -> None:
     """Why two texts were or were not taken for one.
 
@@ -198,9 +197,8 @@ def show_comparison(
         screen.fields([("one says", ours), ("other says", theirs)])
 
 
-def _find_document(store: Store, what: str) -> Mapping[str, Any]:
-    is_number = what.isascii() and what.isdecimal() and len(what) <= MAX_NUMBER_DIGITS
-    known = store.fates.explain(int(what) if is_number else what)
+def _find_document(store: Store, what: str | int) -> Mapping[str, Any]:
+    known = store.fates.explain(what)
     document: Mapping[str, Any] | None = known["document"]
     if document is None:
         raise WorkFailed(
