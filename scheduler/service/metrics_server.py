@@ -6,6 +6,7 @@ Imported only where `service.metrics` names an address: the client of Prometheus
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
@@ -24,7 +25,6 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from crawler.engine.engine import Engine
 from scheduler.service.metrics import Metrics
 from storage.errors import KhabarError, UsageError
-from storage.model import SourceState
 from storage.store import Store
 
 MAX_HEARTBEAT_AGE_SECONDS = 30.0
@@ -46,10 +46,15 @@ class ServiceCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every figure; without those of the file where it cannot be read."""
         yield from self._collect_own()
+        readable = 1
         try:
             yield from _collect_from_file(self._engine.store.path)
         except KhabarError:
-            yield _gauge("khabar_file_readable", "1 where the file can be read.", 0)
+            # A scrape that fails would look as if the service itself had ended.
+            readable = 0
+        yield GaugeMetricFamily(
+            "khabar_file_readable", "1 where the file can be read.", value=readable
+        )
 
     def _collect_own(self) -> Iterator[Metric]:
         metrics, engine = self._metrics, self._engine
@@ -65,63 +70,68 @@ class ServiceCollector(Collector):
             "fate",
             metrics.landed,
         )
-        yield _counter(
+        yield CounterMetricFamily(
             "khabar_feed_bytes_total",
             "Bytes of feeds and lists as they came.",
-            metrics.feed_bytes,
+            value=metrics.feed_bytes,
         )
-        yield _counter(
+        yield CounterMetricFamily(
             "khabar_requests_total",
             "Requests that were sent.",
-            engine.fetcher.requests,
+            value=engine.fetcher.requests,
         )
-        yield _counter(
+        yield CounterMetricFamily(
             "khabar_workers_lost_total",
             "Pages whose worker had to be ended.",
-            engine.pool.lost,
+            value=engine.pool.lost,
         )
-        yield _counter(
+        yield CounterMetricFamily(
             "khabar_storage_faults_total",
             "Times that the file could not be used.",
-            metrics.storage_faults,
+            value=metrics.storage_faults,
         )
-        yield _gauge(
+        yield GaugeMetricFamily(
             "khabar_pages_in_flight",
             "Pages being fetched, read or stored now.",
-            engine.pages_under_way,
+            value=engine.pages_under_way,
         )
-        yield _gauge(
+        yield GaugeMetricFamily(
             "khabar_heartbeat_lag_seconds",
             "By how much the heartbeat came late at worst, in the last ten minutes.",
-            max(tuple(metrics.heartbeat_lags), default=0.0),
+            # A copy: the loop appends to it meanwhile.
+            value=max(tuple(metrics.heartbeat_lags), default=0.0),
         )
-        yield _gauge(
+        yield GaugeMetricFamily(
             "khabar_start_time_seconds",
             "When the service started, in seconds since 1970.",
-            metrics.started_at,
+            value=metrics.started_at,
         )
+
+
+def _counter_by(name: str, what: str, label: str, counts: Counter[str]) -> Metric:
+    family = CounterMetricFamily(name, what, labels=[label])
+    # A copy: the loop may count a status for the first time meanwhile.
+    for value, count in sorted(counts.copy().items()):
+        family.add_metric([value], count)
+    return family
 
 
 def _collect_from_file(path: Path) -> Iterator[Metric]:
-    """What stands in the file. Raises StoreError before the first figure, or none."""
+    """What stands in the file. Raises StoreError before the first figure."""
     with Store.read(path) as store:
         counts = store.stats.counts()
         sources = [source for source in store.sources.all() if source.enabled]
-    yield _gauge("khabar_file_readable", "1 where the file can be read.", 1)
-    yield _gauge(
-        "khabar_queue_length", "Pages that wait to be read.", counts["pending"]
+    yield GaugeMetricFamily(
+        "khabar_queue_length", "Pages that wait to be read.", value=counts["pending"]
     )
-    last_article_at = counts["last_article_at"]
-    if last_article_at is not None:
-        yield _gauge(
+    if counts["last_article_at"]:
+        at = datetime.fromisoformat(counts["last_article_at"])
+        yield GaugeMetricFamily(
             "khabar_last_article_time_seconds",
             "When the newest article was stored, in seconds since 1970.",
-            datetime.fromisoformat(last_article_at).timestamp(),
+            value=at.timestamp(),
         )
-    yield from _collect_sources(sources)
 
-
-def _collect_sources(sources: list[SourceState]) -> Iterator[Metric]:
     success = GaugeMetricFamily(
         "khabar_source_last_success_time_seconds",
         "When a visit to the source last succeeded, in seconds since 1970.",
@@ -145,22 +155,6 @@ def _collect_sources(sources: list[SourceState]) -> Iterator[Metric]:
         if source.last_new_at is not None:
             new.add_metric([source.id], source.last_new_at.timestamp())
     yield from (success, new, failures)
-
-
-def _gauge(name: str, what: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, what, value=value)
-
-
-def _counter(name: str, what: str, value: float) -> Metric:
-    return CounterMetricFamily(name, what, value=value)
-
-
-def _counter_by(name: str, what: str, label: str, counts: dict[str, int]) -> Metric:
-    family = CounterMetricFamily(name, what, labels=[label])
-    # A copy: the loop may count a status for the first time meanwhile.
-    for value, count in sorted(counts.copy().items()):
-        family.add_metric([value], count)
-    return family
 
 
 class MetricsServer:
