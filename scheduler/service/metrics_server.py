@@ -119,13 +119,13 @@ def _counter_by(name: str, what: str, label: str, counts: Counter[str]) -> Metri
 def _collect_from_file(path: Path) -> Iterator[Metric]:
     """What stands in the file. Raises StoreError before the first figure."""
     with Store.read(path) as store:
-        counts = store.stats.counts()
+        queue = store.stats.queue()
         sources = [source for source in store.sources.all() if source.enabled]
     yield GaugeMetricFamily(
-        "khabar_queue_length", "Pages that wait to be read.", value=counts["pending"]
+        "khabar_queue_length", "Pages that wait to be read.", value=queue["pending"]
     )
-    if counts["last_article_at"]:
-        at = datetime.fromisoformat(counts["last_article_at"])
+    if queue["last_article_at"]:
+        at = datetime.fromisoformat(queue["last_article_at"])
         yield GaugeMetricFamily(
             "khabar_last_article_time_seconds",
             "When the newest article was stored, in seconds since 1970.",

@@ -19,6 +19,11 @@ class Stats(Group):
         with self._session.reading() as db:
             return counts.count_everything(db) | {"bytes": self.sizes()}
 
+    def queue(self) -> dict[str, Any]:
+        """How much waits, and when the newest article came; see `count_queue`."""
+        with self._session.reading() as db:
+            return counts.count_queue(db)
+
     def sizes(self) -> dict[str, int]:
         """Bytes on disk: `database`, `kept` and `rejected` captures, and `total`.
 

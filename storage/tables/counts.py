@@ -32,15 +32,30 @@ def count_everything(db: Database) -> dict[str, Any]:
         SELECT
             (SELECT count(*) FROM documents WHERE is_head = 1) AS articles,
             (SELECT count(*) FROM documents WHERE is_head = 0) AS copies,
-            (SELECT count(*) FROM leads) AS pending,
-            (SELECT min(found_at) FROM leads) AS oldest_pending_at,
-            (SELECT at FROM changes WHERE what = 'new' ORDER BY cursor DESC LIMIT 1)
-                AS last_article_at,
             (SELECT coalesce(max(cursor), 0) FROM changes) AS cursor,
             (SELECT count(*) FROM sources WHERE enabled) AS sources
         """
     ).fetchone()
-    return {**dict(totals), "fates": fates, "reasons": reasons}
+    totals = {**dict(totals), **count_queue(db)}
+    return {**totals, "fates": fates, "reasons": reasons}
+
+
+def count_queue(db: Database) -> dict[str, Any]:
+    """How much waits, and when the newest article came.
+
+    Keys: `pending` leads, `oldest_pending_at`, `last_article_at`. Cheap enough to be
+    asked every few seconds: fates and documents, which grow for years, are not read.
+    """
+    row = db.execute(
+        """
+        SELECT
+            (SELECT count(*) FROM leads) AS pending,
+            (SELECT min(found_at) FROM leads) AS oldest_pending_at,
+            (SELECT at FROM changes WHERE what = 'new' ORDER BY cursor DESC LIMIT 1)
+                AS last_article_at
+        """
+    ).fetchone()
+    return dict(row)
 
 
 def count_by_source(db: Database) -> list[dict[str, Any]]:

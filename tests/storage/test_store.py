@@ -1552,6 +1552,9 @@ def test_numbers_for_status(store: Store) -> None:
     assert (
         counts["articles"], counts["pending"], counts["fates"], counts["reasons"]["rejected"],
     ) == (1, 1, {"article": 1, "rejected": 1}, {"listing": 1})  # fmt: skip
+    queue = store.stats.queue()
+    assert (queue["pending"], queue["last_article_at"]) == (1, "2026-11-22T12:00:00Z")
+    assert queue.items() <= counts.items()
     (row,) = store.sources.activity()
     assert (
         row["id"],
