@@ -122,7 +122,7 @@ def read_status(store: Store, config: Config, now: datetime) -> Status:
             never.append(source)
             continue
         visited.append(source)
-        if source.failures >= FAILING_FAILURES or source.last_success_at is None:
+        if is_failing(source):
             failing.append(source)
         if is_quiet(source, now, news.get(source.id, ())):
             quiet.append(source)
@@ -150,13 +150,18 @@ def read_status(store: Store, config: Config, now: datetime) -> Status:
     return with_problems(status, visited=len(visited), max_size=max_size, now=now)
 
 
+def is_failing(state: SourceState) -> bool:
+    """Whether a source that was visited has failed too often in a row, or always."""
+    return state.failures >= FAILING_FAILURES or state.last_success_at is None
+
+
 def is_quiet(state: SourceState, now: datetime, news: Sequence[datetime] = ()) -> bool:
     """Whether a source answers, and has been silent for longer than it ever is.
 
     Its status says nothing of that: a feed of last month is answered with 200 too.
     `news` are the times at which its visits showed something new.
     """
-    if state.last_success_at is None or state.failures >= FAILING_FAILURES:
+    if is_failing(state):
         return False
     times = [at for at in (state.newest_at, state.last_new_at) if at is not None]
     return not times or now - max(times) > longest_silence(news)

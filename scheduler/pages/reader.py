@@ -1,4 +1,4 @@
-"""Reading threads of the pages.
+"""The threads in which the pages read the store.
 
 Each has its own read-only connection, and no question may take for ever.
 """
@@ -15,7 +15,7 @@ from storage.store import Store
 Answer = TypeVar("Answer")
 
 READER_THREADS = 3
-# Seconds; the worst search of a million articles takes less than one
+# The worst search of a million articles takes less than one second
 ANSWER_SECONDS = 5.0
 
 
@@ -32,14 +32,13 @@ class StoreReader:
         with Store.read(path, captures=captures):
             pass
 
-    async def ask(self, work: Callable[[Store], Answer]) -> Answer:
-        """What `work` says of the store.
+    async def ask(self, question: Callable[[Store], Answer]) -> Answer:
+        """What `question` says of the store.
 
-        Raises TookTooLong, StoreError and what `work` raises.
+        Raises TookTooLong, StoreError and what `question` raises.
         """
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._answer, work
-        )
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._answer, question)
 
     def close(self) -> None:
         """End the threads and their connections."""
@@ -47,14 +46,11 @@ class StoreReader:
         for store in self._opened:
             store.close()
 
-    def _answer(self, work: Callable[[Store], Answer]) -> Answer:
-        store = self._store()
-        with store.deadline(ANSWER_SECONDS):
-            return work(store)
-
-    def _store(self) -> Store:
+    def _answer(self, question: Callable[[Store], Answer]) -> Answer:
         store: Store | None = getattr(self._own, "store", None)
+        # SQLite wants a connection to be used by the thread that opened it.
         if store is None:
             store = self._own.store = Store.read(self._path, captures=self._captures)
             self._opened.append(store)
-        return store
+        with store.deadline(ANSWER_SECONDS):
+            return question(store)

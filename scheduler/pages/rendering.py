@@ -1,17 +1,15 @@
 """Templates, and what makes a stranger's text harmless in them.
 
-All is text, nothing steers, links are http only.
-
 Every expression is escaped, and stripped of control characters and of the marks that
-reorder what follows; a passage with hits comes as parts, so that the marks become
-elements and nothing else does.
+reorder what follows. Only addresses of http and https become links. A passage with hits
+comes as parts, so that its marks become elements and nothing else does.
 """
 
 import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -20,55 +18,53 @@ import jinja2
 from markupsafe import Markup
 
 from storage import folding
-from storage.query import snippets
 from storage.query.criteria import Criteria, criteria_to_pairs
+from storage.query.snippets import split_highlights
 
 _REORDERING_CHARS = re.compile(
     "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
 )
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
-_AGE_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+_AGE_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))  # seconds
 
 
 def strip_steering(value: object) -> object:
-    """What an expression shows: text without anything that steers.
+    """What an expression shows: text without anything that steers a browser.
 
-    Markup of ours and numbers as they are.
+    Markup of ours and numbers are shown as they are, None as nothing.
     """
+    if value is None:
+        return ""
     if isinstance(value, str) and not isinstance(value, Markup):
         return _REORDERING_CHARS.sub("", folding.printable(value))
-    return "" if value is None else value
+    return value
 
 
 def safe_link(url: object) -> str:
-    """A link that may be followed, else nothing: http and https with a host only."""
+    """A link that may be followed: http or https with a host; empty for any other."""
     text = str(strip_steering(str(url)))
     try:
         parts = urlsplit(text)
     except ValueError:
         return ""
-    return text if parts.scheme in {"http", "https"} and parts.hostname else ""
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return ""
+    return text
 
 
 def language_attribute(tag: object) -> str:
-    """A language tag for the attribute `lang`; nothing where it is none."""
-    return str(tag) if _LANGUAGE_TAG.fullmatch(str(tag or "")) else ""
-
-
-def split_highlights(marked: str) -> list[tuple[bool, str]]:
-    """(whether it is a hit, text) of a passage with marks."""
-    pieces = marked.replace(snippets.HIGHLIGHT_END, snippets.HIGHLIGHT_START).split(
-        snippets.HIGHLIGHT_START
-    )
-    return [(bool(at % 2), piece) for at, piece in enumerate(pieces) if piece]
+    """A language tag for the attribute `lang`; empty where it is none."""
+    text = str(tag or "")
+    if not _LANGUAGE_TAG.fullmatch(text):
+        return ""
+    return text
 
 
 def format_age(moment: object, now: datetime) -> str:
     """How long ago a stored time or a datetime was; at the newest a minute."""
     if not moment:
         return "never"
-    at = moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment))
-    seconds = max((now - at) / timedelta(seconds=1), 60)
+    seconds = max((now - _to_datetime(moment)) / timedelta(seconds=1), 60)
     size, unit = next((size, unit) for size, unit in _AGE_UNITS if seconds >= size)
     return f"{seconds // size:.0f} {unit} ago"
 
@@ -77,24 +73,24 @@ def format_time(moment: object) -> str:
     """A stored time or a datetime to the minute, UTC."""
     if not moment:
         return ""
-    at = moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment))
-    return f"{at.astimezone(UTC):%d %b %Y, %H:%M} UTC"
+    return f"{_to_datetime(moment).astimezone(UTC):%d %b %Y, %H:%M} UTC"
+
+
+def _to_datetime(moment: object) -> datetime:
+    if isinstance(moment, datetime):
+        return moment
+    return datetime.fromisoformat(str(moment))
 
 
 def build_address(path: str, criteria: Criteria, **changes: Any) -> str:
-    """A page of these criteria, with some of the pairs replaced.
-
-    None takes a pair out.
-    """
-    pairs = [
-        (name, value)
-        for name, value in criteria_to_pairs(criteria)
-        if name not in changes
-    ]
-    pairs += [
-        (name, str(value)) for name, value in changes.items() if value is not None
-    ]
-    return f"{path}?{urlencode(pairs)}" if pairs else path
+    """A page of these criteria, with some of its pairs replaced; None takes one out."""
+    pairs = [pair for pair in criteria_to_pairs(criteria) if pair[0] not in changes]
+    for name, value in changes.items():
+        if value is not None:
+            pairs.append((name, str(value)))
+    if not pairs:
+        return path
+    return f"{path}?{urlencode(pairs)}"
 
 
 @cache
@@ -108,11 +104,12 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "outward": safe_link,
+        "format_time": format_time,
         "language": language_attribute,
-        "parts": split_highlights,
-        "clock": format_time,
+        "safe_link": safe_link,
+        "split_highlights": split_highlights,
     }
+    # The address changes with the content, so that a browser may keep the sheet.
     version = hashlib.sha256(load_style().encode()).hexdigest()[:12]
     environment.globals |= {
         "address": build_address,
@@ -124,28 +121,21 @@ def _environment() -> jinja2.Environment:
 
 def render_page(template: str, values: Mapping[str, Any], *, now: datetime) -> str:
     """A whole page."""
-    return (
-        _environment()
-        .get_template(template)
-        .render(**values, now=now, ago=lambda moment: format_age(moment, now))
-    )
+    page = _environment().get_template(template)
+    return page.render(**values, now=now, age=partial(format_age, now=now))
 
 
 @cache
 def load_style() -> str:
     """The one style sheet."""
-    return (
-        resources.files("scheduler.pages")
-        .joinpath("style.css")
-        .read_text(encoding="utf-8")
-    )
+    return _read("style.css")
 
 
 @cache
 def load_icon() -> str:
     """The one picture."""
-    return (
-        resources.files("scheduler.pages")
-        .joinpath("icon.svg")
-        .read_text(encoding="utf-8")
-    )
+    return _read("icon.svg")
+
+
+def _read(name: str) -> str:
+    return resources.files("scheduler.pages").joinpath(name).read_text("utf-8")

@@ -160,12 +160,12 @@ def test_whatever_a_page_says_is_text(text):
     """No text opens an element or ends an attribute in a page that shows it."""
     shown = rendering.render_page(
         "error.html",
-        {"status": 404, "said": text},
+        {"status": 404, "message": text},
         now=datetime(2026, 11, 22, tzinfo=UTC),
     )
     frame = rendering.render_page(
         "error.html",
-        {"status": 404, "said": ""},
+        {"status": 404, "message": ""},
         now=datetime(2026, 11, 22, tzinfo=UTC),
     )
     assert shown.count("<") == frame.count("<")
