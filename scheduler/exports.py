@@ -1,7 +1,4 @@
-"""What leaves the store by a command.
-
-An export to a file or a pipe, the log of changes as it grows.
-"""
+"""What leaves the store by a command: an export, the log of changes as it grows."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,13 +12,13 @@ from storage.query import changes, export
 from storage.query.criteria import Criteria
 from storage.store import Store
 
-POLL_SECONDS = 1.0  # seconds between two looks at the log
-_PAGE_RECORDS = 500  # records; what an export holds in memory
+POLL_SECONDS = 1.0  # between two looks at the log
+PAGE_RECORDS = 500  # what an export holds in memory
 
 
 def write_export(
     store: Store,
-    wanted: Criteria,
+    criteria: Criteria,
     *,
     form: str,
     sink: BinaryIO,
@@ -29,43 +26,44 @@ def write_export(
 ) -> None:
     """Write what is found, all of it or the first `most`.
 
-    Raises UsageError where the format's extra is missing.
+    `form` is jsonl, csv, atom or parquet. Raises UsageError where the format's extra is
+    missing.
     """
-    pages = _limit_pages(
-        store.search.json_pages(wanted, size=min(most or _PAGE_RECORDS, _PAGE_RECORDS)),
-        most,
-    )
+    size = min(most or PAGE_RECORDS, PAGE_RECORDS)
+    pages = _limit_pages(store.search.json_pages(criteria, size=size), most)
     if form == "parquet":
         export.write_parquet(pages, sink)
         return
-    sink.writelines(_encode_pages(pages, form))
+    if form == "atom":
+        url = "urn:khabar:export"
+        chunks = export.to_atom(pages, title="khabar", url=url, now=utc_now())
+    elif form == "csv":
+        chunks = export.to_csv(pages)
+    else:
+        chunks = export.to_jsonl(pages)
+    sink.writelines(chunks)
     sink.flush()
 
 
-def _encode_pages(pages: Iterator[list[str]], form: str) -> Iterator[bytes]:
-    if form == "atom":
-        return export.to_atom(
-            pages, title="khabar", url="urn:khabar:export", now=utc_now()
-        )
-    return export.to_csv(pages) if form == "csv" else export.to_jsonl(pages)
-
-
 def _limit_pages(pages: Iterator[list[str]], most: int | None) -> Iterator[list[str]]:
+    if most is None:
+        yield from pages
+        return
+    left = most
     for page in pages:
-        yield page if most is None else page[:most]
-        if most is not None:
-            most -= len(page)
-            if most <= 0:
-                return
+        yield page[:left]
+        left -= len(page)
+        if left <= 0:
+            return
 
 
 @contextmanager
 def open_target(
     path: Path | None, stream: BinaryIO, *, form: str
 ) -> Iterator[BinaryIO]:
-    """Where an export goes.
+    """Where an export goes: a file, or the stream where there is none.
 
-    A file that appears whole or not at all, else the stream. Raises UsageError.
+    The file appears whole or not at all. Raises UsageError.
     """
     if path is None:
         if form == "parquet" and stream.isatty():
@@ -90,9 +88,9 @@ def tail(
     since: int,
     *,
     follow: bool,
-    tell: Callable[[changes.ChangeEntry], None],
+    on_change: Callable[[changes.ChangeEntry], None],
 ) -> None:
-    """Tell each change after a cursor; with `follow` until interrupted."""
+    """Hand over each change after a cursor; with `follow` until interrupted."""
 
     def wait() -> bool:
         if follow:
@@ -100,4 +98,4 @@ def tail(
         return follow
 
     for entry in store.changes.follow(since, wait=wait):
-        tell(entry)
+        on_change(entry)

@@ -157,7 +157,7 @@ def tail(options: CommonOptions, /, since: int, *, follow: bool) -> None:
             store,
             since,
             follow=follow,
-            tell=lambda entry: search_view.show_change(
+            on_change=lambda entry: search_view.show_change(
                 screen, entry, json=options.json
             ),
         )
