@@ -346,6 +346,9 @@ def _to_store_error(error: sqlite3.DatabaseError, path: Path) -> Exception:
             return StoreUnusable(
                 f"{path} cannot be read or written ({error}); check the disk."
             )
+    # JSON inside a row, which SQLite's own functions read; the code is that of any error.
+    if str(error) == "malformed JSON":
+        return StoreUnusable(_damaged(path, error))
     # A broken constraint or a wrong statement is a mistake of ours.
     if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
         return error

@@ -113,13 +113,10 @@ def check(options: CommonOptions, /, sources: tuple[str, ...]) -> None:
 
     screen, config = options.screen, options.load_config()
     wanted = config.select_sources(sources)
-    with screen.progress("asking") as show_progress:
-        checked = loop.run(
-            source_check.check_sources(wanted, config.crawl, progress=show_progress)
-        )
-
     ids = {source.id for source in wanted}
     drifting: list[health.Drift] = []
+    # Before the sources are asked, which can take minutes: a file that cannot be used
+    # would throw their answers away.
     try:
         with options.open_store() as store:
             found = health.find_drifting(store, utc_now())
@@ -127,6 +124,10 @@ def check(options: CommonOptions, /, sources: tuple[str, ...]) -> None:
     except StoreMissing:
         pass  # sources can be asked before the first crawl
 
+    with screen.progress("asking") as show_progress:
+        checked = loop.run(
+            source_check.check_sources(wanted, config.crawl, progress=show_progress)
+        )
     source_views.show_checked(
         screen, checked, drifting, captures=config.store.captures, json=options.json
     )
