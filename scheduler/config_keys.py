@@ -236,7 +236,7 @@ SECTIONS: Mapping[str, Section] = {
         keys={
             "enabled": Key(
                 parse=parse_flag,
-                help="false makes no second looks",
+                help="false asks for no kept page again",
             ),
             "budget": Key(
                 parse=whole_number_parser(1, 100_000),

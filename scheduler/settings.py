@@ -1,4 +1,4 @@
-"""How the service lives: the settings that this room wants from the configuration."""
+"""What this room wants from the configuration: the service's settings, the alerts."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,9 +18,9 @@ class ServiceSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """A saved search that tells by itself.
+    """A saved search whose new results are delivered.
 
-    Exactly one of `file`, `webhook`, `command` says where.
+    Exactly one of `file`, `webhook`, `command` says where to.
     """
 
     id: str  # [a-z0-9][a-z0-9_-]{0,63}
@@ -30,4 +30,4 @@ class Alert:
     webhook: str = ""
     secret_env: str = ""  # name of the environment variable with the webhook's secret
     command: tuple[str, ...] = ()
-    timeout: float = 30.0  # seconds, for one delivery by webhook or command
+    timeout: float = 30.0  # seconds for one delivery by webhook or command
