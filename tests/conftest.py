@@ -4,6 +4,7 @@ The shared folder, if there is one, and a clean environment.
 """
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,11 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "KHABAR_CONFIG"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

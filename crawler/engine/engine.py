@@ -141,6 +141,12 @@ class Engine:
         waits = await self.writer.run(self.store.host_waits.current, utc_now())
         self.fetcher.hosts.hold_all(waits)
 
+    def reconfigure(self, settings: CrawlSettings, sources: Iterable[Source]) -> None:
+        """Take over other settings and sources. What is under way goes on."""
+        self.settings = settings
+        self.sources = {source.id: source for source in sources}
+        self.fetcher.settings = settings
+
     async def stop(self, grace: float = 8.0) -> None:
         """Stop within about `grace` seconds. What is under way stays a pending lead."""
         tasks = [*self._pages.values(), *self._looks]

@@ -137,6 +137,7 @@ class Service:
         await self.engine.writer.run(
             self.store.sources.sync, source_states(self.config.sources)
         )
+        await self.engine.writer.run(self.store.service.save_waiting_keys, ())
         await asyncio.to_thread(stdin_file.remove_leftovers, self.store.path, utc_now())
         await self.alerts.register()
         await self.engine.start()
@@ -179,6 +180,7 @@ class Service:
         """Visit what is due, and begin jobs that somebody handed over."""
         if not self.fault_pause.is_on():
             with self.fault_pause.tolerating():
+                await self.config_reload.save()
                 await self.due_sources.claim_due()
                 await self.jobs.start_waiting()
 

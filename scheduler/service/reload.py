@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from crawler.engine.engine import Engine, source_states
 from scheduler.config import Config
+from scheduler.config_keys import TakesEffect
+from scheduler.config_reload import changed_keys, in_force
 from scheduler.service.alerts import Alerts
 from scheduler.service.fault_pause import FaultPause
 from scheduler.service.housekeeping import Housekeeping
@@ -32,11 +33,15 @@ class Reload:
         self._housekeeping = housekeeping
         self._fault_pause = fault_pause
         self._read_config = read_config
+        self._unsaved: Config | None = None  # taken over, and not yet in the file
+        self._waiting_keys: list[str] = []
 
     async def reload(self, old: Config) -> Config:
         """Read the configuration and take it over. Returns the one now in force.
 
-        What is under way goes on. A faulty configuration changes nothing.
+        What is under way goes on. A faulty configuration changes nothing. Keys that
+        wait for the next start keep their old value; the log and `khabar status` name
+        them.
         """
         try:
             new = await asyncio.to_thread(self._read_config)
@@ -44,23 +49,35 @@ class Reload:
             # The fault is the file's and not ours: a traceback would say nothing more.
             log.error("configuration not taken over, the old one stays: %s", error)  # noqa: TRY400
             return old
-        if (
-            new.store != old.store
-            or new.service != old.service
-            or new.crawl.proxy != old.crawl.proxy
-        ):
-            log.warning(
-                "[store], [service] and crawl.proxy take effect with the next start"
-            )
-        crawl = replace(new.crawl, proxy=old.crawl.proxy)
-        new = replace(new, crawl=crawl, store=old.store, service=old.service)
-        self._engine.sources = {source.id: source for source in new.sources}
-        self._engine.settings = new.crawl
-        self._engine.fetcher.settings = new.crawl
+        self._waiting_keys = [
+            change.path
+            for change in changed_keys(old, new)
+            if change.takes_effect is TakesEffect.NEXT_START
+        ]
+        new = in_force(old, new)
+        self._engine.reconfigure(new.crawl, new.sources)
         self._alerts.reconfigure(new.alerts, new.crawl)
         self._housekeeping.config = new
-        await self._fault_pause.write(
-            self._engine.store.sources.sync, source_states(new.sources)
-        )
+        self._unsaved = new
+        with self._fault_pause.tolerating():
+            await self.save()
         log.info("configuration taken over: %d sources", len(new.enabled_sources))
+        if self._waiting_keys:
+            keys = ", ".join(self._waiting_keys)
+            log.warning("these keys wait for the next start: %s", keys)
         return new
+
+    async def save(self) -> None:
+        """Write the sources of the last reload into the file, where they are not yet.
+
+        Raises StoreError; the heartbeat then calls it again. Else a source that was
+        added while the disk was full would wait for the next start.
+        """
+        config = self._unsaved
+        if config is None:
+            return
+        store, run = self._engine.store, self._engine.writer.run
+        await run(store.sources.sync, source_states(config.sources))
+        await run(store.service.save_waiting_keys, self._waiting_keys)
+        if self._unsaved is config:  # and no other reload came meanwhile
+            self._unsaved = None

@@ -94,6 +94,11 @@ def _describe_storage(space: DiskSpace, total_bytes: int) -> str:
 def _list_remarks(status: Status, now: datetime) -> list[tuple[str, str]]:
     """(kind, text) of what deserves a look, the worst kinds first."""
     remarks = []
+    if status.waiting_keys:
+        text = (
+            f"the next start of the service takes over {', '.join(status.waiting_keys)}"
+        )
+        remarks.append(("waiting", text))
     for state in status.failing:
         text = f"{state.id}: {_describe_error(state.last_error or '')}"
         if state.first_failure_at:
@@ -173,6 +178,7 @@ def status_to_json(status: Status) -> dict[str, Any]:
         "week_traffic": {
             source: asdict(cost) for source, cost in status.traffic.items()
         },
+        "waiting_keys": list(status.waiting_keys),
         "unbalanced_polls": [row["id"] for row in status.unbalanced],
         "holder": status.holder,
         "alive_at": status.alive_at and to_text(status.alive_at),

@@ -87,16 +87,42 @@ def test_a_changed_configuration_is_taken_over_whole_or_not_at_all(service) -> N
     assert service.stop()[0] == 0
 
 
-def test_figures_and_health_are_served_where_they_were_asked_for(service) -> None:
-    """Prometheus text and a health page, on the configured address only."""
-    service.configure(["courier"], extra='[service]\nmetrics = "127.0.0.1:19464"\n')
+def test_keys_that_wait_for_the_next_start_are_named(service) -> None:
+    """In the log and by `status`, until the service starts again."""
+
+    def waiting() -> list[str]:
+        return json.loads(service.khabar("status", "--json").stdout)["waiting_keys"]
+
+    service.configure(["courier"])
     service.start()
     service.until(service.all_landed)
-    with urllib.request.urlopen("http://127.0.0.1:19464/metrics", timeout=5) as answer:
+    assert waiting() == []
+    plain = service.config.read_text()
+    service.config.write_text(plain.replace("workers = 1", "workers = 2"))
+    service.process.send_signal(signal.SIGHUP)
+    named = "these keys wait for the next start: crawl.workers"
+    service.until(lambda: named in service.log)
+    assert waiting() == ["crawl.workers"]
+    assert "crawl.workers" in service.khabar("status").stdout
+    assert service.stop()[0] == 0
+    service.start()
+    assert waiting() == []
+
+
+def test_figures_and_health_are_served_where_they_were_asked_for(
+    service, unused_port: int
+) -> None:
+    """Prometheus text and a health page, on the configured address only."""
+    address = f"127.0.0.1:{unused_port}"
+    service.configure(["courier"], extra=f'[service]\nmetrics = "{address}"\n')
+    service.start()
+    service.until(service.all_landed)
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
         figures = answer.read().decode()
-    with urllib.request.urlopen("http://127.0.0.1:19464/healthz", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{address}/healthz", timeout=30) as answer:
         assert answer.read() == b"ok\n"
     assert 'khabar_polls_total{status="ok"} 1' in figures
+    assert "khabar_queue_length 0" in figures
 
 
 def test_status_tells_a_service_that_works_from_one_that_never_did(service) -> None:

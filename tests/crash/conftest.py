@@ -1,6 +1,5 @@
 """The web and the service that the crash tests kill, starve and lock out."""
 
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,11 +31,3 @@ def serve(tmp_path: Path, web: Web) -> Iterator[Callable[..., Service]]:
     for one in made:
         if one.runs:
             one.kill()
-
-
-@pytest.fixture
-def unused_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

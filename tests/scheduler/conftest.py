@@ -3,7 +3,6 @@
 A small store of invented articles, and the command line run inside this process.
 """
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -118,11 +117,3 @@ def run(
         return Ran(code=int(ended.value.code or 0), out=captured.out, err=captured.err)
 
     return ran
-
-
-@pytest.fixture
-def unused_port() -> int:
-    """A port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,5 +1,6 @@
 """What Prometheus and a supervisor are told of a service, over HTTP."""
 
+import re
 import time
 import urllib.error
 import urllib.request
@@ -121,6 +122,12 @@ def test_every_figure_says_what_it_is(server: MetricsServer) -> None:
     assert types == FIGURES
     assert helps.keys() == FIGURES.keys()
     assert all(len(line.split()) > 4 for line in helps.values())
+
+
+def test_every_figure_is_explained_to_the_operator(root: Path) -> None:
+    """In docs/running.md; and none is explained that is not served."""
+    page = (root / "docs" / "running.md").read_text("utf-8")
+    assert set(re.findall(r"khabar_[a-z_]+", page)) == FIGURES.keys()
 
 
 def test_figures_of_the_file_are_those_of_the_moment(
