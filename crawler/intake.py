@@ -130,7 +130,7 @@ def judge_document(
     """The document with what it mentions and how relevant it is, or the rejection where that is not enough."""
     title, text = document.title, document.text
     scanned = scan.scan_text(title, text, extra_terms=settings.extra_terms)
-    verdict = relevance.judge(title, text, language=document.language, found=scanned)
+    verdict = relevance.judge(scanned)
     if verdict.score < min_relevance(source, settings) and document.via != MARKED:
         return Rejection(
             why=RejectionReason.IRRELEVANT,
@@ -139,13 +139,7 @@ def judge_document(
             verdict=verdict,
             cuts=document.cuts,
         )
-    found = mentions.find_mentions(
-        title,
-        text,
-        language=document.language,
-        published_at=document.published_at,
-        found=scanned,
-    )
+    found = mentions.find_mentions(scanned, published_at=document.published_at)
     return replace(
         document, verdict=verdict, mentions=found.mentions, claims=found.claims
     )

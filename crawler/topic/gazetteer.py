@@ -1,16 +1,17 @@
-"""The places of Afghanistan.
+"""The places of Afghanistan, with their spellings.
 
-Provinces, districts, cities, passes, crossings and bases, with their spellings.
-
-Data: `data/places.csv`; where its facts come from stands in `data/CREDITS.md`. Read
-once, lazily; pure.
+They are provinces, districts, cities, passes, crossings and bases. Data:
+`data/places.csv`; where its facts come from stands in `data/CREDITS.md`. Read once, at
+the first use; pure.
 """
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+
+from crawler import data_files
+
+PROVINCE_CODE_CHARS = 4  # of a P-code: AF27; a district's has six
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,40 +28,39 @@ class Place:
     lat: float | None
     lon: float | None
     spellings: tuple[str, ...]  # every form, in three languages
-    # The forms that are also ordinary words or names of persons: not a place without a
-    # cue
+    # The forms that are also ordinary words or names of persons: a place only with a cue
     cued: frozenset[str]
+
+
+def is_province_code(code: str) -> bool:
+    """Whether a place's code is that of a province."""
+    return len(code) == PROVINCE_CODE_CHARS
 
 
 @cache
 def load_places() -> dict[str, Place]:
-    """All places by code, in the order of the file.
+    """All places by code, in the order of the file: provinces, districts, towns."""
+    places: dict[str, Place] = {}
+    for row in data_files.read_csv("places.csv"):
+        free = [form for form in row["spellings"].split("|") if form]
+        cued = [form for form in row["cued"].split("|") if form]
+        places[row["code"]] = Place(
+            code=row["code"],
+            kind=row["kind"],
+            name=row["name"],
+            province_code=row["province_code"],
+            lat=_parse_degrees(row["lat"]),
+            lon=_parse_degrees(row["lon"]),
+            spellings=(*free, *cued),
+            cued=frozenset(cued),
+        )
+    return places
 
-    Provinces and districts before towns.
-    """
-    text = (
-        resources.files("crawler")
-        .joinpath("data/places.csv")
-        .read_text(encoding="utf-8")
-    )
-    return {row["code"]: _parse_place(row) for row in csv.DictReader(text.splitlines())}
 
-
-def _parse_place(row: dict[str, str]) -> Place:
-    free, cued = (
-        tuple(form for form in row[column].split("|") if form)
-        for column in ("spellings", "cued")
-    )
-    return Place(
-        code=row["code"],
-        kind=row["kind"],
-        name=row["name"],
-        province_code=row["province_code"],
-        lat=float(row["lat"]) if row["lat"] else None,
-        lon=float(row["lon"]) if row["lon"] else None,
-        spellings=free + cued,
-        cued=frozenset(cued),
-    )
+def _parse_degrees(text: str) -> float | None:
+    if not text:
+        return None
+    return float(text)
 
 
 def place_rows() -> Iterable[dict[str, str | float | None]]:

@@ -1,26 +1,23 @@
-"""What a text names.
-
-Places, armed parties, kinds of event (ACLED's six), and the numbers that it claims.
+"""What a text names: places, armed parties, kinds of event, and the numbers it claims.
 
 Each mention has its count and the first sentence that names it. State forces are told
 apart by period: "Afghan forces" are those of the Republic until 15 August 2021 and the
 Taliban's after it. Data: `data/actors.csv`. Pure.
 """
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache
-from importlib import resources
 
+from crawler import data_files
 from crawler.topic import claims
-from crawler.topic.scan import Scan, scan_text
+from crawler.topic.scan import Scan
 from crawler.topic.vocabulary import LexiconTerm
 from storage.model import Claim, Mention
 
-# ACLED's types. The lexicon's other ids of events (violence, casualties, forces) name
-# none by themselves.
+# ACLED's six types. The lexicon's other ids of events (violence, casualties, forces)
+# name none by themselves.
 EVENT_NAMES = {
     "battles": "Battles",
     "explosions": "Explosions and remote violence",
@@ -29,11 +26,12 @@ EVENT_NAMES = {
     "riots": "Riots",
     "strategic_developments": "Strategic developments",
 }
-
-
-# Parties of several wars, and the weight as an Afghan anchor up to which a form means
-# the party anywhere.
-_ANYWHERE, _ANYWHERE_WEIGHT = frozenset({"iskp", "alqaeda", "nato"}), 0.15
+# Parties of other wars too: NATO in Ukraine, ISIS in Syria. A form whose weight as an
+# Afghan anchor is no larger means the party anywhere.
+_WORLDWIDE_PARTIES = frozenset({"iskp", "alqaeda", "nato"})
+_MAX_WORLDWIDE_WEIGHT = 0.15
+# "The former army": the party before the change of power, whatever the date
+_FORMER = ("former", "ex-", "پیشین", "پخوان")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,121 +52,111 @@ class Actor:
     then: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Naming:
+    kind: str
+    code: str
+    name: str
+    sentence: int
+
+
 @cache
 def load_actors() -> dict[str, Actor]:
     """All parties by id."""
-    text = (
-        resources.files("crawler")
-        .joinpath("data/actors.csv")
-        .read_text(encoding="utf-8")
-    )
-    return {
-        row["id"]: Actor(
-            id=row["id"],
-            name=row["name"],
-            until=_midnight(row["until"]),
-            then=row["then"],
+    actors: dict[str, Actor] = {}
+    for row in data_files.read_csv("actors.csv"):
+        until = None
+        if row["until"]:
+            until = datetime.combine(date.fromisoformat(row["until"]), time(), UTC)
+        actors[row["id"]] = Actor(
+            id=row["id"], name=row["name"], until=until, then=row["then"]
         )
-        for row in csv.DictReader(text.splitlines())
-    }
+    return actors
 
 
-def _midnight(day: str) -> datetime | None:
-    return datetime.combine(date.fromisoformat(day), time(), UTC) if day else None
+def find_mentions(scan: Scan, *, published_at: datetime | None = None) -> TextMentions:
+    """What the scanned text names, the most frequent of each kind first.
 
-
-def find_mentions(
-    title: str | None,
-    text: str,
-    *,
-    language: str | None = None,
-    published_at: datetime | None = None,
-    found: Scan | None = None,
-) -> TextMentions:
-    """Name what a text names.
-
-    `found` is a scan already made of the same title and text.
-
-    A text that says nothing of Afghanistan has no actors and events, only the places
-    that it names.
+    A text that says nothing of Afghanistan has no actors, events and claims, only the
+    places that it names.
     """
-    del language  # the words of all languages are in one automaton
-    read = found or scan_text(title, text)
-    tally: dict[tuple[str, str], tuple[str, int, str]] = {}
-    for kind, code, name, sentence in _named(read, published_at):
-        _, count, first = tally.get(
-            (kind, code), (name, 0, read.sentences[sentence].text)
+    found: dict[tuple[str, str], list[_Naming]] = {}
+    for naming in _namings(scan, published_at):
+        found.setdefault((naming.kind, naming.code), []).append(naming)
+    mentions = [
+        Mention(
+            kind=kind,
+            code=code,
+            name=namings[-1].name,
+            count=len(namings),
+            sentence=scan.sentences[namings[0].sentence].text,
         )
-        tally[kind, code] = (name, count + 1, first)
-    mentions = tuple(
-        Mention(kind=kind, code=code, name=name, count=count, sentence=first)
-        for (kind, code), (name, count, first) in sorted(
-            tally.items(), key=lambda item: (item[0][0], -item[1][1])
-        )
-    )
-    return TextMentions(
-        mentions=mentions,
-        claims=claims.find_claims(read) if read.names_afghanistan else (),
-    )
+        for (kind, code), namings in found.items()
+    ]
+    mentions.sort(key=lambda mention: (mention.kind, -mention.count))
+    claimed: tuple[Claim, ...] = ()
+    if scan.names_afghanistan:
+        claimed = claims.find_claims(scan)
+    return TextMentions(mentions=tuple(mentions), claims=claimed)
 
 
-def _named(
-    read: Scan, published_at: datetime | None
-) -> Iterator[tuple[str, str, str, int]]:
-    for located in read.places:
-        yield "place", located.place.code, located.place.name, located.match.sentence
-    if not read.names_afghanistan:
+def _namings(scan: Scan, published_at: datetime | None) -> Iterator[_Naming]:
+    for located in scan.places:
+        place = located.place
+        yield _Naming("place", place.code, place.name, located.match.sentence)
+    if not scan.names_afghanistan:
         return
-    seen: dict[int, set[str]] = {}
+
     abroad = {
-        hit.sentence for hit in read.matches if any(t.id == "far" for t in hit.terms)
+        match.sentence
+        for match in scan.matches
+        if any(term.id == "far" for term in match.terms)
     }
-    for hit in read.matches:
-        # NATO in Ukraine, ISIS in Syria: parties of other wars too.
-        names = (
-            hit.terms
-            if hit.sentence not in abroad
-            else [t for t in hit.terms if not _anywhere(t)]
-        )
-        for group, code in {(t.group, t.id): None for t in names}:
+    ids_of_sentence: dict[int, set[str]] = {}
+    for match in scan.matches:
+        terms: Iterable[LexiconTerm] = match.terms
+        if match.sentence in abroad:
+            terms = [term for term in match.terms if not _is_worldwide(term)]
+        # Two terms of one form may mean the same thing
+        for group, code in dict.fromkeys((term.group, term.id) for term in terms):
+            ids = ids_of_sentence.setdefault(match.sentence, set())
+            ids.add(group if group == "actor" else code)
             if group == "actor":
-                actor = _of_period(code, published_at, hit_text=read.matched_text(hit))
-                yield "actor", actor.id, actor.name, hit.sentence
+                words = scan.matched_text(match)
+                actor = _actor_of_period(code, published_at, words=words)
+                yield _Naming("actor", actor.id, actor.name, match.sentence)
             elif group == "event" and code in EVENT_NAMES:
-                yield "event", code, EVENT_NAMES[code], hit.sentence
-            seen.setdefault(hit.sentence, set()).add(
-                group if group == "actor" else code
-            )
-    for sentence, said in seen.items():
-        if (
-            "violence" in said
-            and said.isdisjoint(EVENT_NAMES)
-            and (kind := _kind_of_violence(said))
-        ):
-            yield "event", kind, EVENT_NAMES[kind], sentence
+                yield _Naming("event", code, EVENT_NAMES[code], match.sentence)
+
+    for sentence, ids in ids_of_sentence.items():
+        kind = _kind_of_violence(ids)
+        if kind:
+            yield _Naming("event", kind, EVENT_NAMES[kind], sentence)
 
 
-def _anywhere(term: LexiconTerm) -> bool:
-    return term.id in _ANYWHERE and term.weight <= _ANYWHERE_WEIGHT
+def _is_worldwide(term: LexiconTerm) -> bool:
+    return term.id in _WORLDWIDE_PARTIES and term.weight <= _MAX_WORLDWIDE_WEIGHT
 
 
-def _kind_of_violence(said: set[str]) -> str | None:
-    """ACLED's type of a killing or an attack that has no other word, by those whom the sentence names with it."""
-    if "civilians" in said:
-        return "violence_against_civilians"
-    return "battles" if said & {"actor", "forces"} else None
+def _kind_of_violence(ids: set[str]) -> str | None:
+    """ACLED's type of a killing or an attack that has no word of its own.
 
-
-_FORMER = ("former", "ex-", "پیشین", "پخوان")
-
-
-def _of_period(code: str, published_at: datetime | None, *, hit_text: str) -> Actor:
-    """The party that the words meant on the day.
-
-    Without a date, that of the Republic.
+    It follows from those whom the sentence names with it.
     """
+    if "violence" not in ids or not ids.isdisjoint(EVENT_NAMES):
+        return None
+    if "civilians" in ids:
+        return "violence_against_civilians"
+    if "actor" in ids or "forces" in ids:
+        return "battles"
+    return None
+
+
+def _actor_of_period(code: str, published_at: datetime | None, *, words: str) -> Actor:
+    """The party that the words meant on the day; without a date, the Republic's."""
     actor = load_actors()[code]
-    later = actor.until and published_at and published_at >= actor.until
-    if later and not any(word in hit_text.lower() for word in _FORMER):
-        return load_actors()[actor.then]
-    return actor
+    if actor.until is None or published_at is None or published_at < actor.until:
+        return actor
+    if any(word in words.lower() for word in _FORMER):
+        return actor
+    return load_actors()[actor.then]

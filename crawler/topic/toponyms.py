@@ -6,80 +6,78 @@ otherwise, a list of places. Homonyms are settled by the province that stands by
 """
 
 import re
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from itertools import chain
 
+from crawler import data_files
 from crawler.topic import gazetteer, vocabulary
 from crawler.topic.gazetteer import Place
 from crawler.topic.vocabulary import LexiconTerm, Sentence, TermMatch
 
-_PROVINCE_CODE_CHARS = 4  # letters of a P-code: AF27; a district has six
-# Weight from which an anchor or a party is Afghan beyond doubt
+# From this weight on an anchor or a party is Afghan beyond doubt
 _MIN_CERTAIN_WEIGHT = 0.7
-_CONTEXT_CHARS = 40  # characters on each side that are looked at
-_MAX_CHARS_BESIDE = 18  # characters: "هلمند ولایت د سنګین" names both in one breath
+_CONTEXT_CHARS = 40  # on each side of a name that are looked at
+# "هلمند ولایت د سنګین" names both in one breath
+_MAX_CHARS_BESIDE = 18
 _LIST_SEPARATORS = frozenset({"", "and", "و", "او"})
 _UNAMBIGUOUS_KINDS = frozenset({"province", "crossing", "pass", "base"})
 # The one name that alone means the city, not the province
 _KABUL_PROVINCE_CODE = "AF01"
-# Letters: a shorter Latin name of a district is a word in some language (Argo, Bak,
-# Giro, Tani)
+# A shorter name of a district is a word in some language: Argo, Bak, Giro, Tani
 _SHORT_LATIN_CHARS = 5
 _SHORT_ARABIC_CHARS = 4
+# The name is the beginning of a longer one: Dara'a in Syria
+_NAME_CONTINUES = re.compile(r"['’](?!s\b)\w")
 
 
-@dataclass(frozen=True, slots=True)
-class _Cues:
-    before: dict[str, str]
-    following: dict[str, str]
-    latin: frozenset[str]
-    arabic: frozenset[str]
-    titles: frozenset[str]
-    after: frozenset[str]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceCues:
+    """The words of `data/cues.toml`, folded."""
+
+    before: dict[str, str]  # a word before a name, and the kind of place it announces
+    after: dict[str, str]
+    latin_prepositions: frozenset[str]
+    arabic_prepositions: frozenset[str]
+    titles: frozenset[str]  # of persons, before a name
+    after_persons: frozenset[str]
 
 
 @cache
-def _load_cues() -> _Cues:
-    data = tomllib.loads(
-        resources.files("crawler")
-        .joinpath("data/cues.toml")
-        .read_text(encoding="utf-8")
-    )
+def load_cues() -> PlaceCues:
+    """The words that make a place of the name beside them, or a person."""
+    table = data_files.read_toml("cues.toml")
 
     def folded(words: Iterable[str]) -> frozenset[str]:
         return frozenset(vocabulary.fold_letters(word) for word in words)
 
-    return _Cues(
-        before={
-            form: kind
-            for kind, forms in data["before"].items()
-            for form in folded(forms)
-        },
-        following={
-            form: kind
-            for kind, forms in data["after"].items()
-            for form in folded(forms)
-        },
-        latin=folded(data["prepositions"]["latin"]),
-        arabic=folded(data["prepositions"]["arabic"]),
-        titles=folded(data["persons"]["titles"]),
-        after=folded(data["persons"]["after"]),
+    def kinds_by_word(side: str) -> dict[str, str]:
+        kinds: dict[str, str] = {}
+        for kind, words in table[side].items():
+            kinds |= dict.fromkeys(folded(words), kind)
+        return kinds
+
+    return PlaceCues(
+        before=kinds_by_word("before"),
+        after=kinds_by_word("after"),
+        latin_prepositions=folded(table["prepositions"]["latin"]),
+        arabic_prepositions=folded(table["prepositions"]["arabic"]),
+        titles=folded(table["persons"]["titles"]),
+        after_persons=folded(table["persons"]["after"]),
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _NameContext:
     """What stands around a name."""
 
     kind: str  # the kind of place that a word beside it announces, or ""
-    preposition: bool
-    person: bool
-    latin: bool
-    short: bool  # so short that it is a word in some language
-    capital: bool  # a capital letter, or a script that has none
+    has_preposition: bool
+    is_person: bool
+    is_latin: bool
+    is_short: bool  # so short that it is a word in some language
+    is_capital: bool  # a capital letter, or a script that has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,240 +88,242 @@ class LocatedPlace:
     place: Place
 
 
-def names_afghanistan(hits: Iterable[TermMatch]) -> bool:
+def names_afghanistan(matches: Iterable[TermMatch]) -> bool:
     """Whether forms name Afghanistan beyond doubt.
 
-    One that needs no cue, or two that are one for each other.
-
-    "8 ANA soldiers killed in Farah": neither the abbreviation nor the name would do
-    alone.
+    One does that needs no cue, and so do two that are a cue for each other: in "8 ANA
+    soldiers killed in Farah" neither the abbreviation nor the name would do alone.
     """
     uncertain: set[str] = set()
-    for hit in hits:
-        for term in hit.terms:
-            if (
-                term.group in ("anchor", "actor") and term.weight >= _MIN_CERTAIN_WEIGHT
-            ) or _is_province(term):
-                if "cue" not in term.flags:
-                    return True
-                uncertain.add(term.id)
+    for match in matches:
+        for term in match.terms:
+            if not _is_certain(term):
+                continue
+            if "cue" not in term.flags:
+                return True
+            uncertain.add(term.id)
     return len(uncertain) > 1
 
 
+def _is_certain(term: LexiconTerm) -> bool:
+    if term.group in ("anchor", "actor"):
+        return term.weight >= _MIN_CERTAIN_WEIGHT
+    return _is_province(term)
+
+
 def _is_province(term: LexiconTerm) -> bool:
-    return term.group == "place" and len(term.id) == _PROVINCE_CODE_CHARS
+    return term.group == "place" and gazetteer.is_province_code(term.id)
 
 
 def locate_places(
-    hits: Sequence[TermMatch], sentences: Sequence[Sentence], *, afghan: bool
+    matches: Sequence[TermMatch], sentences: Sequence[Sentence], *, afghan: bool
 ) -> list[LocatedPlace]:
-    """The places among the names that were found, each with the place that it most likely is. `afghan`: as above."""
-    named = [hit for hit in hits if any(term.group == "place" for term in hit.terms)]
-    settings = [_name_context(hit, sentences[hit.sentence]) for hit in named]
-    provinces = _provinces(named, settings)
-    everywhere = frozenset(code for codes in provinces.values() for code in codes)
+    """The names that are places, each with the place that it most likely is.
+
+    `afghan` says whether the text names Afghanistan beyond doubt.
+    """
+    named: list[tuple[TermMatch, _NameContext]] = []
+    for match in matches:
+        if any(term.group == "place" for term in match.terms):
+            context = _name_context(match, sentences[match.sentence])
+            named.append((match, context))
+    provinces = _find_provinces(named)
+    all_provinces = frozenset(chain.from_iterable(provinces.values()))
+
     found: list[LocatedPlace] = []
-    for hit, setting in zip(named, settings, strict=True):
-        here = provinces.get(hit.sentence, {})
-        listed = bool(found) and _listed(
-            found[-1].match, hit, sentences[hit.sentence].folded
-        )
-        place = _settle(hit, setting, here, everywhere, afghan=afghan, listed=listed)
-        if place:
-            found.append(LocatedPlace(hit, place))
+    for match, context in named:
+        if not context.is_capital:
+            continue
+        folded = sentences[match.sentence].folded
+        is_listed = bool(found) and _is_listed(found[-1].match, match, folded)
+        in_sentence = provinces.get(match.sentence, {})
+        best: tuple[tuple[float, ...], Place] | None = None
+        for term in match.terms:
+            if term.group != "place":
+                continue
+            place = gazetteer.load_places()[term.id]
+            starts = in_sentence.get(place.province_code, ())
+            is_beside = _is_beside(match, starts, is_latin=context.is_latin)
+            is_beside = is_beside or (is_listed and context.is_latin)
+            needs_cue = "cue" in term.flags
+            is_place = _is_cued_place if needs_cue else _is_plain_place
+            if not is_place(place, context, is_beside=is_beside, afghan=afghan):
+                continue
+            fit = _measure_fit(
+                place,
+                context,
+                is_beside=is_beside,
+                is_named=place.province_code in all_provinces,
+                needs_cue=needs_cue,
+            )
+            if best is None or fit > best[0]:
+                best = (fit, place)
+        if best is not None:
+            found.append(LocatedPlace(match, best[1]))
     return found
 
 
-def _listed(last: TermMatch, hit: TermMatch, plain: str) -> bool:
-    """The name follows a place in a list: "in Faryab, Farah", "in Kabul and Farah"."""
-    return (
-        last.sentence == hit.sentence
-        and plain[last.end : hit.start].strip() in _LIST_SEPARATORS
-    )
+def _is_listed(last: TermMatch, match: TermMatch, folded: str) -> bool:
+    """Whether a name follows a place in a list.
+
+    "In Faryab, Farah" and "in Kabul and Farah" are lists.
+    """
+    if last.sentence != match.sentence:
+        return False
+    return folded[last.end : match.start].strip() in _LIST_SEPARATORS
 
 
-def _provinces(
-    named: Sequence[TermMatch], settings: Sequence[_NameContext]
+def _find_provinces(
+    named: Iterable[tuple[TermMatch, _NameContext]],
 ) -> dict[int, dict[str, list[int]]]:
-    """For each sentence the provinces that it names by a form that is nothing else, and where."""
+    """For each sentence the provinces that it names for certain, and where."""
     found: dict[int, dict[str, list[int]]] = {}
-    for hit, setting in zip(named, settings, strict=True):
-        codes = {t.id for t in hit.terms if _is_province(t)}
-        cued = any(
-            "cue" in t.flags for t in hit.terms if t.group == "place" and t.id in codes
-        )
-        if (
-            codes
-            and setting.capital
-            and (not cued or setting.kind == "province")
-            and not setting.person
-        ):
-            for code in codes:
-                found.setdefault(hit.sentence, {}).setdefault(code, []).append(
-                    hit.start
-                )
+    for match, context in named:
+        provinces = [term for term in match.terms if _is_province(term)]
+        if not provinces or not context.is_capital or context.is_person:
+            continue
+        needs_cue = any("cue" in term.flags for term in provinces)
+        if needs_cue and context.kind != "province":
+            continue
+        in_sentence = found.setdefault(match.sentence, {})
+        for code in {term.id for term in provinces}:
+            in_sentence.setdefault(code, []).append(match.start)
     return found
 
 
-def _name_context(hit: TermMatch, within: Sentence) -> _NameContext:
-    cues, sentence = _load_cues(), within.text
-    start, end = max(0, hit.start - _CONTEXT_CHARS), hit.end + _CONTEXT_CHARS
-    raw_before, raw_after = sentence[start : hit.start], sentence[hit.end : end]
-    before, after = (
-        within.folded[start : hit.start].split(),
-        within.folded[hit.end : end].split(),
-    )
-    latin = sentence[hit.start].isascii()
+def _name_context(match: TermMatch, sentence: Sentence) -> _NameContext:
+    cues = load_cues()
+    text, folded = sentence.text, sentence.folded
+    start, end = max(0, match.start - _CONTEXT_CHARS), match.end + _CONTEXT_CHARS
+    text_before, text_after = text[start : match.start], text[match.end : end]
+    before = folded[start : match.start].split()
+    after = folded[match.end : end].split()
     previous = before[-1] if before else ""
-    following = after[0] if after else ""
-    kind = _announced(cues, before, after)
-    touching = raw_before[-1:] in (" ", "-") and raw_before.rstrip()[-1:] not in ",;:.("
-    titled = touching and previous in cues.titles
-    surnamed = (
-        latin
-        and touching
-        and _capitalised(raw_before)
-        and previous not in cues.latin
-        and not kind
-    )
-    followed = raw_after[:1] == " " and (following in cues.after)
+    kind = _announced_kind(cues, before, after)
+
+    is_latin = text[match.start].isascii()
+    prepositions, short_chars = cues.arabic_prepositions, _SHORT_ARABIC_CHARS
+    is_capital = True
+    if is_latin:
+        prepositions, short_chars = cues.latin_prepositions, _SHORT_LATIN_CHARS
+        is_capital = text[match.start].isupper()
+
+    # A person: "Governor Wardak", "Rahmatullah Nabil", "Wardak said"
+    is_touched = text_before[-1:] in (" ", "-")
+    is_touched = is_touched and text_before.rstrip()[-1:] not in ",;:.("
+    is_person = is_touched and previous in cues.titles and not kind
+    if is_latin and is_touched and not kind and len(before) > 1:
+        is_name = _is_capitalised(text_before) and previous not in prepositions
+        is_person = is_person or (is_name and not _is_place_word(previous))
+    if text_after[:1] == " " and after and after[0] in cues.after_persons:
+        is_person = True
+
     return _NameContext(
         kind=kind,
-        preposition=previous in (cues.latin if latin else cues.arabic),
-        person=(titled and not kind)
-        or (surnamed and len(before) > 1 and not _place_word(previous))
-        or followed,
-        latin=latin,
-        short=hit.end - hit.start
-        < (_SHORT_LATIN_CHARS if latin else _SHORT_ARABIC_CHARS),
-        capital=(not latin or sentence[hit.start].isupper())
-        and not _NAME_CONTINUES.match(raw_after),
+        has_preposition=previous in prepositions,
+        is_person=is_person,
+        is_latin=is_latin,
+        is_short=match.end - match.start < short_chars,
+        is_capital=is_capital and not _NAME_CONTINUES.match(text_after),
     )
 
 
-def _announced(cues: _Cues, before: Sequence[str], after: Sequence[str]) -> str:
+def _announced_kind(
+    cues: PlaceCues, before: Sequence[str], after: Sequence[str]
+) -> str:
     """The kind of place that the words beside a name announce, or ""."""
-    either = [cues.following.get(after[0], "")] if after else []
-    either += [
-        cues.before.get(" ".join(before[-length:]), "")
-        for length in (2, 1)
-        if len(before) >= length
-    ]
-    return next((kind for kind in either if kind), "")
+    if after and after[0] in cues.after:
+        return cues.after[after[0]]
+    if len(before) > 1 and " ".join(before[-2:]) in cues.before:
+        return cues.before[" ".join(before[-2:])]
+    if before:
+        return cues.before.get(before[-1], "")
+    return ""
 
 
-# The name is the beginning of a longer one: Dara'a in Syria.
-_NAME_CONTINUES = re.compile(r"['’](?!s\b)\w")
+def _is_capitalised(before: str) -> bool:
+    """Whether the last word before a name begins with a capital letter."""
+    words = before.rsplit(maxsplit=1)
+    return bool(words) and words[-1][0].isupper()
 
 
-def _capitalised(before: str) -> bool:
-    word = before.rsplit(maxsplit=1)[-1] if before.split() else ""
-    return word[:1].isupper() and word[:1].isalpha()
+def _is_place_word(word: str) -> bool:
+    return word in load_cues().after or word in ("afghanistan", "afghan")
 
 
-def _place_word(word: str) -> bool:
-    return word in _load_cues().following or word in ("afghanistan", "afghan")
+def _is_beside(match: TermMatch, starts: Sequence[int], *, is_latin: bool) -> bool:
+    """Whether the place's province stands in the sentence.
 
-
-def _settle(
-    hit: TermMatch,
-    setting: _NameContext,
-    here: Mapping[str, Sequence[int]],
-    everywhere: frozenset[str],
-    *,
-    afghan: bool,
-    listed: bool,
-) -> Place | None:
-    """The place that the name stands for in its setting, or None when it is more likely something else."""
-    if not setting.capital:
-        return None
-    options = []
-    for term in hit.terms:
-        if term.group != "place":
+    Where no capital letter tells a name, it has to stand right beside the place.
+    """
+    for start in starts:
+        if start == match.start:
             continue
-        place, cued = gazetteer.load_places()[term.id], "cue" in term.flags
-        beside = _beside(
-            hit, here.get(place.province_code, ()), latin=setting.latin
-        ) or (listed and setting.latin)
-        if (_cued_place if cued else _plain_place)(
-            place, setting, beside=beside, afghan=afghan
-        ):
-            fit = _fit(
-                place,
-                setting,
-                beside=beside,
-                named=place.province_code in everywhere,
-                cued=cued,
-            )
-            options.append((fit, place))
-    return max(options, key=lambda option: option[0])[1] if options else None
+        if is_latin or abs(start - match.start) <= _MAX_CHARS_BESIDE:
+            return True
+    return False
 
 
-def _beside(hit: TermMatch, provinces: Sequence[int], *, latin: bool) -> bool:
-    """The place's province stands in the sentence.
-
-    Where no capital letter tells a name, right beside it.
-    """
-    return any(
-        start != hit.start and (latin or abs(start - hit.start) <= _MAX_CHARS_BESIDE)
-        for start in provinces
-    )
-
-
-def _cued_place(
-    place: Place, setting: _NameContext, *, beside: bool, afghan: bool
+def _is_cued_place(
+    place: Place, context: _NameContext, *, is_beside: bool, afghan: bool
 ) -> bool:
-    """For a form that is also a word or a person's name."""
-    if setting.person and not setting.kind:
+    """Whether a form that is also a word or a person's name is a place here."""
+    if context.is_person and not context.kind:
         return False
-    if place.kind == "province" and setting.kind == "city":
+    if place.kind == "province" and context.kind == "city":
         return False  # the city of Zabol is Iran's
-    prepositional = (
-        setting.preposition and afghan and (setting.latin or place.kind == "province")
-    )
-    return bool(setting.kind) or beside or prepositional
+    if context.kind or is_beside:
+        return True
+    # Without capital letters a preposition says less: of a province alone
+    may_be_named = context.is_latin or place.kind == "province"
+    return context.has_preposition and afghan and may_be_named
 
 
-def _plain_place(
-    place: Place, setting: _NameContext, *, beside: bool, afghan: bool
+def _is_plain_place(
+    place: Place, context: _NameContext, *, is_beside: bool, afghan: bool
 ) -> bool:
-    """For a form that is a place's alone, or nearly."""
+    """Whether a form that is a place's alone, or nearly, is one here."""
+    is_person = context.is_person and not context.kind
+    if place.kind == "province":
+        return afghan or not is_person
     if place.kind in _UNAMBIGUOUS_KINDS:
-        return not (
-            setting.person
-            and place.kind == "province"
-            and not setting.kind
-            and not afghan
-        )
-    if setting.person and not setting.kind:
+        return True
+    if is_person:
         return False
-    sure = not place.code.startswith("GN") and not setting.short
-    return (
-        sure
-        or bool(setting.kind)
-        or beside
-        or afghan
-        or (setting.preposition and setting.latin)
-    )
+    # Towns of GeoNames have names that are common elsewhere
+    if not place.code.startswith("GN") and not context.is_short:
+        return True
+    if context.kind or is_beside or afghan:
+        return True
+    return context.has_preposition and context.is_latin
 
 
-def _fit(
-    place: Place, setting: _NameContext, *, beside: bool, named: bool, cued: bool
+def _measure_fit(
+    place: Place,
+    context: _NameContext,
+    *,
+    is_beside: bool,
+    is_named: bool,
+    needs_cue: bool,
 ) -> tuple[float, ...]:
-    """How well a place fits.
+    """How well a place fits, the weightiest reason first.
 
-    The kind announced, its province nearby, the form's own meaning, the larger place.
+    The kind announced, a province, its province nearby or elsewhere in the text, the
+    form's own meaning, the larger place.
     """
-    rank = {
-        "province": 1.5 if place.code == _KABUL_PROVINCE_CODE else 3,
-        "district": 2,
-        "city": 1,
-    }.get(place.kind, 3)
+    is_kabul_province = place.code == _KABUL_PROVINCE_CODE
+    match place.kind:
+        case "city":
+            rank = 1.0
+        case "district":
+            rank = 2.0
+        case _:
+            rank = 1.5 if is_kabul_province else 3.0
     return (
-        place.kind == setting.kind,
-        place.kind == "province" and place.code != _KABUL_PROVINCE_CODE,
-        beside,
-        named,
-        not cued,
+        place.kind == context.kind,
+        place.kind == "province" and not is_kabul_province,
+        is_beside,
+        is_named,
+        not needs_cue,
         rank,
     )

@@ -36,7 +36,7 @@ PARAGRAPHS = (
         "ټپیان کړل. سیمه ییز اوسېدونکي وايي چې پېښه د سهار مهال وشوه."
     ),
 )
-START = "import time; a=time.process_time(); from crawler import scan; scan.scan(None, 'Blast in Kabul'); print(time.process_time()-a)"
+START = "import time; a=time.process_time(); from crawler.topic import scan; scan.scan_text(None, 'Blast in Kabul'); print(time.process_time()-a)"
 
 
 def cpu(work, rounds=100):
@@ -55,8 +55,8 @@ def cpu(work, rounds=100):
 def read(text):
     """Everything of relevance and mentions for one article."""
     found = scan.scan_text(None, text)
-    relevance.judge(None, text, found=found)
-    mentions.find_mentions(None, text, found=found)
+    relevance.judge(found)
+    mentions.find_mentions(found)
 
 
 def main():

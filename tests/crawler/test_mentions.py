@@ -13,20 +13,18 @@ from hypothesis import strategies as st
 from crawler.topic import gazetteer, mentions, scan
 
 
+def find(title, text, **rest):
+    return mentions.find_mentions(scan.scan_text(title, text), **rest)
+
+
 def named(text, kind="place", **rest):
-    return [
-        mention.name
-        for mention in mentions.find_mentions(None, text, **rest).mentions
-        if mention.kind == kind
-    ]
+    found = find(None, text, **rest).mentions
+    return [mention.name for mention in found if mention.kind == kind]
 
 
 def codes(text, kind="place", **rest):
-    return [
-        mention.code
-        for mention in mentions.find_mentions(None, text, **rest).mentions
-        if mention.kind == kind
-    ]
+    found = find(None, text, **rest).mentions
+    return [mention.code for mention in found if mention.kind == kind]
 
 
 def test_the_seed_article_names_its_places_and_parties_and_no_person_as_a_place(shared):
@@ -34,9 +32,8 @@ def test_the_seed_article_names_its_places_and_parties_and_no_person_as_a_place(
 
     Eight places, both sides, and neither Imam, Rahman nor Want.
     """
-    found = mentions.find_mentions(
-        None, (shared / "seed" / "article.txt").read_text(encoding="utf-8")
-    ).mentions
+    seed = (shared / "seed" / "article.txt").read_text(encoding="utf-8")
+    found = find(None, seed).mentions
     places = {mention.name for mention in found if mention.kind == "place"}
     assert {
         "Badakhshan",
@@ -179,11 +176,8 @@ def test_events_are_of_the_six_kinds(text, event):
 def test_a_mention_has_its_count_and_first_sentence():
     """What is named three times counts three, and quotes the sentence that named it first."""
     text = "Nothing happened. Kunduz was quiet. Later Kunduz fell, and Kunduz burned."
-    (place,) = (
-        mention
-        for mention in mentions.find_mentions(None, text).mentions
-        if mention.kind == "place"
-    )
+    places = find(None, text).mentions
+    (place,) = (mention for mention in places if mention.kind == "place")
     assert (place.name, place.count, place.sentence) == (
         "Kunduz",
         3,
@@ -194,28 +188,15 @@ def test_a_mention_has_its_count_and_first_sentence():
 def test_a_title_repeated_as_the_first_line_counts_once():
     """The headline that opens the text again is not a second mention."""
     title = "Blast in Zaranj"
-    (place,) = (
-        m
-        for m in mentions.find_mentions(title, f"{title}\nNobody was hurt.").mentions
-        if m.kind == "place"
-    )
+    found = find(title, f"{title}\nNobody was hurt.").mentions
+    (place,) = (mention for mention in found if mention.kind == "place")
     assert place.count == 1
 
 
 def test_a_text_on_another_war_names_no_parties_and_no_events():
     """Insurgents and airstrikes elsewhere are not entered under Afghanistan."""
-    assert (
-        mentions.find_mentions(
-            None, "Insurgents fled airstrikes in Aleppo, killing 30"
-        ).mentions
-        == ()
-    )
-    assert (
-        mentions.find_mentions(
-            None, "Insurgents fled airstrikes in Aleppo, killing 30"
-        ).claims
-        == ()
-    )
+    found = find(None, "Insurgents fled airstrikes in Aleppo, killing 30")
+    assert (found.mentions, found.claims) == ((), ())
 
 
 def test_every_place_has_one_code_and_a_province_that_exists():

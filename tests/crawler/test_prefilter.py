@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from crawler.files import captures
 from crawler.sources import CrawlSettings
-from crawler.topic import prefilter, relevance, vocabulary
+from crawler.topic import prefilter, relevance, scan, vocabulary
 from storage.model import Page, Rejection, utc_now
 
 # Written for the tests: no such events.
@@ -178,7 +178,7 @@ def test_no_labelled_report_is_missed(shared: Path) -> None:
         for line in file.read_text("utf-8").strip().split("\n"):
             told = json.loads(line)
             title, text = told.get("title") or "", told.get("text") or ""
-            if text and relevance.judge(title, text).score >= 0.5:
+            if text and relevance.judge(scan.scan_text(title, text)).score >= 0.5:
                 kept += 1
                 missed += (
                     prefilter.off_topic_reason(

@@ -13,11 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from crawler.sources import CrawlSettings
 from crawler.topic import mentions, relevance
+from crawler.topic.scan import scan_text
 
 PINNED = tomllib.loads(
     (Path(__file__).parent / "relevance.toml").read_text(encoding="utf-8")
 )
+
+KEPT_FROM = CrawlSettings().min_relevance
 
 
 def read(item):
@@ -51,7 +55,7 @@ def judged(items):
     """(file, language, topic, label, kept) of every item that has a label."""
     return [
         (name, item["lang"], item["topic"], item["about_afghan_conflict"] == "true",
-         relevance.judge(*read(item), language=item["lang"]).score >= relevance.THRESHOLD)
+         relevance.judge(scan_text(*read(item))).score >= KEPT_FROM)
         for name, item in items
         if item["about_afghan_conflict"] in ("true", "false") and read(item)[1].strip()
     ]  # fmt: skip
@@ -97,7 +101,7 @@ def test_places_that_a_headline_names_are_found(items):
             named += 1
             places = [
                 m.name.casefold()
-                for m in mentions.find_mentions(*read(item)).mentions
+                for m in mentions.find_mentions(scan_text(*read(item))).mentions
                 if m.kind == "place"
             ]
             found += any(stem in place for place in places)
@@ -115,7 +119,7 @@ def test_items_of_our_own_stay_above_their_floors(root):
     for language, floor in PINNED["own"].items():
         rows = [row for row in map(json.loads, lines) if row["language"] == language]
         right = sum(
-            (relevance.judge(*read(row)).score >= relevance.THRESHOLD)
+            (relevance.judge(scan_text(*read(row))).score >= KEPT_FROM)
             == row["conflict"]
             for row in rows
         )

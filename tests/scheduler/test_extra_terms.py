@@ -5,7 +5,7 @@ Read from [topic], refused with their path, and felt in a verdict.
 
 import pytest
 
-from crawler.topic import relevance
+from crawler.topic import relevance, scan
 from scheduler import config
 
 
@@ -15,8 +15,9 @@ def test_words_of_the_user_reach_the_verdict() -> None:
     read, faults = config.parse_config(tree)
     assert faults == []
     text = "Poppy standoff in Badakhshan"
-    assert relevance.judge(None, text).score < 0.5
-    assert relevance.judge(None, text, extra_terms=read.crawl.extra_terms).score >= 0.5
+    assert relevance.judge(scan.scan_text(None, text)).score < 0.5
+    terms = read.crawl.extra_terms
+    assert relevance.judge(scan.scan_text(None, text, extra_terms=terms)).score >= 0.5
 
 
 @pytest.mark.parametrize(
