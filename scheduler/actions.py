@@ -61,6 +61,8 @@ def do_here_or_in_service(
     from scheduler import follow_job
 
     with ExitStack() as stack:
+        # Only the opening may say that another process has the file: StoreBusy in the
+        # middle of the work would have it done twice.
         try:
             store = stack.enter_context(open_for_writing(config))
         except StoreBusy:
@@ -155,6 +157,7 @@ def import_files(
         warn(stdin_file.hide_stdin_path(config.store.path, line))
 
     with stdin_file.replace_stdin(config.store.path, files) as named:
+        # Before anything is taken in, and before the service is asked.
         for file in named:
             if not file.is_file():
                 raise UsageError(f"{file} is no file")
@@ -173,6 +176,7 @@ def import_files(
                 )
 
         def here(store: Store) -> "ImportCounts":
+            # What is imported may name a configured source that was never crawled.
             store.sources.sync(engine.source_states(config.sources))
             return asyncio.run(read_files(store))
 

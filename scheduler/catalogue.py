@@ -64,6 +64,7 @@ def append_sources(file: Path, sources: Sequence[Source], *, comment: str = "") 
     Nothing is written unless the whole is a good configuration. Raises ConfigError,
     OSError.
     """
+    # Bytes and not text: a file with CRLF keeps its line ends.
     text = file.read_bytes().decode("utf-8")
     if text and not text.endswith("\n"):
         text += "\n"
@@ -188,6 +189,7 @@ def build_source(
         raise UsageError(f"--id {id} {fault}") from None
     if id in taken:
         raise UsageError(f"there is a source {id!r} already")
+    # Names of sites hold line breaks and runs of blanks.
     title = name or checked.source.name or checked.visited.title or ""
     return replace(
         checked.source,
@@ -228,6 +230,7 @@ def read_opml_file(config: Config, file: Path) -> tuple[list[Source], opml.Outli
     if outlines.error:
         raise UsageError(f"{file} is {outlines.error}")
 
+    # A list of a feed reader may name one feed twice, in two folders.
     keys = {identity.url_key(source.url) for source in config.sources}
     ids = [source.id for source in config.sources]
     new: list[Source] = []

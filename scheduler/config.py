@@ -173,6 +173,7 @@ def parse_config(
     store = StoreSettings(**sections["store"])
     captures = _resolve(store.captures, base)
     service = ServiceSettings(**sections["service"])
+    # Only here is it known where the file is that the paths are relative to.
     config = Config(
         store=replace(store, path=base / store.path, captures=captures),
         crawl=crawl,
@@ -237,6 +238,7 @@ def _parse_entries(
         faults.append(f"{name}: {quote_value(tables)} is not a list of [[{name}]]")
         return []
 
+    # The first of two entries with one id stays; the fault names both by their places.
     entries: list[_Entry] = []
     numbers: dict[str, int] = {}
     for number, table in enumerate(tables):
@@ -294,6 +296,7 @@ def _find_single_key(
     path: str, table: Mapping[str, Any], names: Collection[str], faults: list[str]
 ) -> str | None:
     """The one of these keys that is given; any other number of them is a fault."""
+    # Given, not good: an address with a fault in it is told as that and not as missing.
     given = [name for name in names if name in table]
     if len(given) == 1:
         return given[0]

@@ -1,4 +1,4 @@
-"""Every key of `config.toml`, declared once: parser, meaning, whether a reload takes it.
+"""Every key of `config.toml`, declared once: parser, meaning, when a reload takes it.
 
 Type and default are those of the field with the key's name, in the settings type that
 the room declares. `config` checks a file by these rows, `config_reload` follows them,
@@ -79,6 +79,7 @@ SECTIONS: Mapping[str, Section] = {
     "store": Section(
         settings=StoreSettings,
         keys={
+            # The file is locked, and the archive opened, from start to end.
             "path": Key(
                 parse=parse_path,
                 takes_effect=TakesEffect.NEXT_START,
@@ -124,6 +125,7 @@ SECTIONS: Mapping[str, Section] = {
                 parse=parse_text,
                 help="address or page for site owners, sent with the user agent",
             ),
+            # Scrapy's downloader is made for one number of requests and one proxy.
             "concurrency": Key(
                 parse=whole_number_parser(1, 1_000),
                 takes_effect=TakesEffect.NEXT_START,
@@ -164,6 +166,7 @@ SECTIONS: Mapping[str, Section] = {
                     'such as `["127.0.0.0/8"]`'
                 ),
             ),
+            # To replace the pool would lose the pages that are being read.
             "workers": Key(
                 parse=whole_number_parser(0, 256),
                 takes_effect=TakesEffect.NEXT_START,
@@ -183,6 +186,7 @@ SECTIONS: Mapping[str, Section] = {
                     'source is looked back over (`crawl SOURCE --since`); `""` asks none'
                 ),
             ),
+            # 32 bodies of 100 MB in flight are 3.2 GB, more than most machines spare.
             "max_feed_size": Key(
                 parse=size_parser("10KB", "100MB"),
                 help=(
@@ -198,6 +202,7 @@ SECTIONS: Mapping[str, Section] = {
                 parse=whole_number_parser(0, 50),
                 help="redirects of one request that are followed (0 to 50)",
             ),
+            # A sitemap has at most 50,000 entries (sitemaps.org).
             "max_entries": Key(
                 parse=whole_number_parser(1, 50_000),
                 help=(
@@ -251,6 +256,7 @@ SECTIONS: Mapping[str, Section] = {
     "service": Section(
         settings=ServiceSettings,
         keys={
+            # The server and the clock of backups are set up once, at the start.
             "metrics": Key(
                 parse=parse_listen_address,
                 takes_effect=TakesEffect.NEXT_START,
@@ -316,6 +322,7 @@ SOURCE_KEYS: Mapping[str, Key] = {
         parse=parse_text,
         help="what people call it",
     ),
+    # A shorter interval is no politeness; the schedule has a floor of its own.
     "every": Key(
         parse=at_least_parser("1s", parse_duration),
         help="the starting interval; it adapts",

@@ -44,6 +44,7 @@ def in_force(old: Config, new: Config) -> Config:
 
     Keys that wait for the next start keep the value of `old`.
     """
+    # [topic] and [crawl] are one settings type, of which [recheck] is a part.
     recheck = _with_waiting("recheck", old.crawl.recheck, new.crawl.recheck)
     crawl = _with_waiting("crawl", old.crawl, replace(new.crawl, recheck=recheck))
     return replace(

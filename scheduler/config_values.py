@@ -22,6 +22,7 @@ MAX_QUOTED_CHARS = 60
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d|w)")
+# Of a longer one, "now" less the duration may be before the year 1, which no date is.
 _MAX_DURATION = timedelta(days=36_500)
 _UNIT_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?([KMGT]?B)")
@@ -31,6 +32,7 @@ _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _CHANNEL = re.compile(r"(?:https://t\.me/(?:s/)?)?([A-Za-z]\w{3,31})/?")
 _ARCHIVE_PLACE = re.compile(r"\{(?:year|month(?::02)?|day(?::02)?)\}")
+# In a header a line break would begin another header; on a terminal an escape steers.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TERM_CATEGORIES = ("anchor", "event", "context", "negative", "elsewhere")
 
@@ -232,6 +234,7 @@ def parse_web_address(value: Any) -> str:
         usable = False
     if not usable:
         raise InvalidValue('is not an address such as "https://outlet.example/feed"')
+    # `khabar sources list`, the file and every message show addresses as they are.
     if parts.username or parts.password:
         raise InvalidValue(
             "holds a user name or password, which would be sent and stored in the open"
@@ -251,6 +254,7 @@ def parse_optional_address(value: Any) -> str:
 def parse_archive_pattern(value: Any) -> str:
     """The address of an archive's pages, with places for the date."""
     url = parse_text(value).strip()
+    # With any date in its places it must be an address.
     parse_web_address(_ARCHIVE_PLACE.sub("1", url))
     if "{year}" not in url or "{month" not in url:
         raise InvalidValue(

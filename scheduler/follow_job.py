@@ -72,6 +72,7 @@ def crawl_by_service(
     """
     from crawler.report import CrawlEvent
 
+    # Before the job begins, so that none of its changes is missed.
     with Store.read(config.store.path) as store:
         cursor = store.changes.last_cursor()
     number = submit_job(config, "crawl", arguments)
@@ -172,6 +173,7 @@ def wait_for_job(
                     on_progress(store, {**job.progress, **job.result} if job else {})
                 if job is not None and job.status in {"done", "failed"}:
                     return _job_result(job)
+                # Whoever held the file is gone: nobody will finish the job.
                 if store_module.holder_pid(config.store.path) is None:
                     raise WorkFailed(_cut_off_message(job.kind if job else ""))
                 time.sleep(POLL_SECONDS)

@@ -75,6 +75,7 @@ def show(options: CommonOptions, /, source: str) -> None:
     from scheduler.views import source_views
 
     wanted = options.load_config().select_sources((source,))[0]
+    # What the configuration leaves out is left out here.
     known: dict[str, Any] = {}
     for name, value in asdict(wanted).items():
         if value in (None, "", {}):
