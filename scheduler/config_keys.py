@@ -183,7 +183,8 @@ SECTIONS: Mapping[str, Section] = {
                 parse=parse_optional_address,
                 help=(
                     "web archive whose index (CDX) and raw captures are asked when a "
-                    'source is looked back over (`crawl SOURCE --since`); `""` asks none'
+                    "source is looked back over (`crawl SOURCE --since`); "
+                    '`""` asks none'
                 ),
             ),
             # 32 bodies of 100 MB in flight are 3.2 GB, more than most machines spare.

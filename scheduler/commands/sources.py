@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     # 70 ms that `khabar --help` need not wait for.
     from storage.model import SourceState
 
+# The address keys of `config_keys`, which take as long to import.
 SOURCE_KINDS = ("feed", "sitemap", "section", "telegram")
 SOURCE_FIELDS = ("id", "name", "kind", "url", "owner", "language", "enabled")
 STATE_FIELDS = (

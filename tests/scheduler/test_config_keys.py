@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from crawler.sources import CrawlSettings, RecheckSettings, Source
+from scheduler.commands.sources import SOURCE_KINDS
 from scheduler.config_keys import (
     ALERT_CRITERIA_FIELDS,
     ALERT_KEYS,
@@ -88,6 +89,11 @@ def test_the_documentation_names_the_keys_that_wait(root: Path) -> None:
         if declared.takes_effect is TakesEffect.NEXT_START
     }
     assert set(re.findall(r"`(\w+\.\w+)`", sentence)) == waiting
+
+
+def test_the_kinds_of_a_source_are_its_address_keys() -> None:
+    """What `sources add --kind` offers can be configured; told twice for its speed."""
+    assert set(SOURCE_KINDS) == set(SOURCE_ADDRESS_KEYS)
 
 
 def test_every_key_of_the_shipped_file_is_explained_beside_it(root: Path) -> None:
