@@ -19,13 +19,12 @@ from storage.model import BlindPeriod, to_text
 from storage.query import plan, search
 from storage.query.criteria import Criteria
 from storage.tables import blind_periods, syndication
+from storage.tables.admission import REREAD_DETAIL
 from storage.tables.columns import Row
 
 _MAX_EDITS = 5  # of an article
 _MAX_EDIT_WORDS = 30
 _CONTEXT_WORDS = 4
-# A better reading of the same page is no correction of it.
-_REREAD_DETAIL = "read anew"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +244,8 @@ def _load_corrections(
             "since": to_text(since),
             "until": to_text(until),
             "codes": json.dumps(sorted(codes)),
-            "reread": _REREAD_DETAIL,
+            # A better reading of the same page is no correction of it.
+            "reread": REREAD_DETAIL,
         },
     )
     return tuple(_row_to_correction(db, row) for row in rows.fetchall())

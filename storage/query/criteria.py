@@ -81,9 +81,9 @@ def parse_criteria(values: Mapping[str, Sequence[str]], *, now: datetime) -> Cri
 
 
 def criteria_to_pairs(criteria: Criteria) -> list[tuple[str, str]]:
-    """The pairs that `parse_criteria` takes back, without those that say nothing.
+    """The pairs that `parse_criteria` takes back, for addresses and saved searches.
 
-    For addresses and saved searches.
+    Fields with their default value are left out.
     """
     pairs = [("q", criteria.words)]
     if criteria.since is not None:
@@ -137,8 +137,8 @@ def parse_time(text: str, *, now: datetime, end: bool = False) -> datetime:
         return _parse_time(plain, now=now.astimezone(UTC), end=end)
     except (ValueError, OverflowError):
         raise UsageError(
-            f"{plain!r} is no time; write 2026-11-01, 2026-11-01T06:00Z, 7d, 24h, today "
-            "or yesterday."
+            f"{plain!r} is no time; write 2026-11-01, 2026-11-01T06:00Z, 7d, 24h, "
+            "today or yesterday."
         ) from None
 
 

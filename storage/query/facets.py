@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from storage.query.criteria import Criteria
 from storage.query.plan import Plan, build_plan
 from storage.tables.columns import Row
+from storage.tables.corrections import TAGGED_DETAIL, UNTAGGED_DETAIL
 from storage.tables.documents import SORT_KEY_BITS
 
 MAX_COUNTED = 20_000
@@ -52,11 +53,11 @@ class CoverageCounts:
     publishers: int
 
 
-# Corrections of what had been reported. Another carrier is none, and a tag says nothing
-# of the report.
-CORRECTION_SQL = """
+# Corrections of what had been reported. Another copy is none, nor is a person's tag.
+CORRECTION_SQL = f"""
     c.what NOT IN ('new', 'copied', 'forgotten')
-    AND c.detail NOT GLOB 'tagged *' AND c.detail NOT GLOB 'no longer tagged *'
+    AND c.detail NOT GLOB '{TAGGED_DETAIL} *'
+    AND c.detail NOT GLOB '{UNTAGGED_DETAIL} *'
 """
 _CORRECTIONS_SQL = f"""
 SELECT c.at, c.what, c.detail, m.article_id, d.title, m.source
@@ -176,7 +177,7 @@ def count_by_day(db: Database, criteria: Criteria) -> tuple[FacetCount, ...]:
 def count_coverage(
     db: Database, criteria: Criteria, *, counted: int = MAX_COUNTED
 ) -> CoverageCounts:
-    """Reports, distinct texts, independent ones and publishers of the newest matches."""
+    """Reports, distinct texts, independent ones and publishers of newest matches."""
     plan = build_plan(db, replace(criteria, after="", copies=False))
     rows = _query_matched(db, plan, _COVERAGE_SQL, (), counted)
     if not rows:

@@ -1,4 +1,4 @@
-"""What can be read anew: texts and rejected pages whose raw response is still there.
+"""What can be extracted again: texts and rejected pages with their raw response.
 
 Functions over an open `Database`; they write nothing.
 """

@@ -114,7 +114,7 @@ def _iterate_words(raw: str) -> Iterator[Word]:
 def _longest_term_at(
     following: Sequence[Word], terms: Sequence[syntax.SearchTerm]
 ) -> tuple[int, int]:
-    """Which term begins with the first word, and over how many words; (0, 0) if none."""
+    """Which term begins with the first word, and its number of words; (0, 0): none."""
     best = (0, 0)
     for which, term in enumerate(terms):
         length = len(term.words)

@@ -86,9 +86,9 @@ def parse_query(typed: str) -> Node | None:
 
 
 class _Parser:
-    """Recursive descent that takes what it can and lets go of the rest.
+    """Recursive descent that leaves out what it cannot take.
 
-    An operator without a side, an open bracket. Brackets bind first, then NOT, then
+    Such as an operator without a side, or an open bracket. Brackets bind first, then NOT, then
     neighbours and AND, then OR.
     """
 

@@ -1,7 +1,7 @@
 """The only way in for a document, and the place of deduplication.
 
 A text whose URL is known is a revision or nothing new. Any other is a copy of a kept
-article (its words are equal, or `copies` says so, or a person did) or a new article.
+article (its words are equal, or `copies` decides so, or a person did) or a new one.
 Its URL may be known under other spellings; one key is one page.
 
 Functions over an open `Database`, inside the transaction that the caller opened. After
@@ -36,6 +36,8 @@ MIN_WORDS = 20
 # states one a day is kept.
 _MAX_FAST_REVISIONS = 24
 _SLOW_REVISION_INTERVAL = timedelta(hours=24)
+# Of a change that a better reading of an old response made.
+REREAD_DETAIL = "read anew"
 _DATE_COLUMNS = (
     "published_at",
     "published_how",
@@ -167,10 +169,10 @@ def _admit_again(
     *,
     is_reread: bool,
 ) -> Landed:
-    """A known URL: its text changed, or only what is said about it, or nothing.
+    """A known URL: its text changed, or only what was extracted beside it, or nothing.
 
-    The reason of the result: `revised`, `back` (it had been withdrawn), `retold` (the
-    extraction says something else about the same text) or `unchanged`.
+    The reason of the result: `revised`, `back` (it had been withdrawn), `retold` (a new
+    extraction of the same text) or `unchanged`.
     """
     # A feed's own text never replaces that of the page.
     is_worse = document.from_feed and not known["from_feed"]
@@ -213,7 +215,7 @@ def _admit_again(
         if is_back:
             detail = "back"
         elif is_reread:
-            detail = "read anew"
+            detail = REREAD_DETAIL
         record_change(
             db, known["article_id"], what, now, document_id=known["id"], detail=detail
         )
@@ -269,7 +271,7 @@ def _insert_revision(db: Database, known: Row, now: datetime) -> None:
 def _retold_columns(
     db: Database, known: Row, document: Document, *, is_reread: bool
 ) -> dict[str, object]:
-    """What a new extraction says about a text, and the sort key where its date moved."""
+    """Columns that a new extraction fills, with the sort key where the date moved."""
     values = extracted_columns(document)
     # A page that moves its date with each edit was still published when it was first
     # published.

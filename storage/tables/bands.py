@@ -2,7 +2,7 @@
 
 The keys of one text are hashes and fall on as many pages of a large table as there are
 keys: written one document at a time, each would rewrite fifty pages. New keys therefore
-rest in `fresh_bands`, which is small; every 128 documents a part of it moves into
+go into `fresh_bands`, which is small; every 128 documents a part of it moves into
 `bands`, in the order of the keys, going round and round. A page of the large table is
 then written once for all the keys that came for it in the meantime.
 

@@ -33,7 +33,7 @@ WHERE third_in IS NULL AND excluded.first_in <> first_in
 def learn_lines(
     db: Database, host: str, lines: Sequence[int], article_id: int, now: datetime
 ) -> None:
-    """Remember the lines of an article, as hashes; nothing is learned without a host."""
+    """Remember the lines of an article by their hashes; without a host none."""
     if not host:
         return
     seen_at = to_text(now)

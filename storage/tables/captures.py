@@ -1,6 +1,6 @@
 """Raw responses: the table `captures` beside the WARC files of the archive.
 
-A row says in which file and at which offset a response rests. Equal bodies of one kind
+A row says in which file and at which offset a response is stored. Equal bodies of one kind
 share a record. Responses of kept pages and of rejected ones (`kind`) lie in different
 files, for they expire at different ages.
 
@@ -65,13 +65,13 @@ def save_capture(
 
 
 def is_of_kept_page(db: Database, capture_id: int) -> bool:
-    """Whether a response rests with those of kept pages, or is gone."""
+    """Whether a response is stored with those of kept pages, or is gone."""
     row = db.execute("SELECT kind FROM captures WHERE id = ?", [capture_id]).fetchone()
     return row is None or row["kind"] == "kept"
 
 
 def find_capture(db: Database, number: int) -> Capture | None:
-    """Where a raw response rests."""
+    """Where a raw response is stored."""
     row = db.execute("SELECT * FROM captures WHERE id = ?", [number]).fetchone()
     if row is None:
         return None

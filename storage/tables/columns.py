@@ -1,8 +1,8 @@
 """How times, strangers' texts and URLs become column values, and times come back.
 
-Times rest as ISO 8601 UTC text. Texts from the web lose control characters and lone
-surrogates, which SQLite's readers and terminals cannot take. A URL rests in canonical
-form beside a key; two URLs with one key are one page.
+Times are ISO 8601 UTC text. Texts from the web lose control characters and lone
+surrogates, which SQLite's readers and terminals cannot take. A URL is stored in
+canonical form beside a key; two URLs with one key are one page.
 """
 
 import json

@@ -30,6 +30,8 @@ from storage.tables.annotations import BY_PERSON, Annotation
 from storage.tables.columns import Row, json_to_column, stored_key, stored_url
 
 _MAX_TAG_CHARS = 100
+# How the details of changes begin that a tag makes.
+TAGGED_DETAIL, UNTAGGED_DETAIL = "tagged", "no longer tagged"
 
 
 def apply_correction(
@@ -282,7 +284,7 @@ def _join(db: Database, row: Row, other: Row, now: datetime) -> CorrectionResult
 
 
 def _part(db: Database, row: Row, other: Row, now: datetime) -> CorrectionResult:
-    """The two are different articles; of one article's head and its copy the copy goes."""
+    """The two are different articles: of a head and its copy, the copy leaves."""
     _annotate(db, row, Label.NOT_A_COPY, now, value=other["key"])
     outcome, number = "noted", row["article_id"]
     if row["article_id"] == other["article_id"]:
@@ -313,8 +315,8 @@ def _tag(
         raise UsageError("a tag is one word or more")
     if is_off:
         annotations.remove_tag(db, row["key"], tag)
-        _record_reclassified(db, row, now, f"no longer tagged {tag}")
+        _record_reclassified(db, row, now, f"{UNTAGGED_DETAIL} {tag}")
         return _result(Label.TAG, row, "untagged")
     _annotate(db, row, Label.TAG, now, value=tag)
-    _record_reclassified(db, row, now, f"tagged {tag}")
+    _record_reclassified(db, row, now, f"{TAGGED_DETAIL} {tag}")
     return _result(Label.TAG, row, "tagged")

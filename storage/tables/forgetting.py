@@ -1,6 +1,6 @@
 """What leaves the file: texts that must be forgotten, and rows that are past their age.
 
-Forgetting erases a text wherever it rests: documents, full text, revisions, mentions,
+Forgetting erases a text wherever it is stored: documents, full text, revisions, mentions,
 what people said of it, and its captures. A tombstone stays in `fates`, so that none of
 its URLs is ever read again, and a row in `changes`, so that followers erase it too.
 

@@ -197,7 +197,7 @@ def remove_document(
     ).fetchone()
     if next_head is None:
         _delete_probable_copies(db, article_id)
-        # Lines that this article taught its host count no longer.
+        # Lines that were learned from this article count no longer.
         db.execute(
             """
             DELETE FROM host_lines

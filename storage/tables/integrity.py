@@ -1,4 +1,4 @@
-"""What SQLite's own checks and ours say against the file; everything is read.
+"""Whether the file is sound, by SQLite's own checks and ours; everything is read.
 
 Each check is a statement that must count to nothing. A new table with an invariant gets
 its check here, and a test that breaks the invariant.

@@ -88,7 +88,7 @@ class _SortedItems:
 def land_poll(db: Database, poll: Poll, finish: FinishPoll | None = None) -> Polled:
     """Write everything that one poll brought.
 
-    `finish` makes the poll anew with its next visit once it is known how many things it
+    `finish` gives the poll with its next visit, once it is known how many things it
     showed and how many of them are new.
     """
     items = _distinct_items(poll.leads)
@@ -111,7 +111,7 @@ def land_poll(db: Database, poll: Poll, finish: FinishPoll | None = None) -> Pol
     for item, former_key in order.renamed:
         insert_alias(db, item.key, item.lead.url, former_key, poll.ended_at)
     _save_entries(db, poll, order.noted)
-    # A look back into a source's past says nothing of its state.
+    # A backfill reads a source's past, which is not its state.
     if not poll.backfill:
         sources.update_after_poll(db, poll, has_new=bool(fresh))
     return Polled(

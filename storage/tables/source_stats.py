@@ -99,7 +99,7 @@ def find_page_without(
     """The newest page of a source without `text`, or a text without `dates`, `authors`.
 
     Keys: `url`, `title`, `why`, `at`, `article_id` (of a text), `capture_id`, and where
-    its response rests: `file`, `offset`. Pages whose response is kept come first.
+    its response is stored: `file`, `offset`. Pages whose response is kept come first.
     """
     statement = _PAGE_SQL.format(page=_PAGES_WITHOUT[what])
     row = db.execute(statement, [source]).fetchone()
@@ -107,7 +107,7 @@ def find_page_without(
 
 
 def measure_traffic(db: Database, since: datetime) -> dict[str, SourceTraffic]:
-    """Requests and bytes of each source in use: its polls, and the pages they led to."""
+    """Requests and bytes of each source in use: its polls and the pages they led to."""
     rows = db.execute(
         """
         SELECT id, sum(requests) AS requests, sum(bytes) AS bytes FROM (

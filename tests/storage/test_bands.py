@@ -68,8 +68,8 @@ def empty():
 
 
 @given(STEPS)
-def test_what_was_added_and_not_dropped_is_found_wherever_it_rests(empty, steps):
-    """Merging, at any time and of any part, changes no answer, and no key ever rests twice or is lost."""
+def test_what_was_added_and_not_dropped_is_found_in_either_table(empty, steps):
+    """Merging, at any time and of any part, changes no answer, and no key is ever in both tables or lost."""
     expected: set[tuple[int, int]] = set()
     empty.execute("BEGIN")
     try:
@@ -159,7 +159,7 @@ def test_a_step_whose_transaction_fails_never_was(store):
 
 
 def test_copies_are_found_before_and_after_their_keys_moved(store):
-    """Where a key rests decides nothing."""
+    """In which of the two tables a key is makes no difference."""
     first, second = (
         store.landings.admit(document(number), now=NOW) for number in (1, 2)
     )
@@ -180,10 +180,7 @@ def test_copies_are_found_before_and_after_their_keys_moved(store):
 def test_what_is_forgotten_leaves_no_key_in_either_table_nor_in_the_file(
     store, tmp_path
 ):
-    """A key is a hash of the words.
-
-    Who guesses them must not find them confirmed in a page that was freed.
-    """
+    """Nor in freed pages: a key is a hash of words, which somebody may guess."""
     landed = [
         store.landings.admit(document(number), now=NOW) for number in range(1, 30)
     ]
@@ -235,8 +232,8 @@ def test_an_older_file_keeps_its_keys_and_loses_all_of_them_when_a_text_goes(sto
     assert rows(store.session.db, "bands") == []
 
 
-def test_a_torn_index_is_told(store):
-    """Doctor names an article that no copy would find, a key of nothing, and a key that rests twice."""
+def test_a_damaged_index_is_reported(store):
+    """Doctor names an article that no copy would find, a key of no document, and a key in both tables."""
     store.landings.admit(document(1), now=NOW)
     assert store.check() == []
     with store.session.writing():

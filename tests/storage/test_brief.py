@@ -109,10 +109,10 @@ def test_an_article_stands_once_under_the_province_that_it_names_most(
     assert told.provinces[0].articles[0].also == ("Kunduz",)
 
 
-def test_reports_articles_and_independent_voices_are_three_numbers(
+def test_reports_articles_and_independent_reports_are_three_numbers(
     store: Store,
 ) -> None:
-    """A copy is a report and no article, two houses of one owner are one voice."""
+    """A copy is a report and no article, two sources of one owner count once."""
     land(
         store,
         document("mine", "alpha", place("AF2704")),
@@ -184,7 +184,7 @@ def test_a_corrected_passage_stands_before_and_now(store: Store) -> None:
     )
 
 
-def test_what_was_withdrawn_is_told(store: Store) -> None:
+def test_what_was_withdrawn_is_listed(store: Store) -> None:
     """The day on which its page was found gone."""
     landed = land(store, document("mine", "alpha"))[0]
     gone = Landing(
@@ -206,11 +206,8 @@ def test_what_was_withdrawn_is_told(store: Store) -> None:
     )
 
 
-def test_what_was_not_seen_is_told(store: Store) -> None:
-    """A source that failed on the day, the service that was down.
-
-    Not what was blind on another day.
-    """
+def test_what_was_not_seen_is_listed(store: Store) -> None:
+    """A source that failed and the service that was down, but only on that day."""
     at = DAY.replace(hour=4)
     store.polls.land(
         Poll(

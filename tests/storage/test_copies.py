@@ -220,7 +220,7 @@ def test_a_digest_of_many_reports_is_a_copy_of_none(store):
     assert landed[0].article_id != landed[1].article_id
 
 
-def test_the_furniture_of_one_host_makes_no_copies(store):
+def test_the_boilerplate_of_one_host_makes_no_copies(store):
     """What three articles of a host share says nothing about a fourth."""
     frame = report(60, 20)
     landed = admit(
@@ -252,10 +252,7 @@ def test_a_copy_of_a_copy_is_judged_by_the_head(store):
 
 
 def test_what_is_all_but_the_same_as_a_copy_is_where_that_copy_is(store):
-    """No family is torn.
-
-    A second print of a much changed reprint follows the first print.
-    """
+    """A second print of a much changed reprint belongs where the first one is."""
     original = report(8, 20)
     changed = "\n".join([*original.splitlines()[:14], *report(80, 5).splitlines()])
     first, second = admit(
@@ -269,10 +266,7 @@ def test_what_is_all_but_the_same_as_a_copy_is_where_that_copy_is(store):
 
 
 def test_a_page_that_names_its_original_is_a_declared_copy(store):
-    """A declaration that the texts half bear out is believed.
-
-    One that they do not is noted only.
-    """
+    """One that the texts half bear out; any other declaration is only stored."""
     agency = document("agency", report(9))
     half = "\n".join(report(9).splitlines()[:5] + report(90).splitlines()[:6])
     first, second, third = admit(
@@ -286,7 +280,7 @@ def test_a_page_that_names_its_original_is_a_declared_copy(store):
     assert third.article_id != first.article_id
 
 
-def test_the_declared_original_takes_the_lead_when_it_arrives_later(store):
+def test_the_declared_original_becomes_the_head_when_it_arrives_later(store):
     """The article keeps its number, the fates follow, and the log says who was promoted and why."""
     agency = document("agency", report(10), hours=5)
     paper = document(
@@ -336,7 +330,7 @@ def test_who_names_one_original_is_one_article_in_whatever_order_they_come(
 # Who leads
 
 
-def test_the_earlier_publication_leads(store):
+def test_the_earlier_publication_is_the_head(store):
     """An agency's report that was fetched after its reprint is the article."""
     first, second = admit(
         store,
@@ -359,7 +353,7 @@ def test_a_date_without_an_hour_is_not_earlier_on_its_day(store):
 
 
 def test_a_spun_blog_never_outranks_the_agency(store):
-    """An early date on reworded text, or on a text that credits others, takes no lead."""
+    """An early date on reworded text, or on a text that credits others, does not make a head."""
     (first, *_) = admit(
         store,
         document("agency", report(13)),
@@ -376,7 +370,7 @@ def test_a_spun_blog_never_outranks_the_agency(store):
     assert ChangeKind.PROMOTED not in whats(store)
 
 
-def test_of_two_of_one_hour_the_fuller_text_leads(store):
+def test_of_two_of_one_hour_the_fuller_text_is_the_head(store):
     """An excerpt gives way to the whole."""
     (first, _) = admit(
         store,
@@ -400,7 +394,7 @@ def test_a_copy_that_goes_its_own_way_is_split_off(store):
 
 
 def test_when_the_head_is_forgotten_a_copy_is_found_as_the_head_was(store):
-    """The heir stands in the index, and nothing of the forgotten text does."""
+    """The new head is in the index, and nothing of the forgotten text is."""
     agency = document("agency", report(17))
     (first, _) = admit(store, agency, document("paper", shortened(report(17)), hours=2))
     store.erasure.forget_source("agency")
@@ -507,8 +501,8 @@ def test_a_thousand_copies_leave_the_index_as_it_was(store):
 # Counting and explaining
 
 
-def test_copies_probable_copies_and_one_owner_are_one_voice():
-    """Independent is who neither carries the same text nor belongs to the same house."""
+def test_copies_probable_copies_and_one_owner_count_once():
+    """Independent is who neither carries the same text nor belongs to the same owner."""
     articles = {1: "a", 2: "b", 3: "c", 4: "d", 5: "a"}
     assert syndication.count_independent_groups(articles, [], {}) == 4
     assert syndication.count_independent_groups(articles, [(2, 3), (2, 99)], {}) == 3

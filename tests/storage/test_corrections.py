@@ -129,10 +129,7 @@ def test_what_a_person_calls_irrelevant_goes_with_its_copies_and_stays_away(
 
 
 def test_what_was_dropped_comes_back_as_it_was_with_its_copies(store: Store) -> None:
-    """A slip of the hand loses nothing.
-
-    Text, authors, mentions, raw page and copies are there again.
-    """
+    """Text, authors, mentions, raw page and copies are there again."""
     page = Landing(
         outcome=document("https://a.example/1"),
         url="https://a.example/1",
@@ -192,10 +189,7 @@ def test_what_a_person_calls_relevant_outlives_better_rules(store: Store) -> Non
 
 
 def test_a_page_that_was_not_kept_is_asked_for_once_more(store: Store) -> None:
-    """Nothing of its text is here.
-
-    It becomes a lead that is kept whatever its score.
-    """
+    """It becomes a lead that is kept whatever its score."""
     url = "https://a.example/rejected"
     land(store, Rejection(why=RejectionReason.IRRELEVANT, title="Off topic"), url=url)
     done = say(store, Label.RELEVANT, url)
@@ -210,7 +204,7 @@ def test_a_page_that_was_not_kept_is_asked_for_once_more(store: Store) -> None:
     assert store.check() == []
 
 
-def test_the_last_word_counts(store: Store) -> None:
+def test_the_last_judgement_counts(store: Store) -> None:
     """Relevant, irrelevant, relevant: one mark is left."""
     first = land(store, document("https://a.example/1"))[0]
     for label in (Label.RELEVANT, Label.IRRELEVANT, Label.RELEVANT):
@@ -258,7 +252,7 @@ def test_of_a_head_and_its_copy_the_copy_leaves(store: Store) -> None:
 
 
 def test_two_articles_that_are_one_are_joined_with_their_copies(store: Store) -> None:
-    """Everything that the joined one led follows it, and stays when its text changes."""
+    """The copies of the joined one follow it, and stays when its text changes."""
     first, second, copy = land(
         store,
         document("https://a.example/1"),
@@ -319,7 +313,7 @@ def test_a_pair_has_one_mark(store: Store) -> None:
 def test_two_that_were_parted_do_not_come_together_through_a_third(
     store: Store,
 ) -> None:
-    """The contradiction is told with both addresses, and nothing is done."""
+    """The error names both addresses, and nothing is changed."""
     first, second, _ = land(
         store,
         document("https://a.example/1"),
@@ -408,7 +402,7 @@ def test_forgetting_takes_the_marks_text_too(store: Store) -> None:
         assert store.session.db.execute("SELECT count(*) FROM marks").fetchone()[0] == 0
 
 
-def test_what_nobody_knows_is_said(store: Store) -> None:
+def test_what_is_not_known_is_an_error(store: Store) -> None:
     """A number that is none, and a page that was forgotten."""
     store.erasure.forget("https://a.example/gone")
     with pytest.raises(WorkFailed, match="search"):

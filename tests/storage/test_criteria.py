@@ -76,7 +76,7 @@ NAMES = st.lists(
     )
 )
 def test_criteria_survive_an_address(wanted):
-    """What `written` writes, `read` takes back."""
+    """What `criteria_to_pairs` writes, `parse_criteria` takes back."""
     values: dict[str, list[str]] = {}
     for name, value in criteria.criteria_to_pairs(wanted):
         values.setdefault(name, []).append(value)

@@ -145,8 +145,10 @@ def test_nothing_from_the_web_becomes_a_path(store: Store, tmp_path: Path) -> No
     }
 
 
-def test_what_is_no_longer_kept_is_said(store: Store, tmp_path: Path) -> None:
-    """A raw page whose bytes are gone or are others is missing, and nothing pretends to be it."""
+def test_what_is_no_longer_kept_is_listed_as_missing(
+    store: Store, tmp_path: Path
+) -> None:
+    """A raw page whose bytes are gone or are others is missing, and no file stands for it."""
     for file in (tmp_path / "captures").rglob("*.warc.gz"):
         file.write_bytes(b"x" * file.stat().st_size)
     case = written(store, tmp_path / "case")

@@ -99,7 +99,7 @@ def test_rank_puts_the_title_first(stocked):
 
 @pytest.mark.parametrize("sort", Sort)
 def test_pages_join_without_gap_or_repetition(stocked, sort):
-    """Following `next` yields each hit once, in the order of one long page."""
+    """Following `next_cursor` yields each hit once, in the order of one long page."""
     wanted = Criteria(words="the OR په OR یک", sort=sort, limit=1)
     whole = [
         hit.id
@@ -327,11 +327,8 @@ def test_tags_stand_in_the_json_form_and_in_the_counts(stocked):
     ) == {1, 2}
 
 
-def test_a_tag_stays_with_the_article_whoever_leads_it(stocked):
-    """The original that turns up later takes the lead.
-
-    The article has its tag still, and its copies too.
-    """
+def test_a_tag_stays_with_the_article_whichever_text_is_its_head(stocked):
+    """An original that arrives later becomes the head; the tag and the copies stay."""
     tag(stocked, 1, "to check")
     one = stocked.articles.find(1)
     earlier = Document(
@@ -348,7 +345,7 @@ def test_a_tag_stays_with_the_article_whoever_leads_it(stocked):
     assert record.load_record(stocked.session.db, 1)["tags"] == ["to check"]
 
 
-def test_what_changed_since_is_told_of_what_matches(stocked):
+def test_corrections_of_what_matches_are_listed(stocked):
     """Revisions and corrections by people of these articles, the newest first.
 
     New ones, copies and tags are none.
@@ -379,7 +376,7 @@ def test_what_changed_since_is_told_of_what_matches(stocked):
     )
 
 
-def test_places_of_one_name_are_told_apart(stocked):
+def test_places_of_one_name_are_shown_with_their_kind(stocked):
     """With what they are, as far as the gazetteer knows.
 
     One that stands alone keeps its name.

@@ -60,7 +60,7 @@ def poll(
     )
 
 
-def test_news_traffic_and_yields_are_told_by_source(store: Store) -> None:
+def test_news_traffic_and_yields_are_counted_by_source(store: Store) -> None:
     """Visits with something new, requests with their bytes, texts and pages without one."""
     poll(store, "a", NOW - 2 * DAY, "1", "2")
     poll(store, "a", NOW - DAY, "1", "2")
@@ -95,7 +95,7 @@ def test_news_traffic_and_yields_are_told_by_source(store: Store) -> None:
     assert source_stats.find_page_without(store.session.db, "b") is None
 
 
-def test_times_without_sight_are_told_until_they_end(store: Store) -> None:
+def test_blind_periods_are_listed_until_they_end(store: Store) -> None:
     """A source that fails was last seen at its last success."""
     poll(store, "a", NOW - 2 * DAY)
     poll(store, "a", NOW - DAY, status="error")

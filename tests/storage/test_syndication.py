@@ -22,7 +22,7 @@ _spec.loader.exec_module(reports)
 
 @pytest.fixture
 def store(tmp_path):
-    """One report of an agency in three places of two owners, a version of it, and a report of one's own."""
+    """One report of an agency in three places of two owners, a version of it, and a report of another's."""
     with Store.open(tmp_path / "khabar.db") as opened:
         owners = {
             "agency": "",
