@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -468,3 +468,35 @@ def test_whatever_is_said_in_whatever_order_the_file_stays_sound(said: list) -> 
             url for label, url, _ in marked if label == "irrelevant" and url in home
         ]
         assert {url for label, url, _ in marked if label == "relevant"} <= set(home)
+
+
+# A number that is an article's and another document's
+
+
+@pytest.mark.parametrize("erased", ["article", "document", "url"])
+def test_forgetting_erases_what_the_name_shows_and_nothing_else(
+    store: Store, erased: str
+) -> None:
+    """After a promotion and a split, 1 is an article, and a text of another one.
+
+    The number means what `show` gives for it; the other is named by its own number or
+    by its URL.
+    """
+    (reprint,) = land(store, document("https://a.example/1"))
+    (original,) = land(
+        store, document("https://b.example/1", published_at=NOW - timedelta(hours=2))
+    )
+    assert (reprint.article_id, original.article_id) == (1, 1)
+    assert store.articles.find(1).document_id == original.document_id
+    parted = say(store, Label.NOT_A_COPY, reprint.document_id, other=2)
+    assert (reprint.document_id, parted.article_id) == (1, 3)
+
+    name, gone, left = {
+        "article": (1, original, reprint),
+        "document": (3, reprint, original),
+        "url": (reprint.url, reprint, original),
+    }[erased]
+    shown = store.fates.explain(name)["document"]["id"]
+    assert store.erasure.forget(name) == [gone.document_id] == [shown]
+    assert store.fates.find(gone.url)["fate"] == FateKind.FORGOTTEN
+    assert store.fates.find(left.url)["fate"] == FateKind.ARTICLE
