@@ -18,7 +18,7 @@ from crawler.visits import source_visit
 from crawler.visits.further_documents import VisitLimits
 from crawler.visits.source_visit import VisitResult
 from crawler.workers import Task, WorkerLost, WorkerPool
-from storage import identity
+from storage import identity, text_likeness
 from storage.model import (
     Document,
     Failure,
@@ -186,7 +186,7 @@ async def _read(
     if isinstance(outcome, Document):
         return PageSample(
             url=lead.url,
-            words=len(identity.fold_words(outcome.text)),
+            words=len(text_likeness.fold_words(outcome.text)),
             language=outcome.language,
         )
     reason = getattr(outcome, "why", "failed")

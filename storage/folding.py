@@ -44,18 +44,15 @@ class _FoldedChars(dict[str, str]):
         # Letters first: NFKD would split آ and ئ into a base and a mark that newsrooms
         # do not always type.
         plain = _INVISIBLE.sub("", char.translate(_TABLE))
-        bare = "".join(
-            c
-            for c in unicodedata.normalize("NFKD", plain)
-            if not unicodedata.combining(c)
-        )
+        decomposed = unicodedata.normalize("NFKD", plain)
+        bare = "".join(c for c in decomposed if not unicodedata.combining(c))
         folded = bare.translate(_TABLE).lower().translate(_NOT_DECOMPOSED)
         if len(self) < _MAX_CACHED_CHARS:
             self[char] = folded
         return folded
 
 
-# Far more than the scripts of news have; a stranger's text cannot fill the memory
+# Far more than the scripts of news have; a stranger's text cannot fill the memory.
 _MAX_CACHED_CHARS = 20_000
 _FOLDED_CHARS = _FoldedChars()
 
@@ -64,7 +61,7 @@ _FOLDED_CHARS = _FoldedChars()
 # lowered in one piece.
 _NOT_FOLDED_ASCII = re.compile("[^\x00-_a-\x7f]+")
 # Characters for each byte that UTF-8 takes beyond one; English with its quotation marks
-# has forty
+# has forty.
 _CHARS_PER_EXTRA_BYTE = 12
 
 
@@ -75,9 +72,8 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return " ".join(text.lower().split())
-    if (
-        len(text.encode("utf-8", "surrogatepass")) - len(text)
-    ) * _CHARS_PER_EXTRA_BYTE < len(text):
+    extra_bytes = len(text.encode("utf-8", "surrogatepass")) - len(text)
+    if extra_bytes * _CHARS_PER_EXTRA_BYTE < len(text):
         folded = _NOT_FOLDED_ASCII.sub(_fold_run, text).lower()
     else:
         folded = "".join(map(_FOLDED_CHARS.__getitem__, text))
@@ -89,7 +85,7 @@ def _fold_run(run: re.Match[str]) -> str:
 
 
 def fold_spelling(name: str) -> str:
-    """A name folded further, so that spaces, hyphens and apostrophes in it make no difference."""
+    """A name folded further: spaces, hyphens and apostrophes make no difference."""
     return re.sub(r"[\s\-'._]+", "", fold(name))
 
 
@@ -97,5 +93,8 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\u
 
 
 def printable(text: str) -> str:
-    """The text without control characters and lone surrogates, which no reader wants and some terminals obey."""
+    """The text without control characters and lone surrogates.
+
+    No reader wants them, and some terminals obey them.
+    """
     return _CONTROL.sub("", text)

@@ -14,10 +14,11 @@ from difflib import SequenceMatcher
 from functools import cache
 from importlib.resources import files
 
-from storage import identity
+from storage import text_likeness
 
 # A fleeting line is short; a long one that speaks of sharing or reading is text.
-_MAX_FLEETING_WORDS = 14  # words
+_MAX_FLEETING_WORDS = 14
+_MAX_FLEETING_CHARS = 200
 # Lines, or words, of both sides multiplied: above it a changed passage is shown whole,
 # for matching is quadratic.
 _MAX_PAIRS = 2_000_000
@@ -25,7 +26,10 @@ _MAX_PAIRS = 2_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A run of words that stayed (`old == new`), was replaced, inserted (`old` empty) or deleted (`new` empty)."""
+    """A run of words that stayed (`old == new`) or was replaced.
+
+    Of an insertion `old` is empty, of a deletion `new`.
+    """
 
     old: str
     new: str
@@ -45,13 +49,13 @@ def diff_texts(old: str, new: str) -> tuple[Edit, ...]:
     if len(before) * len(after) > _MAX_PAIRS:
         return tuple(_diff_words(old, new))
     edits: list[Edit] = []
-    for what, i, j, k, m in SequenceMatcher(
-        None, before, after, autojunk=False
-    ).get_opcodes():
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    for what, i, j, k, m in matcher.get_opcodes():
         here, there = "\n".join(before[i:j]), "\n".join(after[k:m])
-        edits += (
-            [Edit(old=here, new=here)] if what == "equal" else _diff_words(here, there)
-        )
+        if what == "equal":
+            edits.append(Edit(old=here, new=here))
+        else:
+            edits.extend(_diff_words(here, there))
     return tuple(edits)
 
 
@@ -69,19 +73,19 @@ def _diff_words(old: str, new: str) -> list[Edit]:
 def is_trivial(old: str, new: str) -> bool:
     """Whether two states of a text say the same.
 
-    No revision, whatever dates, counters or furniture turned over.
+    Then there is no revision, whatever dates, counters or boilerplate turned over.
     """
     return _lasting_words(old) == _lasting_words(new)
 
 
 def _lasting_words(text: str) -> list[str]:
     kept = [line for line in text.splitlines() if not _is_fleeting(line)]
-    return identity.fold_words("\n".join(kept))
+    return text_likeness.fold_words("\n".join(kept))
 
 
 def _is_fleeting(line: str) -> bool:
     return (
-        len(line) < 200
+        len(line) < _MAX_FLEETING_CHARS
         and len(line.split()) <= _MAX_FLEETING_WORDS
         and bool(_fleeting_pattern().search(line))
     )

@@ -6,7 +6,7 @@ table, view and column, and a test holds it to that.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib.resources import files
 from threading import Timer
 
@@ -17,7 +17,8 @@ from storage.tables import copy_index
 
 migrations = Migrations("khabar")
 
-_SLOW_STEP_SECONDS = 3.0  # seconds of one step after which somebody is told
+# Of one step, after which somebody is told.
+_SLOW_STEP_SECONDS = 3.0
 
 # So many articles that were kept before become comparable, the newest: copies come
 # within weeks, equal words are found among all, and reading a text takes .7 ms: these
@@ -26,10 +27,11 @@ MAX_COMPARABLE_ARTICLES = 50_000
 
 
 def _compare_newest(db: Database) -> None:
-    newest = "SELECT id FROM documents WHERE is_head = 1 ORDER BY sort_key DESC LIMIT ?"
-    copy_index.add_all_to_index(
-        db, [row[0] for row in db.execute(newest, [MAX_COMPARABLE_ARTICLES])]
+    newest = db.execute(
+        "SELECT id FROM documents WHERE is_head = 1 ORDER BY sort_key DESC LIMIT ?",
+        [MAX_COMPARABLE_ARTICLES],
     )
+    copy_index.add_all_to_index(db, [row[0] for row in newest])
 
 
 # What a script cannot say: done after it, in its transaction.
@@ -40,19 +42,18 @@ PYTHON_STEPS: dict[str, Callable[[Database], None]] = {
 
 def read_scripts() -> dict[str, str]:
     """The migrations' SQL by name, in order."""
-    found = [
-        script
-        for script in files("storage").joinpath("migrations").iterdir()
-        if script.name.endswith(".sql")
-    ]
-    return {
-        script.name[:-4]: script.read_text("utf-8")
-        for script in sorted(found, key=lambda script: script.name)
-    }
+    scripts = {}
+    for file in files("storage").joinpath("migrations").iterdir():
+        if file.name.endswith(".sql"):
+            scripts[file.name.removesuffix(".sql")] = file.read_text("utf-8")
+    return dict(sorted(scripts.items()))
 
 
 def run_script(db: Database, script: str) -> None:
-    """Execute a script's statements one by one, in the transaction that is open (`executescript` would end it)."""
+    """Execute a script's statements one by one, in the transaction that is open.
+
+    `executescript` would end it.
+    """
     statement = ""
     for line in script.splitlines():
         if line.startswith("--"):
@@ -65,9 +66,10 @@ def run_script(db: Database, script: str) -> None:
 
 def _is_complete(statement: str) -> bool:
     text = statement.strip()
-    if not text.endswith(";"):
-        return False
-    return text.endswith("END;") if text.startswith("CREATE TRIGGER") else True
+    # A trigger holds statements of its own.
+    if text.startswith("CREATE TRIGGER"):
+        return text.endswith("END;")
+    return text.endswith(";")
 
 
 def _register(name: str, script: str) -> None:
@@ -82,24 +84,30 @@ for _name, _script in read_scripts().items():
     _register(_name, _script)
 
 
-def migrate(db: Database, tell: Callable[[str], None] | None = None) -> None:
+def migrate(db: Database, on_slow_step: Callable[[str], None] | None = None) -> None:
     """Bring the file to today's form, each step whole or not at all.
 
-    `tell` hears of those that take long.
-
-    Raises StoreTooNew.
+    `on_slow_step` is told of steps that take long. Raises StoreTooNew.
     """
     refuse_newer(db)
     names = [step.name for step in migrations.pending(db)]
     for at, name in enumerate(names):
-        with _report_when_slow(name, tell) if tell else nullcontext():
+        with _report_when_slow(name, on_slow_step):
             migrations.apply(db, stop_before=names[at + 1 : at + 2])
 
 
 @contextmanager
-def _report_when_slow(name: str, tell: Callable[[str], None]) -> Iterator[None]:
-    text = f"bringing the database to its new form ({name}); this can take minutes, and a stop loses nothing"
-    timer = Timer(_SLOW_STEP_SECONDS, tell, [text])
+def _report_when_slow(
+    name: str, on_slow_step: Callable[[str], None] | None
+) -> Iterator[None]:
+    if on_slow_step is None:
+        yield
+        return
+    text = (
+        f"bringing the database to its new form ({name}); this can take minutes, and "
+        "a stop loses nothing"
+    )
+    timer = Timer(_SLOW_STEP_SECONDS, on_slow_step, [text])
     timer.daemon = True
     timer.start()
     try:
@@ -114,8 +122,8 @@ def refuse_newer(db: Database) -> None:
     strange = [step.name for step in migrations.applied(db) if step.name not in known]
     if strange:
         raise StoreTooNew(
-            f"The database was written by a newer khabar (it knows {strange[-1]}); upgrade this one, or name "
-            f"another file."
+            f"The database was written by a newer khabar (it knows {strange[-1]}); "
+            "upgrade this one, or name another file."
         )
 
 
@@ -125,6 +133,6 @@ def require_current(db: Database) -> None:
     waiting = migrations.pending(db)
     if waiting:
         raise StoreError(
-            f"The database was written by an older khabar (it lacks {waiting[0].name}); `khabar run` or `khabar "
-            f"crawl` brings it up to date."
+            f"The database was written by an older khabar (it lacks {waiting[0].name}); "
+            "`khabar run` or `khabar crawl` brings it up to date."
         )

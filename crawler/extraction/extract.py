@@ -22,7 +22,7 @@ from crawler.extraction import (
 from crawler.extraction.markup import Markup
 from crawler.extraction.metadata import Metadata
 from crawler.sources import Source
-from storage import identity
+from storage import identity, text_likeness
 from storage.model import Document, Lead, Page, Rejection
 
 VERSION = f"3/trafilatura-{version('trafilatura')}"
@@ -174,7 +174,7 @@ def extract_entry(
         boilerplate=boilerplate,
         labels=lead.authors,
     )
-    if len(identity.fold_words(cleaned.text)) < least_words:
+    if len(text_likeness.fold_words(cleaned.text)) < least_words:
         return None
 
     published = lead.published_at

@@ -15,7 +15,7 @@ from crawler import data_files
 from crawler.extraction import blocks, json_ld
 from crawler.extraction.blocks import Block
 from crawler.extraction.markup import Markup
-from storage import identity
+from storage import text_likeness
 from storage.folding import fold
 from storage.model import Cut, Rejection, RejectionReason
 
@@ -69,7 +69,7 @@ def reject(
     `text` is the cleaned article, `cuts` what was taken out of it, `url` the page's own
     address.
     """
-    words = len(identity.fold_words(text))
+    words = len(text_likeness.fold_words(text))
     found = (
         _reject_by_type_or_title(markup, title)
         or _reject_paywall(markup, words, cuts)
@@ -158,7 +158,7 @@ def _reject_listing(
         for line in text.splitlines()
         if blocks.line_key(line.lstrip("-*• ")) not in keys
     ]
-    own_words = len(identity.fold_words(" ".join(own_lines)))
+    own_words = len(text_likeness.fold_words(" ".join(own_lines)))
     if not is_home and own_words >= _MIN_OWN_WORDS:
         return None
     detail = f"{len(headlines)} headlines, {prose_chars} characters of paragraphs"

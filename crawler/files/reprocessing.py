@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from crawler.files.import_context import ImportContext
 from crawler.workers import Task, WorkerLost
-from storage import identity
+from storage import identity, text_likeness
 from storage.model import Document, Landing, Lead, Page, Rejection
 from storage.query.criteria import Criteria
 from storage.query.reprocess_candidates import ReprocessCandidate
@@ -204,7 +204,7 @@ def compare_outcomes(before: ReprocessCandidate, landing: Landing) -> ReprocessO
         return ReprocessOutcome.LET_OUT
     if not isinstance(after, Document):
         return ReprocessOutcome.LOST
-    if identity.text_hash(after.text) != identity.text_hash(before.text) or (
+    if text_likeness.text_hash(after.text) != text_likeness.text_hash(before.text) or (
         after.title or ""
     ) != (before.title or ""):
         return ReprocessOutcome.CHANGED

@@ -11,10 +11,10 @@ from scheduler.views.formatting import format_count, format_time
 from scheduler.views.terminal import Screen, strip_controls
 from storage import revisions
 from storage.errors import WorkFailed
-from storage.identity import CopyComparison
 from storage.model import Article, Revision, SyndicatedReport, Syndication
 from storage.revisions import Edit
 from storage.store import Store
+from storage.text_likeness import CopyComparison
 
 CONTEXT_WORDS = 8  # shown on either side of a change
 

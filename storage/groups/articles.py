@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from storage.identity import CopyComparison
 from storage.model import Article, Copy, Revision, Syndication
 from storage.query import overview, record
 from storage.query.overview import CopyCounts
 from storage.session import Group
 from storage.tables import copies, lookups, syndication
+from storage.text_likeness import CopyComparison
 
 
 class Articles(Group):

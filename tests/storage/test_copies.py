@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import identity
+from storage import text_likeness
 from storage.model import ChangeKind, Document, FateKind, Landing
 from storage.store import Store
 from storage.tables import copies, syndication
@@ -453,11 +453,11 @@ def test_texts_without_content_match_nothing(store, text):
 @given(st.text(), st.text())
 def test_likeness_is_symmetric_and_bounded(one, other):
     """Any two texts can be compared, in either order, to the same answer."""
-    here = identity.measure_likeness(
-        identity.profile_text(one), identity.profile_text(other)
+    here = text_likeness.measure_likeness(
+        text_likeness.profile_text(one), text_likeness.profile_text(other)
     )
-    assert here == identity.measure_likeness(
-        identity.profile_text(other), identity.profile_text(one)
+    assert here == text_likeness.measure_likeness(
+        text_likeness.profile_text(other), text_likeness.profile_text(one)
     )
     assert 0 <= here.shingles <= 1
     assert 0 <= here.names <= 1
@@ -466,11 +466,11 @@ def test_likeness_is_symmetric_and_bounded(one, other):
 @given(st.text())
 def test_a_sketch_is_small_and_fits_the_file(text):
     """An index entry is bounded whatever was written."""
-    profile = identity.profile_text(text)
+    profile = text_likeness.profile_text(text)
     keys = [
-        *identity.shingle_sketch(profile),
-        *identity.opening_sketch(profile),
-        *identity.name_sketch(profile, 20_000),
+        *text_likeness.shingle_sketch(profile),
+        *text_likeness.opening_sketch(profile),
+        *text_likeness.name_sketch(profile, 20_000),
     ]
     assert len(keys) <= 53
     assert all(-(2**63) <= key < 2**63 for key in keys)
@@ -478,11 +478,11 @@ def test_a_sketch_is_small_and_fits_the_file(text):
 
 def test_a_name_sketch_meets_itself_within_four_days():
     """The bucket of a day is among those that are asked for on the days around it."""
-    profile = identity.profile_text(report(20))
+    profile = text_likeness.profile_text(report(20))
     for day in range(20_000, 20_008):
         for other in range(day - 4, day + 5):
-            assert set(identity.name_sketch(profile, day)) <= set(
-                identity.name_sketch(profile, other, around=True)
+            assert set(text_likeness.name_sketch(profile, day)) <= set(
+                text_likeness.name_sketch(profile, other, around=True)
             )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import identity
+from storage import identity, text_likeness
 
 _HOSTS = st.sampled_from(
     [
@@ -203,12 +203,16 @@ def test_resolving_never_raises_and_stays_canonical(page, declared):
 
 def test_words_fold_spelling_and_punctuation():
     """Case, marks, keyboards and quotation marks do not change the words of a text."""
-    assert identity.fold_words("KÁBUL\u2019S “governor”") == ["kabul", "s", "governor"]
-    assert identity.fold_words("كابل") == identity.fold_words("کابل")
-    assert identity.text_hash("Kabul, 12 killed.") == identity.text_hash(
+    assert text_likeness.fold_words("KÁBUL\u2019S “governor”") == [
+        "kabul",
+        "s",
+        "governor",
+    ]
+    assert text_likeness.fold_words("كابل") == text_likeness.fold_words("کابل")
+    assert text_likeness.text_hash("Kabul, 12 killed.") == text_likeness.text_hash(
         "  KABUL — 12 killed"
     )
-    assert identity.text_hash("Kabul, 12 killed.") != identity.text_hash(
+    assert text_likeness.text_hash("Kabul, 12 killed.") != text_likeness.text_hash(
         "Kabul, 14 killed."
     )
 
@@ -216,18 +220,20 @@ def test_words_fold_spelling_and_punctuation():
 @given(st.text())
 def test_a_text_hash_fits_the_file(text):
     """Hashes rest in a signed 64-bit column."""
-    assert -(2**63) <= identity.text_hash(text) < 2**63
+    assert -(2**63) <= text_likeness.text_hash(text) < 2**63
 
 
 @given(st.text())
 def test_words_are_the_same_in_a_short_text_and_in_a_long_one_of_another_script(text):
     """A text that is English but for some signs is folded by a faster way, to the same words."""
     own = [
-        word for part in ("stone", text, "bridge") for word in identity.fold_words(part)
+        word
+        for part in ("stone", text, "bridge")
+        for word in text_likeness.fold_words(part)
     ]
     filler = "plain stone bridge " * (10 + 2 * len(text))
     assert (
-        identity.fold_words(f"{filler}\n stone \n{text}\n bridge")[
+        text_likeness.fold_words(f"{filler}\n stone \n{text}\n bridge")[
             len(filler.split()) :
         ]
         == own
@@ -239,23 +245,37 @@ def test_a_sketch_is_the_same_in_every_process_and_release():
 
     Those of the text below were written down when the index was new.
     """
-    profile = identity.profile_text(" ".join(f"word{n} Name{n}" for n in range(200)))
-    assert identity.shingle_sketch(profile)[:3] == (
+    profile = text_likeness.profile_text(
+        " ".join(f"word{n} Name{n}" for n in range(200))
+    )
+    assert text_likeness.shingle_sketch(profile)[:3] == (
         -9163271417530878667,
         -9136813774952366909,
         -9131577563441311122,
     )
-    assert identity.opening_sketch(profile)[:2] == (
+    assert text_likeness.opening_sketch(profile)[:2] == (
         -2636331888309229927,
         -2854566614076306500,
     )
-    assert identity.name_sketch(profile, 20_000)[:2] == (
+    assert text_likeness.name_sketch(profile, 20_000)[:2] == (
         1582704669269156828,
         -4745894294658917282,
     )
-    assert identity.shingle_sketch(identity.profile_text("four words are few")) == ()
     assert (
-        len(identity.shingle_sketch(identity.profile_text("here are five words only")))
+        text_likeness.shingle_sketch(text_likeness.profile_text("four words are few"))
+        == ()
+    )
+    assert (
+        len(
+            text_likeness.shingle_sketch(
+                text_likeness.profile_text("here are five words only")
+            )
+        )
         == 1
     )
-    assert len(identity.shingle_sketch(identity.profile_text("round and " * 500))) == 2
+    assert (
+        len(
+            text_likeness.shingle_sketch(text_likeness.profile_text("round and " * 500))
+        )
+        == 2
+    )
