@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from storage import identity, revisions
+from storage import identity, revisions, text_likeness
 from storage.folding import fold, printable
 from storage.model import ChangeKind, Document, FateKind, Landed, from_text, to_text
 from storage.tables import annotations, copies, copy_index, heads
@@ -61,7 +61,7 @@ def admit(
         title=text_to_column(document.title),
         authors=tuple(printable(author) for author in document.authors),
     )
-    words = identity.fold_words(document.text)
+    words = text_likeness.fold_words(document.text)
     key = stored_key(document.url)
     known = db.execute("SELECT * FROM documents WHERE key = ?", [key]).fetchone()
     if known is not None:
@@ -126,7 +126,7 @@ def _find_exact_copy(
         SELECT article_id, host, title, text FROM documents WHERE text_hash = ?
         ORDER BY is_head DESC, id LIMIT 20
         """,
-        [identity.hash_words(list(words))],
+        [text_likeness.hash_words(list(words))],
     )
     for row in rows:
         if _is_exact_copy(row, document, words):
@@ -154,7 +154,7 @@ def _is_exact_copy(row: Row, document: Document, words: Sequence[str]) -> bool:
         if fold(row["title"] or "") != fold(document.title or ""):
             return False
     # One hash of 64 bits for many texts: the words decide.
-    return identity.fold_words(row["text"]) == words
+    return text_likeness.fold_words(row["text"]) == words
 
 
 # A page that is known
@@ -245,7 +245,7 @@ def _has_new_content(
     """
     if document.title and fold(document.title) != fold(known["title"] or ""):
         return True
-    if known["text_hash"] == identity.hash_words(list(words)):
+    if known["text_hash"] == text_likeness.hash_words(list(words)):
         return False
     return is_reread or not revisions.is_trivial(known["text"], document.text)
 

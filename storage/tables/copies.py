@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from storage import identity
-from storage.identity import CopyComparison, Likeness, Profile
+from storage import identity, text_likeness
 from storage.model import Document, from_text, to_text
 from storage.tables import copy_index
 from storage.tables.columns import Row
 from storage.tables.copy_index import NEARLY_IDENTICAL_SCORE, row_time
+from storage.text_likeness import CopyComparison, Likeness, Profile
 
 _MAX_PROBABLE = 20
 _PROBABLE_WINDOW = timedelta(days=4)
@@ -59,7 +59,7 @@ class CopyMatch:
 
 def match_copies(db: Database, document: Document, *, now: datetime) -> CopyMatch:
     """Compare a text that is not stored yet with the kept articles of its language."""
-    one = identity.profile_text(document.text)
+    one = text_likeness.profile_text(document.text)
     language = document.language
     at = document.published_at or now
     declared = _find_declared(db, document)
@@ -109,14 +109,14 @@ def _compare_candidates(
         rows = [
             row
             for row in rows
-            if identity.shared_share(one, row["text"]) >= min_overlap
+            if text_likeness.shared_share(one, row["text"]) >= min_overlap
         ]
     boilerplate = _shared_shingles(rows)
     compared = []
     for row in rows:
-        likeness = identity.measure_likeness(
+        likeness = text_likeness.measure_likeness(
             one,
-            identity.profile_text(row["text"]),
+            text_likeness.profile_text(row["text"]),
             common=boilerplate.get(row["host"], frozenset()),
         )
         # Pages err about their language; the same words are one language. Only names
@@ -140,7 +140,7 @@ def _shared_shingles(rows: Iterable[Row]) -> dict[str, frozenset[int]]:
             continue
         counts: Counter[int] = Counter()
         for text in texts:
-            counts.update(identity.profile_text(text).shingles)
+            counts.update(text_likeness.profile_text(text).shingles)
         shared[host] = frozenset(shingle for shingle, n in counts.items() if n > 2)
     return shared
 
@@ -204,10 +204,12 @@ def _url_spellings(url: str) -> list[str]:
 
 def is_same_text(one: str, other: str) -> bool:
     """Whether two texts are still one article, now that one of them has changed."""
-    likeness = identity.measure_likeness(
-        identity.profile_text(one), identity.profile_text(other)
+    likeness = text_likeness.measure_likeness(
+        text_likeness.profile_text(one), text_likeness.profile_text(other)
     )
-    return likeness.is_copy or identity.text_hash(one) == identity.text_hash(other)
+    return likeness.is_copy or text_likeness.text_hash(one) == text_likeness.text_hash(
+        other
+    )
 
 
 def _is_same_language(one: str | None, other: str | None) -> bool:
@@ -231,8 +233,9 @@ def promotion_reason(head: Row, document: Row) -> str:
         return "declared origin"
     if document["origin_url"] or _names_origin(document, head):
         return ""
-    likeness = identity.measure_likeness(
-        identity.profile_text(head["text"]), identity.profile_text(document["text"])
+    likeness = text_likeness.measure_likeness(
+        text_likeness.profile_text(head["text"]),
+        text_likeness.profile_text(document["text"]),
     )
     if not likeness.is_verbatim or (document["credit"] and not head["credit"]):
         return ""
@@ -281,16 +284,17 @@ def compare_documents(
     other = db.execute(statement, [other_id]).fetchone()
     if one is None or other is None:
         return None
-    likeness = identity.measure_likeness(
-        identity.profile_text(one["text"]), identity.profile_text(other["text"])
+    likeness = text_likeness.measure_likeness(
+        text_likeness.profile_text(one["text"]),
+        text_likeness.profile_text(other["text"]),
     )
     verdict, reason = _explain_verdict(one, other, likeness)
     return CopyComparison(
         verdict=verdict,
         reason=reason,
         likeness=likeness,
-        passages=identity.shared_passages(one["text"], other["text"]),
-        conflicts=identity.number_conflicts(one["text"], other["text"]),
+        passages=text_likeness.shared_passages(one["text"], other["text"]),
+        conflicts=text_likeness.number_conflicts(one["text"], other["text"]),
     )
 
 

@@ -15,11 +15,11 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from storage import identity
-from storage.identity import Profile
+from storage import text_likeness
 from storage.model import from_text
 from storage.tables import bands
 from storage.tables.columns import Row
+from storage.text_likeness import Profile
 
 # Two texts with this score are one text for every purpose.
 NEARLY_IDENTICAL_SCORE = 0.9
@@ -40,7 +40,7 @@ def find_by_shingles(db: Database, one: Profile) -> list[int]:
 
     With a text of few shingles it is enough to share one.
     """
-    keys = identity.shingle_sketch(one)
+    keys = text_likeness.shingle_sketch(one)
     has_few = len(one.shingles) < 2 * len(keys)
     (shared,) = bands.count_shared_keys(db, keys)
     candidates = shared.most_common(_MAX_CANDIDATES)
@@ -51,7 +51,7 @@ def find_by_shingles(db: Database, one: Profile) -> list[int]:
         candidates = [
             (number, count)
             for number, count in candidates
-            if count >= identity.min_shared_keys(one.words, words.get(number, 0))
+            if count >= text_likeness.min_shared_keys(one.words, words.get(number, 0))
         ]
     return [
         number
@@ -79,8 +79,8 @@ def find_by_names_or_opening(db: Database, one: Profile, at: datetime) -> set[in
     """
     names, opening = bands.count_shared_keys(
         db,
-        identity.name_sketch(one, _day_number(at), around=True),
-        identity.opening_sketch(one),
+        text_likeness.name_sketch(one, _day_number(at), around=True),
+        text_likeness.opening_sketch(one),
     )
     found = {number for number, n in names.most_common(_MAX_BY_NAMES) if n > 2}
     found |= {number for number, n in opening.most_common(_MAX_BY_OPENING) if n > 1}
@@ -145,11 +145,11 @@ def _index_keys(
     ).fetchone()
     if row is None:
         return []
-    one = identity.profile_text(row["text"])
+    one = text_likeness.profile_text(row["text"])
     day = _day_number(row_time(row))
-    keys = set(identity.shingle_sketch(one))
-    keys.update(identity.opening_sketch(one))
-    keys.update(identity.name_sketch(one, day, ever=of_all_versions))
+    keys = set(text_likeness.shingle_sketch(one))
+    keys.update(text_likeness.opening_sketch(one))
+    keys.update(text_likeness.name_sketch(one, day, ever=of_all_versions))
     return sorted(keys)
 
 

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from storage import identity, index_tags
+from storage import identity, index_tags, text_likeness
 from storage.folding import fold, printable
 from storage.model import (
     ChangeKind,
@@ -218,7 +218,7 @@ def revision_columns(document: Document, words: Sequence[str]) -> dict[str, obje
         "title": document.title,
         "text": document.text,
         "words": len(words),
-        "text_hash": identity.hash_words(list(words)),
+        "text_hash": text_likeness.hash_words(list(words)),
         "from_feed": int(document.from_feed),
     }
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from storage import identity
+from storage import text_likeness
 from storage.model import ChangeKind, FateKind, Landed
 from storage.tables import copies, copy_index
 from storage.tables.columns import Row
@@ -135,8 +135,9 @@ def join_article(
         "SELECT text FROM documents WHERE article_id = ? AND is_head = 1", [article_id]
     ).fetchone()
     former = row["article_id"]
-    likeness = identity.measure_likeness(
-        identity.profile_text(row["text"]), identity.profile_text(head["text"])
+    likeness = text_likeness.measure_likeness(
+        text_likeness.profile_text(row["text"]),
+        text_likeness.profile_text(head["text"]),
     )
     _make_copy(db, document_id, "declared", round(likeness.score, 4))
 
