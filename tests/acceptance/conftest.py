@@ -51,7 +51,7 @@ class Running:
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "scheduler.cli", *words, "--config", str(self.config)], input=given,
-            text=True, capture_output=True, timeout=90, check=False, cwd=self.folder, env=self.environment,
+            text=True, capture_output=True, timeout=180, check=False, cwd=self.folder, env=self.environment,
         )  # fmt: skip
 
     def begin(self, *words: str) -> "subprocess.Popen[str]":
@@ -65,7 +65,7 @@ class Running:
         """The exit code and how long it took."""
         began = time.monotonic()
         self.process.send_signal(number)
-        return self.process.wait(30), time.monotonic() - began
+        return self.process.wait(60), time.monotonic() - began
 
     def ask(self, statement: str) -> list[tuple]:
         db = sqlite3.connect(f"file:{self.folder / 'khabar.db'}?mode=ro", uri=True)
@@ -74,7 +74,7 @@ class Running:
         finally:
             db.close()
 
-    def until(self, holds: Callable[[], bool], within: float = 40) -> None:
+    def until(self, holds: Callable[[], bool], within: float = 120) -> None:
         end = time.monotonic() + within
         while not holds():
             assert time.monotonic() < end, self.log[-3000:]

@@ -37,13 +37,13 @@ def test_c3_a_second_signal_ends_it_at_once(serve, web: Web) -> None:
     """Nobody waits for a server that hangs."""
     web.control(delay=20)
     service = serve().start()
-    service.until(lambda: '"ready' in service.log)
-    time.sleep(1)
+    service.until(lambda: web.control()["most_open"] > 0)
     service.process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
+    # The second one may come only after the first was heard: two that wait are one.
+    service.until(lambda: '"stopping' in service.log)
     code, took = service.stop(signal.SIGINT)
-    assert took < 2
     assert code == 130
+    assert took < 10
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_c5_a_database_that_is_taken_away_ends_the_service_and_is_rescued(
     service.start()
     service.until(lambda: service.is_done(60))
     service.db.unlink()
-    assert service.process.wait(60) == 3, service.log[-2000:]
+    assert service.process.wait(120) == 3, service.log[-2000:]
     rescued = service.db.with_name("khabar.db.rescued")
     assert "rescued" in service.log
     with copied(rescued) as db:
@@ -187,7 +187,6 @@ def test_c9_servers_that_flap_are_not_hammered(serve, web: Web) -> None:
         lambda: (
             service.one("SELECT count(*) FROM sources WHERE last_poll_at IS NULL") == 0
         ),
-        within=60,
     )
     time.sleep(4)
     told = web.control(asked=1)
