@@ -53,7 +53,7 @@ def serve(options: CommonOptions, /, host: str, port: int, token: str) -> None:
     from scheduler import web
 
     config = options.load_config()
-    web.serve(config, host=host, port=port, token=token, tell=options.screen.note)
+    web.serve(config, host=host, port=port, token=token, on_ready=options.screen.note)
 
 
 @click.command()
