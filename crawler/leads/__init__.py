@@ -1,4 +1,1 @@
-"""What a source shows.
-
-Feeds, sitemaps, section pages, channels and archives, as bytes, to leads.
-"""
+"""What a source shows: feeds, sitemaps, section pages, channels, archives; as leads. Pure."""

@@ -24,8 +24,10 @@ MAX_BODY_CHARS = 500_000
 MAX_GUID_CHARS = 1_000
 MAX_AUTHOR_CHARS = 200
 MAX_AUTHORS = 20
-MIN_FULL_TEXT_WORDS = 100  # from here on a description is an article's text
-MARKUP_CHARS_PER_TEXT_CHAR = 20  # what may stand in markup for one character of text
+# Case 99: from so many words on a description is an article's text
+MIN_FULL_TEXT_WORDS = 100
+# What may stand in markup for one character of text
+MARKUP_CHARS_PER_TEXT_CHAR = 20
 
 # What copying leaves at the ends of a link
 _INVISIBLE_EDGES = " \n\u00a0\u200b\u200c\u200d\u200e\u200f\ufeff"
@@ -91,6 +93,7 @@ def build_leads(
         if is_home_page(url):
             home_pages += 1
             continue
+        # Case 82: the same entry twice in one document
         key = (entry.guid, url)
         if key in leads:
             continue
@@ -162,6 +165,8 @@ def _build_lead(
     via: str,
     now: datetime,
 ) -> Lead:
+    # Case 100: the entry knows its language better than the document, this better than
+    # the configuration
     own_language = language_tag(entry.language) or language or source.language
     dated = written_dates.parse_date(
         entry.date or entry.changed,
@@ -193,7 +198,7 @@ def _build_lead(
 
 
 def _full_text(entry: FeedEntry) -> str | None:
-    """The entry's content, or a description as long as an article (case 99)."""
+    """The entry's content, or a description as long as an article."""
     if entry.content_html.strip():
         return printable(entry.content_html[:MAX_BODY_CHARS])
     description = entry.summary_html[:MAX_BODY_CHARS]

@@ -7,6 +7,7 @@ from typing import Any
 
 from crawler.leads.entries import FeedEntry
 
+# A feed has five levels; json.loads calls itself for each
 MAX_JSON_DEPTH = 50
 
 
@@ -89,10 +90,7 @@ def _string_value(data: dict[str, Any], key: str) -> str:
 
 
 def _is_too_deep(text: str) -> bool:
-    """Whether brackets nest too deep, those in strings counted too.
-
-    It is asked before parsing, because json.loads calls itself for each level.
-    """
+    """Whether brackets nest too deep, those in strings counted too."""
     depth = 0
     for bracket in filter("[]{}".__contains__, text):
         if bracket in "]}":

@@ -40,15 +40,19 @@ MIN_NAME_CHARS = 4  # of what stands behind a date, for it to be an article's na
 CALENDAR_PARAMETERS = frozenset({"year", "month", "day", "date", "cal"})
 
 _LONG_NUMBER = re.compile(r"\d{6,}")
+# 12345 anywhere, or a shorter one at the very end: name-of-it-1234
 _NUMBER = re.compile(r"\d{5}|-\d{3,4}$")
+# c62lp853214o: three digits and a letter at least
 _CODE = re.compile(r"(?=(?:[a-z]{0,20}\d){3})(?=\d{0,20}[a-z])[a-z0-9]{9,40}")
 _DAY_IN_PATH = re.compile(
     r"(?:19|20)\d\d[/-]?(?:0?[1-9]|1[0-2])[/-]?(?:0[1-9]|[12]\d|3[01]|[1-9](?!\d))(?!\d)"
 )
 _MONTH_IN_PATH = re.compile(r"/(?:19|20)\d\d[/-](?:0?[1-9]|1[0-2])(?=/)")
+# /2021/08/15, /news/2021/08: the archive's page of a day or a month
 _ONLY_DATE = re.compile(r"(?:/[a-z-]{1,20})?/(?:19|20)\d\d(?:[/-]\d{1,2}){0,2}/?")
 # Some sites tell articles from series by one letter: a-123456
 _LETTER_AND_NUMBER = re.compile(r"([a-z]{1,3})-?\d{5,}")
+# Sessions, mail addresses, addresses within addresses, twins for printers and AMP
 _NEVER_IN_PATH = re.compile(r";jsessionid|@|:/|\.(?:print|amp)$")
 _WORD_SEPARATORS = re.compile(r"[-_+ ]+")
 _FILE_ENDING = re.compile(r"\.([a-z0-9]{2,5})$")
@@ -148,6 +152,7 @@ def parse_section_page(
     list_pages: tuple[str, ...] = ()
     if source.depth:
         list_pages = tuple(select_list_pages(listing.others))
+    # One link that matches is enough: the pattern is the word of a person
     min_links = 1 if source.link_pattern else MIN_ARTICLE_LINKS
     if not list_pages and len(listing.links) < min_links:
         error = _no_articles_error(listing, source, parsed.needs_script)
@@ -284,6 +289,7 @@ def _add_anchor(link: PageLink, element: html.HtmlElement) -> None:
 
 
 def _anchor_text(element: html.HtmlElement) -> str:
+    # One anchor around a whole card holds headline, summary and date
     for heading in islice(element.iter(*HEADINGS), 1):
         headline = "".join(heading.itertext())
         if headline.strip():
@@ -441,6 +447,7 @@ def score_address(url: str, host: str) -> float | None:
         name = name[: ending.start()]
         score += weights["page_ending"]
     dated = _date_weight_name(path, name)
+    # Numbers count only where no date explains them
     if dated:
         score += weights[dated]
     else:
@@ -476,6 +483,7 @@ def is_never_article(path: str, steps: list[str], query: str) -> bool:
         return True
     if any(step.startswith(rules.never_beginnings) for step in steps):
         return True
+    # "cookies" names a notice in /cookies-and-you, not in a headline of eight words
     named = _slug_words(last)
     is_short = len(named) <= MAX_NOTICE_WORDS
     if is_short and not words["notice_words"].isdisjoint(named):
@@ -483,6 +491,7 @@ def is_never_article(path: str, steps: list[str], query: str) -> bool:
     if rules.series.fullmatch(last):
         return True
 
+    # ?id=12&print=1 is an article with a twin, ?print=1 the twin alone
     parameters = {name.lower() for name, _ in parse_qsl(query[:MAX_QUERY_CHARS])}
     is_twin = not words["twin_parameters"].isdisjoint(parameters)
     return is_twin and words["id_parameters"].isdisjoint(parameters)

@@ -43,9 +43,9 @@ def trap_reason(url: str) -> str | None:
     if _DAY.search(path) or parameters & words["calendar_parameters"]:
         return "calendars"
     if len(url) > MAX_ADDRESS_CHARS or len(steps) > MAX_PATH_PARTS:
-        return "addresses that wind"
+        return "long and repeating addresses"
     if any(steps.count(step) > MAX_PART_REPEATS for step in steps):
-        return "addresses that wind"
+        return "long and repeating addresses"
     if parameters & (words["twin_parameters"] - words["list_parameters"]):
         return "sorted, printed and searched twins"
     if not words["copy_parts"].isdisjoint(steps):

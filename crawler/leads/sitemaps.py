@@ -41,7 +41,8 @@ def parse_sitemap(text: str, *, url: str) -> SitemapDocument | str:
         texts = _element_texts(child)
         if texts.get("loc"):
             listed.append((texts.get("lastmod", ""), texts["loc"]))
-    listed.sort(reverse=True)  # W3C dates sort as they are written
+    # Newest first, since only so many are read: W3C dates sort as they are written
+    listed.sort(reverse=True)
     return SitemapDocument(
         children=tuple(location for _, location in listed),
         children_changed={location: changed for changed, location in listed if changed},

@@ -28,6 +28,7 @@ MAX_LINKS_IN_POST = 50
 TELEGRAM_HOSTS = frozenset({"t.me", "telegram.me", "telegram.org", "telegram.dog"})
 
 _POSTS = etree.XPath("//*[@data-post][not(ancestor::*[@data-post])]")
+# Not the text of the post that it answers, which stands within it
 _TEXTS = etree.XPath(
     ".//*[contains(concat(' ', @class, ' '), ' tgme_widget_message_text ')]"
     "[not(ancestor::*[contains(@class, 'tgme_widget_message_reply')])]"
@@ -106,6 +107,7 @@ def _build_entry(post: html.HtmlElement, base: str) -> FeedEntry | None:
     words = len(text.split())
     name = (post.get("data-post") or "").strip("/")
     link = _first_external_link(post, base)
+    # A long post with a link is an article with a source
     if link is not None and words < MAX_TEASER_WORDS:
         content = ""
     elif words >= MIN_POST_WORDS:

@@ -68,7 +68,8 @@ def parse_cdx_index(
     `next_page` is the key of its next part. Runs in a worker, and never raises for any
     bytes.
     """
-    del url, headers  # every reader is given them
+    # Readers of all kinds are called alike; this one needs neither
+    del url, headers
     try:
         rows = json.loads(body[:max_bytes] or b"[]")
     except (ValueError, RecursionError):
@@ -78,7 +79,8 @@ def parse_cdx_index(
 
     leads: list[Lead] = []
     captures = 0
-    for row in rows[1 : max_entries + 1]:  # the first one names the columns
+    # The first row names the columns
+    for row in rows[1 : max_entries + 1]:
         capture = _parse_capture(row)
         if capture is None:
             continue
@@ -165,6 +167,7 @@ def restore_original_page(page: Page, lead: Lead) -> Page:
     match = _CAPTURE_PATH.search(page.final_url)
     if match is None:
         return page
+    # Fourteen digits need not be a day: 20211332 has month 13
     try:
         at = datetime.strptime(match[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:

@@ -1,6 +1,6 @@
 """A desk whose pages may kill it.
 
-What is run in place of `intake.process_page_in_worker` and `feeds.read` by the tests of
+What is run in place of `intake.process_page_in_worker` and `feeds.parse_feed` by the tests of
 the workers.
 
 None of the real attacks ends a worker, so the end is asked for: a body with
@@ -90,5 +90,5 @@ def page(page, lead, **rest):
 
 
 def feed(body, **rest):
-    """As `feeds.read`."""
+    """As `feeds.parse_feed`."""
     return act(body) or feeds.parse_feed(body, **rest)
