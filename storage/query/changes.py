@@ -51,6 +51,7 @@ def follow_changes(
     check_cursor(db, since)
     at = since
     while True:
+        # A statement a page: no read is open while the caller works or waits.
         rows = list_entries(db, at)
         for entry in rows:
             at = entry.cursor

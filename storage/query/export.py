@@ -172,6 +172,8 @@ def _atom_entry(record: Record, origin: str) -> list[str]:
     return lines
 
 
+# "replace" in all of them: a lone surrogate cannot be encoded, and one bad character of
+# a page must not end an export of a million articles.
 def _encode(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
 

@@ -39,6 +39,7 @@ class CopyCounts:
     similar: int  # articles that probably tell the same in other words
 
 
+# Both name the narrow index: else the wide rows of a month would be read.
 def count_places(db: Database, since: datetime) -> list[PlaceCount]:
     """Every place that articles published since then name, the most named first."""
     return _query_places(

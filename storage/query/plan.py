@@ -128,6 +128,7 @@ def _tag_filters(db: Database, criteria: Criteria) -> list[list[str]]:
         "actor": criteria.actors,
         "event": criteria.events,
     }
+    # A name may stand for several codes: Kunduz is a province and a district.
     for kind, names in mentions.items():
         group = []
         for name in names:

@@ -33,6 +33,7 @@ def save_capture(
     if archive is None or page is None:
         return None
     digest = hashlib.sha256(page.body).hexdigest()
+    # The newest record of these bytes is the one that expires last.
     row = db.execute(
         """
         SELECT file, offset, length FROM captures WHERE digest = ? AND kind = ?
@@ -145,6 +146,7 @@ def forget_captures(
             """,
             [file, json.dumps(list(offsets))],
         )
+        # A WARC file cannot lose a record in place: what stays is copied to a new one.
         if archive is not None and archive.has_file(file):
             new_file, moved = archive.copy_without(file, offsets)
             db.conn.executemany(

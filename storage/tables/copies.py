@@ -178,6 +178,7 @@ def _find_declared(db: Database, document: Document) -> list[int]:
     if document.origin_url:
         origin_key = identity.url_key(document.origin_url)
         named += _url_spellings(document.origin_url)
+    # Origins are stored as they were declared, so each may be written in four ways.
     rows = db.execute(
         """
         SELECT id FROM documents WHERE is_head = 1 AND article_id IN (

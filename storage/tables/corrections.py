@@ -237,6 +237,7 @@ def _queue(db: Database, url: str, now: datetime) -> CorrectionResult:
         if fate["fate"] == FateKind.FORGOTTEN:
             raise WorkFailed(f"{url} was forgotten, which cannot be taken back")
     annotations.save_annotation(db, Annotation(label=Label.RELEVANT, url=url), now)
+    # A URL with a fate would be counted as known, and not asked for.
     db.execute("DELETE FROM fates WHERE key = ?", [key])
     db.execute("DELETE FROM rejections WHERE key = ?", [key])
     waiting = db.execute(

@@ -137,6 +137,8 @@ def load_document(db: Database, number: int) -> Document:
 
 def next_number(db: Database) -> int:
     """The next number of the space that documents and articles share."""
+    # An article has the number of its first document; one that was split off needs a
+    # number that no document will ever have.
     row = db.execute(
         """
         UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'documents'
@@ -168,6 +170,7 @@ def free_sort_key(
             return first
         if last + 1 < beyond:
             return int(last) + 1
+        # A million documents of one second: pages without an hour all have midnight.
         second += 1
 
 

@@ -135,6 +135,8 @@ def end_leads(
         [own_id, json.dumps(list(keys))],
     ).fetchall()
     urls: dict[str, str] = {}
+    # The landing's own lead first, then the one of its URL: the first one counts in
+    # `column`, and one landing is one article whatever led to it.
     for row in sorted(
         rows, key=lambda row: (row["id"] != own_id, row["key"] != own_key)
     ):

@@ -58,6 +58,7 @@ def forget_documents(
     ids = list(document_ids)
     capture_ids = captures.list_captures_of(db, ids)
     for number in ids:
+        # The guid stays, so that the entry is known; its title is part of the text.
         db.execute(
             """
             UPDATE entries SET title = ''

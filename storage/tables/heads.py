@@ -35,6 +35,8 @@ def promote_if_original(db: Database, landed: Landed, now: datetime) -> Landed:
     if not reason:
         return landed
 
+    # The former head is as much a copy of the new one as that was of it. It goes first,
+    # for an article has one head at any time.
     _make_copy(db, head["id"], document["kind"], document["score"])
     _make_head(db, document["id"])
     article_id = head["article_id"]

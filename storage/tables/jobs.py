@@ -38,6 +38,7 @@ def is_any_job_waiting(db: Database) -> bool:
 
 def take_next_job(db: Database, now: datetime) -> Job | None:
     """The oldest job that waits, marked as running."""
+    # Taken and marked in one statement: no job is ever taken twice.
     row = db.execute(
         """
         UPDATE requests SET status = 'running', started_at = ?

@@ -83,6 +83,8 @@ def land_batch(
             with savepoint(db):
                 landed = _land_one(db, archive, landing, now)
         except _ROW_FAULTS as error:
+            # What this landing wrote is taken back; that it failed is its fate, or the
+            # next start would meet it again.
             detail = f"storage: {type(error).__name__}: {error}"[:500]
             with savepoint(db):
                 failure = Failure(detail=detail, final=True)
@@ -122,6 +124,7 @@ def _land_one(
         fates.settle_fate(db, landing, fate, now, column=forgotten.poll_column)
         return forgotten
 
+    # Workers have no store: only here can a person's judgement overrule the machine's.
     landing = annotations.apply_judgement(db, landing)
     match landing.outcome:
         case Document() as document:
@@ -178,6 +181,7 @@ def _land_text(
         column=landed.poll_column,
         document_url=document.url,
     )
+    # What was rejected before, and is kept by today's rules, is no rejection any more.
     db.execute("DELETE FROM rejections WHERE key = ?", [stored_key(landing.url)])
     return landed
 

@@ -139,6 +139,8 @@ def list_pending_leads(
 
     `skip` names those that are under way.
     """
+    # As many more are read as may be skipped: a list of numbers in the statement would
+    # be another statement each time.
     of_source = "AND source = :source" if source else ""
     rows = db.execute(
         f"""

@@ -154,6 +154,7 @@ def _distinct_items(leads: Iterable[Lead]) -> list[_PollItem]:
     for key, lead in by_key.items():
         guid = printable(lead.guid or "") or None
         if guid is not None:
+            # Some feeds give every entry the guid of the site.
             if uses[lead.guid] > 1:
                 guid += f" | {key}"
             if len(guid) > _MAX_GUID_CHARS:
@@ -223,6 +224,7 @@ def _sort_items(
     renamed: list[tuple[_PollItem, str]] = []
     noted: list[_PollItem] = []
     known_keys = known.keys
+    # What is pending already need not be asked for twice.
     read_keys = known.kept - known.waiting
     for item in items:
         entry = known.entry_of(item)
@@ -268,6 +270,8 @@ def _is_renamed(
 
 
 def _insert_poll(db: Database, poll: Poll, *, found: int, fresh: int) -> int:
+    # A feed that is polled every ten minutes and answers 304 would write 50,000 rows a
+    # year.
     is_empty = not found and not poll.manual and not poll.error
     if is_empty and poll.status in _ROLLED_UP_STATUSES:
         row = db.execute(

@@ -48,6 +48,7 @@ def claim_rechecks(
 
     Of pages that head their article, for a copy changes nothing there.
     """
+    # The lease is the due time itself: a kill in the middle needs no cleaning up.
     rows = db.execute(
         """
         UPDATE looks SET due_at = :until WHERE document_id IN (

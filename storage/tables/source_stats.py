@@ -12,6 +12,9 @@ from sqlite_utils import Database
 
 from storage.model import PageYield, SourceTraffic, from_text, to_text
 
+# CROSS JOIN keeps SQLite to this order of tables: a range of an index for each source in
+# use. Left to itself it may read all polls or documents of years.
+
 # Reasons of a rejection that mean: the page was there and no text came of it.
 NO_TEXT_REASONS = ("empty", "short", "script_only", "unreadable", "paywalled")
 

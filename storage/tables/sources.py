@@ -174,6 +174,7 @@ def claim_sources(
             "until": to_text(now + lease),
         },
     )
+    # RETURNING has an order of its own, and callers rely on theirs.
     held = {row["id"]: _row_to_source(row) for row in rows.fetchall()}
     return [held[source_id] for source_id in wanted if source_id in held]
 
