@@ -1,12 +1,11 @@
 """Raw responses in and out as WARC/1.1.
 
-One file a day and kind, one gzip member a record, read back by place.
-
-A body rests content-decoded, as it was parsed: the record has no Content-Encoding, no
+There is one file a day and kind, one gzip member a record, read back by its offset. A
+body is stored content-decoded, as it was parsed: the record has no Content-Encoding, no
 Transfer-Encoding, and the Content-Length of what it holds. What the server sent instead
 stands beside it as `X-Crawler-Content-Encoding`, `-Transfer-Encoding`,
-`-Content-Length`. Kept and rejected pages rest in two folders, because they have two
-ages.
+`-Content-Length`. Kept and rejected pages are in two folders, because they are kept for
+different times.
 """
 
 import hashlib
@@ -17,7 +16,6 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from itertools import count
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -31,7 +29,9 @@ KINDS = ("kept", "rejected")
 # (tests/bench/archive.py). At 4 a page of 200 kB costs 2.2 ms of the writer's thread.
 _GZIP_LEVEL = 4
 _SUFFIX = ".warc.gz"
-_CHUNK_BYTES = 1 << 20  # bytes
+_CHUNK_BYTES = 1 << 20
+# What zlib calls a gzip header around deflate.
+_GZIP = zlib.MAX_WBITS | 16
 _CODING_HEADERS = {"content-encoding", "transfer-encoding", "content-length"}
 _NO_TOKEN = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _VISIBLE = "".join(map(chr, range(0x20, 0x7F)))
@@ -57,15 +57,12 @@ class ArchiveFile:
 
 
 class Archive:
-    """The folder of WARC files.
-
-    One process writes to it, under the lock of the store.
-    """
+    """The folder of WARC files. One process writes to it, under the store's lock."""
 
     def __init__(
         self, folder: Path, *, whole_up_to: Callable[[str], int] = lambda _file: 0
     ) -> None:
-        """`whole_up_to` tells up to which offset a file is known to be whole.
+        """`whole_up_to` gives the offset up to which a file is known to be whole.
 
         So a start need not read a day's pages.
         """
@@ -79,7 +76,7 @@ class Archive:
         Returns file, offset and length of its gzip member. Raises OSError; then nothing
         was added.
         """
-        file = f"{kind}/{page.fetched_at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}"
+        file = _day_file(kind, page.fetched_at)
         member = _compress(_response_record(page))
         with self._open_end(file) as out:
             offset = out.tell()
@@ -98,20 +95,21 @@ class Archive:
 
         None where there is none, or another than the digest of its body says.
         """
-        from warcio import archiveiterator, exceptions  # noqa: PLC0415 - see _record
+        # Imported where it is needed, see `_response_record`.
+        from warcio import archiveiterator, exceptions  # noqa: PLC0415
 
         try:
             with self._path(file).open("rb") as source:
                 source.seek(offset)
                 record = next(iter(archiveiterator.ArchiveIterator(source)), None)
-                page = None if record is None else _page_of_record(record)
+                if record is None:
+                    return None
+                page = _page_of_record(record)
         except (OSError, exceptions.ArchiveLoadFailed, zlib.error, ValueError):
             return None
-        if page is None or (
-            digest is not None and hashlib.sha256(page.body).hexdigest() != digest
-        ):
-            return None
-        return page
+        if digest is None or hashlib.sha256(page.body).hexdigest() == digest:
+            return page
+        return None
 
     def read_member(self, file: str, offset: int, length: int) -> bytes | None:
         """A record's gzip member byte for byte: a WARC file of its own.
@@ -124,16 +122,18 @@ class Archive:
                 found = source.read(length)
         except (OSError, ValueError):
             return None
-        return found if len(found) == length else None
+        if len(found) < length:
+            return None
+        return found
 
     def may_share(self, file: str, kind: str, at: datetime) -> bool:
         """Whether a page of that time may point to a record in this file.
 
-        A rejected one only to its own day, with which it expires.
+        A rejected page only to one of its own day, with which it expires.
         """
-        return (
-            kind == "kept" or file == f"{kind}/{at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}"
-        ) and self.has_file(file)
+        if kind == "rejected" and file != _day_file(kind, at):
+            return False
+        return self.has_file(file)
 
     def has_file(self, file: str) -> bool:
         """Whether the file is there."""
@@ -141,21 +141,18 @@ class Archive:
 
     def files(self) -> list[ArchiveFile]:
         """Every file, the oldest first."""
-        found = [
-            ArchiveFile(
-                file=f"{kind}/{path.name}",
-                kind=kind,
-                day=path.name[:10],
-                size=path.stat().st_size,
-            )
-            for kind in KINDS
-            for path in (self.folder / kind).glob(f"*{_SUFFIX}")
-        ]
-        return sorted(found, key=lambda rest: (rest.day, rest.kind))
-
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(rest.size for rest in self.files())
+        found = []
+        for kind in KINDS:
+            for path in (self.folder / kind).glob(f"*{_SUFFIX}"):
+                found.append(
+                    ArchiveFile(
+                        file=f"{kind}/{path.name}",
+                        kind=kind,
+                        day=path.name[: len("YYYY-MM-DD")],
+                        size=path.stat().st_size,
+                    )
+                )
+        return sorted(found, key=lambda file: (file.day, file.kind))
 
     def remove(self, file: str) -> None:
         """Delete a whole file; none there is no fault."""
@@ -167,20 +164,14 @@ class Archive:
     ) -> tuple[str, dict[int, int]]:
         """Copy a file without some records.
 
-        Returns the copy's name, and where those that stay were and are.
-
-        The old file is the caller's to remove, once the new places are committed: a
+        Returns the copy's name, and where those that stay were and are. The old file is the caller's to remove, once the new places are committed: a
         crash between leaves a file that nothing points to.
         """
         moved: dict[int, int] = {}
         fresh = self._next_name(file)
-        with (
-            self._path(file).open("rb") as source,
-            os.fdopen(
-                os.open(self._path(fresh), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
-                "wb",
-            ) as out,
-        ):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        new_file = os.open(self._path(fresh), flags, 0o600)
+        with os.fdopen(new_file, "wb") as out, self._path(file).open("rb") as source:
             for offset, member in _read_members(source):
                 if offset not in offsets:
                     moved[offset] = out.tell()
@@ -190,16 +181,13 @@ class Archive:
         return fresh, moved
 
     def _next_name(self, file: str) -> str:
-        day = file.removesuffix(_SUFFIX)[
-            : len("rejected/YYYY-MM-DD")
-            if file.startswith("rejected")
-            else len("kept/YYYY-MM-DD")
-        ]
-        return next(
-            name
-            for n in count(1)
-            if not self._path(name := f"{day}-{n}{_SUFFIX}").exists()
-        )
+        """A name of the same kind and day that no file has yet."""
+        kind, _, name = file.partition("/")
+        day = name[: len("YYYY-MM-DD")]
+        number = 1
+        while self.has_file(f"{kind}/{day}-{number}{_SUFFIX}"):
+            number += 1
+        return f"{kind}/{day}-{number}{_SUFFIX}"
 
     def _path(self, file: str) -> Path:
         kind, _, name = file.partition("/")
@@ -236,12 +224,12 @@ def expired_files(
 ) -> list[ArchiveFile]:
     """Files older than their kind may become. Pure."""
     ages = {"kept": kept, "rejected": rejected}
-    return [
-        rest
-        for rest in files
-        if datetime.fromisoformat(rest.day).replace(tzinfo=UTC) + timedelta(days=1)
-        < today - ages[rest.kind]
-    ]
+    found = []
+    for file in files:
+        day = datetime.fromisoformat(file.day).replace(tzinfo=UTC)
+        if day + timedelta(days=1) < today - ages[file.kind]:
+            found.append(file)
+    return found
 
 
 def surplus_files(
@@ -251,24 +239,26 @@ def surplus_files(
 
     Kept pages never go for room. Pure.
     """
+    rejected = [file for file in files if file.kind == "rejected"]
     chosen = []
-    for rest in sorted(
-        (rest for rest in files if rest.kind == "rejected"), key=lambda rest: rest.day
-    ):
+    for file in sorted(rejected, key=lambda file: file.day):
         if bytes_over <= 0:
             break
-        chosen.append(rest)
-        bytes_over -= rest.size
+        chosen.append(file)
+        bytes_over -= file.size
     return chosen
+
+
+def _day_file(kind: str, at: datetime) -> str:
+    return f"{kind}/{at.astimezone(UTC):%Y-%m-%d}{_SUFFIX}"
 
 
 def _response_record(page: Page) -> bytes:
     """A response record, not compressed.
 
-    Its own compression by warcio would be level 9, at two and a half times the cost of
-    4. It is imported where it is needed: a search would spend a sixth of its start on
-    it.
+    warcio would compress at level 9, at two and a half times the cost of level 4.
     """
+    # Imported where it is needed: a search would spend a sixth of its start on it.
     from warcio import statusandheaders, warcwriter  # noqa: PLC0415
 
     out = BytesIO()
@@ -277,16 +267,18 @@ def _response_record(page: Page) -> bytes:
     headers = statusandheaders.StatusAndHeaders(
         status, _stored_headers(page), protocol="HTTP/1.1", is_http_request=False
     )
-    rest = {"WARC-Date": page.fetched_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    fields = {
+        "WARC-Date": page.fetched_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    }
     if page.url != page.final_url:
-        rest["WARC-X-Requested-URI"] = _header_url(page.url)
+        fields["WARC-X-Requested-URI"] = _header_url(page.url)
     record = writer.create_warc_record(
         _header_url(page.final_url),
         "response",
         payload=BytesIO(page.body),
         length=len(page.body),
         http_headers=headers,
-        warc_headers_dict=rest,
+        warc_headers_dict=fields,
     )
     writer.write_record(record)
     return out.getvalue()
@@ -294,26 +286,20 @@ def _response_record(page: Page) -> bytes:
 
 def _stored_headers(page: Page) -> list[tuple[str, str]]:
     """The response's headers as they fit the body that is stored."""
-    headers = [
-        (_NO_TOKEN.sub("-", name), _header_value(value))
-        for name, value in page.headers
-        if name
-    ]
-    renamed = [
-        (f"X-Crawler-{name}" if name.lower() in _CODING_HEADERS else name, value)
-        for name, value in headers
-    ]
-    return [*renamed, ("Content-Length", str(len(page.body)))]
+    headers = []
+    for name, value in page.headers:
+        stored_name = _NO_TOKEN.sub("-", name)
+        if stored_name.lower() in _CODING_HEADERS:
+            stored_name = f"X-Crawler-{stored_name}"
+        if stored_name:
+            headers.append((stored_name, _header_value(value)))
+    return [*headers, ("Content-Length", str(len(page.body)))]
 
 
 def _header_value(text: str) -> str:
-    """A header's value as visible ASCII on one line.
-
-    Nothing that a server sent can add a line.
-    """
-    return quote(
-        printable(text).replace("\r", " ").replace("\n", " ").strip(), safe=_VISIBLE
-    )
+    """A header's value as visible ASCII; nothing that a server sent can add a line."""
+    one_line = printable(text).replace("\r", " ").replace("\n", " ")
+    return quote(one_line.strip(), safe=_VISIBLE)
 
 
 def _header_url(url: str) -> str:
@@ -322,30 +308,28 @@ def _header_url(url: str) -> str:
 
 
 def _warcinfo_record(name: str) -> bytes:
-    from warcio import warcwriter  # noqa: PLC0415 - see _record
+    # Imported where it is needed, see `_response_record`.
+    from warcio import warcwriter  # noqa: PLC0415
 
     out = BytesIO()
     writer = warcwriter.WARCWriter(out, gzip=False, warc_version="1.1")
-    writer.write_record(
-        writer.create_warcinfo_record(
-            name,
-            {
-                "software": "khabar",
-                "format": "WARC File Format 1.1",
-                "description": "bodies are content-decoded",
-            },
-        )
-    )
+    fields = {
+        "software": "khabar",
+        "format": "WARC File Format 1.1",
+        "description": "bodies are content-decoded",
+    }
+    writer.write_record(writer.create_warcinfo_record(name, fields))
     return out.getvalue()
 
 
 def _compress(record: bytes) -> bytes:
-    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP)
     return packer.compress(record) + packer.flush()
 
 
 def _page_of_record(record: object) -> Page:
-    from warcio import timeutils  # noqa: PLC0415 - see _record
+    # Imported where it is needed, see `_response_record`.
+    from warcio import timeutils  # noqa: PLC0415
 
     head, http = record.rec_headers, record.http_headers  # type: ignore[attr-defined]
     if http is None:
@@ -364,12 +348,11 @@ def _page_of_record(record: object) -> Page:
 
 
 def _read_members(source: IO[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Offset and compressed bytes of each whole gzip member from there on.
-
-    Ends before a torn one.
-    """
+    """Offset and compressed bytes of each whole gzip member; ends before a torn one."""
     source.seek(start)
-    offset, pieces, unpacker = start, [], zlib.decompressobj(zlib.MAX_WBITS | 16)
+    offset = start
+    pieces: list[bytes] = []
+    unpacker = zlib.decompressobj(_GZIP)
     data = source.read(_CHUNK_BYTES)
     while data:
         try:
@@ -381,11 +364,9 @@ def _read_members(source: IO[bytes], start: int = 0) -> Iterator[tuple[int, byte
         if unpacker.eof:
             member = b"".join(pieces)
             yield offset, member
-            offset, pieces, unpacker = (
-                offset + len(member),
-                [],
-                zlib.decompressobj(zlib.MAX_WBITS | 16),
-            )
+            offset += len(member)
+            pieces = []
+            unpacker = zlib.decompressobj(_GZIP)
         data = data or source.read(_CHUNK_BYTES)
 
 
@@ -394,8 +375,9 @@ def _whole_length(source: IO[bytes], whole_up_to: int) -> int:
 
     A file shorter than it should be (a power cut) is read from its start.
     """
-    start = whole_up_to if whole_up_to <= source.seek(0, os.SEEK_END) else 0
-    return max(
-        (offset + len(member) for offset, member in _read_members(source, start)),
-        default=start,
-    )
+    end = 0
+    if whole_up_to <= source.seek(0, os.SEEK_END):
+        end = whole_up_to
+    for offset, member in _read_members(source, end):
+        end = offset + len(member)
+    return end

@@ -1,8 +1,9 @@
-"""The words of the product.
+"""The types of the product.
 
 Frozen, slotted, keyword-only types; standard library only. Every datetime is aware and
 in UTC. Data from outside (`Lead`, `Page`), what was made of it (`Document`,
-`Rejection`) and the stored thing (`Article`, `Copy`, `Capture`) are different types.
+`Rejection`) and the stored thing (`Article`, `Copy`, `Capture`) are different types. Types that only
+one query returns stand beside that query.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,12 +14,12 @@ from typing import Any, Self
 
 
 def utc_now() -> datetime:
-    """The present moment, aware, in UTC, to the second's thousandth."""
+    """The present moment, aware, in UTC."""
     return datetime.now(UTC)
 
 
 def to_text(moment: datetime) -> str:
-    """ISO 8601 UTC ending in `Z`, whole seconds, as every time rests in the file."""
+    """ISO 8601 UTC ending in `Z`, in whole seconds, as the file has every time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -89,15 +90,15 @@ class Lead:
     authors: tuple[str, ...] = ()
     language: str | None = None
     summary: str | None = None  # plain text
-    # Full text of a feed entry: the article when the page is gone
+    # Full text of a feed entry: the article when the page is gone.
     body: str | None = None
     guid: str | None = None
-    # Publisher that the entry names (`source` element), URL or name
+    # Publisher that the entry names (`source` element), URL or name.
     origin: str | None = None
     via: str = "feed"  # feed, sitemap, section, telegram, import, manual, archive
     backfill: bool = False
-    # What changes when the entry is edited, where that is more than its title; not
-    # stored
+    # What changes when the entry is edited, where that is more than its title. It is
+    # not stored.
     edit_marker: str | None = None
     found_at: datetime = field(default_factory=utc_now)
 
@@ -139,13 +140,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One term that spoke for or against.
-
-    What, where (`title`, `lead`, `body`), with which weight.
-    """
+    """One term that spoke for relevance or against it."""
 
     term: str
-    where: str
+    where: str  # title, lead, body
     weight: float
     kind: str = ""  # actor, event, place, negative ...
 
@@ -182,9 +180,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What a page or a feed entry says.
+    """What a page or a feed entry says: a text and everything known about it.
 
-    An article's text and everything told about it. Not yet stored.
+    It is not yet stored.
     """
 
     url: str  # canonical form (storage.identity.canonical_url)
@@ -201,9 +199,9 @@ class Document:
     site: str | None = None  # site name
     section: str | None = None
     image: str | None = None  # URL; never fetched
-    # Another publisher that rel=canonical or the entry names
+    # Another publisher's URL that rel=canonical or the entry names.
     origin_url: str | None = None
-    # Agency or outlet that the text credits: "AFP", "Pajhwok"
+    # Agency or outlet that the text credits: "AFP", "Pajhwok".
     credit: str | None = None
     extracted_how: str = ""  # which method won and why
     extractor: str = ""  # version of the rules that made it
@@ -213,7 +211,7 @@ class Document:
     verdict: Verdict = field(default_factory=lambda: Verdict(score=1.0))
     via: str = "feed"
     backfill: bool = False
-    # The text is the feed's own, because the page was not to be had
+    # The text is the feed's own, because the page was not to be had.
     from_feed: bool = False
 
 
@@ -278,7 +276,7 @@ class Validators:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecheckPlan:
-    """When a page is to be looked at again, and what to ask conditionally with."""
+    """When a page is to be asked for again, and with which validators."""
 
     due_at: datetime
     validators: Validators = field(default_factory=Validators)
@@ -286,13 +284,13 @@ class RecheckPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recheck:
-    """A kept page whose second look is due."""
+    """A kept page that is due to be asked for again."""
 
     document_id: int
     url: str  # as it was asked for
     source: str
     via: str
-    feed_published_at: datetime | None  # publication, where the feed told it
+    feed_published_at: datetime | None  # publication, where the feed gave it
     first_seen_at: datetime
     validators: Validators = field(default_factory=Validators)
 
@@ -306,12 +304,12 @@ class Landing:
     source: str
     lead: PendingLead | None = None  # the lead that this ends, if there was one
     page: Page | None = None  # kept as a capture where captures are kept
-    # Further URLs that lead here: redirects, rel=canonical
+    # Further URLs that lead here: redirects, rel=canonical.
     aliases: tuple[str, ...] = ()
     lines: tuple[int, ...] = ()  # hashes of the text's lines, for what a host teaches
-    # The capture that was read anew: what changes then is our reading, not the page
+    # The capture that was read anew: what changes then is our reading, not the page.
     capture_id: int | None = None
-    again: RecheckPlan | None = None  # the next look at the page, if it is new and kept
+    recheck: RecheckPlan | None = None  # of the page, if it is new and kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,9 +355,10 @@ _FATE_COLUMNS: Mapping[FateKind, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """One visit to a source, as it is told to the store when the feed, sitemap or section page was read.
+    """One visit to a source, once its feed, sitemap or section page was read.
 
-    `leads` is everything it showed, in its order. The store counts which of them are known.
+    `leads` is everything it showed, in its order. The store counts which of them are
+    known.
     """
 
     source: str
@@ -368,7 +367,7 @@ class Poll:
     status: str  # ok, not_modified, unchanged, empty, error
     http_status: int | None = None
     leads: tuple[Lead, ...] = ()
-    # None: keep what is stored; Validators(): forget them
+    # None: keep what is stored; Validators(): forget them.
     validators: Validators | None = None
     body_hash: str | None = None
     bytes: int = 0
@@ -381,11 +380,11 @@ class Poll:
     moved_to: str | None = None  # permanent redirect seen this time
     newest_at: datetime | None = None  # newest publication date that it showed
     manual: bool = False
-    # A look back: what it shows lands, and the source's own state stays as it was
+    # What a backfill's poll shows lands, and the source's own state stays as it was.
     backfill: bool = False
-    # What its document asks of polling (`SourceState.hints`); None: keep
+    # What its document asks of polling (`SourceState.hints`); None: keep.
     hints: Mapping[str, object] | None = None
-    # Between these, items may have come and gone
+    # Between these times, items may have come and gone.
     unseen: tuple[datetime, datetime] | None = None
 
 
@@ -426,7 +425,7 @@ class SourceState:
     next_check_at: datetime | None = None  # None: never polled, due at once
     last_poll_at: datetime | None = None
     last_success_at: datetime | None = None
-    # When a poll last showed something not seen before
+    # When a poll last showed something not seen before.
     last_new_at: datetime | None = None
     newest_at: datetime | None = None
     interval: float | None = None  # seconds
@@ -435,15 +434,15 @@ class SourceState:
     last_error: str | None = None
     gone: bool = False
     validators: Validators = field(default_factory=Validators)
-    # When the validators were first met by only 304s
+    # Since when these validators were answered by 304s only.
     validators_since: datetime | None = None
     body_hash: str | None = None
     empty_in_a_row: int = 0
-    # Where permanent redirects lead, how often that was seen and since when
+    # Where permanent redirects lead, how often that was seen and since when.
     moved_to: str | None = None
     moved_since: datetime | None = None
     moved_times: int = 0
-    # Ttl, period (seconds), skip_hours (GMT), skip_days  # noqa: ERA001
+    # Keys: ttl and period in seconds, skip_hours (GMT), skip_days.
     hints: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -462,7 +461,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """Where one raw response rests in the WARC files."""
+    """Where one raw response stands in the WARC files."""
 
     id: int
     url: str
@@ -522,7 +521,7 @@ class Article:
     capture_id: int | None
     document_id: int
     copies: int = 0
-    # Credit, origin_url, site, section, cuts ...
+    # Keys: credit, origin_url, site, section, cuts ...
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -561,22 +560,19 @@ class SourceTraffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlindPeriod:
-    """A time in which nothing was seen.
+    """A time in which nothing was seen: of one source, or of all of them."""
 
-    Of one source, or of all where the service was down. `to` None: it lasts.
-    """
-
-    source: str | None
+    source: str | None  # None: of all, since the service was down
     from_at: datetime
-    to_at: datetime | None
+    to_at: datetime | None  # None: it lasts
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertCursor:
-    """One saved search.
+    """How far one saved search has come in the log.
 
-    Everything up to `cursor` was told, or was not what it looks for.
+    Everything up to `cursor` was delivered, or was not what it looks for.
     """
 
     id: str
@@ -608,12 +604,12 @@ class SyndicatedReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Syndication:
-    """All carriers of an article in the order of their time."""
+    """All that carried an article, in the order of their time."""
 
     reports: tuple[SyndicatedReport, ...]
     wire: str | None  # whom most of its texts credit
-    # Distinct owners among those who carried this very article; none of them
-    # independent of another
+    # Distinct owners among those who carried this very article; none of them is
+    # independent of another.
     publishers: int
 
 
@@ -629,14 +625,11 @@ class Label(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """What a person says.
-
-    `what` is a URL or a number, `other` the other text of a pair.
-    """
+    """What a person says of a text."""
 
     label: Label
-    what: str | int
-    other: str | int | None = None
+    what: str | int  # a URL or a number
+    other: str | int | None = None  # the other text of a pair
     tag: str = ""
     is_off: bool = False  # of a tag: take it off
 
@@ -648,11 +641,11 @@ class Correction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectionResult:
-    """What became of it."""
+    """What became of a correction."""
 
     label: Label
     url: str
     document_id: int | None
     article_id: int | None
-    # Kept, restored, queued, dropped, parted, joined, noted, tagged, untagged
+    # One of: kept, restored, queued, dropped, parted, joined, noted, tagged, untagged.
     outcome: str

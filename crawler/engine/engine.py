@@ -403,7 +403,7 @@ class Engine:
                 landing,
                 page=outcome.page,
                 aliases=hops,
-                again=self._again(outcome.page, lead),
+                recheck=self._again(outcome.page, lead),
             )
         if isinstance(outcome, Failure) and outcome.final and lead.lead.body:
             return await self._at_desk(outcome, lead, source)
@@ -461,7 +461,9 @@ class Engine:
                 and outcome.page.status == page_status.NOT_MODIFIED
             ):
                 landing = await self._read(outcome, lead, source)
-                landed = await self.writer.land(replace(landing, lead=None, again=None))
+                landed = await self.writer.land(
+                    replace(landing, lead=None, recheck=None)
+                )
                 log.info(
                     "second look at %s: %s", look.url, landed.what or landed.reason
                 )

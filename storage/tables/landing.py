@@ -164,8 +164,8 @@ def _land_text(
             documents.set_capture(db, landed.document_id, capture_id)
         host = identity.url_host(document.url)
         boilerplate.learn_lines(db, host, landing.lines, landed.article_id, now)
-    if landing.again is not None and landed.what in _FIRST_SEEN_CHANGES:
-        rechecks.plan_recheck(db, landed.document_id, landing.url, landing.again)
+    if landing.recheck is not None and landed.what in _FIRST_SEEN_CHANGES:
+        rechecks.plan_recheck(db, landed.document_id, landing.url, landing.recheck)
 
     reason = ""
     if landed.fate is FateKind.COPY:

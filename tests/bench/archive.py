@@ -82,10 +82,10 @@ def records(pages: list[bytes]) -> None:
             Path(name, f"{n}.html").write_bytes(body)
         plain = time.process_time() - start
         print(
-            f"archive: {len(pages) / written:,.0f} written and {len(pages) / read:,.0f} read a second; {store.size() / 1e6:.0f} MB"
+            f"archive: {len(pages) / written:,.0f} written and {len(pages) / read:,.0f} read a second; {sum(file.size for file in store.files()) / 1e6:.0f} MB"
         )
         print(
-            f"ratio to plain files: {written / plain:.1f} times their CPU for {store.size() / sum(map(len, pages)):.0%} of their size"
+            f"ratio to plain files: {written / plain:.1f} times their CPU for {sum(file.size for file in store.files()) / sum(map(len, pages)):.0%} of their size"
         )
 
 

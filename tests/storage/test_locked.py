@@ -41,7 +41,7 @@ def document(n: int) -> Document:
 def landing(n: int) -> Landing:
     one = document(n)
     recheck = RecheckPlan(due_at=NOW)
-    return Landing(outcome=one, url=one.url, source=one.source, again=recheck)
+    return Landing(outcome=one, url=one.url, source=one.source, recheck=recheck)
 
 
 def poll(n: int) -> Poll:
