@@ -141,17 +141,10 @@ class Archive:
 
     def files(self) -> list[ArchiveFile]:
         """Every file, the oldest first."""
-        found = []
+        found: list[ArchiveFile] = []
         for kind in KINDS:
-            for path in (self.folder / kind).glob(f"*{_SUFFIX}"):
-                found.append(
-                    ArchiveFile(
-                        file=f"{kind}/{path.name}",
-                        kind=kind,
-                        day=path.name[: len("YYYY-MM-DD")],
-                        size=path.stat().st_size,
-                    )
-                )
+            paths = (self.folder / kind).glob(f"*{_SUFFIX}")
+            found += [_archive_file(kind, path) for path in paths]
         return sorted(found, key=lambda file: (file.day, file.kind))
 
     def remove(self, file: str) -> None:
@@ -213,6 +206,15 @@ class Archive:
             out.write(_compress(_warcinfo_record(path.name)))
             out.flush()
         return out
+
+
+def _archive_file(kind: str, path: Path) -> ArchiveFile:
+    return ArchiveFile(
+        file=f"{kind}/{path.name}",
+        kind=kind,
+        day=path.name[: len("YYYY-MM-DD")],
+        size=path.stat().st_size,
+    )
 
 
 def expired_files(
