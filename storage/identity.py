@@ -5,10 +5,8 @@ taken from it that a server could need. `url_key` is only compared: there AMP an
 mobile twins, scheme, `www.` and percent-encoding are folded too.
 """
 
-import csv
 import re
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import (
     SplitResult,
@@ -18,6 +16,8 @@ from urllib.parse import (
     urlsplit,
     urlunsplit,
 )
+
+from storage import data_files
 
 if TYPE_CHECKING:
     from tldextract import TLDExtract
@@ -152,11 +152,10 @@ def _unescape(part: str) -> str:
 @cache
 def _tracking_parameters() -> tuple[set[str], tuple[str, ...], set[tuple[str, str]]]:
     """Names that only track, prefixes of such names, and names that do with one value."""
-    table = files("storage").joinpath("data/tracking.csv").read_text(encoding="utf-8")
     names: set[str] = set()
     prefixes: list[str] = []
     pairs: set[tuple[str, str]] = set()
-    for row in csv.DictReader(table.splitlines()):
+    for row in data_files.read_csv("storage", "data/tracking.csv"):
         if row["name"].endswith("*"):
             prefixes.append(row["name"].removesuffix("*"))
         elif row["value"]:

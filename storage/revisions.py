@@ -7,14 +7,12 @@ A change is trivial when only lines changed that turn over by themselves
 a sentence ("toll rises to 11") never is.
 """
 
-import csv
 import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
-from importlib.resources import files
 
-from storage import text_likeness
+from storage import data_files, text_likeness
 
 # A fleeting line is short; a long one that speaks of sharing or reading is text.
 _MAX_FLEETING_WORDS = 14
@@ -93,6 +91,6 @@ def _is_fleeting(line: str) -> bool:
 
 @cache
 def _fleeting_pattern() -> re.Pattern[str]:
-    table = files("storage").joinpath("data/fleeting.csv").read_text(encoding="utf-8")
-    patterns = (row["pattern"] for row in csv.DictReader(table.splitlines()))
+    rows = data_files.read_csv("storage", "data/fleeting.csv")
+    patterns = [row["pattern"] for row in rows]
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)

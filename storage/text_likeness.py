@@ -11,10 +11,10 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
 from itertools import pairwise
 from zlib import crc32
 
+from storage import data_files
 from storage.folding import fold
 
 # A word is a run of letters, digits and marks; scripts that write without spaces count
@@ -157,9 +157,8 @@ def _lasting_shingles(sequence: Sequence[str]) -> list[int]:
 @cache
 def _sentence_openers() -> frozenset[str]:
     """Words that open a sentence with a capital and are no names."""
-    text = files("storage").joinpath("data/openers.txt").read_text(encoding="utf-8")
     words: list[str] = []
-    for line in text.splitlines():
+    for line in data_files.read_text("storage", "data/openers.txt").splitlines():
         if not line.startswith("#"):
             words += line.split()
     return frozenset(words)

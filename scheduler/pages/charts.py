@@ -3,14 +3,13 @@
 Templates write it as SVG.
 """
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
-from importlib import resources
 
+from storage import data_files
 from storage.query.overview import PlaceCount
 
 # Units of the drawings
@@ -160,6 +159,5 @@ def load_outline() -> tuple[tuple[float, float], ...]:
 
     Source: Natural Earth 1:110m, public domain.
     """
-    file = resources.files("scheduler.pages").joinpath("outline.csv")
-    rows = csv.DictReader(file.read_text(encoding="utf-8").splitlines())
+    rows = data_files.read_csv("scheduler.pages", "outline.csv")
     return tuple((float(row["lon"]), float(row["lat"])) for row in rows)
