@@ -370,6 +370,39 @@ def test_a_spun_blog_never_outranks_the_agency(store):
     assert ChangeKind.PROMOTED not in whats(store)
 
 
+@pytest.mark.parametrize(
+    ("agency_text", "text", "hours"),
+    [
+        (report(13), report(13), -1),
+        (report(13), shortened(report(13)), -70),
+        (report(13), report(13), -48.0),
+        ("\n".join(report(13).splitlines()[:7]), report(13), 0),
+    ],
+    ids=["an hour earlier", "a cut reprint", "days earlier", "fuller"],
+)
+def test_a_page_that_names_another_origin_never_outranks_one_that_names_none(
+    store, agency_text, text, hours
+):
+    """Whoever says that the text is another's is no original, though that page never came."""
+    first, second = admit(
+        store,
+        document("agency", agency_text),
+        document("echo", text, hours=hours, origin_url="https://wire.example/1"),
+    )
+    assert second.article_id == first.article_id
+    assert store.articles.find(first.article_id).source == "agency"
+    assert ChangeKind.PROMOTED not in whats(store)
+
+
+@pytest.mark.parametrize("hours", [-1, -48])
+def test_the_same_page_without_another_origin_becomes_the_head(store, hours):
+    """It is the named origin alone that keeps an earlier page from it."""
+    first, _ = admit(
+        store, document("agency", report(13)), document("echo", report(13), hours=hours)
+    )
+    assert store.articles.find(first.article_id).source == "echo"
+
+
 def test_of_two_of_one_hour_the_fuller_text_is_the_head(store):
     """An excerpt gives way to the whole."""
     (first, _) = admit(
