@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import make_document
 from crawler.sources import CrawlSettings
 from scheduler import config
 from scheduler.service import alerts
@@ -44,7 +45,7 @@ def document(number: int, text: str, **more: object) -> Document:
         else ()
     )
     url = f"https://a.example/{number}"
-    return Document(
+    return make_document(
         url=url,
         source="a",
         title=f"Report {number}",

@@ -4,19 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from builders import make_poll, make_source_state
 from crawler.sources import Source
 from crawler.visits.source_visit import VisitResult
 from scheduler.service.connectivity import MIN_SILENT_HOSTS, OfflineDetector
 from scheduler.service.poll_schedule import plan_next_check
-from storage.model import Poll, SourceState, utc_now
+from storage.model import Poll, utc_now
 
-SILENT = Poll(
-    source="a",
-    started_at=utc_now(),
-    ended_at=utc_now(),
-    status="error",
-    error="timeout",
-)
+SILENT = make_poll(at=utc_now(), source="a", status="error", error="timeout")
 
 
 def is_offline_after(*polls: tuple[str, Poll]) -> bool:
@@ -69,7 +64,7 @@ def test_case_41_sources_are_charged_again_as_soon_as_somebody_answers() -> None
     def failures_of(number: int, **result: object) -> float:
         url = f"https://{number}.example/feed"
         source = Source(id="a", kind="feed", url=url)
-        state = SourceState(id="a", name="A", kind="feed", url=url, failures=1.0)
+        state = make_source_state("a", name="A", url=url, failures=1.0)
         visited = VisitResult(**({"poll": SILENT, "trouble": "soft"} | result))
         poll = detector.plan_next_check(source, state, visited, found=0, fresh=0)
         return poll.failures

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from builders import make_document
 from crawler.sources import CrawlSettings, Source
 from scheduler import doctor
 from scheduler.config import Config
@@ -111,14 +112,9 @@ def test_a_sound_file_is_sound_and_an_index_that_lacks_a_text_is_told(
     """The full text is compared with the table."""
     path = config.store.path
     with Store.open(path) as store:
-        from storage.model import Document
-
         store.landings.admit(
-            Document(
-                url="http://a.example/1",
-                source="a",
-                title="One",
-                text="Some words that were invented.",
+            make_document(
+                "http://a.example/1", "Some words that were invented.", title="One"
             )
         )
     assert not broken(config, doctor.check_database)

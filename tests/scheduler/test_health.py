@@ -5,15 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from builders import make_source_state
 from scheduler import health
 from scheduler.health import Status
 from scheduler.views import status_view, terminal
-from storage.model import BlindPeriod, PageYield, SourceState, SourceTraffic, utc_now
+from storage.model import BlindPeriod, PageYield, SourceTraffic, utc_now
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-GOOD = SourceState(
-    id="a", name="A", kind="feed", url="https://a.example/", last_poll_at=NOW, last_success_at=NOW, newest_at=NOW, last_new_at=NOW,
-)  # fmt: skip
+GOOD = make_source_state("a", name="A", url="https://a.example/", last_poll_at=NOW, last_success_at=NOW, newest_at=NOW, last_new_at=NOW)  # fmt: skip
 WELL = Status(
     counts={"oldest_pending_at": None, "pending": 0}, last_article_at=NOW, bytes=10
 )

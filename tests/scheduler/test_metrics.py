@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from builders import make_document, make_poll, make_source_state
 from crawler.report import CrawlEvent
 from crawler.visits.source_visit import VisitResult
 from scheduler.service.metrics import Metrics
@@ -21,7 +22,7 @@ from scheduler.service.metrics_server import (
     check_heartbeat,
 )
 from storage.errors import UsageError
-from storage.model import Document, Lead, Poll, SourceState
+from storage.model import Lead
 from storage.store import Store
 
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -50,29 +51,22 @@ def store(tmp_path: Path) -> Iterator[Store]:
     """A file with an article, two pages that wait, a source that works and one not."""
     with Store.open(tmp_path / "khabar.db") as store:
         store.sources.sync(
-            SourceState(id=id_, name=id_, kind="feed", url=f"https://{id_}.example/")
+            make_source_state(id_, url=f"https://{id_}.example/")
             for id_ in ("works", "fails")
         )
         leads = tuple(
             Lead(url=f"https://works.example/{n}", source="works", via="feed")
             for n in range(2)
         )
-        good = Poll(
-            source="works", started_at=AT, ended_at=AT, status="ok", leads=leads
-        )
-        bad = Poll(
-            source="fails",
-            started_at=AT,
-            ended_at=AT,
-            status="error",
-            error="http 500",
-            failures=2.5,
+        good = make_poll(*leads, at=AT, source="works")
+        bad = make_poll(
+            at=AT, source="fails", status="error", error="http 500", failures=2.5
         )
         store.polls.land(good)
         store.polls.land(bad)
         url = "https://works.example/kept"
         text = "The bridge near Kunduz was closed to lorries on Friday, a notice said."
-        document = Document(url=url, source="works", title="Bridge", text=text)
+        document = make_document(url, text, source="works", title="Bridge")
         store.landings.admit(document, now=AT)
         yield store
 
@@ -86,7 +80,7 @@ def server(store: Store) -> Iterator[MetricsServer]:
         pages_under_way=3,
     )
     metrics = Metrics()
-    poll = Poll(source="works", started_at=AT, ended_at=AT, status="ok", bytes=500)
+    poll = make_poll(at=AT, source="works", bytes=500)
     metrics.count_event(CrawlEvent(source="works", visited=VisitResult(poll=poll)))
     with MetricsServer("127.0.0.1:0", engine, metrics) as server:
         yield server
@@ -150,7 +144,7 @@ def test_figures_of_the_file_are_those_of_the_moment(
     assert of_fails == {'khabar_source_failures{source="fails"}': 2.5}
     url = "https://works.example/2"
     lead = Lead(url=url, source="works", via="feed")
-    poll = Poll(source="works", started_at=AT, ended_at=AT, status="ok", leads=(lead,))
+    poll = make_poll(lead, at=AT, source="works")
     store.polls.land(poll)
     assert read_figures(server)["khabar_queue_length"] == 3
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import make_poll, make_source_state
 from crawler.leads.polls import MIN_POLL_INTERVAL, PollHints
 from crawler.sources import Source
 from crawler.visits.further_documents import FeedGap
@@ -20,7 +21,7 @@ from scheduler.service.poll_schedule import (
     PollOutcome,
     next_check,
 )
-from storage.model import Lead, Poll, SourceState
+from storage.model import Lead, SourceState
 
 # Half an hour before Europe's clocks change
 NOW = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
@@ -54,9 +55,7 @@ outcomes = st.builds(
 
 
 def state(**changes) -> SourceState:
-    return SourceState(
-        id="a", name="A", kind="feed", url="https://a.example/feed", **changes
-    )
+    return make_source_state("a", name="A", url="https://a.example/feed", **changes)
 
 
 @given(states, outcomes, moments, st.integers())
@@ -189,11 +188,11 @@ def test_case_102_an_outage_brings_one_poll_and_no_burst(
 def test_case_62_hours_that_a_feed_wants_skipped_are_skipped() -> None:
     """The next look moves to the first hour that is not named; a day later at most."""
     ended = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-    poll = Poll(source="a", started_at=ended, ended_at=ended, status="ok")
+    poll = make_poll(at=ended, source="a")
     source = Source(
         id="a", kind="feed", url="https://a.example/", every=timedelta(hours=1)
     )
-    state = SourceState(id="a", name="A", kind="feed", url=source.url)
+    state = make_source_state("a", name="A", url=source.url)
     plain = VisitResult(poll=poll)
     night = VisitResult(poll=poll, hints=PollHints(skip_hours=frozenset(range(10, 17))))
     assert poll_schedule.plan_next_check(
@@ -205,9 +204,7 @@ def test_case_62_hours_that_a_feed_wants_skipped_are_skipped() -> None:
 
 
 def visited(**changes) -> VisitResult:
-    return VisitResult(
-        poll=Poll(source="a", started_at=NOW, ended_at=NOW, status="ok"), **changes
-    )
+    return VisitResult(poll=make_poll(at=NOW, source="a"), **changes)
 
 
 SOURCE = Source(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.model import Document, Mention, SourceState
+from builders import make_document, make_source_state
+from storage.model import Document, Mention
 from storage.store import Store
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -79,10 +80,7 @@ def document(
     text: str,
     mentions: tuple[Mention, ...] = (),
 ) -> Document:
-    return Document(
-        url=url, source=source, title=title, text=text, language=language, mentions=mentions,
-        authors=("A. Reporter",), published_at=datetime(2026, 11, day, 6, tzinfo=UTC), published_how="feed",
-    )  # fmt: skip
+    return make_document(url, text, source=source, title=title, language=language, mentions=mentions, authors=("A. Reporter",), published_at=datetime(2026, 11, day, 6, tzinfo=UTC), published_how="feed")  # fmt: skip
 
 
 @pytest.fixture
@@ -90,15 +88,7 @@ def stocked(tmp_path: Path) -> Iterator[Store]:
     """Five articles of four sources in three languages."""
     with Store.open(tmp_path / "khabar.db") as opened:
         names = ("alpha", "beta", "gamma", "delta")
-        opened.sources.sync(
-            SourceState(
-                id=name,
-                name=name.title(),
-                kind="feed",
-                url=f"https://{name}.example/feed",
-            )
-            for name in names
-        )
+        opened.sources.sync(make_source_state(name) for name in names)
         opened.gazetteer.sync_places(PLACES)
         opened.gazetteer.sync_spellings(SPELLINGS)
         for row in ARTICLES:

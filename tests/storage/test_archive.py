@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import make_page
 from storage import archive as warc
 from storage.archive import Archive
 from storage.model import Page
@@ -31,7 +32,7 @@ def page(
             ("Content-Length", "7"),
         ),
     )
-    return Page(
+    return make_page(
         **{
             "url": url,
             "final_url": url,

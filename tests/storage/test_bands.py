@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from builders import make_document
 from storage import schema
 from storage.model import Document
 from storage.store import Store
@@ -38,11 +39,11 @@ def report(number: int) -> str:
 
 
 def document(number: int) -> Document:
-    return Document(
-        url=f"https://h{number}.example/a",
+    return make_document(
+        f"https://h{number}.example/a",
+        report(number),
         source=f"h{number}",
         title=f"Report {number}",
-        text=report(number),
         published_at=NOW,
     )
 
@@ -168,11 +169,11 @@ def test_copies_are_found_before_and_after_their_keys_moved(store):
     assert rows(store.session.db, "bands")
     assert rows(store.session.db, "fresh_bands")
     for number, head in ((1, first), (2, second)):
-        again = Document(
-            url=f"https://late.example/{number}",
+        again = make_document(
+            f"https://late.example/{number}",
+            f"Late news {report(number)}",
             source="late",
             title="Late",
-            text=f"Late news {report(number)}",
         )
         assert store.landings.admit(again, now=NOW).article_id == head.article_id
 
@@ -221,11 +222,8 @@ def test_an_older_file_keeps_its_keys_and_loses_all_of_them_when_a_text_goes(sto
         len(keys)
         == len(copy_index._index_keys(store.session.db, landed.document_id)) + 1
     )
-    again = Document(
-        url="https://late.example/1",
-        source="late",
-        title="Late",
-        text=f"Late news {report(1)}",
+    again = make_document(
+        "https://late.example/1", f"Late news {report(1)}", title="Late"
     )
     assert store.landings.admit(again, now=NOW).article_id == landed.article_id
     store.erasure.forget(landed.document_id, now=NOW)

@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from builders import make_document, make_landing, make_poll, make_source_state
 from storage.model import (
     Claim,
     Correction,
     Document,
     Failure,
     Label,
-    Landing,
     Mention,
-    Poll,
-    SourceState,
 )
 from storage.query import brief
 from storage.store import Store
@@ -52,7 +50,7 @@ def document(name: str, source: str, *places: Mention, **more: object) -> Docume
         "url": f"https://{source}.example/{name.replace(' ', '-')}", "source": source, "title": name.title(), "text": TEXTS[name],
         "language": "en", "published_at": DAY.replace(hour=6), "published_how": "feed", "mentions": places,
     }  # fmt: skip
-    return Document(**(told | more))
+    return make_document(**told | more)
 
 
 @pytest.fixture
@@ -64,13 +62,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         )
         owners = {"alpha": "House", "beta": "House", "gamma": ""}
         opened.sources.sync(
-            SourceState(
-                id=one,
-                name=one,
-                kind="feed",
-                url=f"https://{one}.example/f",
-                owner=owner,
-            )
+            make_source_state(one, url=f"https://{one}.example/f", owner=owner)
             for one, owner in owners.items()
         )
         yield opened
@@ -187,10 +179,8 @@ def test_a_corrected_passage_stands_before_and_now(store: Store) -> None:
 def test_what_was_withdrawn_is_listed(store: Store) -> None:
     """The day on which its page was found gone."""
     landed = land(store, document("mine", "alpha"))[0]
-    gone = Landing(
-        outcome=Failure(detail="http 404", final=True, status=404),
-        url=landed.url,
-        source="alpha",
+    gone = make_landing(
+        Failure(detail="http 404", final=True, status=404), landed.url, source="alpha"
     )
     store.landings.land([gone], now=NEXT.replace(hour=3))
     assert [
@@ -209,11 +199,7 @@ def test_what_was_withdrawn_is_listed(store: Store) -> None:
 def test_what_was_not_seen_is_listed(store: Store) -> None:
     """A source that failed and the service that was down, but only on that day."""
     at = DAY.replace(hour=4)
-    store.polls.land(
-        Poll(
-            source="alpha", started_at=at, ended_at=at, status="error", error="http 503"
-        )
-    )
+    store.polls.land(make_poll(at=at, source="alpha", status="error", error="http 503"))
     store.service.beat(DAY.replace(hour=1))
     store.service.beat(DAY.replace(hour=5))
     told = brief.build_brief(store.session.db, DAY, NEXT)

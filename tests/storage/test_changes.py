@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from builders import make_document
 from storage.errors import UsageError
-from storage.model import Document
 from storage.query import changes
 from storage.store import Store
 
@@ -13,8 +13,8 @@ from storage.store import Store
 def add(store: Store, name: str) -> None:
     text = f"Written for the tests: report {name} about {name} says nothing that another report had said before {name} came."
     store.landings.admit(
-        Document(
-            url=f"https://alpha.example/{name}", source="alpha", title=name, text=text
+        make_document(
+            f"https://alpha.example/{name}", text, source="alpha", title=name
         ),
         now=datetime(2026, 11, 22, tzinfo=UTC),
     )

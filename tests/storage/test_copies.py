@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import make_document, make_landing
 from storage import text_likeness
-from storage.model import ChangeKind, Document, FateKind, Landing
+from storage.model import ChangeKind, Document, FateKind
 from storage.store import Store
 from storage.tables import copies, syndication
 
@@ -86,7 +87,7 @@ def document(host: str, text: str, *, hours: float | None = 0, **more) -> Docume
         "title": "A report",
         "language": "en",
     } | more
-    return Document(text=text, published_at=at, **fields)
+    return make_document(text=text, published_at=at, **fields)
 
 
 def shortened(text: str) -> str:
@@ -290,10 +291,7 @@ def test_the_declared_original_becomes_the_head_when_it_arrives_later(store):
         hours=1,
     )
     landed = store.landings.land(
-        [
-            Landing(outcome=one, url=one.url, source=one.source)
-            for one in (paper, agency)
-        ],
+        [make_landing(one) for one in (paper, agency)],
         now=NOW,
     )
     article = store.articles.find(landed[0].article_id)

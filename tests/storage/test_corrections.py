@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import make_document, make_landing, make_page, make_rejection
 from storage.errors import UsageError, WorkFailed
 from storage.model import (
     ChangeKind,
@@ -22,12 +23,9 @@ from storage.model import (
     Document,
     FateKind,
     Label,
-    Landing,
     Mention,
-    Page,
     Reason,
     Rejection,
-    RejectionReason,
     Verdict,
 )
 from storage.store import Store
@@ -44,14 +42,7 @@ OTHER = (
     "A school for girls in the old quarter opened its doors again after eleven months, a teacher told this newspaper.\n"
     "Forty pupils came on the first morning, and a neighbour had painted the gate in the colours of the flag."
 )
-PAGE = Page(
-    url="https://a.example/1",
-    final_url="https://a.example/1",
-    status=200,
-    headers=(),
-    body=b"<p>1",
-    fetched_at=NOW,
-)
+PAGE = make_page("https://a.example/1", b"<p>1", fetched_at=NOW)
 
 
 def document(url: str, text: str = ONE, **more: object) -> Document:
@@ -61,7 +52,7 @@ def document(url: str, text: str = ONE, **more: object) -> Document:
         "verdict": Verdict(score=0.6, reasons=(Reason(term="mine", where="title", weight=0.6, kind="event"),)),
         "mentions": (Mention(kind="place", code="AF17", name="Kunduz", count=1, sentence="There."),),
     }  # fmt: skip
-    return Document(**(told | more))
+    return make_document(**told | more)
 
 
 def land(
@@ -72,7 +63,7 @@ def land(
 ) -> list:
     return store.landings.land(
         [
-            Landing(outcome=one, url=url or one.url, source="a", capture_id=capture)
+            make_landing(one, url or one.url, source="a", capture_id=capture)
             for one in documents
         ],
         now=NOW,
@@ -130,11 +121,8 @@ def test_what_a_person_calls_irrelevant_goes_with_its_copies_and_stays_away(
 
 def test_what_was_dropped_comes_back_as_it_was_with_its_copies(store: Store) -> None:
     """Text, authors, mentions, raw page and copies are there again."""
-    page = Landing(
-        outcome=document("https://a.example/1"),
-        url="https://a.example/1",
-        source="a",
-        page=PAGE,
+    page = make_landing(
+        document("https://a.example/1"), "https://a.example/1", page=PAGE
     )
     first = store.landings.land([page], now=NOW)[0]
     land(store, document("https://b.example/1"))
@@ -158,11 +146,8 @@ def test_what_a_person_calls_relevant_outlives_better_rules(store: Store) -> Non
     """
     first = store.landings.land(
         [
-            Landing(
-                outcome=document("https://a.example/1"),
-                url="https://a.example/1",
-                source="a",
-                page=PAGE,
+            make_landing(
+                document("https://a.example/1"), "https://a.example/1", page=PAGE
             )
         ]
     )[0]
@@ -170,7 +155,7 @@ def test_what_a_person_calls_relevant_outlives_better_rules(store: Store) -> Non
     capture = store.articles.find(first.article_id).capture_id
     land(
         store,
-        Rejection(why=RejectionReason.IRRELEVANT),
+        make_rejection(),
         url="https://a.example/1",
         capture=capture,
     )
@@ -191,7 +176,7 @@ def test_what_a_person_calls_relevant_outlives_better_rules(store: Store) -> Non
 def test_a_page_that_was_not_kept_is_asked_for_once_more(store: Store) -> None:
     """It becomes a lead that is kept whatever its score."""
     url = "https://a.example/rejected"
-    land(store, Rejection(why=RejectionReason.IRRELEVANT, title="Off topic"), url=url)
+    land(store, make_rejection(title="Off topic"), url=url)
     done = say(store, Label.RELEVANT, url)
     lead = store.leads.pending(now=LATER)[0].lead
     assert (done.outcome, lead.url, lead.via, lead.source) == (

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
+from builders import make_document, make_landing, make_page
 from storage import case_folder
 from storage.errors import UsageError, WorkFailed
-from storage.model import Document, Landing, Page
+from storage.model import Landing
 from storage.store import Store
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -25,12 +26,10 @@ HOSTILE = "../../etc/passwd\n\x1b[31m<script>alert(1)</script>\u202e"
 def landing(
     url: str, text: str, body: bytes, at: datetime, title: str = "Bridge"
 ) -> Landing:
-    page = Page(
-        url=url + "?utm_source=x", final_url=url, status=200, headers=(("Content-Type", "text/html"), ("X-Evil", "../../a")), body=body, fetched_at=at
-    )  # fmt: skip
-    return Landing(
-        outcome=Document(url=url, source="a", title=title, text=text, published_at=NOW),
-        url=url,
+    page = make_page(url + "?utm_source=x", body, final_url=url, headers=(("Content-Type", "text/html"), ("X-Evil", "../../a")), fetched_at=at)  # fmt: skip
+    return make_landing(
+        make_document(url, text, source="a", title=title, published_at=NOW),
+        url,
         source="a",
         page=page,
     )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.model import Document
+from builders import make_document
 from storage.query import export, record, search
 from storage.query.criteria import Criteria
 
@@ -72,11 +72,10 @@ def test_csv_reads_back(stocked):
 def test_no_cell_is_a_formula(stocked, title):
     """What a spreadsheet would run begins with an apostrophe, whatever blanks stand before it."""
     stocked.landings.admit(
-        Document(
-            url="https://evil.example/x",
-            source="evil",
+        make_document(
+            "https://evil.example/x",
+            f"{title} was all that this invented report had to say to its readers.",
             title=title,
-            text=f"{title} was all that this invented report had to say to its readers.",
         ),
         now=NOW,
     )
@@ -106,11 +105,10 @@ def test_atom_is_well_formed_and_plain(stocked):
     Entries carry time, link, authors and places.
     """
     stocked.landings.admit(
-        Document(
-            url="https://evil.example/x",
-            source="evil",
+        make_document(
+            "https://evil.example/x",
+            "A body that says <b>nothing</b> & is written for the tests of the feed.",
             title="<script>alert(1)</script>\x1b[2J]]>&amp;\x00",
-            text="A body that says <b>nothing</b> & is written for the tests of the feed.",
         ),
         now=NOW,
     )

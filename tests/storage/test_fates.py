@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from builders import make_document, make_landing, make_poll, make_rejection
 from storage.model import (
     Document,
     Failure,
-    Landing,
     Lead,
     Outcome,
-    Poll,
     Refusal,
-    Rejection,
     RejectionReason,
     TooOld,
 )
@@ -42,14 +40,14 @@ URL = "https://a.example/1"
 
 def document(text: str = TEXT, **more: object) -> Document:
     fields = {"url": URL, "source": "a", "title": "Market", "text": text}
-    return Document(**fields | more)
+    return make_document(**fields | more)
 
 
 OUTCOMES: dict[str, Outcome] = {
     "new": document(),
     "revised": document(f"{TEXT} Nobody knows for how long."),
     "copies": document(),
-    "rejected": Rejection(why=RejectionReason.EMPTY),
+    "rejected": make_rejection(RejectionReason.EMPTY),
     "refused": Refusal(why=RejectionReason.ROBOTS),
     "too_old": TooOld(published_at=NOW - timedelta(days=900)),
     "failed": Failure(detail="http 500", final=True),
@@ -67,7 +65,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def show(store: Store, at: datetime, title: str = "Market") -> list:
     """A poll of a feed with one entry; returns its pending leads."""
     lead = Lead(url=URL, source="a", title=title, guid="one")
-    poll = Poll(source="a", started_at=at, ended_at=at, status="ok", leads=(lead,))
+    poll = make_poll(lead, at=at, source="a")
     return list(store.polls.land(poll).fresh)
 
 
@@ -79,10 +77,10 @@ def test_a_landing_counts_in_the_column_that_it_says(store: Store, column: str) 
     if column in ("revised", "known"):
         # A kept page whose entry gets another title is read again.
         (lead,) = show(store, NOW - timedelta(hours=1), title="Prices")
-        first = Landing(outcome=document(), url=URL, source="a", lead=lead)
+        first = make_landing(document(), URL, source="a", lead=lead)
         store.landings.land([first], now=NOW)
     (lead,) = show(store, NOW)
-    landing = Landing(outcome=OUTCOMES[column], url=URL, source="a", lead=lead)
+    landing = make_landing(OUTCOMES[column], URL, source="a", lead=lead)
     (landed,) = store.landings.land([landing], now=NOW)
 
     (poll, *_) = store.session.db.query("SELECT * FROM polls ORDER BY id DESC")
@@ -97,7 +95,7 @@ def test_an_original_after_its_copy_counts_as_a_copy(store: Store) -> None:
     reprint = document(url="https://b.example/1", source="b", origin_url=URL)
     store.landings.admit(reprint, now=NOW)
     (lead,) = show(store, NOW)
-    landing = Landing(outcome=document(), url=URL, source="a", lead=lead)
+    landing = make_landing(document(), URL, source="a", lead=lead)
     (landed,) = store.landings.land([landing], now=NOW)
     assert (landed.what, landed.poll_column) == ("promoted", "copies")
     assert store.polls.unbalanced() == []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from builders import make_document, make_landing, make_poll, make_source_state
 from storage.errors import StoreBusy
 from storage.model import (
     AlertCursor,
@@ -18,7 +19,6 @@ from storage.model import (
     Poll,
     Recheck,
     RecheckPlan,
-    SourceState,
 )
 from storage.store import Store, submit_job
 
@@ -30,25 +30,23 @@ GROUPS = Path(__file__).parents[2] / "storage" / "groups"
 
 
 def document(n: int) -> Document:
-    return Document(
-        url=f"https://outlet.example/news/{n}",
+    return make_document(
+        f"https://outlet.example/news/{n}",
+        f"{TEXT} {n}",
         source="outlet",
         title=f"Title {n}",
-        text=f"{TEXT} {n}",
     )
 
 
 def landing(n: int) -> Landing:
     one = document(n)
     recheck = RecheckPlan(due_at=NOW)
-    return Landing(outcome=one, url=one.url, source=one.source, recheck=recheck)
+    return make_landing(one, recheck=recheck)
 
 
 def poll(n: int) -> Poll:
     lead = Lead(url=f"https://outlet.example/news/{n}", source="outlet")
-    return Poll(
-        source="outlet", started_at=NOW, ended_at=NOW, status="ok", leads=(lead,)
-    )
+    return make_poll(lead, at=NOW)
 
 
 RECHECK = Recheck(
@@ -109,9 +107,7 @@ WRITERS = {
 def store(tmp_path: Path):
     """A file in which every writer has something to do."""
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as opened:
-        opened.sources.sync(
-            [SourceState(id="outlet", name="", kind="feed", url="https://o.example")]
-        )
+        opened.sources.sync([make_source_state("outlet", url="https://o.example")])
         opened.landings.land([landing(1)], now=NOW)
         submit_job(opened.path, "crawl", {"sources": []})
         yield opened

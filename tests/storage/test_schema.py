@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from builders import make_document
 from storage import connection, schema
 from storage.errors import StoreError, StoreTooNew
-from storage.model import Document
 from storage.store import Store
 
 STEPS = [step.name for step in schema.migrations.pending(Database(memory=True))]
@@ -143,11 +143,11 @@ def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
         for number in range(3):
             words = text.format(f"shopkeeper {number}", number + 3) * 3
             store.landings.admit(
-                Document(
-                    url=f"https://outlet.example/{number}",
+                make_document(
+                    f"https://outlet.example/{number}",
+                    words,
                     source="outlet",
                     title="Bread",
-                    text=words,
                 )
             )
         keys = {

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from builders import make_document
 from storage.errors import TookTooLong, UsageError
-from storage.model import Correction, Document, Label, Mention
+from storage.model import Correction, Label, Mention
 from storage.query import criteria, facets, record, search
 from storage.query.criteria import Criteria, Sort
 from storage.store import Store
@@ -85,11 +86,10 @@ def test_filters_and_words_meet(stocked):
 
 def test_rank_puts_the_title_first(stocked):
     """By rank, an article with the word in its title comes before one that only mentions it."""
-    extra = Document(
-        url="https://beta.example/9",
-        source="beta",
+    extra = make_document(
+        "https://beta.example/9",
+        "Somebody also mentioned the market, among very many other things that day.",
         title="An older note",
-        text="Somebody also mentioned the market, among very many other things that day.",
         published_at=datetime(2026, 11, 22, tzinfo=UTC),
     )
     stocked.landings.admit(extra, now=datetime(2026, 11, 22, 9, tzinfo=UTC))
@@ -126,12 +126,7 @@ def test_copies_are_hits_only_when_asked_for(stocked):
     """A reprint is counted beside its article, and a hit of its own with `copies`."""
     text = stocked.articles.find(1).text
     stocked.landings.admit(
-        Document(
-            url="https://beta.example/copy",
-            source="beta",
-            title="Bomb in Panjwayi",
-            text=text,
-        ),
+        make_document("https://beta.example/copy", text, title="Bomb in Panjwayi"),
         now=datetime(2026, 11, 22, 10, tzinfo=UTC),
     )
     alone = search.search(stocked.session.db, Criteria(words="bazaar")).hits
@@ -201,11 +196,11 @@ def test_counts_by_day_are_exact(stocked):
 def test_a_forgotten_or_revised_text_is_searched_as_it_is_now(stocked):
     """After a revision the old words find nothing and the new ones the article."""
     old = stocked.articles.find(4)
-    changed = Document(
-        url=old.url,
+    changed = make_document(
+        old.url,
+        "The price of barley fell in the northern provinces, and nobody in the bazaar could say why it had.",
         source="alpha",
         title=old.title,
-        text="The price of barley fell in the northern provinces, and nobody in the bazaar could say why it had.",
         published_at=old.published_at,
     )
     stocked.landings.admit(changed, now=datetime(2026, 11, 22, 11, tzinfo=UTC))
@@ -331,11 +326,10 @@ def test_a_tag_stays_with_the_article_whichever_text_is_its_head(stocked):
     """An original that arrives later becomes the head; the tag and the copies stay."""
     tag(stocked, 1, "to check")
     one = stocked.articles.find(1)
-    earlier = Document(
-        url="https://first.example/0",
-        source="first",
+    earlier = make_document(
+        "https://first.example/0",
+        one.text,
         title=one.title,
-        text=one.text,
         language="en",
         published_at=datetime(2026, 11, 12, 6, tzinfo=UTC),
     )
@@ -352,11 +346,11 @@ def test_corrections_of_what_matches_are_listed(stocked):
     """
     tag(stocked, 3, "to check")
     one = stocked.articles.find(3)
-    told = Document(
-        url=one.url,
+    told = make_document(
+        one.url,
+        f"{one.text} It opened on Sunday.",
         source=one.source,
         title="Taliban open the market",
-        text=f"{one.text} It opened on Sunday.",
         mentions=(Mention(kind="place", code="AF17", name="Kunduz", count=1),),
     )
     assert stocked.landings.admit(told, now=NOW).what == "revised"

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from builders import (
+    make_document,
+    make_landing,
+    make_poll,
+    make_rejection,
+    make_source_state,
+)
 from storage.model import (
-    Document,
-    Landing,
     Lead,
-    Poll,
-    Rejection,
     RejectionReason,
-    SourceState,
     Validators,
 )
 from storage.store import Store
@@ -26,12 +28,7 @@ DAY = timedelta(days=1)
 def store(tmp_path: Path) -> Store:
     with Store.open(tmp_path / "khabar.db") as opened:
         opened.sources.sync(
-            [
-                SourceState(
-                    id=name, name=name, kind="feed", url=f"http://{name}.example/"
-                )
-                for name in "ab"
-            ]
+            [make_source_state(name, url=f"http://{name}.example/") for name in "ab"]
         )
         yield opened
 
@@ -48,12 +45,11 @@ def poll(
         Lead(url=f"http://{source}.example/{path}", source=source) for path in paths
     )
     store.polls.land(
-        Poll(
+        make_poll(
+            *leads,
+            at=at,
             source=source,
-            started_at=at,
-            ended_at=at,
             status=status,
-            leads=leads,
             bytes=bytes,
             error="http 500" if status == "error" else None,
         )
@@ -65,20 +61,12 @@ def test_news_traffic_and_yields_are_counted_by_source(store: Store) -> None:
     poll(store, "a", NOW - 2 * DAY, "1", "2")
     poll(store, "a", NOW - DAY, "1", "2")
     poll(store, "a", NOW, "3")
-    text = Document(
-        url="http://a.example/1",
-        source="a",
-        title="One",
-        text="Invented words of a test.",
-        authors=("A",),
+    text = make_document(
+        "http://a.example/1", "Invented words of a test.", title="One", authors=("A",)
     )
-    gone = Rejection(why=RejectionReason.SCRIPT_ONLY, detail="")
-    store.landings.land(
-        [Landing(outcome=text, url=text.url, source="a")], now=NOW - DAY
-    )
-    store.landings.land(
-        [Landing(outcome=gone, url="http://a.example/2", source="a")], now=NOW - DAY
-    )
+    gone = make_rejection(RejectionReason.SCRIPT_ONLY, detail="")
+    store.landings.land([make_landing(text, source="a")], now=NOW - DAY)
+    store.landings.land([make_landing(gone, "http://a.example/2")], now=NOW - DAY)
     assert source_stats.list_news_times(store.session.db, NOW - 9 * DAY) == {
         "a": [NOW - 2 * DAY, NOW]
     }
@@ -130,13 +118,8 @@ def test_case_103_a_source_that_a_wrong_clock_sent_far_ahead_is_due(
     for source, ahead in (("a", 7.7 * DAY), ("b", 8 * DAY + jump)):
         at = NOW - DAY
         store.polls.land(
-            Poll(
-                source=source,
-                started_at=at,
-                ended_at=at,
-                status="ok",
-                next_check_at=NOW + ahead,
-                validators=Validators(),
+            make_poll(
+                at=at, source=source, next_check_at=NOW + ahead, validators=Validators()
             )
         )
     assert [state.id for state in store.sources.claim_due(NOW, limit=9, lease=DAY)] == [

@@ -17,6 +17,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from builders import (
+    make_document,
+    make_landing,
+    make_lead,
+    make_page,
+    make_poll,
+    make_rejection,
+    make_source_state,
+)
 from storage import connection
 from storage.errors import StoreBusy, StoreError, StoreFull, StoreMissing, StoreUnusable
 from storage.model import (
@@ -26,17 +35,14 @@ from storage.model import (
     Document,
     Failure,
     FateKind,
-    Landing,
     Lead,
     Mention,
     Page,
     Poll,
     Reason,
     Refusal,
-    Rejection,
     RejectionReason,
     SeenBefore,
-    SourceState,
     TooOld,
     Validators,
     Verdict,
@@ -69,7 +75,7 @@ def url(n: int | str, host: str = "outlet.example") -> str:
 
 
 def lead(n: int | str, *, source: str = "outlet", **more) -> Lead:
-    return Lead(
+    return make_lead(
         **{
             "url": url(n),
             "source": source,
@@ -84,13 +90,11 @@ def lead(n: int | str, *, source: str = "outlet", **more) -> Lead:
 def poll(
     *leads: Lead, at: datetime = NOW, source: str = "outlet", status: str = "ok", **more
 ) -> Poll:
-    return Poll(
-        source=source, started_at=at, ended_at=at, status=status, leads=leads, **more
-    )
+    return make_poll(*leads, at=at, source=source, status=status, **more)
 
 
 def document(n: int | str = 1, text: str = TEXT, **more) -> Document:
-    return Document(
+    return make_document(
         **{
             "url": url(n),
             "source": "outlet",
@@ -111,12 +115,12 @@ def page(n: int | str = 1, body: bytes = b"<p>page", **more) -> Page:
         "body": body,
         "fetched_at": NOW,
     }
-    return Page(**values | more)
+    return make_page(**values | more)
 
 
 def land(store: Store, outcome, n: int | str = 1, *, now: datetime = NOW, **more):
     values = {"outcome": outcome, "url": url(n), "source": "outlet"} | more
-    return store.landings.land([Landing(**values)], now=now)[0]
+    return store.landings.land([make_landing(**values)], now=now)[0]
 
 
 def polls(store: Store) -> list[dict]:
@@ -161,7 +165,7 @@ def test_leases_and_running_requests_die_with_the_lock(tmp_path: Path) -> None:
     """A source that a dead service held is due again at once, and who follows its request is told."""
     path = tmp_path / "khabar.db"
     with Store.open(path) as store:
-        store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
+        store.sources.sync([make_source_state("outlet")])
         number = submit_job(path, "crawl", {"sources": ["outlet"]})
         assert store.jobs.take_next(NOW) is not None
         assert len(store.sources.claim_due(NOW, limit=9, lease=DAY)) == 1
@@ -196,7 +200,7 @@ def test_a_damaged_file_is_called_damaged(tmp_path: Path) -> None:
     with Store.open(path) as store:
         store.landings.land(
             [
-                Landing(outcome=document(n, f"{TEXT} {n}"), url=url(n), source="outlet")
+                make_landing(document(n, f"{TEXT} {n}"), url(n), source="outlet")
                 for n in range(50)
             ],
             now=NOW,
@@ -208,7 +212,7 @@ def test_a_damaged_file_is_called_damaged(tmp_path: Path) -> None:
             file.write(b"\xff" * 64)
     with pytest.raises(StoreUnusable, match="damaged"), Store.open(path) as store:
         store.landings.land(
-            [Landing(outcome=document(99, OTHER), url=url(99), source="outlet")],
+            [make_landing(document(99, OTHER), url(99), source="outlet")],
             now=NOW,
         )
 
@@ -313,12 +317,8 @@ def test_configuration_says_what_a_source_is_and_the_file_what_happened_to_it(
 
     A new address drops validators (case 9); a removed source sleeps.
     """
-    first = SourceState(
-        id="outlet",
-        name="Outlet",
-        kind="feed",
-        url="https://outlet.example/feed",
-        owner="Group",
+    first = make_source_state(
+        "outlet", name="Outlet", url="https://outlet.example/feed", owner="Group"
     )
     store.sources.sync([first])
     store.polls.land(
@@ -336,14 +336,7 @@ def test_configuration_says_what_a_source_is_and_the_file_what_happened_to_it(
         "Group",
     )
     store.sources.sync(
-        [
-            SourceState(
-                id="outlet",
-                name="Outlet",
-                kind="feed",
-                url="https://outlet.example/rss",
-            )
-        ]
+        [make_source_state("outlet", name="Outlet", url="https://outlet.example/rss")]
     )
     moved = store.sources.find("outlet")
     assert moved is not None
@@ -363,9 +356,7 @@ def test_due_sources_are_claimed_once_the_longest_due_first(store: Store) -> Non
 
     Never polled ones come first.
     """
-    store.sources.sync(
-        [SourceState(id=f"s{n}", name="", kind="feed", url=f"u{n}") for n in range(4)]
-    )
+    store.sources.sync([make_source_state(f"s{n}", url=f"u{n}") for n in range(4)])
     for n, due in ((0, NOW - HOUR), (1, NOW - 2 * HOUR), (2, NOW + HOUR)):
         store.polls.land(poll(source=f"s{n}", next_check_at=due))
     assert [
@@ -394,7 +385,7 @@ def test_a_source_remembers_how_its_visits_went(store: Store) -> None:
 
     The sight that was lost is recorded.
     """
-    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
+    store.sources.sync([make_source_state("outlet")])
     store.polls.land(
         poll(validators=Validators(etag='"1"', last_modified="Mon"), newest_at=NOW)
     )
@@ -427,7 +418,7 @@ def test_a_source_remembers_how_its_visits_went(store: Store) -> None:
 
 def test_validators_count_their_304s_and_empty_feeds_are_counted(store: Store) -> None:
     """Case 8 and case 56 rest on these two columns."""
-    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
+    store.sources.sync([make_source_state("outlet")])
     for hours, status in enumerate(
         ("ok", "not_modified", "not_modified", "empty", "not_modified", "empty")
     ):
@@ -452,7 +443,7 @@ def test_what_a_document_asked_for_stays_until_one_is_read_again_or_the_address_
 
     Another address has not spoken yet.
     """
-    source = SourceState(id="outlet", name="", kind="feed", url="u")
+    source = make_source_state("outlet")
     store.sources.sync([source])
     assert store.sources.find("outlet").hints == {}
     wishes = {"ttl": 3600.0, "skip_hours": [3, 4]}
@@ -512,7 +503,7 @@ def test_permanent_moves_are_counted_until_one_differs(store: Store) -> None:
 
     An address changes only after the same answer several times over a day.
     """
-    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
+    store.sources.sync([make_source_state("outlet")])
     for hours in range(3):
         store.polls.land(
             poll(at=NOW + hours * HOUR, moved_to="https://outlet.example/new")
@@ -546,7 +537,7 @@ def test_leads_and_validators_are_written_together_or_not_at_all(
 
     With validators first, a kill loses hundreds of articles for good.
     """
-    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
+    store.sources.sync([make_source_state("outlet")])
     seen = poll(*(lead(n) for n in range(5)), validators=Validators(etag='"1"'))
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -707,11 +698,10 @@ def test_pending_leads_come_when_they_may_the_longest_waiting_first(
 OUTCOMES = {
     "new": lambda n: document(n, f"{OTHER} {n}"),
     "copies": lambda n: document(n, TEXT),
-    "rejected": lambda n: Rejection(
-        why=RejectionReason.IRRELEVANT,
+    "rejected": lambda n: make_rejection(
         verdict=Verdict(
             score=0.1, reasons=(Reason(term="t", where="title", weight=-1.0),)
-        ),
+        )
     ),
     "refused": lambda n: Refusal(why=RejectionReason.ROBOTS),
     "too_old": lambda n: TooOld(published_at=NOW - 99 * DAY),
@@ -770,10 +760,7 @@ def test_whatever_lands_in_whatever_order_the_columns_add_up(
                 for pending in store.leads.pending(now=NOW + DAY)
             }
             batch = [
-                Landing(
-                    outcome=more[kind](n), url=url(n), source="outlet", lead=waiting.get(url(n)) if with_lead else None,
-                    aliases=(url((n + 2) % 7),) if kind == "elsewhere" else (),
-                )
+                make_landing(more[kind](n), url(n), source="outlet", lead=waiting.get(url(n)) if with_lead else None, aliases=(url((n + 2) % 7),) if kind == "elsewhere" else ())
                 for n, kind, with_lead in visits
             ]  # fmt: skip
             assert len(batch) == len(store.landings.land(batch, now=NOW + hours * HOUR))
@@ -822,7 +809,7 @@ def test_one_faulty_landing_fails_alone(store: Store) -> None:
     faulty = document(2, OTHER, claims=(Claim(kind="killed", number=10**30),))
     landed = store.landings.land(
         [
-            Landing(outcome=one, url=one.url, source="outlet")
+            make_landing(one, source="outlet")
             for one in (document(1), faulty, document(3, OTHER))
         ],
         now=NOW,
@@ -855,10 +842,10 @@ def test_a_fault_of_the_file_stops_the_whole_batch(
         with pytest.raises(StoreFull):
             store.landings.land(
                 [
-                    Landing(outcome=outcome, url=url(n), source="outlet")
+                    make_landing(outcome, url(n), source="outlet")
                     for n, outcome in (
                         (1, document(1)),
-                        (2, Rejection(why=RejectionReason.EMPTY)),
+                        (2, make_rejection(RejectionReason.EMPTY)),
                     )
                 ],
                 now=NOW,
@@ -905,11 +892,8 @@ def test_a_rejection_is_kept_with_its_reasons(store: Store) -> None:
     )
     land(
         store,
-        Rejection(
-            why=RejectionReason.IRRELEVANT,
-            title="Sport",
-            verdict=verdict,
-            cuts=(Cut(rule="r", text="Share"),),
+        make_rejection(
+            title="Sport", verdict=verdict, cuts=(Cut(rule="r", text="Share"),)
         ),
         page=page(),
     )
@@ -933,7 +917,7 @@ def test_what_was_kept_is_not_lost_to_a_later_rejection(store: Store) -> None:
     """A paywall or an error that goes up later changes neither text nor fate."""
     land(store, document())
     for outcome in (
-        Rejection(why=RejectionReason.PAYWALLED),
+        make_rejection(RejectionReason.PAYWALLED),
         Refusal(why=RejectionReason.ROBOTS),
         Failure(detail="http 500", final=True, status=500),
     ):
@@ -1192,7 +1176,7 @@ def test_what_todays_rules_would_not_keep_is_reclassified(store: Store) -> None:
     """Reprocessing takes an article out, says so in the log, and lets its copy lead."""
     land(store, document(1), page=page())
     copy = land(store, document(2, source="b"), 2)
-    gone = land(store, Rejection(why=RejectionReason.IRRELEVANT), capture_id=1)
+    gone = land(store, make_rejection(), capture_id=1)
     assert FateKind.REJECTED is gone.fate
     assert [change.what for change in store.changes.since()][-2:] == [
         ChangeKind.RECLASSIFIED,
@@ -1278,7 +1262,7 @@ def test_a_line_of_three_distinct_articles_is_furniture(store: Store) -> None:
     land(store, document(3, OTHER), 3, lines=(7, 9))
     assert frozenset() == store.boilerplate.learned(host)
     for n in (4, 5):
-        land(store, Rejection(why=RejectionReason.IRRELEVANT), n, lines=(7, 8, 55))
+        land(store, make_rejection(), n, lines=(7, 8, 55))
     assert frozenset({7, 8}) == store.boilerplate.learned(host) | {8}
     assert 7 in store.boilerplate.learned(host)
     assert frozenset() == store.boilerplate.learned("blog.example")
@@ -1317,7 +1301,7 @@ def test_captures_go_at_their_age_and_the_oldest_rejected_ones_for_room(
         at = NOW - age * DAY
         land(
             store,
-            Rejection(why=RejectionReason.EMPTY),
+            make_rejection(RejectionReason.EMPTY),
             n,
             page=page(n, os.urandom(9000), fetched_at=at),
             now=at,
@@ -1464,7 +1448,7 @@ def test_what_is_forgotten_is_never_taken_up_again(store: Store) -> None:
     assert store.polls.land(poll(lead(1))).fresh == ()
     for outcome in (
         document(1),
-        Rejection(why=RejectionReason.EMPTY),
+        make_rejection(RejectionReason.EMPTY),
         Failure(detail="timeout"),
     ):
         assert FateKind.FORGOTTEN is land(store, outcome).fate
@@ -1544,10 +1528,10 @@ def test_everything_that_is_known_of_a_url_can_be_explained(store: Store) -> Non
 
 def test_numbers_for_status(store: Store) -> None:
     """Fates by kind and reason, pending, and one row for each source in use."""
-    store.sources.sync([SourceState(id="outlet", name="", kind="feed", url="u")])
+    store.sources.sync([make_source_state("outlet")])
     store.polls.land(poll(lead(1), lead(2), at=datetime.now(UTC)))
     land(store, document(1), 1, lead=store.leads.pending()[0])
-    land(store, Rejection(why=RejectionReason.LISTING), 3)
+    land(store, make_rejection(RejectionReason.LISTING), 3)
     counts = store.stats.counts()
     assert (
         counts["articles"], counts["pending"], counts["fates"], counts["reasons"]["rejected"],

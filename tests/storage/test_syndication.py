@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.model import SourceState
+from builders import make_source_state
 from storage.store import Store
 from storage.tables import syndication
 
@@ -32,14 +32,7 @@ def store(tmp_path):
             "other": "",
         }
         opened.sources.sync(
-            SourceState(
-                id=name,
-                name=name,
-                kind="feed",
-                url=f"https://{name}.example/feed",
-                owner=owner,
-            )
-            for name, owner in owners.items()
+            make_source_state(name, owner=owner) for name, owner in owners.items()
         )
         text = reports.report(1)
         for one in (
