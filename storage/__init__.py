@@ -1,1 +1,1 @@
-"""What a thing is, whether two are the same, how it rests on disk and is found again."""
+"""What a thing is, whether two are the same, how it is stored and found again."""

@@ -157,14 +157,17 @@ class Archive:
     ) -> tuple[str, dict[int, int]]:
         """Copy a file without some records.
 
-        Returns the copy's name, and where those that stay were and are. The old file is the caller's to remove, once the new places are committed: a
-        crash between leaves a file that nothing points to.
+        Returns the copy's name, and where those that stay were and are. The old file is
+        the caller's to remove, once the new places are committed: a crash between
+        leaves a file that nothing points to.
         """
         moved: dict[int, int] = {}
         fresh = self._next_name(file)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        new_file = os.open(self._path(fresh), flags, 0o600)
-        with os.fdopen(new_file, "wb") as out, self._path(file).open("rb") as source:
+        with (
+            self._path(file).open("rb") as source,
+            os.fdopen(os.open(self._path(fresh), flags, 0o600), "wb") as out,
+        ):
             for offset, member in _read_members(source):
                 if offset not in offsets:
                     moved[offset] = out.tell()

@@ -12,14 +12,14 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from storage.errors import UsageError, WorkFailed
 from storage.folding import printable
-from storage.model import Page, SyndicatedReport, to_text
+from storage.model import SyndicatedReport, to_text
 from storage.store import Store
 
 SUMS_FILE = "MANIFEST.sha256"
@@ -72,7 +72,8 @@ def write_case_folder(
 ) -> CaseFolder:
     """Write the case folder of an article.
 
-    Raises WorkFailed where there is none, UsageError for a folder in use.
+    Raises WorkFailed where there is none, UsageError for a folder in use or one that
+    cannot be written.
     """
     article = store.articles.find(number)
     if article is None:
@@ -87,9 +88,7 @@ def write_case_folder(
     except OSError as error:
         raise UsageError(f"{folder} cannot be written ({error.strerror})") from error
     try:
-        case = _fill_folder(
-            store, article.id, _FolderWriter(path=part), now=now, version=version
-        )
+        written = _fill_folder(store, article.id, part, now=now, version=version)
         if folder.exists():
             folder.rmdir()
         part.rename(folder)
@@ -97,7 +96,7 @@ def write_case_folder(
         raise UsageError(f"{folder} cannot be written ({error.strerror})") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return CaseFolder(folder=folder, article_id=article.id, **case)
+    return replace(written, folder=folder)
 
 
 @dataclass(slots=True)
@@ -110,131 +109,136 @@ class _FolderWriter:
     size: int = 0  # bytes
 
     def put(self, name: str, content: bytes, what: str, **more: object) -> None:
+        """Write one file and list it: its hash, and `what` it is."""
         file = self.path / name
         file.parent.mkdir(mode=0o700, exist_ok=True)
         file.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
         self.sums.append(f"{digest}  {name}\n")
         self.size += len(content)
-        self.entries.append(
-            {
-                "path": name,
-                "bytes": len(content),
-                "sha256": digest,
-                "what": what,
-                **more,
-            }
-        )
+        entry = {"path": name, "bytes": len(content), "sha256": digest, "what": what}
+        self.entries.append(entry | more)
 
     def put_json(
         self, name: str, content: Mapping[str, Any], what: str, **more: object
     ) -> None:
+        """Write one JSON file; times are ISO 8601 UTC."""
         text = json.dumps(content, ensure_ascii=False, indent=1, default=_json_default)
         self.put(name, printable(text).encode() + b"\n", what, **more)
 
 
-def _json_default(value: object) -> object:
-    return to_text(value) if isinstance(value, datetime) else str(value)
+def _json_default(value: object) -> str:
+    if isinstance(value, datetime):
+        return to_text(value)
+    return str(value)
 
 
 def _fill_folder(
-    store: Store, article_id: int, folder: _FolderWriter, *, now: datetime, version: str
-) -> dict[str, Any]:
-    rows = store.evidence.documents(article_id)
-    former = sum(_put_document(store, folder, row) for row in rows)
-    captures = store.evidence.captures([row["id"] for row in rows])
-    missing = [
-        fault
-        for capture in captures
-        if (fault := _put_capture(store, folder, capture)) is not None
-    ]
-    folder.put_json(
-        "article.json", _article_json(store, article_id, rows), "the article"
+    store: Store, article_id: int, path: Path, *, now: datetime, version: str
+) -> CaseFolder:
+    """Write every file, the lists of them last."""
+    folder = _FolderWriter(path=path)
+    documents = store.evidence.documents(article_id)
+    former_states = 0
+    for document in documents:
+        former_states += _put_document(store, folder, document)
+
+    captures = store.evidence.captures([document["id"] for document in documents])
+    missing: list[dict[str, Any]] = []
+    for capture in captures:
+        why = _put_capture(store, folder, capture)
+        if why:
+            facts = {name: capture[name] for name in ("id", "url", "fetched_at")}
+            missing.append(facts | {"why": why})
+
+    article = _article_json(store, article_id, documents)
+    folder.put_json("article.json", article, "the article")
+    readme = _README.format(
+        id=article_id,
+        line="=" * len(f"Case folder of article {article_id}"),
+        at=to_text(now),
+        version=version,
+        sums=SUMS_FILE,
     )
-    about = {
-        "id": article_id,
-        "at": to_text(now),
-        "version": version,
-        "sums": SUMS_FILE,
-    }
-    line = "=" * len(f"Case folder of article {article_id}")
-    folder.put(
-        "README.txt",
-        _README.format(**about, line=line).encode(),
-        "how to read and check this folder",
-    )
+    folder.put("README.txt", readme.encode(), "how to read and check this folder")
     manifest = {
-        "article_id": article_id, "url": rows[0]["url"], "title": rows[0]["title"], "made_at": to_text(now),
-        "made_by": f"khabar {version}", "missing": missing, "files": list(folder.entries),
-    }  # fmt: skip
+        "article_id": article_id,
+        "url": documents[0]["url"],
+        "title": documents[0]["title"],
+        "made_at": to_text(now),
+        "made_by": f"khabar {version}",
+        "missing": missing,
+        "files": list(folder.entries),
+    }
     folder.put_json("manifest.json", manifest, "this list")
-    (folder.path / SUMS_FILE).write_text(
-        "".join(sorted(folder.sums, key=lambda line: line[64:])), "ascii"
+    by_name = sorted(folder.sums, key=lambda line: line.partition("  ")[2])
+    (path / SUMS_FILE).write_text("".join(by_name), "ascii")
+    return CaseFolder(
+        folder=path,
+        article_id=article_id,
+        documents=len(documents),
+        revisions=former_states,
+        captures=len(captures) - len(missing),
+        missing=tuple(
+            f"capture {one['id']} of {one['url']}: {one['why']}" for one in missing
+        ),
+        files=len(folder.entries) + 1,
+        size=folder.size,
     )
-    return {
-        "documents": len(rows), "revisions": former, "captures": len(captures) - len(missing),
-        "missing": tuple(f"capture {one['id']} of {one['url']}: {one['why']}" for one in missing),
-        "files": len(folder.entries) + 1, "size": folder.size,
-    }  # fmt: skip
 
 
 def _article_json(
-    store: Store, article_id: int, rows: Iterable[Mapping[str, Any]]
+    store: Store, article_id: int, documents: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
     syndication = store.articles.syndication(article_id)
     names = SyndicatedReport.__slots__
+    carriers = [
+        {name: getattr(report, name) for name in names}
+        for report in syndication.reports
+    ]
     return {
         "article": store.articles.record(article_id),
         "explained": store.fates.explain(article_id),
-        "carriers": [
-            {name: getattr(one, name) for name in names} for one in syndication.reports
-        ],
+        "carriers": carriers,
         "wire": syndication.wire,
         "publishers": syndication.publishers,
-        "marks": store.evidence.annotations([row["key"] for row in rows]),
+        "marks": store.evidence.annotations([one["key"] for one in documents]),
     }
 
 
-def _put_document(store: Store, folder: _FolderWriter, row: Mapping[str, Any]) -> int:
-    """One text with its former states; returns how many these are."""
-    number = row["id"]
-    former = store.articles.revisions(number)
-    told = {
-        name: json.loads(value) if name in {"authors", "reasons", "cuts"} else value
-        for name, value in row.items()
-    }
-    folder.put_json(
-        f"documents/{number}.json",
+def _put_document(
+    store: Store, folder: _FolderWriter, document: Mapping[str, Any]
+) -> int:
+    """Write one text with its former states; returns how many these are."""
+    number = document["id"]
+    revisions = store.articles.revisions(number)
+    former = [
         {
-            **told,
-            **store.evidence.of_document(number),
-            "revisions": [
-                {
-                    "number": one.number,
-                    "seen_at": one.seen_at,
-                    "title": one.title,
-                    "capture_id": one.capture_id,
-                }
-                for one in former
-            ],
-        },
-        "head of the article" if row["is_head"] else f"{row['kind']} copy",
-        url=row["url"],
-    )
-    folder.put(
-        f"documents/{number}.txt",
-        _state_text(row["title"], row["text"]),
-        f"state {row['revision']}, the present one",
-    )
-    for one in former:
-        name = f"documents/{number}-r{one.number}.txt"
+            "number": revision.number,
+            "seen_at": revision.seen_at,
+            "title": revision.title,
+            "capture_id": revision.capture_id,
+        }
+        for revision in revisions
+    ]
+    kind = f"{document['kind']} copy"
+    if document["is_head"]:
+        kind = "head of the article"
+    content = {**document, **store.evidence.of_document(number), "revisions": former}
+    name = f"documents/{number}"
+    folder.put_json(f"{name}.json", content, kind, url=document["url"])
+
+    present = f"state {document['revision']}, the present one"
+    text = _state_text(document["title"], document["text"])
+    folder.put(f"{name}.txt", text, present)
+    for revision in revisions:
         folder.put(
-            name,
-            _state_text(one.title, one.text),
-            f"state {one.number}",
-            seen_at=to_text(one.seen_at),
+            f"{name}-r{revision.number}.txt",
+            _state_text(revision.title, revision.text),
+            f"state {revision.number}",
+            seen_at=to_text(revision.seen_at),
         )
-    return len(former)
+    return len(revisions)
 
 
 def _state_text(title: str | None, text: str) -> bytes:
@@ -243,48 +247,24 @@ def _state_text(title: str | None, text: str) -> bytes:
 
 def _put_capture(
     store: Store, folder: _FolderWriter, capture: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """One raw response.
-
-    What could not be had, and why, where it is not kept any more.
-    """
+) -> str:
+    """Write one raw response; returns why it could not be had, "" where it could."""
     number = capture["id"]
     page = store.captures.page(number)
-    member = store.captures.warc_record(capture)
-    if page is None or member is None:
-        why = "gone from the archive, or not what its digest says"
+    record = store.captures.warc_record(capture)
+    if page is None or record is None:
         if not store.captures.are_kept:
-            why = "raw pages are not kept here"
-        return {
-            "id": number,
-            "url": capture["url"],
-            "fetched_at": capture["fetched_at"],
-            "why": why,
-        }
-    folder.put(
-        f"captures/{number}.warc.gz", member, "WARC record as it rests in the archive"
-    )
-    folder.put(
-        f"captures/{number}.body",
-        page.body,
-        "body of the response, content-decoded",
-        url=capture["url"],
-    )
-    folder.put_json(
-        f"captures/{number}.json",
-        _capture_json(capture, page),
-        "the response's circumstances",
-    )
-    return None
-
-
-def _capture_json(capture: Mapping[str, Any], page: Page) -> dict[str, Any]:
-    return {
-        **{
-            name: capture[name]
-            for name in ("id", "url", "fetched_at", "status", "digest")
-        },
-        "requested_url": page.url,
-        "headers": [list(pair) for pair in page.headers],
-        "archived_in": {name: capture[name] for name in ("file", "offset", "length")},
+            return "raw pages are not kept here"
+        return "gone from the archive, or not what its digest says"
+    name = f"captures/{number}"
+    folder.put(f"{name}.warc.gz", record, "WARC record as it stands in the archive")
+    what = "body of the response, content-decoded"
+    folder.put(f"{name}.body", page.body, what, url=capture["url"])
+    facts = {
+        key: capture[key] for key in ("id", "url", "fetched_at", "status", "digest")
     }
+    facts["requested_url"] = page.url
+    facts["headers"] = [list(pair) for pair in page.headers]
+    facts["archived_in"] = {key: capture[key] for key in ("file", "offset", "length")}
+    folder.put_json(f"{name}.json", facts, "the response's circumstances")
+    return ""

@@ -248,14 +248,27 @@ def file_identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def copy_database(db: Database, target: Path) -> None:
-    """SQLite's online backup into a new file, which then takes the target's place."""
+def copy_database(db: Database, target: Path, *, check: bool) -> None:
+    """SQLite's online backup into a new file, which then takes the target's place.
+
+    `check` raises StoreUnusable for a copy that is damaged, and leaves the target: the
+    pages are copied as they are, and a sound backup of yesterday would be lost.
+    """
     fresh = target.with_name(target.name + ".new")
     flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     os.close(os.open(fresh, flags, 0o600))
     try:
         with closing(sqlite3.connect(fresh)) as out:
             db.conn.backup(out, pages=4096)
+            if check:
+                found = out.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if found != "ok":
+                    # The last of its lines says what and where.
+                    raise StoreUnusable(
+                        f"The database is damaged ({found.splitlines()[-1]}), and was "
+                        f"not copied to {target}; restore a backup, or run `khabar "
+                        "doctor`."
+                    )
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)
@@ -346,7 +359,8 @@ def _to_store_error(error: sqlite3.DatabaseError, path: Path) -> Exception:
             return StoreUnusable(
                 f"{path} cannot be read or written ({error}); check the disk."
             )
-    # JSON inside a row, which SQLite's own functions read; the code is that of any error.
+    # JSON inside a row, which SQLite's own functions read. The code is that of any
+    # error.
     if str(error) == "malformed JSON":
         return StoreUnusable(_damaged(path, error))
     # A broken constraint or a wrong statement is a mistake of ours.

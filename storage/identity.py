@@ -151,7 +151,7 @@ def _unescape(part: str) -> str:
 
 @cache
 def _tracking_parameters() -> tuple[set[str], tuple[str, ...], set[tuple[str, str]]]:
-    """Names that only track, prefixes of such names, and names that do with one value."""
+    """Names that only track, prefixes of such, and names that do with one value."""
     names: set[str] = set()
     prefixes: list[str] = []
     pairs: set[tuple[str, str]] = set()

@@ -2,8 +2,8 @@
 
 Frozen, slotted, keyword-only types; standard library only. Every datetime is aware and
 in UTC. Data from outside (`Lead`, `Page`), what was made of it (`Document`,
-`Rejection`) and the stored thing (`Article`, `Copy`, `Capture`) are different types. Types that only
-one query returns stand beside that query.
+`Rejection`) and the stored thing (`Article`, `Copy`, `Capture`) are different types.
+Types that only one query returns stand beside that query.
 """
 
 from collections.abc import Callable, Mapping

@@ -133,6 +133,6 @@ def require_current(db: Database) -> None:
     waiting = migrations.pending(db)
     if waiting:
         raise StoreError(
-            f"The database was written by an older khabar (it lacks {waiting[0].name}); "
-            "`khabar run` or `khabar crawl` brings it up to date."
+            "The database was written by an older khabar (it lacks "
+            f"{waiting[0].name}); `khabar run` or `khabar crawl` brings it up to date."
         )

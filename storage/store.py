@@ -158,7 +158,7 @@ class Store:
 
     @contextmanager
     def deadline(self, seconds: float) -> Iterator[None]:
-        """Questions in the block end with TookTooLong after so many seconds, together."""
+        """Questions in the block end with TookTooLong after so many seconds in all."""
         with self.session.deadline(seconds):
             yield
 
@@ -183,13 +183,15 @@ class Store:
             db.execute("PRAGMA optimize")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def backup(self, target: str | Path) -> None:
+    def backup(self, target: str | Path, *, check: bool = True) -> None:
         """A consistent copy of the file while it is written to, mode 0600.
 
-        Captures are plain files and not part of it.
+        A damaged file is not copied, unless `check` is off. Captures are plain files
+        and not part of it. Raises StoreUnusable, StoreFull; the target is then as it
+        was.
         """
         with connection.translate_faults(Path(target)):
-            connection.copy_database(self.session.db, Path(target))
+            connection.copy_database(self.session.db, Path(target), check=check)
 
 
 def submit_job(path: str | Path, kind: str, arguments: Mapping[str, object]) -> int:

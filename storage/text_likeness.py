@@ -75,8 +75,8 @@ class Profile:
     """What a text is compared by.
 
     That is its word-5-shingles, its pairs of following names, and where its numbers
-    stand. Shingles are hashes of this process and serve comparing alone; what is stored is a
-    sketch of the words.
+    stand. Shingles are hashes of this process and serve comparing alone; what is stored
+    is a sketch of the words.
     """
 
     sequence: tuple[str, ...]  # the folded words
@@ -339,7 +339,7 @@ def measure_likeness(
 
 
 def _count_number_places(one: Profile, other: Profile) -> tuple[int, int]:
-    """Places where both texts put the same number, and where they put different ones."""
+    """How many places have the same number in both texts, and how many another one."""
     ours, theirs = one.numbers, other.numbers
     both = ours.keys() & theirs.keys()
     agreements = sum(not ours[place].isdisjoint(theirs[place]) for place in both)

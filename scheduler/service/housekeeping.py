@@ -64,7 +64,8 @@ class Housekeeping:
         what = f"{path} was removed or replaced while the service ran"
         rescued = path.with_name(path.name + ".rescued")
         try:
-            await self._engine.writer.run(store.backup, rescued)
+            # Whatever it holds: what is not copied now is lost.
+            await self._engine.writer.run(store.backup, rescued, check=False)
         except STORE_FAULTS as error:
             self._end_service(StoreUnusable(f"{what} ({error})"))
         else:

@@ -12,12 +12,16 @@ Row = dict[str, Any]
 
 
 def document_rows(db: Database, article_id: int) -> list[Row]:
-    """The texts of an article, its head first."""
+    """The texts of an article, its head first; their JSON columns as values."""
     rows = db.execute(
         "SELECT * FROM documents WHERE article_id = ? ORDER BY is_head DESC, id",
         [article_id],
     )
-    return [dict(row) for row in rows]
+    documents = [dict(row) for row in rows]
+    for document in documents:
+        for name in ("authors", "reasons", "cuts"):
+            document[name] = json.loads(document[name])
+    return documents
 
 
 def rows_of_document(db: Database, document_id: int) -> dict[str, list[Row]]:
