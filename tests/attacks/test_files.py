@@ -12,7 +12,7 @@ import pytest
 from limits import LONG, MOST_MEGABYTES, MOST_SECONDS, slowness
 from targets import SOURCE, check_lead, is_plain
 
-from builders import LIMITS
+from builders import LIMITS, make_page
 from crawler.sources import CrawlSettings
 from crawler.visits.further_documents import READERS
 from crawler.workers import Task
@@ -35,14 +35,7 @@ OTHER_KINDS = sorted(
 
 def page(body: bytes, kind: str = "text/html") -> Page:
     url = "http://outlet.example/2026/11/a"
-    return Page(
-        url=url,
-        final_url=url,
-        status=200,
-        headers=(("Content-Type", kind),),
-        body=body,
-        fetched_at=NOW,
-    )
+    return make_page(url, body, headers=(("Content-Type", kind),), fetched_at=NOW)
 
 
 @pytest.fixture

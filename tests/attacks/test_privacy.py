@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from builders import make_document, make_landing, make_page
 from scheduler.service.logs import HumanFormatter, JsonFormatter
-from storage.model import Document, Landing, Page
 from storage.store import Store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -30,20 +30,13 @@ def test_every_file_of_the_store_is_its_owners_only(
     tmp_path: Path, open_umask: None
 ) -> None:
     """Database, WAL, lock, captures and backups, whatever the umask says."""
-    page = Page(
-        url=URL,
-        final_url=URL,
-        status=200,
-        headers=(),
-        body=TEXT.encode(),
-        fetched_at=NOW,
-    )
+    page = make_page(URL, TEXT.encode(), fetched_at=NOW)
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
         store.landings.land(
             [
-                Landing(
-                    outcome=Document(url=URL, source="o", title="Shells", text=TEXT),
-                    url=URL,
+                make_landing(
+                    make_document(URL, TEXT, source="o", title="Shells"),
+                    URL,
                     source="o",
                     page=page,
                 )

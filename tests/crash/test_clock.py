@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from builders import make_poll, make_source, make_source_state
 from crawler.leads.polls import MIN_POLL_INTERVAL
-from crawler.sources import Source
 from crawler.visits.source_visit import VisitResult
 from scheduler.service import poll_schedule
-from storage.model import Poll, SourceState
+from storage.model import SourceState
 from storage.store import Store
 
 HOUR = timedelta(hours=1)
@@ -39,8 +39,7 @@ class Clockwork:
         self.real = timedelta(0)  # how long it has truly run
         self.polled: dict[str, list[timedelta]] = {f"s{n}": [] for n in range(FEEDS)}
         store.sources.sync(
-            SourceState(id=id_, name=id_, kind="feed", url=f"https://{id_}.example/")
-            for id_ in self.polled
+            make_source_state(id_, url=f"https://{id_}.example/") for id_ in self.polled
         )
 
     def run(self, span: timedelta) -> None:
@@ -56,14 +55,9 @@ class Clockwork:
 
     def _visit(self, state: SourceState) -> None:
         self.polled[state.id].append(self.real)
-        source = Source(id=state.id, kind="feed", url=state.url, every=HOUR)
+        source = make_source(state.id, url=state.url, every=HOUR)
         visited = VisitResult(
-            poll=Poll(
-                source=state.id,
-                started_at=self.wall,
-                ended_at=self.wall,
-                status="not_modified",
-            )
+            poll=make_poll(at=self.wall, source=state.id, status="not_modified")
         )
         self.store.polls.land(
             visited.poll,

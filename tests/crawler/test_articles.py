@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import make_source
 from crawler.files import articles, importing
 from crawler.sources import CrawlSettings, Source
 from storage.model import Document, Rejection, RejectionReason
@@ -117,11 +118,8 @@ def test_the_same_desk_judges() -> None:
     assert isinstance(landing.outcome, Rejection)
     assert landing.outcome.why is RejectionReason.IRRELEVANT
     lenient = {
-        "sport": Source(
-            id="sport",
-            kind="feed",
-            url="https://outlet.example/feed",
-            min_relevance=0.0,
+        "sport": make_source(
+            "sport", url="https://outlet.example/feed", min_relevance=0.0
         )
     }
     kept = read(told, settings=CrawlSettings(), sources=lenient).landing

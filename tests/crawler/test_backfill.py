@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import LIMITS
+from builders import LIMITS, make_source
 from crawler import backfill, passes
 from crawler.engine import engine
 from crawler.fetching import loop
@@ -253,7 +253,7 @@ def test_an_endless_archive_is_bounded(
 
 def test_only_what_lies_further_back_than_max_age_is_looked_for() -> None:
     """A pass over last week is an ordinary one."""
-    source, now = Source(id="s", kind="feed", url="https://s.example/"), utc_now()
+    source, now = make_source("s", url="https://s.example/"), utc_now()
     assert not backfill.reaches_back(
         source, now - timedelta(days=7), timedelta(days=30), now
     )
@@ -310,7 +310,7 @@ def test_archive_pages_of_months_and_days() -> None:
 )
 def test_no_answer_of_the_index_is_a_fault_of_ours(body: bytes) -> None:
     """Whatever comes is a list of leads or an error."""
-    source = Source(id="s", kind="feed", url="https://s.example/")
+    source = make_source("s", url="https://s.example/")
     feed = wayback.parse_cdx_index(
         body, url="", headers={}, source=source, now=utc_now(), **LIMITS
     )

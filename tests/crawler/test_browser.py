@@ -10,12 +10,13 @@ import json
 
 import pytest
 
+from builders import make_page
 from crawler.fetching import browser, loop
 from crawler.fetching.fetcher import Fetched, Fetcher, FetchRequest
 from crawler.fetching.guard import Guard, parse_proxy
 from crawler.sources import CrawlSettings
 from crawler.workers import WorkerPool
-from storage.model import Failure, Page, utc_now
+from storage.model import Failure, utc_now
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 SHELL = "<html><head><title>Wire</title></head><body><noscript>Please enable JavaScript</noscript><div id=app></div>{}</body></html>"
@@ -301,14 +302,7 @@ def test_what_a_page_may_ask_for():
     async def serve(url, headers):
         return None
 
-    shown = Page(
-        url="https://a.example/",
-        final_url="https://a.example/",
-        status=200,
-        headers=(),
-        body=b"",
-        fetched_at=utc_now(),
-    )
+    shown = make_page("https://a.example/", b"", fetched_at=utc_now())
     visit = browser.BrowserPage(shown, serve, browser.ScriptCache())
     assert (
         visit.refused("script", "GET", "https://cdn.example/a.js", moves=False) is None
@@ -344,14 +338,7 @@ def test_scripts_are_kept_within_a_bound(monkeypatch):
     monkeypatch.setattr(browser, "MAX_SCRIPT_CACHE_BYTES", 250)
     kept = browser.ScriptCache()
     for n in range(4):
-        page = Page(
-            url="u",
-            final_url="u",
-            status=200,
-            headers=(),
-            body=b"x" * 100,
-            fetched_at=utc_now(),
-        )
+        page = make_page("u", b"x" * 100, fetched_at=utc_now())
         kept.keep(f"https://a.example/{n}", page)
     assert [kept.get(f"https://a.example/{n}") is not None for n in range(4)] == [
         False,

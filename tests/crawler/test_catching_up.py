@@ -13,9 +13,8 @@ from itertools import pairwise
 
 import pytest
 
-from builders import LIMITS
+from builders import LIMITS, make_source
 from crawler.leads import feeds
-from crawler.sources import Source
 from scheduler.service import poll_schedule
 from storage.model import utc_now
 
@@ -244,7 +243,7 @@ def test_older_pages_are_named_by_both_relations_and_by_json_feeds():
         now=utc_now(),
         **LIMITS,
     )
-    source = Source(id="wire", kind="feed", url="https://wire.example/feed")
+    source = make_source("wire")
     assert (
         read(head.format("next", "").encode(), source=source).next_page
         == "https://wire.example/feed?p=2"

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import NOW, make_page
+from builders import NOW, make_page, make_source
 from crawler.extraction import extract
-from crawler.sources import Source
 from storage.model import Document, Lead, Rejection, RejectionReason
 
 HTML = (("Content-Type", "text/html; charset=utf-8"),)
@@ -178,9 +177,7 @@ def test_the_lead_fills_what_the_page_does_not_say():
         url="https://paper.example/x", source="paper", title="The mill", authors=("N. Example",), published_raw="1 May 2026",
         published_at=datetime(2026, 5, 1, tzinfo=UTC), language="en",
     )  # fmt: skip
-    source = Source(
-        id="paper-en", kind="feed", url="https://paper.example/feed", language="en"
-    )
+    source = make_source("paper-en", url="https://paper.example/feed", language="en")
     found = extract.extract(
         page(f"<html><body>{text}</body></html>".encode()),
         lead=lead,

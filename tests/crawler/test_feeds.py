@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import LIMITS
+from builders import LIMITS, make_source
 from crawler.leads import feeds
-from crawler.sources import Source
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 URL = "https://outlet.example/news/feed.xml"
-SOURCE = Source(id="s", kind="feed", url=URL)
+SOURCE = make_source("s", url=URL)
 ITEM = "<item><title>Bridge reopens</title><link>https://outlet.example/a</link><guid>1</guid></item>"
 
 
@@ -165,7 +164,7 @@ def test_case_53_sitemap_index_is_an_error_in_a_feed_slot():
     index = "<sitemapindex><sitemap><loc>/old.xml</loc><lastmod>2020-01-01</lastmod></sitemap>"
     index += "<sitemap><loc>/new.xml</loc><lastmod>2026-01-01</lastmod></sitemap></sitemapindex>"
     assert read(index).error.startswith("sitemap_index")
-    feed = read(index, source=Source(id="s", kind="sitemap", url=URL))
+    feed = read(index, source=make_source("s", kind="sitemap", url=URL))
     assert (feed.error, feed.children) == (
         None,
         ("https://outlet.example/new.xml", "https://outlet.example/old.xml"),

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import LIMITS
+from builders import LIMITS, make_source
 from crawler.leads import entries, feeds
-from crawler.sources import Source
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 URL = "https://outlet.example/news/feed.xml"
@@ -21,7 +20,7 @@ def read(items, channel_link="", source=None, root='<rss version="2.0">', url=UR
     document = (
         f"{root}<channel><title>Outlet</title>{channel_link}{items}</channel></rss>"
     )
-    source = source or Source(id="s", kind="feed", url=URL)
+    source = source or make_source("s", url=URL)
     return feeds.parse_feed(
         document.encode(), url=url, headers={}, source=source, now=NOW, **LIMITS
     )
@@ -146,7 +145,7 @@ def test_case_86_zone_abbreviations(zone, hour, minute):
 def test_case_87_no_zone_takes_the_source_s():
     """A date without a zone is the source's local time, else UTC."""
     inside = "<pubDate>Sat, 21 Nov 2026 10:00:00</pubDate>"
-    kabul = Source(id="s", kind="feed", url=URL, zone="Asia/Kabul")
+    kabul = make_source("s", url=URL, zone="Asia/Kabul")
     assert (
         datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
         == linked(inside, source=kabul).published_at
@@ -339,7 +338,7 @@ def test_case_100_language_is_kept_per_item():
         + items
         + "</feed>"
     )
-    source = Source(id="s", kind="feed", url=URL, language="en")
+    source = make_source("s", url=URL, language="en")
     declared = feeds.parse_feed(
         atom.format('xml:lang="fa_AF"').encode(),
         url=URL,

@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import pytest
 
-from builders import LIMITS
+from builders import LIMITS, make_source, make_source_state
 from crawler.leads import feeds
 from crawler.leads.polls import Feed
 from crawler.sources import CrawlSettings, Source
 from crawler.visits import further_documents
-from storage.model import Lead, SourceState, utc_now
+from storage.model import Lead, utc_now
 
 NOW = utc_now()
 WRAP = "<?xml version='1.0'?><{0} xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{1}</{0}>"
@@ -211,13 +211,13 @@ def test_a_first_visit_goes_further_than_later_ones():
 
     Then what changed since the last good visit.
     """
-    source = Source(
-        id="wire",
+    source = make_source(
+        "wire",
         kind="sitemap",
         url="https://wire.example/sitemap.xml",
         max_age=timedelta(days=9),
     )
-    state = SourceState(id="wire", name="Wire", kind="sitemap", url=source.url)
+    state = make_source_state("wire", name="Wire", kind="sitemap", url=source.url)
     first = further_documents.visit_limits(source, state, CrawlSettings(), NOW)
     assert (first.sitemaps, first.pages, first.since) == (
         50,

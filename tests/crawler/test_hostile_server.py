@@ -14,9 +14,10 @@ from ipaddress import ip_network
 
 import pytest
 
+from builders import make_source
 from crawler import passes
 from crawler.fetching import loop
-from crawler.sources import CrawlSettings, Source
+from crawler.sources import CrawlSettings
 
 # What each behaviour must end as: the start of the poll's error, or "" where it is only
 # odd and gets read.
@@ -84,12 +85,7 @@ def test_every_behaviour_ends_as_what_it_is(server, store):
         return ["127.0.0.1"]
 
     sources = [
-        Source(
-            id=f"s{n}",
-            kind="feed",
-            url=f"http://h{n}.example:{server}{path}",
-            name=path,
-        )
+        make_source(f"s{n}", url=f"http://h{n}.example:{server}{path}", name=path)
         for n, path in enumerate(EXPECTED)
     ]
     settings = CrawlSettings(

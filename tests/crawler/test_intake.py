@@ -5,14 +5,14 @@ Which of page and feed entry becomes the article, and what is said of the others
 
 import pytest
 
+from builders import make_lead, make_page, make_rejection, make_source
 from crawler import intake, page_status
 from crawler.extraction import clean
-from crawler.sources import CrawlSettings, Source
+from crawler.sources import CrawlSettings
 from storage.model import (
     Document,
     Failure,
     Lead,
-    Page,
     PendingLead,
     Rejection,
     RejectionReason,
@@ -30,7 +30,7 @@ REPORT = [
 
 
 def lead(body=None, **rest):
-    return Lead(
+    return make_lead(
         url=URL,
         source="wire",
         title="Blast in Panjwai",
@@ -43,14 +43,7 @@ def lead(body=None, **rest):
 def page(paragraphs, status=200, title="Blast in Panjwai"):
     html = f"<html lang=en><head><title>{title}</title></head><body><article><h1>{title}</h1>{''.join(f'<p>{p}</p>' for p in paragraphs)}</article></body></html>"
     headers = (("Content-Type", "text/html; charset=utf-8"),)
-    return Page(
-        url=URL,
-        final_url=URL,
-        status=status,
-        headers=headers,
-        body=html.encode(),
-        fetched_at=NOW,
-    )
+    return make_page(URL, html.encode(), status=status, headers=headers, fetched_at=NOW)
 
 
 def read(one, pointer, settings=EVERYTHING, **rest):
@@ -119,7 +112,7 @@ def test_a_server_in_trouble_is_asked_again_before_the_feed_stands_in(status):
 
 def test_a_page_that_no_worker_could_read_yields_to_the_feed():
     """The worker's end is a rejection, unless there is another text."""
-    gave_up = Rejection(why=RejectionReason.UNREADABLE, detail="timeout")
+    gave_up = make_rejection(RejectionReason.UNREADABLE, detail="timeout")
     assert read(None, lead(ENTRY), why=gave_up).outcome.from_feed
     assert read(None, lead(), why=gave_up).outcome == gave_up
 
@@ -148,7 +141,7 @@ def test_what_is_not_relevant_enough_is_rejected_with_its_verdict():
     assert outcome.why is RejectionReason.IRRELEVANT
     assert outcome.verdict is not None
     assert isinstance(read(bowls, bare, EVERYTHING).outcome, Document)
-    lenient = Source(id="wire", kind="feed", url=URL, min_relevance=0)
+    lenient = make_source("wire", url=URL, min_relevance=0)
     assert isinstance(
         read(bowls, bare, CrawlSettings(min_relevance=0.5), source=lenient).outcome,
         Document,
@@ -173,12 +166,10 @@ def test_what_a_person_wants_is_kept_whatever_its_score():
 
 def test_addresses_that_differ_only_in_spelling_are_no_aliases():
     """Scheme, www and a trailing slash make no second URL; a redirect's end does."""
-    other = Page(
-        url=URL,
+    other = make_page(
+        URL,
+        page(REPORT).body,
         final_url="https://wire.example/en/blast",
-        status=200,
-        headers=(),
-        body=page(REPORT).body,
         fetched_at=NOW,
     )
     assert "https://wire.example/en/blast" in read(other, lead()).aliases

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
 
+from builders import make_page
 from crawler.extraction import (
     attribution,
     bylines,
@@ -20,7 +21,6 @@ from crawler.extraction import (
     markup,
     metadata,
 )
-from storage.model import Page
 
 URL = "https://www.orbit-world.example/2026/05/12/story"
 
@@ -33,14 +33,7 @@ def about(head="", body="", objects=None):
         else ""
     )
     html = f"<!doctype html><html lang='en'><head>{head}{script}</head><body>{body}<p>Text.</p></body></html>".encode()
-    page = Page(
-        url=URL,
-        final_url=URL,
-        status=200,
-        headers=(),
-        body=html,
-        fetched_at=datetime.now(UTC),
-    )
+    page = make_page(URL, html, fetched_at=datetime.now(UTC))
     return metadata.read_metadata(markup.parse_page(page), URL)
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from builders import make_document
 from crawler.topic import names
 from storage import folding
-from storage.model import Document
 from storage.query import syntax
 from storage.query.plan import list_spellings, resolve_codes
 from storage.store import Store
@@ -82,11 +82,11 @@ def test_a_search_finds_all_of_them(store):
     forms = ("Panjwai", "Panjwayi", "پنجوایی")
     for form in forms:
         store.landings.admit(
-            Document(
-                url=f"https://a.example/{form}",
+            make_document(
+                f"https://a.example/{form}",
+                f"Written for the tests: something happened in {form}.",
                 source="a",
                 title=form,
-                text=f"Written for the tests: something happened in {form}.",
             )
         )
     for form in forms:

@@ -11,20 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import make_source, make_source_state
 from crawler.leads import polls
 from crawler.leads.polls import PollingElements
-from crawler.sources import Source
-from storage.model import SourceState, Validators
+from storage.model import Validators
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-SOURCE = Source(id="s", kind="feed", url="https://outlet.example/feed")
+SOURCE = make_source("s", url="https://outlet.example/feed")
 
 
 def state(url=SOURCE.url, since=None, **validators):
-    return SourceState(
-        id="s",
+    return make_source_state(
+        "s",
         name="S",
-        kind="feed",
         url=url,
         validators=Validators(**validators),
         validators_since=since,

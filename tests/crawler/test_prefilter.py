@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from builders import make_page
 from crawler.files import captures
 from crawler.sources import CrawlSettings
 from crawler.topic import prefilter, relevance, scan, vocabulary
@@ -27,14 +28,7 @@ def page(
     kind: str = "text/html; charset=utf-8",
     url: str = "https://a.example/1",
 ) -> Page:
-    return Page(
-        url=url,
-        final_url=url,
-        status=200,
-        headers=(("Content-Type", kind),),
-        body=body,
-        fetched_at=utc_now(),
-    )
+    return make_page(url, body, headers=(("Content-Type", kind),), fetched_at=utc_now())
 
 
 def html(text: str, title: str = "News") -> str:

@@ -10,23 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import make_page
 from crawler.fetching import robots
 from crawler.fetching.robots import RobotsCache, RobotsRules
 from crawler.workers import WorkerPool
-from storage.model import Failure, Page, Refusal, RejectionReason, utc_now
+from storage.model import Failure, Refusal, RejectionReason, utc_now
 
 URL = "http://news.example/robots.txt"
 
 
 def page(body=b"", status=200):
-    return Page(
-        url=URL,
-        final_url=URL,
-        status=status,
-        headers=(),
-        body=body,
-        fetched_at=utc_now(),
-    )
+    return make_page(URL, body, status=status, fetched_at=utc_now())
 
 
 def ask_all(answer, urls):

@@ -5,9 +5,8 @@ The posts were written for these tests: no such channel, no such events.
 
 from datetime import UTC, datetime
 
-from builders import LIMITS
+from builders import LIMITS, make_source
 from crawler.leads import telegram
-from crawler.sources import Source
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 URL = "https://t.me/s/wire_example"
@@ -42,7 +41,7 @@ def read(body):
         body,
         url=URL,
         headers={"Content-Type": "text/html"},
-        source=Source(id="wire", kind="telegram", url=URL),
+        source=make_source("wire", kind="telegram", url=URL),
         now=NOW,
         **LIMITS,
     )

@@ -5,40 +5,35 @@ from datetime import timedelta
 
 import pytest
 
+from builders import make_page, make_poll, make_source, make_source_state
 from crawler.fetching.fetcher import Fetched, Redirect
 from crawler.leads import polls
 from crawler.leads.polls import Feed
-from crawler.sources import Source
 from crawler.visits import further_documents, source_visit
 from storage.model import (
     Failure,
     Lead,
-    Page,
-    Poll,
     Refusal,
     RejectionReason,
-    SourceState,
     Validators,
     utc_now,
 )
 
 NOW = utc_now()
 URL = "https://wire.example/feed"
-SOURCE = Source(id="wire", kind="feed", url=URL)
-STATE = SourceState(id="wire", name="Wire", kind="feed", url=URL)
+SOURCE = make_source("wire", url=URL)
+STATE = make_source_state("wire", name="Wire", url=URL)
 READ_BEFORE = replace(
     STATE,
     last_success_at=NOW - timedelta(hours=1),
     validators=Validators(etag='"1"', last_modified="Thu, 01 Jan 2026 00:00:00 GMT"),
 )
-BLANK = Poll(source="wire", started_at=NOW, ended_at=NOW, status="error")
+BLANK = make_poll(at=NOW, source="wire", status="error")
 
 
 def page(status=200, body=b"<rss/>", **headers):
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Page(
-        url=URL, final_url=URL, status=status, headers=named, body=body, fetched_at=NOW
-    )
+    return make_page(URL, body, status=status, headers=named, fetched_at=NOW)
 
 
 def answered(got, state=STATE, *, conditional=False):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from builders import make_document
 from storage import identity
-from storage.model import Document
 from storage.store import Store
 from storage.tables import admission
 
@@ -42,10 +42,7 @@ def admit_all(path, lines):
                 if row.get("published_at")
                 else None
             )
-            document = Document(
-                url=identity.canonical_url(row["url"]), source=row["source"], title=row.get("title"), text=row["text"],
-                published_at=at, via="import",
-            )  # fmt: skip
+            document = make_document(identity.canonical_url(row["url"]), row["text"], source=row["source"], title=row.get("title"), published_at=at, via="import")  # fmt: skip
             admission.admit(
                 store.session.db, document, now=datetime(2026, 11, 22, tzinfo=UTC)
             )

@@ -18,17 +18,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import (
+    make_document,
+    make_landing,
+    make_page,
+    make_rejection,
+    make_source,
+    make_source_state,
+)
 from crawler.leads import opml
-from crawler.sources import Source
 from scheduler import catalogue, config
 from storage.errors import ConfigError
 from storage.model import (
-    Document,
-    Landing,
-    Page,
-    Rejection,
     RejectionReason,
-    SourceState,
     utc_now,
 )
 from storage.store import Store
@@ -264,45 +266,30 @@ def drifting_store(folder, now):
 
     def page(number):
         url = f"https://wire.example/{number}"
-        return Page(
-            url=url,
-            final_url=url,
-            status=200,
-            headers=(),
-            body=shell + b"<!-- %d -->" % number,
-            fetched_at=now,
-        )
+        return make_page(url, shell + b"<!-- %d -->" % number, fetched_at=now)
 
     def text(number, **more):
         words = f"Invented report {number} of a test, which tells of nothing in particular and names nobody at all."
-        outcome = Document(
+        outcome = make_document(
             url=page(number).url,
             source="wire",
             title=f"Report {number}",
             text=words,
             **more,
         )
-        return Landing(
-            outcome=outcome, url=outcome.url, source="wire", page=page(number)
-        )
+        return make_landing(outcome, source="wire", page=page(number))
 
     with Store.open(folder / "khabar.db", captures=folder / "captures") as store:
-        store.sources.sync(
-            [
-                SourceState(
-                    id="wire", name="wire", kind="feed", url="https://wire.example/feed"
-                )
-            ]
-        )
+        store.sources.sync([make_source_state("wire", url="https://wire.example/feed")])
         good = [
             text(number, authors=("Laila Qaderi",), published_at=now)
             for number in range(30)
         ]
         store.landings.land(good, now=now - timedelta(days=10))
         barren = [
-            Landing(
-                outcome=Rejection(why=RejectionReason.SCRIPT_ONLY),
-                url=page(n).url,
+            make_landing(
+                make_rejection(RejectionReason.SCRIPT_ONLY),
+                page(n).url,
                 source="wire",
                 page=page(n),
             )
@@ -417,7 +404,7 @@ def test_hostile_opml_opens_nothing(file, run, tmp_path):
 
 def test_nothing_is_appended_that_would_spoil_the_file(tmp_path):
     """A file that cannot take a [[sources]] table at its end, or an id twice, stays as it was."""
-    new = Source(id="wire", kind="feed", url="https://wire.example/feed")
+    new = make_source("wire")
     for text in (
         "sources = []\n",
         '[[sources]]\nid = "wire"\nfeed = "https://w.example/feed"\n',
@@ -434,8 +421,8 @@ def test_nothing_is_appended_that_would_spoil_the_file(tmp_path):
 def test_any_name_survives_being_written(name):
     """What people call a source is read back as it was, whatever signs it holds."""
     clean = "".join(c for c in name if c.isprintable()).strip()
-    source = Source(
-        id="wire", kind="telegram", url="https://t.me/s/wire_example", name=clean
+    source = make_source(
+        "wire", kind="telegram", url="https://t.me/s/wire_example", name=clean
     )
     (entry,) = tomllib.loads(catalogue.format_entry(source))["sources"]
     assert (entry.get("name", ""), entry["telegram"]) == (clean, "wire_example")

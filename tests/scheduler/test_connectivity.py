@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from builders import make_poll, make_source_state
-from crawler.sources import Source
+from builders import make_poll, make_source, make_source_state
 from crawler.visits.source_visit import VisitResult
 from scheduler.service.connectivity import MIN_SILENT_HOSTS, OfflineDetector
 from scheduler.service.poll_schedule import plan_next_check
@@ -63,7 +62,7 @@ def test_case_41_sources_are_charged_again_as_soon_as_somebody_answers() -> None
 
     def failures_of(number: int, **result: object) -> float:
         url = f"https://{number}.example/feed"
-        source = Source(id="a", kind="feed", url=url)
+        source = make_source("a", url=url)
         state = make_source_state("a", name="A", url=url, failures=1.0)
         visited = VisitResult(**({"poll": SILENT, "trouble": "soft"} | result))
         poll = detector.plan_next_check(source, state, visited, found=0, fresh=0)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from builders import make_document
-from crawler.sources import CrawlSettings, Source
+from builders import make_document, make_source
+from crawler.sources import CrawlSettings
 from scheduler import doctor
 from scheduler.config import Config
 from storage.model import utc_now
@@ -26,7 +26,7 @@ def config(tmp_path: Path) -> Config:
     return Config(
         store=StoreSettings(path=tmp_path / "khabar.db", captures=None),
         crawl=CrawlSettings(contact="https://us.example/", proxy="http://127.0.0.1:9"),
-        sources=(Source(id="a", kind="feed", url="http://a.example/feed"),),
+        sources=(make_source("a", url="http://a.example/feed"),),
     )
 
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import make_poll, make_source_state
+from builders import make_poll, make_source, make_source_state
 from crawler.leads.polls import MIN_POLL_INTERVAL, PollHints
-from crawler.sources import Source
 from crawler.visits.further_documents import FeedGap
 from crawler.visits.source_visit import VisitResult
 from scheduler.service import poll_schedule
@@ -189,9 +188,7 @@ def test_case_62_hours_that_a_feed_wants_skipped_are_skipped() -> None:
     """The next look moves to the first hour that is not named; a day later at most."""
     ended = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
     poll = make_poll(at=ended, source="a")
-    source = Source(
-        id="a", kind="feed", url="https://a.example/", every=timedelta(hours=1)
-    )
+    source = make_source("a", url="https://a.example/", every=timedelta(hours=1))
     state = make_source_state("a", name="A", url=source.url)
     plain = VisitResult(poll=poll)
     night = VisitResult(poll=poll, hints=PollHints(skip_hours=frozenset(range(10, 17))))
@@ -207,9 +204,7 @@ def visited(**changes) -> VisitResult:
     return VisitResult(poll=make_poll(at=NOW, source="a"), **changes)
 
 
-SOURCE = Source(
-    id="a", kind="feed", url="https://a.example/feed", every=timedelta(minutes=15)
-)
+SOURCE = make_source("a", every=timedelta(minutes=15))
 
 
 def test_cases_61_and_62_hold_after_a_304() -> None:
