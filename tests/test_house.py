@@ -154,3 +154,27 @@ def test_no_modules_import_each_other_in_a_circle(root: Path) -> None:
     every = {name_of(path, root): path for path in modules(root)}
     graph = {name: imported(path, root, set(every)) for name, path in every.items()}
     assert len(list(TopologicalSorter(graph).static_order())) == len(every)
+
+
+def called_at_import(node: ast.AST) -> set[str]:
+    """The names of the functions that a statement calls when its module is imported."""
+    names = set()
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.Call):
+            names.add(ast.unparse(child.func).split(".")[-1])
+        names |= called_at_import(child)
+    return names
+
+
+def test_no_test_reads_the_clock_when_it_is_imported(root: Path) -> None:
+    """The suite may reach it an hour later: what was due then is no longer."""
+    clocks = {"utc_now", "now", "today", "time", "time_ns", "monotonic"}
+    early = []
+    for path in sorted((root / "tests").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        # Benchmarks and other programs read it in their `main`.
+        if clocks & called_at_import(tree):
+            early.append(str(path.relative_to(root)))
+    assert not early

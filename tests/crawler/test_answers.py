@@ -25,7 +25,6 @@ from storage.store import Store
 
 TAG = {"ETag": '"1"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}
 HTML = b"<!doctype html><html><head><title>Log in</title></head><body><form></form></body></html>"
-IN_AN_HOUR = format_datetime(utc_now() + timedelta(hours=1), usegmt=True)
 TIMEOUT = 4.0
 
 
@@ -109,6 +108,10 @@ def behaviours(web: Any) -> dict[str, Any]:
         web.item(web.url("good.example/a"), date="Thu, 01 Jan 2015 00:00:00 GMT")
     )
 
+    def in_an_hour(_count: int) -> Any:
+        at = format_datetime(utc_now() + timedelta(hours=1), usegmt=True)
+        return web.Answer(b"", 429, {"Retry-After": at})
+
     def go(status: int, target: str) -> Any:
         return web.Answer(status=status, headers={"Location": target})
 
@@ -128,7 +131,7 @@ def behaviours(web: Any) -> dict[str, Any]:
         "gate": go(301, "/login?next=feed"), "circle": go(301, "/feed"), "long": go(302, "/0"),
         "relative": go(302, "real#top"), "empty": go(302, ""),
         "cloudflare": web.Answer(b"", 403, {"cf-mitigated": "challenge"}),
-        "late": web.Answer(b"", 429, {"Retry-After": IN_AN_HOUR}), "vague": web.Answer(b"", 429),
+        "late": in_an_hour, "vague": web.Answer(b"", 429),
         "busy": web.Answer(b"", 503, {"Retry-After": "7200"}), "huge": web.Answer(b"", 429, {"Retry-After": "9" * 30}),
         "negative": web.Answer(b"", 503, {"Retry-After": "-5"}), "junk": web.Answer(b"", 429, {"Retry-After": "soon"}),
         "once": lambda count: web.Answer(good.body, headers=TAG) if count == 1 else web.Answer(b"", 500),

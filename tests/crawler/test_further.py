@@ -9,14 +9,13 @@ from datetime import timedelta
 
 import pytest
 
-from builders import LIMITS, make_source, make_source_state
+from builders import LIMITS, NOW, make_source, make_source_state
 from crawler.leads import feeds
 from crawler.leads.polls import Feed
 from crawler.sources import CrawlSettings, Source
 from crawler.visits import further_documents
-from storage.model import Lead, utc_now
+from storage.model import Lead
 
-NOW = utc_now()
 WRAP = "<?xml version='1.0'?><{0} xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{1}</{0}>"
 
 

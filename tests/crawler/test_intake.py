@@ -5,7 +5,7 @@ Which of page and feed entry becomes the article, and what is said of the others
 
 import pytest
 
-from builders import make_lead, make_page, make_rejection, make_source
+from builders import NOW, make_lead, make_page, make_rejection, make_source
 from crawler import intake, page_status
 from crawler.extraction import clean
 from crawler.sources import CrawlSettings
@@ -16,10 +16,8 @@ from storage.model import (
     PendingLead,
     Rejection,
     RejectionReason,
-    utc_now,
 )
 
-NOW = utc_now()
 URL = "https://wire.example/2026/blast"
 EVERYTHING = CrawlSettings(min_relevance=0)
 # Written for the tests.

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from builders import make_page, make_poll, make_source, make_source_state
+from builders import NOW, make_page, make_poll, make_source, make_source_state
 from crawler.fetching.fetcher import Fetched, Redirect
 from crawler.leads import polls
 from crawler.leads.polls import Feed
@@ -16,10 +16,8 @@ from storage.model import (
     Refusal,
     RejectionReason,
     Validators,
-    utc_now,
 )
 
-NOW = utc_now()
 URL = "https://wire.example/feed"
 SOURCE = make_source("wire", url=URL)
 STATE = make_source_state("wire", name="Wire", url=URL)

@@ -8,9 +8,9 @@ from builders import make_poll, make_source, make_source_state
 from crawler.visits.source_visit import VisitResult
 from scheduler.service.connectivity import MIN_SILENT_HOSTS, OfflineDetector
 from scheduler.service.poll_schedule import plan_next_check
-from storage.model import Poll, utc_now
+from storage.model import Poll
 
-SILENT = make_poll(at=utc_now(), source="a", status="error", error="timeout")
+SILENT = make_poll(source="a", status="error", error="timeout")
 
 
 def is_offline_after(*polls: tuple[str, Poll]) -> bool:
