@@ -42,9 +42,9 @@ def find_people(bylines: Iterable[str], *, site: str | None = None) -> tuple[str
 
 
 def signing_outlets(signatures: Iterable[str]) -> tuple[str, ...]:
-    """The agencies or papers that sign where no person does, each once.
+    """The agencies or papers that sign where no person does, each once, in their order.
 
-    As they write themselves, in their order.
+    They are spelled as they write themselves.
     """
     found: dict[str, None] = {}
     for signature in signatures:

@@ -21,7 +21,7 @@ from storage.model import Cut
 # Longer lines are never boilerplate by themselves: authors' notes and newsletter offers
 # end here.
 _MAX_LINE_CHARS = 400
-# A host is learned by short lines only. Background paragraphs of wire stories recur word
+# The boilerplate of a host is learned from short lines only. Background paragraphs of wire stories recur word
 # for word in many distinct articles ("The Taliban returned to power in August 2021 ...")
 # and are longer than this.
 _MAX_LEARNABLE_CHARS = 100
@@ -155,9 +155,9 @@ def clean(
 
 
 def is_credit_to_source(line: str) -> bool:
-    """Whether a line is what a reposting blog writes over its link to the original.
+    """Whether a line credits a link to the original, as "Source link" does.
 
-    "Source link".
+    Reposting blogs write such lines over or under their links.
     """
     if len(line) > _MAX_LINE_CHARS:
         return False
@@ -172,9 +172,9 @@ def line_hash(line: str) -> int:
 
 
 def line_hashes(text: str) -> tuple[int, ...]:
-    """Hashes of the lines that a host may be learned by.
+    """Hashes of the short lines, from which the boilerplate of a host is learned.
 
-    Short ones, each once, in the order of the text.
+    Each hash stands there once, in the order of the text.
     """
     found: dict[int, None] = {}
     for line in text.splitlines():

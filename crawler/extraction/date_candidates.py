@@ -297,7 +297,7 @@ def _in_time_elements(tree: html.HtmlElement) -> list[DateCandidate]:
 def _in_classed_elements(tree: html.HtmlElement) -> list[DateCandidate]:
     """Elements whose class or id speaks of a date.
 
-    With a short text or a machine-readable attribute.
+    Their date is in a machine-readable attribute, or it is their text, which is short.
     """
     found: list[DateCandidate] = []
     for element in _select(tree, _CLASSED)[:_MAX_CLASSED_ELEMENTS]:

@@ -30,7 +30,7 @@ _MIN_CONFIDENCE = 0.5
 _MIN_CLEAR_CONFIDENCE = 0.7
 _UNCLEAR_FACTOR = 0.8
 _OWN_FORMAT_CONFIDENCE = 0.95
-# The address may be of the day before or after: the clocks of its maker.
+# The day in an address is of the publisher's time zone, or of the day it was drafted.
 _URL_SLACK = timedelta(days=2)
 _LOCALE = re.compile(r"/([a-z]{2}-[a-z]{2})/")
 # 03/04/2021 is in March in the United States, and in English of no country.

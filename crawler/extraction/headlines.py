@@ -73,8 +73,8 @@ def _names_site(segment: str, site: str, host: str) -> bool:
     if not name or _DATE.fullmatch(segment.strip()):
         return True
     for known in (bare_letters(site), bare_letters(host.rpartition(".")[0])):
-        # "Orbit World Today - Asia" still names Orbit World; a segment of three times
-        # the length is a headline that mentions it.
+        # "Orbit World Today - Asia" still names Orbit World; a segment of two and a
+        # half times the length is a headline that mentions it.
         longest = max(5 * len(known) // 2, len(known) + 1)
         if not known or len(name) >= longest:
             continue
@@ -88,7 +88,7 @@ def _names_site(segment: str, site: str, host: str) -> bool:
 def _looks_like_tag(segment: str, rest: str, mark: str) -> bool:
     """Whether the last segment is a site or section by its shape.
 
-    Few words after a bar, or a capital after a dash.
+    It has few words after a bar, or begins with a capital after a dash.
     """
     words, rest_words = len(segment.split()), len(rest.split())
     if "|" in mark:

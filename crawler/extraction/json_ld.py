@@ -25,11 +25,12 @@ _WRAPPING = re.compile(
 )
 _TRAILING_COMMA = re.compile(r",(\s{0,100}[}\]])")
 
-# schema.org names some forty types of article. Their last words are these: NewsArticle,
+# The types of article that schema.org names end with these words: NewsArticle,
 # BlogPosting, LiveBlogPosting, Report, CriticReview. Every reader of JSON-LD goes by
 # this one list; the three that there were before took Story or Reportage in one place
 # and not in another.
 _ARTICLE_ENDINGS = ("article", "posting", "report", "reportage", "review", "story")
+# A vacancy is a posting by its name only.
 _NO_ARTICLES = frozenset({"jobposting"})
 
 
