@@ -1,6 +1,6 @@
-"""Saved searches that tell.
+"""Saved searches send what they find.
 
-What they find, once, in order, whatever fails or restarts in between.
+Once, in order, whatever fails or restarts in between.
 """
 
 import asyncio
@@ -56,29 +56,32 @@ def document(number: int, text: str, **more: object) -> Document:
     )
 
 
-class Service:
-    """A store and the alerts over it, as the service has them; `again` is a restart."""
+class RunningAlerts:
+    """A store and the alerts over it, as the service has them; made anew by `restart`."""
 
     def __init__(
-        self, folder: Path, *found: Alert, environment: dict[str, str] | None = None
+        self,
+        folder: Path,
+        *configured: Alert,
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.store = Store.open(folder / "khabar.db")
         self.path = folder / "khabar.db"
-        self.found, self.environment = found, environment or {}
-        self.fail_keeping = False
-        self.again()
+        self.configured, self.environment = configured, environment or {}
+        self.fail_saving = False
+        self.restart()
 
-    def again(self) -> None:
+    def restart(self) -> None:
         self.alerts = Alerts(
             self.path,
-            self.found,
+            self.configured,
             SETTINGS,
-            save=self._keep,
+            save=self._save,
             environment=self.environment,
         )
 
-    async def _keep(self, rows: list[AlertCursor]) -> None:
-        if self.fail_keeping:
+    async def _save(self, rows: list[AlertCursor]) -> None:
+        if self.fail_saving:
             raise KeyboardInterrupt
         self.store.alert_cursors.save(rows)
 
@@ -89,10 +92,10 @@ class Service:
         for number, text in enumerate(texts, start):
             self.store.landings.admit(document(number, text), now=NOW)
 
-    def standing(self, alert: str = "kunduz") -> AlertCursor:
+    def cursor(self, alert: str = "kunduz") -> AlertCursor:
         return self.store.alert_cursors.load()[alert]
 
-    def wait(self) -> None:
+    def end_pause(self) -> None:
         """Let the pause after a failure pass."""
         self.store.alert_cursors.save(
             [
@@ -104,10 +107,10 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path: Path):
-    made: list[Service] = []
+    made: list[RunningAlerts] = []
 
-    def make(*found: Alert, **more: object) -> Service:
-        made.append(Service(tmp_path, *found, **more))
+    def make(*configured: Alert, **more: object) -> RunningAlerts:
+        made.append(RunningAlerts(tmp_path, *configured, **more))
         made[-1].deliver()  # an alert begins where the log ends when it is first seen
         return made[-1]
 
@@ -143,7 +146,7 @@ def test_a_file_gets_what_the_search_finds_once_and_in_order(
     assert {"key", "alert", "cursor", "at", "what", "detail", "article"} == set(
         lines(file)[0]
     )
-    assert (running.standing().delivered, running.standing().cursor) == (
+    assert (running.cursor().delivered, running.cursor().cursor) == (
         2,
         running.store.changes.last_cursor(),
     )
@@ -154,8 +157,8 @@ def test_an_alert_begins_at_the_end_of_the_log(service, tmp_path: Path) -> None:
     """A new one does not tell of a year that has passed."""
     running = service()
     running.land(TEXTS[0])
-    running.found = (kunduz(file=tmp_path / "out"),)
-    running.again()
+    running.configured = (kunduz(file=tmp_path / "out"),)
+    running.restart()
     running.deliver()
     running.land(TEXTS[2], start=2)
     running.deliver()
@@ -168,11 +171,11 @@ def test_a_crash_between_file_and_cursor_repeats_nothing(
     """The lines are there, the cursor is not: after the restart they are recognised."""
     running = service(kunduz(file=tmp_path / "out"))
     running.land(*TEXTS)
-    running.fail_keeping = True
+    running.fail_saving = True
     with pytest.raises(KeyboardInterrupt):
         running.deliver()
-    running.fail_keeping = False
-    running.again()
+    running.fail_saving = False
+    running.restart()
     running.land(TEXTS[0].replace("bridge", "ferry crossing"), start=7)
     running.deliver()
     assert [one["article"]["title"] for one in lines(tmp_path / "out")] == [
@@ -203,17 +206,17 @@ def test_a_file_that_cannot_be_written_is_tried_again(service, tmp_path: Path) -
     running = service(kunduz(file=tmp_path / "out"))
     running.land(TEXTS[0])
     running.deliver()
-    assert (running.standing().failures, running.standing().delivered) == (1, 0)
-    assert "directory" in running.standing().last_error
+    assert (running.cursor().failures, running.cursor().delivered) == (1, 0)
+    assert "directory" in running.cursor().last_error
     running.deliver()
-    assert running.standing().failures == 1  # not before its time
+    assert running.cursor().failures == 1  # not before its time
     (tmp_path / "out").rmdir()
-    running.wait()
+    running.end_pause()
     running.deliver()
     assert (
         len(lines(tmp_path / "out")),
-        running.standing().failures,
-        running.standing().last_error,
+        running.cursor().failures,
+        running.cursor().last_error,
     ) == (1, 0, None)
 
 
@@ -291,7 +294,7 @@ class Hook:
         )
         writer.close()
 
-    def deliver(self, running: Service, port: int) -> None:
+    def deliver(self, running: RunningAlerts, port: int) -> None:
         async def going() -> None:
             async with await asyncio.start_server(self, "127.0.0.1", port):
                 await running.alerts.deliver()
@@ -313,9 +316,9 @@ def test_a_webhook_is_tried_until_it_answers_and_never_after(
     )
     running.land(*TEXTS)
     hook.deliver(running, unused_port)
-    assert running.standing().last_error == "http 503"
-    running.wait()
-    running.again()
+    assert running.cursor().last_error == "http 503"
+    running.end_pause()
+    running.restart()
     for _ in range(3):
         hook.deliver(running, unused_port)
     bodies = [json.loads(body) for _, body in hook.got]
@@ -348,7 +351,7 @@ def test_a_webhook_without_its_secret_sends_nothing(service, unused_port: int) -
     running.land(TEXTS[0])
     hook.deliver(running, unused_port)
     assert hook.got == []
-    assert "S has no secret" in running.standing().last_error
+    assert "S has no secret" in running.cursor().last_error
 
 
 def test_a_webhook_inside_is_refused(service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,7 +362,26 @@ def test_a_webhook_inside_is_refused(service, monkeypatch: pytest.MonkeyPatch) -
     )
     running.land(TEXTS[0])
     running.deliver()
-    assert "not a public address" in running.standing().last_error
+    assert "not a public address" in running.cursor().last_error
+
+
+def test_a_reload_gives_alerts_their_new_addresses_and_their_new_name(
+    service, unused_port: int
+) -> None:
+    """The guard of webhooks and the User-Agent are those of the settings in force."""
+    hook = Hook()
+    alert = kunduz(webhook=f"http://127.0.0.1:{unused_port}/in", secret_env="S")
+    running = service(alert, environment={"S": "of the tests"})
+    running.alerts.reconfigure([alert], CrawlSettings(user_agent="old/1"))
+    running.land(TEXTS[0])
+    hook.deliver(running, unused_port)
+    assert hook.got == []
+    assert "not a public address" in running.cursor().last_error
+    running.alerts.reconfigure([alert], replace(SETTINGS, user_agent="new/2"))
+    running.end_pause()
+    hook.deliver(running, unused_port)
+    ((headers, _),) = hook.got
+    assert headers["user-agent"] == "new/2"
 
 
 # Commands
@@ -393,9 +415,9 @@ def test_a_command_that_fails_or_hangs_is_tried_again(service) -> None:
     )
     running.land(TEXTS[0])
     running.deliver()
-    assert "ended with 3" in running.standing("fails").last_error
-    assert "No such file" in running.standing("none").last_error
-    assert "longer than 0.3 s" in running.standing("hangs").last_error
+    assert "ended with 3" in running.cursor("fails").last_error
+    assert "No such file" in running.cursor("none").last_error
+    assert "longer than 0.3 s" in running.cursor("hangs").last_error
 
 
 def test_one_that_fails_holds_up_no_other(service, tmp_path: Path) -> None:
