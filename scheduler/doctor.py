@@ -165,6 +165,7 @@ def check_configuration(config: "Config") -> Iterator[Finding]:
             advice=True,
         )
     unverified = [source.id for source in sources if not source.verify_tls]
+    # Whoever sits on the way could put words into the mouth of such a source.
     if unverified or not config.crawl.verify_tls:
         where = ", ".join(unverified) or "anywhere"
         yield Finding(
@@ -237,6 +238,7 @@ def check_disk(config: "Config") -> Iterator[Finding]:
         yield Finding(good=False, says=says, mend=mend)
     else:
         yield Finding(good=True, says=says)
+    # Raw pages may lie on a disk of their own.
     for place in {folder, config.store.captures or folder}:
         if place.is_dir() and not _may_write(place):
             yield Finding(
@@ -288,6 +290,7 @@ def check_network(config: "Config") -> Iterator[Finding]:
     """Whether the proxy answers, or else one of the first sources."""
     from crawler.fetching.guard import parse_proxy
 
+    # With a proxy nothing else may be connected to, and names are resolved there.
     proxy = parse_proxy(config.crawl.proxy)
     if proxy is not None:
         name = f"the proxy {proxy.host}:{proxy.port}"

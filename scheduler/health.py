@@ -109,6 +109,7 @@ def read_status(store: Store, config: Config, now: datetime) -> Status:
         last_article_at = datetime.fromisoformat(counts["last_article_at"])
     cursors = store.alert_cursors.load().values()
     holder = holder_pid(store.path)
+    # Where nobody writes, the next start takes over the whole configuration anyway.
     waiting_keys: tuple[str, ...] = ()
     if holder is not None:
         waiting_keys = store.service.waiting_keys()
@@ -219,6 +220,7 @@ def find_drift(source: str, before: PageYield, lately: PageYield) -> list[Drift]
 
 def _measure_disk_space(store: Store, config: Config, now: datetime) -> DiskSpace:
     total = store.stats.sizes()["total"]
+    # No answer counts as no room: a disk that was taken away says nothing else.
     try:
         free = shutil.disk_usage(store.path.parent).free
     except OSError:

@@ -104,6 +104,7 @@ class Alerts:
         """The deliveries with messages; the cursors of the others move on here."""
         if not self._alerts:
             return []
+        # By a reader of its own, in a thread: neither the loop nor the writer waits.
         deliveries = await asyncio.to_thread(
             find_deliveries, self._path, self._alerts, utc_now()
         )

@@ -105,6 +105,7 @@ class Service:
             self.fault_pause,
             read_config=read_config,
         )
+        # After a sleep of the machine each clock rings once, not for each time missed.
         self._clocks = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None}
         )
@@ -277,6 +278,7 @@ class Service:
         try:
             async with asyncio.timeout(STOP_SECONDS - 1):
                 await asyncio.gather(*began, return_exceptions=True)
+                # The last sign of life: from here on nothing is seen.
                 with contextlib.suppress(*STORE_FAULTS):
                     await self.engine.writer.run(self.store.service.beat, utc_now())
                 await self.engine.stop(DOWNLOAD_GRACE_SECONDS)

@@ -21,8 +21,10 @@ from storage.store import Store
 
 log = logging.getLogger("khabar")
 
+# Two beats further apart than ten minutes are recorded as a time without sight.
 BEAT_SECONDS = 30
 IDLE_WORKERS_CHECK_SECONDS = 60
+# SQLite does so by itself, unless a reader is always there: then the log grows.
 CHECKPOINT_SECONDS = 600
 EXPIRY_SECONDS = 3600
 # Workers without a page to read hold 60 MB each, which an idle service spares.

@@ -144,6 +144,7 @@ class JobRunner:
         engine.listeners.append(add_event)
         try:
             async with self._reporting(job, lambda: report_to_json(report)):
+                # A visit that began by itself holds its source, and is waited for.
                 under_way = [self._visit_of(one) for one in wanted]
                 visits = [task for task in under_way if task is not None]
                 await asyncio.gather(*visits, return_exceptions=True)
@@ -167,6 +168,7 @@ class JobRunner:
             progress.counts.update(importing.counts_to_json(imported))
 
         try:
+            # In a thread: a disk of the network may let it wait.
             await asyncio.to_thread(require_readable, files)
             async with self._reporting(job, progress.to_json), self._one_at_a_time:
                 imported = await importing.import_files(
@@ -177,6 +179,7 @@ class JobRunner:
                     progress=count,
                 )
         finally:
+            # Whoever handed it over may have gone: nobody else would delete it.
             for file in files:
                 if stdin_file.is_stdin_file(self._engine.store.path, file):
                     file.unlink(missing_ok=True)
@@ -251,7 +254,14 @@ def require_readable(files: Sequence[Path]) -> None:
     Raises WorkFailed for one that it may not read, UsageError for one of no known kind.
     """
     for file in files:
-        fault = _find_read_fault(file)
+        fault = ""
+        try:
+            if stat.S_ISREG(file.stat().st_mode):
+                file.open("rb").close()
+            else:
+                fault = "it is no plain file"
+        except OSError as error:
+            fault = error.strerror or str(error)
         if fault:
             raise WorkFailed(
                 f"{file} cannot be read by the service, which runs as {_user_name()} "
@@ -259,17 +269,6 @@ def require_readable(files: Sequence[Path]) -> None:
                 "`khabar import - < FILE`"
             )
     importing.require_known(files)
-
-
-def _find_read_fault(file: Path) -> str:
-    """Why a file cannot be read; empty where it can."""
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):
-            return "it is no plain file"
-        file.open("rb").close()
-    except OSError as fault:
-        return fault.strerror or str(fault)
-    return ""
 
 
 def _user_name() -> str:

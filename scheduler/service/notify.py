@@ -51,4 +51,5 @@ def watchdog_interval() -> float | None:
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     if not microseconds.isdigit() or int(microseconds) == 0:
         return None
+    # Half, as sd_watchdog_enabled(3) advises: one late sign of life is no death.
     return int(microseconds) / 2_000_000
