@@ -29,6 +29,7 @@ def write_export(
     `form` is jsonl, csv, atom or parquet. Raises UsageError where the format's extra is
     missing.
     """
+    # No more is read than is written: `--limit 1` must not read five hundred.
     size = min(most or PAGE_RECORDS, PAGE_RECORDS)
     pages = _limit_pages(store.search.json_pages(criteria, size=size), most)
     if form == "parquet":
@@ -72,6 +73,7 @@ def open_target(
             )
         yield stream
         return
+    # Beside the target, so that the last step is a rename on one file system.
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:

@@ -51,6 +51,7 @@ def serve(config: Config) -> None:
 
     Raises UsageError where the extra is missing, StoreError without a file.
     """
+    # A missing file is told at once and not with the first question.
     server = build_server(config)
     Store.read(config.store.path).close()
     server.run("stdio")
@@ -81,6 +82,8 @@ def build_server(config: Config) -> "MCPServer[Any]":
         idempotent_hint=True,
         open_world_hint=False,
     )
+    # Plain text in place of structured output: every client shows it, and the notice
+    # stands before the words of strangers.
     for tool in Tools(config).list_tools():
         server.add_tool(tool, annotations=hints, structured_output=False)
     return server
@@ -318,6 +321,7 @@ def wrap_untrusted(words: Mapping[str, Any]) -> dict[str, Any]:
 
     Characters that cannot be seen are taken out; what is empty is left out.
     """
+    # A fixed mark could be written in a page, to end its field early.
     mark = secrets.token_hex(6)
     return {
         name: _wrap_value(value, mark)

@@ -96,6 +96,7 @@ def serve(
 
     Beyond loopback a token is asked for. Raises UsageError, StoreError.
     """
+    # Before anything is opened: a wrong option must not need a database to show.
     check_exposure(host, token)
     with (
         open_application(config, token=token) as app,
@@ -127,6 +128,7 @@ def open_listener(host: str, port: int) -> socket.socket:
 
     Raises UsageError where it cannot be.
     """
+    # uvicorn would bind later, and end with a traceback where the port is taken.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family)
@@ -194,6 +196,7 @@ def _build_datasette(config: Config) -> "Datasette":
         "max_returned_rows": _MAX_TABLE_ROWS,
         "num_sql_threads": 2,
         "default_cache_ttl": 0,
+        # Free SQL could read every table, and take for ever.
         "default_allow_sql": False,
         "allow_download": False,
         "allow_csv_stream": False,
@@ -300,6 +303,7 @@ class AccessMiddleware:
         return hmac.compare_digest(cookie, self._cookie.encode())
 
     def _is_token(self, given: str) -> bool:
+        # In constant time: a comparison that ends early tells how much was right.
         return hmac.compare_digest(
             given.encode("utf-8", "replace"), self._token.encode()
         )
@@ -320,6 +324,7 @@ class AccessMiddleware:
         if scope["path"].endswith((".atom", ".json", ".csv")):
             await self._app(scope, receive, send)
             return
+        # As it was sent: decoded, a path could become the name of another host.
         location = _request_path(scope)
         if others:
             location = location + b"?" + others
@@ -364,6 +369,7 @@ def _requested_host(scope: Scope) -> str:
 
 
 def _read_cookie(headers: dict[bytes, bytes]) -> str:
+    # Another program on this host may have set cookies that cannot be read.
     try:
         cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
     except CookieError:

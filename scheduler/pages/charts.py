@@ -51,6 +51,7 @@ def draw_bars(counts: Mapping[str, int], *, last: date, days: int) -> list[Bar]:
     for at in range(days):
         day = last - timedelta(days=days - 1 - at)
         count = counts.get(day.isoformat(), 0)
+        # One article beside a day of a thousand must still be seen.
         smallest = _MIN_BAR_HEIGHT if count else _EMPTY_BAR_HEIGHT
         height = max(count / highest * BARS_HEIGHT, smallest)
         bars.append(
@@ -105,9 +106,11 @@ def draw_map(places: Iterable[PlaceCount]) -> Map:
 
     spots = []
     for place in places:
+        # Most texts name the country: its circle would cover all others.
         if place.lat is None or place.lon is None or place.kind == "country":
             continue
         spots.append((place, *project(place.lon, place.lat)))
+    # The most named places come first, so their names are written first.
     labelled = _choose_labels([(place.name, x, y) for place, x, y in spots])
     most = max([place.articles for place, _, _ in spots], default=1)
     dots = []

@@ -43,6 +43,7 @@ def strip_steering(value: object) -> object:
 def safe_link(url: object) -> str:
     """A link that may be followed: http or https with a host; empty for any other."""
     text = str(strip_steering(str(url)))
+    # Addresses such as `http://[` raise.
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -55,6 +56,7 @@ def safe_link(url: object) -> str:
 def language_attribute(tag: object) -> str:
     """A language tag for the attribute `lang`; empty where it is none."""
     text = str(tag or "")
+    # Browsers choose fonts and hyphens by it; a feed may say anything.
     if not _LANGUAGE_TAG.fullmatch(text):
         return ""
     return text
@@ -98,6 +100,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("scheduler.pages", "templates"),
         autoescape=True,
+        # A misspelt name is a fault in a test and not an empty place on a page.
         undefined=jinja2.StrictUndefined,
         finalize=strip_steering,
         trim_blocks=True,
@@ -110,7 +113,7 @@ def _environment() -> jinja2.Environment:
         "split_highlights": split_highlights,
     }
     # The address changes with the content, so that a browser may keep the sheet.
-    version = hashlib.sha256(load_style().encode()).hexdigest()[:12]
+    version = hashlib.sha256(load_file("style.css").encode()).hexdigest()[:12]
     environment.globals |= {
         "address": build_address,
         "empty": Criteria(),
@@ -126,16 +129,6 @@ def render_page(template: str, values: Mapping[str, Any], *, now: datetime) -> s
 
 
 @cache
-def load_style() -> str:
-    """The one style sheet."""
-    return _read("style.css")
-
-
-@cache
-def load_icon() -> str:
-    """The one picture."""
-    return _read("icon.svg")
-
-
-def _read(name: str) -> str:
+def load_file(name: str) -> str:
+    """The style sheet or the icon of the pages."""
     return resources.files("scheduler.pages").joinpath(name).read_text("utf-8")

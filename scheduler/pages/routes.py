@@ -102,6 +102,7 @@ class Pages:
     async def front(self, request: Request) -> Response:
         """What is new, who carries it, where and how much, and who has gone quiet."""
         now = self._now()
+        # Only this part is asked anew each time: the numbers beside it read much.
         after = _parse_query(request).get("after", [""])[0]
         newest = Criteria(limit=MAX_FRONT_HITS, after=after)
         found, carried = await self._reader.ask(lambda store: _find_hits(store, newest))
@@ -142,6 +143,7 @@ class Pages:
         """The same search as an Atom feed, always the newest first."""
         now = self._now()
         criteria = parse_criteria(_parse_query(request), now=now)
+        # A reader of feeds asks for one address again and again, and wants what is new.
         criteria = replace(criteria, sort=Sort.NEWEST, after="")
         entries = min(max(criteria.limit, MIN_FEED_ENTRIES), MAX_FEED_ENTRIES)
         pairs = criteria_to_pairs(criteria)
@@ -225,12 +227,14 @@ class Pages:
     async def style(self, request: Request) -> Response:
         """The style sheet."""
         del request
-        return _kept_response(rendering.load_style(), "text/css; charset=utf-8")
+        return _kept_response(
+            rendering.load_file("style.css"), "text/css; charset=utf-8"
+        )
 
     async def icon(self, request: Request) -> Response:
         """The sign that a browser puts beside the title."""
         del request
-        return _kept_response(rendering.load_icon(), "image/svg+xml")
+        return _kept_response(rendering.load_file("icon.svg"), "image/svg+xml")
 
     def _html(self, template: str, values: Mapping[str, Any]) -> Response:
         return Response.html(rendering.render_page(template, values, now=self._now()))
@@ -363,6 +367,7 @@ def _search_values(store: Store, criteria: Criteria) -> dict[str, Any]:
     found, carried = _find_hits(store, criteria)
     facets = store.search.facets(criteria, counted=MAX_COUNTED)
     counts, bars = {day.value: day.count for day in facets.days}, []
+    # The bars end with the newest match: an old event would else show an empty month.
     if counts:
         newest = date.fromisoformat(max(counts))
         bars = charts.draw_bars(counts, last=newest, days=SEARCH_BAR_DAYS)
@@ -383,6 +388,7 @@ def _search_values(store: Store, criteria: Criteria) -> dict[str, Any]:
 def _map_values(store: Store, now: datetime) -> dict[str, Any]:
     counts = store.search.places(now - MONTH)
     top = [place for place in counts if place.kind != "country"][:MAX_PLACES]
+    # By code and not by name: a district and its city often have one name.
     newest = {}
     for place in top:
         of_place = Criteria(
@@ -404,8 +410,10 @@ def _source_values(store: Store, source_id: str, now: datetime) -> dict[str, Any
     state, names = "imported", {}
     if source is not None:
         state, names = _describe_state(source, now), {source_id: source.name}
+    # What was imported has sources that no configuration names.
     elif not found.hits:
         raise PageNotFound(f"no source {source_id}")
+    # By the day of the visit, not of publication: it shows how the visits do.
     days = store.polls.by_day(source_id, POLL_DAYS)
     kept = {row["day"]: row["new"] + row["copies"] for row in days}
     return {

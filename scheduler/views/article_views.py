@@ -90,6 +90,7 @@ def show_paragraphs(screen: Screen, text: str) -> None:
     """
     width = min(screen.width, MAX_LINE_CELLS)
     for paragraph in text.split("\n"):
+        # A program that reads a pipe finds each paragraph as it was stored.
         lines = [paragraph]
         if screen.colour:
             lines = textwrap.wrap(strip_controls(paragraph), width)
@@ -104,6 +105,7 @@ def show_explanation(screen: Screen, known: Mapping[str, Any], *, json: bool) ->
         screen.json_line(known)
         return
     document = known["document"]
+    # A rejected page has the same kinds of reasons, under other names.
     read = document or known["rejection"] or {}
     screen.line(screen.style(screen.safe_text(known["url"]), "bold"))
     screen.fields(_fate_fields(known))
@@ -148,6 +150,7 @@ def _document_fields(document: Mapping[str, Any], known: Mapping[str, Any]) -> F
     else:
         fields.append(("article", f"{document['article_id']}"))
 
+    # Asked for a copy, the list of its article's copies names it too.
     others = [row for row in known["copies"] if row["id"] != document["id"]]
     fields.append(
         ("copies", "; ".join(f"{row['url']} ({row['kind']})" for row in others))
@@ -186,6 +189,7 @@ def _show_reasons(
     screen.line(f"relevance {relevance:.2f}, because of")
     strongest = sorted(reasons, key=lambda reason: -abs(float(reason["weight"])))
     for reason in strongest[:MAX_REASONS]:
+        # Both words have the same width, so that the weights stand below each other.
         side = screen.style("against", "red")
         if reason["weight"] >= 0:
             side = screen.style("for    ", "green")
@@ -241,6 +245,7 @@ def show_annotations(
     screen: Screen, annotations: Iterable[Mapping[str, Any]], *, json: bool
 ) -> None:
     """What people said of texts, one line each."""
+    # The rows come one by one from the file, so they are not counted first.
     any_shown = False
     for row in annotations:
         any_shown = True

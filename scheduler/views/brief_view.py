@@ -5,11 +5,10 @@ What strangers wrote is text in it, never markup.
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from scheduler.views.formatting import format_count
+from scheduler.views.formatting import format_count, format_time
 from scheduler.views.terminal import isolate_rtl, strip_controls
 from storage.model import BlindPeriod, from_text
 from storage.query.brief import (
@@ -22,6 +21,7 @@ from storage.query.brief import (
 # `khabar search` and --json have them all.
 MAX_PROVINCE_ARTICLES = 20
 MAX_BLIND_PERIODS = 20
+# More than Markdown needs: dialects differ in what `~`, `^`, `=`, `$` and `@` do.
 _MARKUP_CHARS = re.compile(r"([\\`*_{}\[\]()<>#|~&!+=$^:@-])")
 # The printable ASCII that cannot end the angle brackets of a Markdown link.
 _URL_CHARS = "".join(
@@ -61,6 +61,7 @@ def escape_markdown(words: object) -> str:
 def format_link(url: str) -> str:
     """A link to an http(s) address; any other address as words."""
     plain = strip_controls(url)
+    # javascript: and data: run where a viewer makes links of them.
     if urlsplit(plain).scheme not in ("http", "https"):
         return escape_markdown(plain)
     return f"<{quote(plain, safe=_URL_CHARS)}>"
@@ -80,7 +81,7 @@ def _province_lines(province: BriefProvince) -> Iterator[str]:
 
 
 def _article_lines(article: BriefArticle) -> Iterator[str]:
-    facts = [escape_markdown(article.source), f"{_format_clock(article.at)} UTC"]
+    facts = [escape_markdown(article.source), f"{from_text(article.at):%H:%M} UTC"]
     if article.reports > 1:
         facts.append(f"carried in {format_count(article.reports, 'place')}")
     if article.also:
@@ -90,6 +91,7 @@ def _article_lines(article: BriefArticle) -> Iterator[str]:
     title = escape_markdown(article.title or "(no title)")
     link = format_link(article.url)
     yield f"- **{title}** ({', '.join(facts)}; article {article.id}) {link}"
+    # Under its article, so that nobody reads it as a fact of the day.
     for claim in article.claims:
         yield f"  - unverified: {_describe_claim(claim)}"
 
@@ -112,7 +114,8 @@ def _correction_lines(correction: BriefCorrection) -> Iterator[str]:
     if correction.detail:
         what = f"{what}, {correction.detail}"
     title = correction.title or correction.url or "a text that is no longer kept"
-    line = f"- {_format_clock(correction.at)} {what}: **{escape_markdown(title)}**"
+    at = f"{from_text(correction.at):%H:%M}"
+    line = f"- {at} {what}: **{escape_markdown(title)}**"
     if correction.source:
         line = f"{line} ({escape_markdown(correction.source)})"
     line = f"{line}, article {correction.article_id}"
@@ -126,6 +129,7 @@ def _correction_lines(correction: BriefCorrection) -> Iterator[str]:
 
 
 def _blind_lines(periods: tuple[BlindPeriod, ...]) -> Iterator[str]:
+    # Always there: a day without this part would leave open whether all was seen.
     yield from ("", "## Not seen", "")
     if not periods:
         yield "Nothing: the service and all its sources were in sight."
@@ -135,18 +139,10 @@ def _blind_lines(periods: tuple[BlindPeriod, ...]) -> Iterator[str]:
             subject = escape_markdown(period.source)
         until = "and still"
         if period.to_at:
-            until = f"to {_format_minute(period.to_at)}"
-        start = _format_minute(period.from_at)
+            until = f"to {format_time(period.to_at)}"
+        start = format_time(period.from_at)
         reason = escape_markdown(period.reason)
         yield f"- {subject}, from {start} {until} ({reason})"
     left = len(periods) - MAX_BLIND_PERIODS
     if left > 0:
         yield f"- and {format_count(left, 'more period', 'more periods')}"
-
-
-def _format_clock(at: str) -> str:
-    return f"{from_text(at):%H:%M}"
-
-
-def _format_minute(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}"

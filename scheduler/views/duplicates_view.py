@@ -11,7 +11,7 @@ from scheduler.views.formatting import format_count, format_time
 from scheduler.views.terminal import Screen, strip_controls
 from storage import revisions
 from storage.errors import WorkFailed
-from storage.model import Article, Revision, SyndicatedReport, Syndication
+from storage.model import Article, Revision, Syndication
 from storage.revisions import Edit
 from storage.store import Store
 from storage.text_likeness import CopyComparison
@@ -44,14 +44,30 @@ def show_syndication(
     screen.line(screen.style(title, "bold"))
     screen.fields(_syndication_fields(found, independent))
     screen.line()
+    rows = []
+    for report in found.reports:
+        time = format_time(report.at)
+        # A text without a date stands where it was first seen.
+        if not report.is_dated:
+            time = f"{time} (seen)"
+        row = (
+            report.document_id,
+            report.kind,
+            f"{report.score:.2f}",
+            time,
+            report.source,
+            report.credit or report.origin_url or "",
+            report.url,
+        )
+        rows.append(row)
     head = ("document", "kind", "score", "time (UTC)", "source", "credits", "url")
-    rows = map(_report_row, found.reports)
     screen.table(head, rows, right=("document", "score"))
 
 
 def _syndication_fields(
     found: Syndication, independent: int
 ) -> list[tuple[str, object]]:
+    # Probable copies are other articles: they say nothing of who was first with this.
     own = [report for report in found.reports if report.kind != "probable"]
     first = own[0]
     time = f"{format_time(first.at)} UTC"
@@ -73,21 +89,6 @@ def _syndication_fields(
             f"{reports}: copies, probable copies and one owner's papers count once",
         ),
     ]
-
-
-def _report_row(report: SyndicatedReport) -> tuple[object, ...]:
-    time = format_time(report.at)
-    if not report.is_dated:
-        time = f"{time} (seen)"
-    return (
-        report.document_id,
-        report.kind,
-        f"{report.score:.2f}",
-        time,
-        report.source,
-        report.credit or report.origin_url or "",
-        report.url,
-    )
 
 
 # What was changed
@@ -135,6 +136,7 @@ def changed_passages(screen: Screen, edits: Sequence[Edit]) -> Iterator[str]:
             after = strip_controls(" ".join(words[:CONTEXT_WORDS]))
             yield " ".join([*line, after, "..."])
         line = []
+        # After the last change nothing follows that would need a start.
         if at < last:
             line = ["...", strip_controls(" ".join(words[-CONTEXT_WORDS:]))]
     if line:
@@ -155,6 +157,7 @@ def highlight_changes(screen: Screen, edits: Iterable[Edit]) -> str:
 def _highlight_change(screen: Screen, edit: Edit) -> str:
     """Deleted words in red, inserted ones in green; in brackets without colours."""
     old, new = strip_controls(edit.old), strip_controls(edit.new)
+    # The brackets are those of wdiff, which other programs know.
     if screen.colour:
         parts = [screen.style(old, "red"), screen.style(new, "green")]
     else:

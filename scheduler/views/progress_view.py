@@ -36,6 +36,7 @@ def describe_error(error: str) -> str:
 
 def explain_no_answer(report: CrawlReport) -> str:
     """Why a pass reached no source, and what to do."""
+    # One cause for all of them is this machine's.
     errors = {row.error for row in report.sources.values()}
     if errors == {"dns"}:
         return (
@@ -66,6 +67,7 @@ class CrawlProgress:
 
     def show_event(self, event: CrawlEvent) -> None:
         """Show what happened, and move the line on."""
+        # A long step says how far it is, and nothing has happened yet.
         if event.note:
             if self._update:
                 self._update(event.note, event.share)
@@ -76,6 +78,7 @@ class CrawlProgress:
         elif event.visited is not None and event.visited.poll.error and not self.json:
             error = describe_error(event.visited.poll.error)
             self.screen.note(f"! {strip_controls(event.source)}: {error}")
+        # The source that spoke last shows that the crawl is not stuck.
         if self._update:
             read = format_count(self.read, "page")
             self._update(f"{read} read, {self.kept} kept; {event.source}")

@@ -44,6 +44,7 @@ def show_reprocessed_page(
     if json:
         screen.json_line(_page_to_json(page))
         return
+    # The new title where there is one: the old one may be what was wrong.
     title = before.title
     if after is not None and after.title:
         title = after.title
@@ -76,6 +77,7 @@ def _list_differences(page: "ReprocessedPage") -> Iterator[tuple[str, object]]:
             yield "by", _format_replacement(old, new)
     if after is None or after.verdict is None:
         return
+    # As it is shown: rules move the third digit of most scores.
     old, new = f"{before.relevance:.2f}", f"{after.verdict.score:.2f}"
     if old != new:
         yield "relevance", _format_replacement(old, new)

@@ -44,6 +44,7 @@ def _show_hit(screen: Screen, hit: search.SearchHit) -> None:
     screen.line(f"{head}  {title}{state}")
     if hit.snippet:
         screen.line(f"{_INDENT}{_highlight_hits(screen, hit.snippet)}")
+    # On a line of its own, so that a terminal makes a whole link of it.
     url = screen.style(screen.safe_text(record["url"]), "blue")
     places = record["places"][:MAX_PLACES_OF_HIT]
     # A district and its city may have one name: it is said once.
@@ -130,23 +131,23 @@ def show_facets(
     screen.line(
         f"{articles}: {reports}, {coverage.independent:,} independent, by {publishers}"
     )
+    # A search without a place in its hits shows no empty table of places.
     for name, rows in groups.items():
         if rows:
             cells = [(row.name, row.count) for row in rows]
             screen.line()
             screen.table((name, "articles"), cells, right=("articles",))
     if changed:
+        changes_since = []
+        for change in changed:
+            at, what = format_stored_time(change["at"]), change["what"]
+            if change["detail"]:
+                what = f"{what}, {change['detail']}"
+            row = (at, what, change["article_id"], change["title"] or "")
+            changes_since.append(row)
         head = ("changed since", "what", "id", "title")
         screen.line()
-        screen.table(head, map(_change_row, changed), right=("id",))
-
-
-def _change_row(change: Mapping[str, Any]) -> tuple[object, ...]:
-    what = change["what"]
-    if change["detail"]:
-        what = f"{what}, {change['detail']}"
-    at = format_stored_time(change["at"])
-    return at, what, change["article_id"], change["title"] or ""
+        screen.table(head, changes_since, right=("id",))
 
 
 def show_change(screen: Screen, entry: changes.ChangeEntry, *, json: bool) -> None:

@@ -5,6 +5,7 @@ Lines for people, JSON for programs.
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def show_source(screen: Screen, known: Mapping[str, Any], *, json: bool) -> None
     now = utc_now()
     ages = ("last_success_at", "last_new_at", "newest_at")
     apart = {*ages, "polls", "next_check_at"}
+    # The rest follows the configuration's keys, so that a new key needs no line here.
     for name, value in known.items():
         if name not in apart:
             screen.fields([(name.replace("_", " "), value)])
@@ -81,11 +83,12 @@ def show_checked(
     """What each source answered, what could be mended, and which yield less text."""
     if json:
         for check in checks:
-            drifts = [
-                _drift_to_json(drift)
-                for drift in drifting
-                if drift.source == check.source.id
-            ]
+            drifts = []
+            for drift in drifting:
+                if drift.source == check.source.id:
+                    record = asdict(drift)
+                    del record["source"]  # it stands beside
+                    drifts.append(record)
             screen.json_line(_check_to_json(check) | {"drifting": drifts})
         return
     now = utc_now()
@@ -168,6 +171,7 @@ def show_offers(screen: Screen, checks: Sequence[SourceCheck], *, json: bool) ->
         for check in checks:
             screen.json_line(_check_to_json(check) | {"title": check.visited.title})
         return
+    # The address stands last: it is the longest, and the one to copy.
     now = utc_now()
     head = ("kind", "items", "newest item", "dated", "lang", "a page of it", "address")
     rows = [
@@ -201,6 +205,7 @@ def show_added(
         )
         return
     screen.line()
+    # Names and titles in it come from the site.
     for line in entry.splitlines():
         screen.line(strip_controls(line))
     if written:
@@ -231,6 +236,7 @@ def _describe_sample(sample: PageSample | None) -> str:
 
 def _find_language(check: SourceCheck) -> str | None:
     """The language of the page that was tried, else the one that the feed names."""
+    # The page was read; of the feed there is only what it says of itself.
     if check.sample is not None and check.sample.language:
         return check.sample.language
     named = [lead.language for lead in check.visited.poll.leads if lead.language]
@@ -244,15 +250,6 @@ def _list_validators(poll: Poll) -> list[str]:
     if poll.validators is not None and poll.validators.last_modified:
         names.append("date")
     return names
-
-
-def _drift_to_json(drift: Drift) -> dict[str, Any]:
-    return {
-        "what": drift.what,
-        "before": drift.before,
-        "lately": drift.lately,
-        "sample": drift.sample,
-    }
 
 
 def _check_to_json(check: SourceCheck) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from scheduler.doctor import Finding
-from scheduler.health import DiskSpace, Drift, Status
+from scheduler.health import DiskSpace, Status
 from scheduler.views.formatting import (
     format_age,
     format_count,
@@ -14,7 +14,7 @@ from scheduler.views.formatting import (
     format_time,
 )
 from scheduler.views.terminal import Screen
-from storage.model import BlindPeriod, to_text, utc_now
+from storage.model import to_text, utc_now
 
 MAX_TRAFFIC_SOURCES = 10  # the ones with most bytes
 MAX_DAYS_SHOWN = 3_650  # a forecast beyond ten years says nothing
@@ -59,9 +59,10 @@ def _summary_fields(status: Status, now: datetime) -> list[tuple[str, object]]:
 
     copies = format_count(counts["copies"], "copy", "copies")
     fates = [f"{name.replace('_', ' ')} {n:,}" for name, n in counts["fates"].items()]
-    upcoming = [
-        f"{source} {_format_time_until(at, now)}" for source, at in status.next_checks
-    ]
+    upcoming = []
+    for source, at in status.next_checks:
+        wait = f"in {format_duration(at - now)}" if at > now else "now"
+        upcoming.append(f"{source} {wait}")
     return [
         ("service", service),
         ("articles", f"{counts['articles']:,}, and {copies} of them"),
@@ -72,12 +73,6 @@ def _summary_fields(status: Status, now: datetime) -> list[tuple[str, object]]:
         ("next", ", ".join(upcoming) or "nothing planned"),
         ("storage", _describe_storage(status.disk_space, status.bytes)),
     ]
-
-
-def _format_time_until(at: datetime, now: datetime) -> str:
-    if at <= now:
-        return "now"
-    return f"in {format_duration(at - now)}"
 
 
 def _describe_storage(space: DiskSpace, total_bytes: int) -> str:
@@ -107,17 +102,29 @@ def _list_remarks(status: Status, now: datetime) -> list[tuple[str, str]]:
     for state in status.quiet:
         newest = format_age(state.newest_at or state.last_new_at, now)
         remarks.append(("quiet", f"{state.id}: newest item {newest}"))
-    remarks += [("drifting", _describe_drift(drift)) for drift in status.drifting]
+    for drift in status.drifting:
+        text = (
+            f"{drift.source}: {drift.what} in {drift.lately:.0%} of its pages, "
+            f"{drift.before:.0%} before"
+        )
+        if drift.sample:
+            text += f"; `khabar sources check {drift.source}` shows one without"
+        remarks.append(("drifting", text))
 
     failing = {state.id for state in status.failing}
     for period in status.blind:
         # A source that fails now is listed above.
-        if period.to_at or period.source not in failing:
-            subject = period.source or "everything"
-            reason = _describe_error(period.reason)
-            text = f"{subject}: {_format_period(period)}, {reason}"
-            remarks.append(("blind", text))
+        if period.to_at is None and period.source in failing:
+            continue
+        subject = period.source or "everything"
+        end = "now"
+        if period.to_at is not None:
+            end = f"{format_time(period.to_at)} UTC"
+        reason = _describe_error(period.reason)
+        text = f"{subject}: {format_time(period.from_at)} UTC to {end}, {reason}"
+        remarks.append(("blind", text))
 
+    # Whoever pays by the megabyte sees what to visit less often.
     traffic = sorted(status.traffic.items(), key=lambda item: -item[1].bytes)
     for source, cost in traffic[:MAX_TRAFFIC_SOURCES]:
         requests = format_count(cost.requests, "request")
@@ -131,23 +138,6 @@ def _describe_error(error: str) -> str:
     """An error whose kind is written as words: `html_instead_of_feed: ...`."""
     kind, colon, rest = error.partition(":")
     return f"{kind.replace('_', ' ')}{colon}{rest}"
-
-
-def _describe_drift(drift: Drift) -> str:
-    text = (
-        f"{drift.source}: {drift.what} in {drift.lately:.0%} of its pages, "
-        f"{drift.before:.0%} before"
-    )
-    if not drift.sample:
-        return text
-    return f"{text}; `khabar sources check {drift.source}` shows one without"
-
-
-def _format_period(period: BlindPeriod) -> str:
-    start = f"{format_time(period.from_at)} UTC"
-    if period.to_at is None:
-        return f"{start} to now"
-    return f"{start} to {format_time(period.to_at)} UTC"
 
 
 def status_to_json(status: Status) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def truncate(text: str, width: int) -> str:
     """The text in at most `width` cells, with an ellipsis where it was longer."""
     if _cell_width(text) <= width:
         return text
+    # Chinese letters and emoji take two cells, so the cut goes on by letters.
     kept = text[:width]
     while kept and _cell_width(kept) > width - 1:
         kept = kept[:-1]
@@ -82,6 +83,7 @@ def truncate(text: str, width: int) -> str:
 
 
 def _cell_width(text: str) -> int:
+    # rich takes 14 ms to import, and most tables are ASCII.
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -115,6 +117,7 @@ class Screen:
 
     def raw(self, content: bytes) -> None:
         """Bytes as they are, for a file or the next program."""
+        # What was printed before must stand before.
         self.out.flush()
         buffer = getattr(self.out, "buffer", None)
         if buffer is None:
@@ -209,6 +212,7 @@ def _format_row(
 ) -> str:
     padded = []
     for cell, width, is_right in zip(cells, widths, right, strict=True):
+        # Isolates take no cell.
         visible = cell.strip(_FIRST_STRONG_ISOLATE + _POP_ISOLATE)
         space = " " * (width - _cell_width(visible))
         padded.append(space + cell if is_right else cell + space)
@@ -225,6 +229,7 @@ def open_screen(out: IO[str] | None = None, err: IO[str] | None = None) -> Scree
         # A character that the locale cannot write must never end a command.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    # https://no-color.org: any value that is not empty
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     columns = shutil.get_terminal_size().columns
     return Screen(
@@ -232,5 +237,6 @@ def open_screen(out: IO[str] | None = None, err: IO[str] | None = None) -> Scree
         err=err,
         colour=out.isatty() and not plain,
         live=err.isatty() and not plain,
+        # A pipe has 80 columns by default; a very wide window is hard to read.
         width=max(_MIN_WIDTH_CELLS, min(columns, _MAX_WIDTH_CELLS)),
     )
