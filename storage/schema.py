@@ -13,7 +13,6 @@ from threading import Timer
 from sqlite_utils import Database, Migrations
 
 from storage.errors import StoreError, StoreTooNew
-from storage.tables import copy_index
 
 migrations = Migrations("khabar")
 
@@ -27,6 +26,9 @@ MAX_COMPARABLE_ARTICLES = 50_000
 
 
 def _compare_newest(db: Database) -> None:
+    # Imported here: no reader of the file needs what compares texts.
+    from storage.tables import copy_index
+
     newest = db.execute(
         "SELECT id FROM documents WHERE is_head = 1 ORDER BY sort_key DESC LIMIT ?",
         [MAX_COMPARABLE_ARTICLES],

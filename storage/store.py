@@ -17,77 +17,53 @@ writer against a locked file; a test fails until it stands there.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from sqlite_utils import Database
 
 from storage import connection, schema
 from storage.archive import Archive
 from storage.connection import WriterLock
-from storage.groups.alert_cursors import AlertCursors
-from storage.groups.annotations import Annotations
-from storage.groups.articles import Articles
-from storage.groups.captures import Captures, Reprocessing
-from storage.groups.changes import Changes
-from storage.groups.erasure import Erasure
-from storage.groups.evidence import Evidence
-from storage.groups.fates import Fates
-from storage.groups.gazetteer import Gazetteer
-from storage.groups.host_waits import HostWaits
-from storage.groups.jobs import Jobs, Progress
-from storage.groups.landings import Boilerplate, Landings
-from storage.groups.leads import Leads
-from storage.groups.polls import Polls
-from storage.groups.rechecks import Rechecks
-from storage.groups.search import Search
-from storage.groups.service import ServiceState
-from storage.groups.sources import Sources
-from storage.groups.stats import Stats
 from storage.model import utc_now
 from storage.session import Session
 from storage.tables import captures, integrity, jobs, sources
+
+if TYPE_CHECKING:
+    from storage.groups.alert_cursors import AlertCursors
+    from storage.groups.annotations import Annotations
+    from storage.groups.articles import Articles
+    from storage.groups.captures import Captures, Reprocessing
+    from storage.groups.changes import Changes
+    from storage.groups.erasure import Erasure
+    from storage.groups.evidence import Evidence
+    from storage.groups.fates import Fates
+    from storage.groups.gazetteer import Gazetteer
+    from storage.groups.host_waits import HostWaits
+    from storage.groups.jobs import Jobs, Progress
+    from storage.groups.landings import Boilerplate, Landings
+    from storage.groups.leads import Leads
+    from storage.groups.polls import Polls
+    from storage.groups.rechecks import Rechecks
+    from storage.groups.search import Search
+    from storage.groups.service import ServiceState
+    from storage.groups.sources import Sources
+    from storage.groups.stats import Stats
 
 
 class Store:
     """Everything that was found, in one SQLite file.
 
-    What is visited:  sources, polls, leads, rechecks, host_waits
-    What is kept:     landings, articles, captures, fates, changes, boilerplate
-    What is asked:    search, stats
-    What people say:  annotations
-    What goes on:     jobs, progress, service, alert_cursors, reprocessing
-    What goes out:    erasure, evidence
-    What is given:    gazetteer
+    Its groups, each in `storage/groups`, are imported when they are first asked for: a
+    command needs two of them, and all would be a tenth of its start.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.path = session.path
         self._opened_file = connection.file_identity(session.path)
-        self.alert_cursors = AlertCursors(session)
-        self.annotations = Annotations(session)
-        self.articles = Articles(session)
-        self.boilerplate = Boilerplate(session)
-        self.captures = Captures(session)
-        self.changes = Changes(session)
-        self.erasure = Erasure(session)
-        self.evidence = Evidence(session)
-        self.fates = Fates(session)
-        self.gazetteer = Gazetteer(session)
-        self.host_waits = HostWaits(session)
-        self.jobs = Jobs(session)
-        self.landings = Landings(session)
-        self.leads = Leads(session)
-        self.polls = Polls(session)
-        self.progress = Progress(session)
-        self.rechecks = Rechecks(session)
-        self.reprocessing = Reprocessing(session)
-        self.search = Search(session)
-        self.service = ServiceState(session)
-        self.sources = Sources(session)
-        self.stats = Stats(session)
 
     @classmethod
     def open(
@@ -140,6 +116,164 @@ class Store:
         except BaseException:
             session.close()
             raise
+
+    # Groups
+
+    @cached_property
+    def sources(self) -> "Sources":
+        """Sources, and what happened to each."""
+        from storage.groups.sources import Sources
+
+        return Sources(self.session)
+
+    @cached_property
+    def polls(self) -> "Polls":
+        """Visits to sources, and what each of them brought."""
+        from storage.groups.polls import Polls
+
+        return Polls(self.session)
+
+    @cached_property
+    def leads(self) -> "Leads":
+        """URLs that somebody pointed to and that have no fate yet."""
+        from storage.groups.leads import Leads
+
+        return Leads(self.session)
+
+    @cached_property
+    def rechecks(self) -> "Rechecks":
+        """Kept pages that are asked for again, and when."""
+        from storage.groups.rechecks import Rechecks
+
+        return Rechecks(self.session)
+
+    @cached_property
+    def host_waits(self) -> "HostWaits":
+        """Hosts that asked for patience."""
+        from storage.groups.host_waits import HostWaits
+
+        return HostWaits(self.session)
+
+    @cached_property
+    def landings(self) -> "Landings":
+        """What visits to pages brought: the only way in for a page."""
+        from storage.groups.landings import Landings
+
+        return Landings(self.session)
+
+    @cached_property
+    def boilerplate(self) -> "Boilerplate":
+        """Lines that a host prints around its texts."""
+        from storage.groups.landings import Boilerplate
+
+        return Boilerplate(self.session)
+
+    @cached_property
+    def articles(self) -> "Articles":
+        """Articles, their copies and their former states."""
+        from storage.groups.articles import Articles
+
+        return Articles(self.session)
+
+    @cached_property
+    def captures(self) -> "Captures":
+        """Raw responses in the archive."""
+        from storage.groups.captures import Captures
+
+        return Captures(self.session)
+
+    @cached_property
+    def fates(self) -> "Fates":
+        """What became of a URL, and why."""
+        from storage.groups.fates import Fates
+
+        return Fates(self.session)
+
+    @cached_property
+    def changes(self) -> "Changes":
+        """The log of changes, as programs follow it."""
+        from storage.groups.changes import Changes
+
+        return Changes(self.session)
+
+    @cached_property
+    def gazetteer(self) -> "Gazetteer":
+        """Places and spellings of names, as the program brings them."""
+        from storage.groups.gazetteer import Gazetteer
+
+        return Gazetteer(self.session)
+
+    @cached_property
+    def search(self) -> "Search":
+        """What is found, counted and summed up over many articles."""
+        from storage.groups.search import Search
+
+        return Search(self.session)
+
+    @cached_property
+    def stats(self) -> "Stats":
+        """The figures behind `status` and the metrics."""
+        from storage.groups.stats import Stats
+
+        return Stats(self.session)
+
+    @cached_property
+    def evidence(self) -> "Evidence":
+        """The rows that a case folder shows."""
+        from storage.groups.evidence import Evidence
+
+        return Evidence(self.session)
+
+    @cached_property
+    def annotations(self) -> "Annotations":
+        """What people said of texts."""
+        from storage.groups.annotations import Annotations
+
+        return Annotations(self.session)
+
+    @cached_property
+    def reprocessing(self) -> "Reprocessing":
+        """Texts and rejected pages that can be read anew."""
+        from storage.groups.captures import Reprocessing
+
+        return Reprocessing(self.session)
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        """Work that commands hand to the service."""
+        from storage.groups.jobs import Jobs
+
+        return Jobs(self.session)
+
+    @cached_property
+    def progress(self) -> "Progress":
+        """How far an import or a backfill has come."""
+        from storage.groups.jobs import Progress
+
+        return Progress(self.session)
+
+    @cached_property
+    def service(self) -> "ServiceState":
+        """What the service says of itself."""
+        from storage.groups.service import ServiceState
+
+        return ServiceState(self.session)
+
+    @cached_property
+    def alert_cursors(self) -> "AlertCursors":
+        """How far each saved search has come in the log."""
+        from storage.groups.alert_cursors import AlertCursors
+
+        return AlertCursors(self.session)
+
+    @cached_property
+    def erasure(self) -> "Erasure":
+        """Forgetting, and what is past its age."""
+        from storage.groups.erasure import Erasure
+
+        return Erasure(self.session)
+
+    # The file as a whole
 
     def close(self) -> None:
         """Close the file and give the lock back; a second time does nothing."""

@@ -8,15 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crawler.source_check import PageSample, SourceCheck
 from crawler.sources import Source
 from scheduler.health import Drift
 from scheduler.views.formatting import format_age, format_count, format_time
 from scheduler.views.progress_view import describe_error
 from scheduler.views.terminal import Screen, strip_controls
 from storage.model import Poll, from_text, to_text, utc_now
+
+# What asks sources brings Scrapy: two seconds that a list need not wait for.
+if TYPE_CHECKING:
+    from crawler.source_check import PageSample, SourceCheck
 
 
 def show_sources(
@@ -74,7 +77,7 @@ def show_source(screen: Screen, known: Mapping[str, Any], *, json: bool) -> None
 
 def show_checked(
     screen: Screen,
-    checks: Sequence[SourceCheck],
+    checks: "Sequence[SourceCheck]",
     drifting: Sequence[Drift] = (),
     *,
     captures: Path | None,
@@ -113,7 +116,7 @@ def show_checked(
             screen.note(line)
 
 
-def _check_row(check: SourceCheck, now: datetime) -> tuple[object, ...]:
+def _check_row(check: "SourceCheck", now: datetime) -> tuple[object, ...]:
     poll = check.visited.poll
     answer = "good" if poll.leads else "no items"
     if poll.error:
@@ -132,7 +135,7 @@ def _check_row(check: SourceCheck, now: datetime) -> tuple[object, ...]:
     )
 
 
-def _list_advice(check: SourceCheck) -> list[str]:
+def _list_advice(check: "SourceCheck") -> list[str]:
     advice = list(check.visited.poll.warnings)
     if check.mend:
         advice.append(check.mend)
@@ -165,7 +168,7 @@ def _drift_lines(screen: Screen, drift: Drift, captures: Path | None) -> Iterato
     yield f"  its raw page: `{command}`, in {file} at byte {page['offset']:,}"
 
 
-def show_offers(screen: Screen, checks: Sequence[SourceCheck], *, json: bool) -> None:
+def show_offers(screen: Screen, checks: "Sequence[SourceCheck]", *, json: bool) -> None:
     """The feeds, sitemaps and pages by which a site could be watched."""
     if json:
         for check in checks:
@@ -227,14 +230,14 @@ def _count_dated(poll: Poll) -> int:
     return sum(lead.published_at is not None for lead in poll.leads)
 
 
-def _describe_sample(sample: PageSample | None) -> str:
+def _describe_sample(sample: "PageSample | None") -> str:
     """What became of the page that was tried."""
     if sample is None:
         return "-"
     return sample.trouble or format_count(sample.words, "word")
 
 
-def _find_language(check: SourceCheck) -> str | None:
+def _find_language(check: "SourceCheck") -> str | None:
     """The language of the page that was tried, else the one that the feed names."""
     # The page was read; of the feed there is only what it says of itself.
     if check.sample is not None and check.sample.language:
@@ -252,7 +255,7 @@ def _list_validators(poll: Poll) -> list[str]:
     return names
 
 
-def _check_to_json(check: SourceCheck) -> dict[str, Any]:
+def _check_to_json(check: "SourceCheck") -> dict[str, Any]:
     poll, page = check.visited.poll, None
     if check.sample is not None:
         page = {

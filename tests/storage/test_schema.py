@@ -16,6 +16,7 @@ from builders import make_document
 from storage import connection, schema
 from storage.errors import StoreError, StoreTooNew
 from storage.store import Store
+from storage.tables import copy_index
 
 STEPS = [step.name for step in schema.migrations.pending(Database(memory=True))]
 SHADOWS = re.compile(r"fts_(data|idx|docsize|config)|sqlite_.*|_sqlite_migrations")
@@ -169,9 +170,9 @@ def test_articles_of_an_older_file_become_comparable(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "_SLOW_STEP_SECONDS", 0.0)
         patch.setattr(
-            schema.copy_index,
+            copy_index,
             "add_all_to_index",
-            slowly(schema.copy_index.add_all_to_index),
+            slowly(copy_index.add_all_to_index),
         )
         with Store.open(path, on_slow_step=told.append) as store:
             assert {
