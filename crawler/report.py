@@ -5,10 +5,13 @@ Counts by source, and the events that tell of it while it goes on.
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crawler.visits.source_visit import VisitResult
 from storage.model import ChangeKind, FateKind, Landed, Polled, RejectionReason
+
+# A visit brings Scrapy, and a list of sources needs the words for its results only.
+if TYPE_CHECKING:
+    from crawler.visits.source_visit import VisitResult
 
 
 @dataclass(slots=True)
@@ -117,7 +120,7 @@ class CrawlEvent:
     """
 
     source: str
-    visited: VisitResult | None = None
+    visited: "VisitResult | None" = None
     polled: Polled | None = None
     landed: Landed | None = None
     note: str = ""  # how far something long has come

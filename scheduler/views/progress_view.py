@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from crawler.files.importing import ImportCounts
-from crawler.report import CrawlEvent, CrawlReport, SourceReport
 from scheduler.views.formatting import format_count
 from scheduler.views.terminal import Progress, Screen, strip_controls
 from storage.model import ChangeKind, Landed
+
+# What imports and crawls brings workers and Scrapy: these are names of types only.
+if TYPE_CHECKING:
+    from crawler.files.importing import ImportCounts
+    from crawler.report import CrawlEvent, CrawlReport, SourceReport
 
 MAX_REASONS_SHOWN = 3  # of rejections, the most frequent first
 _MIN_TITLE_CELLS = 30
@@ -34,7 +38,7 @@ def describe_error(error: str) -> str:
     return _ERROR_TEXTS.get(error, strip_controls(error))
 
 
-def explain_no_answer(report: CrawlReport) -> str:
+def explain_no_answer(report: "CrawlReport") -> str:
     """Why a pass reached no source, and what to do."""
     # One cause for all of them is this machine's.
     errors = {row.error for row in report.sources.values()}
@@ -65,7 +69,7 @@ class CrawlProgress:
             self._update = update
             yield
 
-    def show_event(self, event: CrawlEvent) -> None:
+    def show_event(self, event: "CrawlEvent") -> None:
         """Show what happened, and move the line on."""
         # A long step says how far it is, and nothing has happened yet.
         if event.note:
@@ -98,7 +102,7 @@ class CrawlProgress:
         title = screen.safe_text(landed.title or landed.url, width=width)
         screen.line(f"{label} {head} {title}")
 
-    def show_summary(self, report: CrawlReport) -> None:
+    def show_summary(self, report: "CrawlReport") -> None:
         """What each source came to, and what to do next."""
         screen = self.screen
         rows = list(report.sources.values())
@@ -133,7 +137,7 @@ class CrawlProgress:
             )
 
 
-def _summary_row(row: SourceReport) -> tuple[object, ...]:
+def _summary_row(row: "SourceReport") -> tuple[object, ...]:
     why = []
     if row.error:
         why.append(describe_error(row.error))
@@ -158,7 +162,7 @@ def _summary_row(row: SourceReport) -> tuple[object, ...]:
     )
 
 
-def format_import_progress(counts: ImportCounts) -> str:
+def format_import_progress(counts: "ImportCounts") -> str:
     """How far an import is, in one line."""
     parts = [
         f"{counts.rows:,} read",
@@ -182,7 +186,7 @@ def format_import_progress(counts: ImportCounts) -> str:
     return f"{counts.file}: {', '.join(parts)}"
 
 
-def show_import_summary(screen: Screen, counts: ImportCounts, *, json: bool) -> None:
+def show_import_summary(screen: Screen, counts: "ImportCounts", *, json: bool) -> None:
     """What an import came to."""
     if json:
         screen.json_line(

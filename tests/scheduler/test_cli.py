@@ -113,6 +113,25 @@ def test_help_imports_none_of_the_rooms() -> None:
     assert ran.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    "words", [["search", "council"], ["sources", "list"], ["tail"], ["status"]]
+)
+def test_a_command_that_reads_brings_nothing_that_crawls(stocked, words) -> None:
+    """Its answer is there at once: Scrapy alone takes more than a second to import."""
+    code = (
+        "import sys; from scheduler import cli\n"
+        "try: cli.main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "names = ('scrapy', 'twisted', 'trafilatura', 'feedparser')\n"
+        "sys.exit(str([name for name in names if name in sys.modules]))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *words, "--config", str(stocked)],
+        text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert ran.stderr.splitlines()[-1] == "[]"
+
+
 # Wrong usage, configuration and files
 
 
