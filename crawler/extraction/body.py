@@ -138,7 +138,7 @@ def _is_fuller(other: Sequence[str], lines: Sequence[str]) -> bool:
 def _article_body(markup: Markup) -> list[str]:
     """The lines of the longest `articleBody` of the page's JSON-LD, [] for none."""
     longest: list[str] = []
-    for item in markup.json_ld:
+    for item in markup.own_json_ld:
         stated = item.get("articleBody")
         if isinstance(stated, str):
             lines = fragment_text(stated).splitlines()

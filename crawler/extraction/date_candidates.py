@@ -26,7 +26,6 @@ _ARTICLE_WEIGHT = 0.96  # JSON-LD of an article, or of another work that has a d
 _PAGE_WEIGHT = 0.9  # JSON-LD of a page
 _OWN_URL_BONUS = 0.01  # of JSON-LD that names this page
 _CREATED_PENALTY = 0.1  # dateCreated may be a draft's
-_BROKEN_JSON_LD_WEIGHT = 0.85
 _MICRODATA_WEIGHT = 0.9
 TIME_ELEMENT_WEIGHT = 0.88  # one that says what it dates; microdata weigh more
 _PLAIN_TIME_ELEMENT_WEIGHT = 0.82
@@ -62,9 +61,6 @@ _JSON_LD_KEYS = (
     ("datePublished", PUBLISHED),
     ("dateModified", MODIFIED),
     ("dateCreated", PUBLISHED),
-)
-_UNPARSED_JSON_LD = re.compile(
-    r'"date(Published|Modified)"\s{0,5}:\s{0,5}"([^"]{4,60})"'
 )
 _SCRIPTED = re.compile(
     r"\b(?:firstPubli(?:shed|cation)(?:Date)?"
@@ -135,13 +131,10 @@ def candidates_of_page(
 ) -> Iterator[list[DateCandidate]]:
     """The candidates of a page, group by group, the surest groups first.
 
-    A reader who is content stops early, and spares the rest. `objects` are the page's
-    JSON-LD, `text` its article.
+    A reader who is content stops early, and spares the rest. `objects` are the JSON-LD
+    objects that count for the page (`json_ld.select_own`), `text` its article.
     """
-    structured = candidates_in_json_ld(objects, url)
-    if not structured:
-        structured = _in_unparsed_json_ld(tree)
-    yield structured + _in_meta(tree)
+    yield candidates_in_json_ld(objects, url) + _in_meta(tree)
     yield _in_microdata(tree)
     yield _in_time_elements(tree) + _in_classed_elements(tree) + candidates_in_url(url)
     yield _near_headline(tree) + _in_article_lines(text)
@@ -204,19 +197,6 @@ def _names_path(item: Mapping[str, Any], path: str) -> bool:
         page = page.get("@id")
     named = (item.get("url"), item.get("@id"), page)
     return bool(path) and any(isinstance(one, str) and path in one for one in named)
-
-
-def _in_unparsed_json_ld(tree: html.HtmlElement) -> list[DateCandidate]:
-    """Dates of JSON-LD that no parser reads, which is as common as it is broken."""
-    found: list[DateCandidate] = []
-    for raw in json_ld.find_scripts(tree):
-        for which, value in _UNPARSED_JSON_LD.findall(raw)[:20]:
-            found.append(
-                _candidate(
-                    value, _BROKEN_JSON_LD_WEIGHT, kind=which.lower(), method="jsonld"
-                )
-            )
-    return found
 
 
 def _in_meta(tree: html.HtmlElement) -> list[DateCandidate]:

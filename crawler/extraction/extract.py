@@ -129,7 +129,7 @@ def _add_dates(
     """The document with its dates, read in the zone and format of its source."""
     when = dates.find_dates(
         parsed.tree,
-        parsed.json_ld,
+        parsed.own_json_ld,
         url=page.final_url,
         text=document.text,
         now=now,

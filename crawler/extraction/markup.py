@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
+from itertools import islice
 from typing import Any, cast
 
 from lxml import etree, html
@@ -20,6 +21,7 @@ from w3lib.encoding import (
 )
 
 from crawler.extraction import json_ld
+from storage import identity
 from storage.folding import printable
 from storage.model import Page, Rejection, RejectionReason
 
@@ -79,6 +81,11 @@ _MIN_ARABIC_BYTE_SHARE = 0.25
 _CHARSET_SAMPLE_BYTES = 20_000
 
 
+# Elements that give a title; a page of more headlines is none of ours.
+_MAX_TITLES = 20
+_MAX_TITLE_CHARS = 300  # that JSON-LD is compared with
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Markup:
     """A page as its readers share it."""
@@ -87,6 +94,7 @@ class Markup:
     # By lower-case name, property, itemprop or http-equiv; values in order.
     meta: Mapping[str, tuple[str, ...]]
     json_ld: tuple[dict[str, Any], ...]  # see `json_ld.find_objects`
+    own_json_ld: tuple[dict[str, Any], ...]  # see `json_ld.select_own`
     needs_script: bool = False  # it says itself that it needs JavaScript
 
 
@@ -111,10 +119,42 @@ def parse_page(page: Page) -> Markup | Rejection:
     # stand.
     objects = json_ld.find_objects(tree)
     meta = _collect_meta(tree)
+    own_objects = _select_own_objects(objects, tree, meta, page.final_url)
     noscript = ["".join(e.itertext())[:500] for e in tree.iter("noscript")]
     needs_script = "javascript" in " ".join(noscript).lower()
     _remove_hidden(tree)
-    return Markup(tree=tree, meta=meta, json_ld=objects, needs_script=needs_script)
+    return Markup(
+        tree=tree,
+        meta=meta,
+        json_ld=objects,
+        own_json_ld=own_objects,
+        needs_script=needs_script,
+    )
+
+
+def find_canonical(tree: html.HtmlElement) -> str | None:
+    """The address that the page gives as its own, as it stands there."""
+    for link in tree.iter("link"):
+        target: str | None = link.get("href")
+        if target and "canonical" in (link.get("rel") or "").lower().split():
+            return target.strip()[: identity.MAX_URL_CHARS]
+    return None
+
+
+def _select_own_objects(
+    objects: tuple[dict[str, Any], ...],
+    tree: html.HtmlElement,
+    meta: Mapping[str, tuple[str, ...]],
+    url: str,
+) -> tuple[dict[str, Any], ...]:
+    """The JSON-LD objects that count for the page, by its addresses and its titles."""
+    if not objects:
+        return ()
+    addresses = (url, find_canonical(tree) or "", *meta.get("og:url", ()))
+    titles = [*meta.get("og:title", ()), *meta.get("twitter:title", ())]
+    named = islice(tree.iter("title", "h1"), _MAX_TITLES)
+    titles += [" ".join(element.itertext())[:_MAX_TITLE_CHARS] for element in named]
+    return json_ld.select_own(objects, addresses=addresses, titles=titles)
 
 
 def decode_page(body: bytes, content_type: str | None = None) -> str:

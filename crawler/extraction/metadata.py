@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from crawler.extraction import bylines, headlines, json_ld
-from crawler.extraction.markup import Markup, select
+from crawler.extraction.markup import Markup, find_canonical, select
 from storage import identity
 from storage.folding import printable
 
@@ -113,15 +113,15 @@ def read_metadata(markup: Markup, url: str) -> Metadata:
         section=section or _text(article.get("articleSection")),
         image=_find_image(markup, url),
         language=_declared_language(markup),
-        canonical=_declared_canonical(markup),
+        canonical=find_canonical(markup.tree),
         agency=next((agency for agency in agencies if agency), None),
     )
 
 
 def _article_objects(markup: Markup) -> list[Mapping[str, Any]]:
-    """The JSON-LD objects that are articles, then the others that carry a headline."""
-    articles = [item for item in markup.json_ld if json_ld.is_article(item)]
-    return articles + [item for item in markup.json_ld if item.get("headline")]
+    """The page's own objects: those that are articles, then others with a headline."""
+    articles = [item for item in markup.own_json_ld if json_ld.is_article(item)]
+    return articles + [item for item in markup.own_json_ld if item.get("headline")]
 
 
 def _declared_titles(
@@ -255,12 +255,3 @@ def _declared_language(markup: Markup) -> str | None:
         or ""
     )
     return tag.strip().replace("_", "-")[:35] or None
-
-
-def _declared_canonical(markup: Markup) -> str | None:
-    """The address that the page gives as its own."""
-    for link in markup.tree.iter("link"):
-        target: str | None = link.get("href")
-        if target and "canonical" in (link.get("rel") or "").lower().split():
-            return target.strip()[: identity.MAX_URL_CHARS]
-    return None

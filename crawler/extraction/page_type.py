@@ -104,7 +104,7 @@ def _reject_paywall(markup: Markup, words: int, cuts: Sequence[Cut]) -> _Finding
     if words >= _MIN_OPEN_WORDS:
         return None
     tiers = {value.lower() for value in markup.meta.get("article:content_tier", ())}
-    free = [str(item.get("isAccessibleForFree", "")) for item in markup.json_ld]
+    free = [str(item.get("isAccessibleForFree", "")) for item in markup.own_json_ld]
     if (
         not _NOT_FREE.isdisjoint(value.strip().lower() for value in free)
         or not tiers.isdisjoint({"locked", "metered"})
@@ -169,7 +169,7 @@ def _declares_article(markup: Markup) -> bool:
     """Whether the page says of itself that it is an article."""
     if "article:published_time" in markup.meta:
         return True
-    return any(json_ld.is_article(item) for item in markup.json_ld)
+    return any(json_ld.is_article(item) for item in markup.own_json_ld)
 
 
 @cache

@@ -64,7 +64,7 @@ def measure(corpus, *, verbose):
             now = datetime.now(UTC)
             found = dates.find_dates(
                 parsed.tree,
-                parsed.json_ld,
+                parsed.own_json_ld,
                 url=page.final_url,
                 text="",
                 now=now,
