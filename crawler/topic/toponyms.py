@@ -6,8 +6,8 @@ otherwise, a list of places. Homonyms are settled by the province that stands by
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
 
@@ -22,12 +22,22 @@ _CONTEXT_CHARS = 40  # on each side of a name that are looked at
 # "هلمند ولایت د سنګین" names both in one breath
 _MAX_CHARS_BESIDE = 18
 _LIST_SEPARATORS = frozenset({"", "and", "و", "او"})
+# "جرم، کشم و «شهر بزرگ»": what stands between two names of a list in Arabic script
+_LIST_GAP = re.compile(r"[\s«»\"“”]*(?:[،,؛]|(?<=[\s»])(?:و|او)(?=[\s«]|$))[\s«»\"“”]*")
+# One name that nobody knows may stand among them
+_MAX_UNKNOWN_CHARS = 24
+_SPACE_GAP = re.compile(r"\s?")
+# A name in a list of so many is a place even where no word announces the list
+_MIN_SURE_NAMES_OF_LIST = 2
+# Words between a place and the province that it is said to be of: "of", "in", "province"
+_JOINING_WORDS = frozenset({"", "د", "په", "کې", "کی", "در", "of", "in", "the", "s"})
 _UNAMBIGUOUS_KINDS = frozenset({"province", "crossing", "pass", "base"})
 # The one name that alone means the city, not the province
 _KABUL_PROVINCE_CODE = "AF01"
 # A shorter name of a district is a word in some language: Argo, Bak, Giro, Tani
 _SHORT_LATIN_CHARS = 5
 _SHORT_ARABIC_CHARS = 4
+_LISTED = "listed"  # the kind of what stands in a list that no word announces
 # The name is the beginning of a longer one: Dara'a in Syria
 _NAME_CONTINUES = re.compile(r"['’](?!s\b)\w")
 
@@ -78,6 +88,7 @@ class _NameContext:
     is_latin: bool
     is_short: bool  # so short that it is a word in some language
     is_capital: bool  # a capital letter, or a script that has none
+    is_cue_word: bool  # دره and شهرستان announce places, and are districts' names
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,7 @@ def locate_places(
         if any(term.group == "place" for term in match.terms):
             context = _name_context(match, sentences[match.sentence])
             named.append((match, context))
+    named = _announce_lists(named, sentences)
     provinces = _find_provinces(named)
     all_provinces = frozenset(chain.from_iterable(provinces.values()))
 
@@ -135,6 +147,8 @@ def locate_places(
         if not context.is_capital:
             continue
         folded = sentences[match.sentence].folded
+        beside = _province_of_phrase(match, provinces, sentences[match.sentence])
+        has_homonym = any(term.group == "elsewhere" for term in match.terms)
         is_listed = bool(found) and _is_listed(found[-1].match, match, folded)
         in_sentence = provinces.get(match.sentence, {})
         best: tuple[tuple[float, ...], Place] | None = None
@@ -145,6 +159,12 @@ def locate_places(
             starts = in_sentence.get(place.province_code, ())
             is_beside = _is_beside(match, starts, is_latin=context.is_latin)
             is_beside = is_beside or (is_listed and context.is_latin)
+            # "ناوه of Helmand" is never the Nawa of Ghazni
+            if beside and place.province_code not in ("", beside):
+                continue
+            # بنو is Bannu of Pakistan unless Baghlan is named
+            if has_homonym and place.province_code not in all_provinces:
+                continue
             needs_cue = "cue" in term.flags
             is_place = _is_cued_place if needs_cue else _is_plain_place
             if not is_place(place, context, is_beside=is_beside, afghan=afghan):
@@ -173,6 +193,105 @@ def _is_listed(last: TermMatch, match: TermMatch, folded: str) -> bool:
     return folded[last.end : match.start].strip() in _LIST_SEPARATORS
 
 
+def _announce_lists(
+    named: Sequence[tuple[TermMatch, _NameContext]], sentences: Sequence[Sentence]
+) -> list[tuple[TermMatch, _NameContext]]:
+    """The names with the kind of place that a word announces for their whole list.
+
+    In Arabic script, where no capital letter tells a name: "ولسوالی‌های جرم، کشم و ارگو",
+    "د نورګل، څوکۍ او وټپور ولسوالیو". So is a list with two names that need no cue.
+    """
+    lists: list[list[tuple[TermMatch, _NameContext]]] = []
+    for match, context in named:
+        if not lists or context.is_latin:
+            lists.append([(match, context)])
+            continue
+        last, last_context = lists[-1][-1]
+        is_announced = any(before.kind for _, before in lists[-1])
+        in_list = not last_context.is_latin and _is_in_list(
+            last, match, sentences[match.sentence].text, is_announced=is_announced
+        )
+        if in_list:
+            lists[-1].append((match, context))
+        else:
+            lists.append([(match, context)])
+
+    announced: list[tuple[TermMatch, _NameContext]] = []
+    for names in lists:
+        kind = _kind_of_list(names)
+        for match, context in names:
+            is_unannounced = not context.kind and not context.is_person
+            if kind and is_unannounced:
+                announced.append((match, replace(context, kind=kind)))
+            else:
+                announced.append((match, context))
+    return announced
+
+
+def _is_in_list(
+    last: TermMatch, match: TermMatch, text: str, *, is_announced: bool
+) -> bool:
+    """Whether one name follows another in a list: a comma or an "and" is between them."""
+    if last.sentence != match.sentence:
+        return False
+    gap = text[last.end : match.start]
+    if _LIST_GAP.fullmatch(gap):
+        return True
+    if not is_announced or len(gap) > _MAX_UNKNOWN_CHARS:
+        return False
+    # The list has begun with a word for its kind: a name that is not known, or a comma
+    # left out, does not end it
+    separators = _LIST_GAP.findall(gap)
+    return len(separators) > 1 or _SPACE_GAP.fullmatch(gap) is not None
+
+
+def _kind_of_list(names: Sequence[tuple[TermMatch, _NameContext]]) -> str:
+    """The kind that a list is announced as, or "" for a name alone and for no list."""
+    if len(names) == 1:
+        return ""
+    for _, context in (names[0], names[-1]):
+        if context.kind in ("province", "district", "city"):
+            return context.kind
+    sure = 0
+    for match, _ in names:
+        places = [term for term in match.terms if term.group == "place"]
+        sure += any("cue" not in term.flags for term in places)
+    return _LISTED if sure >= _MIN_SURE_NAMES_OF_LIST else ""
+
+
+def _province_of_phrase(
+    match: TermMatch, provinces: Mapping[int, Mapping[str, list[int]]], sentence: Sentence
+) -> str:
+    """The code of the one province that a place is said to be of, or "".
+
+    Nothing but "of", "in" and words for kinds of place stand between the two: "ولسوالی
+    ناوه ولایت هلمند", "د هلمند د ناوې ولسوالۍ". A province itself is of none.
+    """
+    if any(_is_province(term) for term in match.terms):
+        return ""
+    cues = load_cues()
+    codes: set[str] = set()
+    for code, starts in provinces.get(match.sentence, {}).items():
+        for start in starts:
+            if abs(start - match.start) > _CONTEXT_CHARS:
+                continue
+            if start > match.start:
+                gap = sentence.folded[match.end : start]
+                written = sentence.text[match.end : start]
+            else:
+                gap = " ".join(sentence.folded[start : match.start].split(" ")[1:])
+                written = sentence.text[start : match.start]
+            # "Kabul, Mazar" is a list, "کابل–مزار" a road
+            has_comma = any(mark in written for mark in ",،؛-–—/")
+            words = gap.split()
+            if not has_comma and all(
+                word in _JOINING_WORDS or word in cues.before or word in cues.after
+                for word in words
+            ):
+                codes.add(code)
+    return codes.pop() if len(codes) == 1 else ""
+
+
 def _find_provinces(
     named: Iterable[tuple[TermMatch, _NameContext]],
 ) -> dict[int, dict[str, list[int]]]:
@@ -196,7 +315,8 @@ def _name_context(match: TermMatch, sentence: Sentence) -> _NameContext:
     text, folded = sentence.text, sentence.folded
     start, end = max(0, match.start - _CONTEXT_CHARS), match.end + _CONTEXT_CHARS
     text_before, text_after = text[start : match.start], text[match.end : end]
-    before = folded[start : match.start].split()
+    # Dari's ezafe on ه, written as a word: منطقه‌ی میوند
+    before = [word for word in folded[start : match.start].split() if word != "ی"]
     after = folded[match.end : end].split()
     previous = before[-1] if before else ""
     kind = _announced_kind(cues, before, after)
@@ -217,6 +337,17 @@ def _name_context(match: TermMatch, sentence: Sentence) -> _NameContext:
         is_person = is_person or (is_name and not _is_place_word(previous))
     if text_after[:1] == " " and after and after[0] in cues.after_persons:
         is_person = True
+    # "عطاالله خوګیاڼي", "عبدالرحیم وردک"
+    is_given_name = previous.endswith(("الله", "الدین")) or previous.startswith("عبدال")
+    is_person = is_person or (is_touched and is_given_name and not kind)
+
+    # "دره زیبای پنجشیر", "شهرستان‌های بدخشان": such a word is a name only where another
+    # announces it
+    name = folded[match.start : match.end]
+    is_cue_word = name in cues.before or name in cues.after
+    if is_cue_word and after and after[0] in cues.after:
+        is_announced = cues.after[after[0]] != "province"
+        kind = kind if is_announced or _announced_kind(cues, before, ()) else ""
 
     return _NameContext(
         kind=kind,
@@ -225,6 +356,7 @@ def _name_context(match: TermMatch, sentence: Sentence) -> _NameContext:
         is_latin=is_latin,
         is_short=match.end - match.start < short_chars,
         is_capital=is_capital and not _NAME_CONTINUES.match(text_after),
+        is_cue_word=is_cue_word,
     )
 
 
@@ -272,6 +404,8 @@ def _is_cued_place(
         return False
     if place.kind == "province" and context.kind == "city":
         return False  # the city of Zabol is Iran's
+    if context.is_cue_word:
+        return context.kind == place.kind
     if context.kind or is_beside:
         return True
     # Without capital letters a preposition says less: of a province alone

@@ -68,15 +68,37 @@ class TermMatch(NamedTuple):
 # Names may stand inside a phrase for an event or a word of conflict
 NAME_GROUPS = frozenset({"actor", "place", "anchor"})
 CONFLICT_GROUPS = frozenset({"event", "context"})
+# Kinds of event that count inside a party's longer name. "Forces" and "weapon" do not:
+# each name of an army has one
+_EVENTS_INSIDE_NAMES = frozenset(
+    {"battles", "explosions", "violence", "violence_against_civilians"}
+)
 
 _ARABIC = re.compile("[\u0600-\u06ff]")
+# Scripts whose words carry endings: Dari and Pashto, and Tajik and Uzbek in Cyrillic
+_TAKES_ENDINGS = re.compile("[\u0400-\u06ff]")
 # Endings of case, number and possession that Dari and Pashto write onto a noun, folded
 _NOUN_ENDINGS = frozenset(
     "و ی ه ها های هایی ان انو ونه ونو یان یانو یو ای ات گان گانو گانی".split()  # noqa: SIM905 - eighteen lines else
 )
-_PLACE_ENDINGS = frozenset({"و", "یو"})  # وردګو, خوګیاڼو; کابلی is a person from Kabul
+# وردګو, خوګیاڼو; کابلی is a person from Kabul. Pashto's کې and ته are written onto a name
+# by newsrooms without a joiner: کاپیساکې
+_PLACE_ENDINGS = frozenset({"و", "یو", "کی", "کښی", "ته"})
+# Pashto's ablative: له کابله, تر هراته. After other words it is another name
+_ABLATIVE_ENDING = "ه"
+_ABLATIVE_PREPOSITIONS = (" له ", " تر ", " د ")
+# Cases and possession in Tajik and Uzbek, folded: Кобулда, Афғонистони, Kobuldagi
+_CYRILLIC_ENDINGS = frozenset(
+    "и ро ҳо ҳои ҳоро ву лар лари ларининг лардан ларга нинг ни га да дан даги лик ликлар".split()  # noqa: SIM905 - as above
+)
+_UZBEK_ENDINGS = frozenset(
+    "lar lari larning larga lardan ning ni ga da dan dagi lik liklar".split()  # noqa: SIM905 - as above
+)
+# "And", "of" and "in" that the press of Kandahar writes onto a name: دطالبانو, وکندهار
+_GLUED_PREFIXES = ("و", "او", "د", "په")
 # A shorter stem takes no ending: بم + ان is a Bam palm grove
 _MIN_STEM_LETTERS = 4
+_MIN_PEOPLE_LETTERS = 6
 _PLACE_WEIGHT = 0.9
 _ADDED_ID = "added"  # of a user's term that says no more than its group
 
@@ -89,16 +111,23 @@ class _FoldedLetters(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         letter = folding.fold(chr(code))[:1]
+        if letter in _UZBEK_APOSTROPHES:
+            letter = " "
         self[code] = letter if letter.isalnum() else " "
         return self[code]
 
 
+# Unicode takes these two for letters, a keyboard writes ' or ‘ for them: Afgʻoniston
+_UZBEK_APOSTROPHES = ("ʻ", "ʼ")
 _FOLDED_LETTERS = _FoldedLetters()
 
 
+# The ezafe on ه in its two code points: NFC does not compose them, since ۀ is made of
+# another ه. 11 % of 374 Persian texts write it so
+_EZAFE_ON_HEH = re.compile("ه\u0654")
 # Vowel signs, joiners and directions, written or left out as a keyboard likes
 _MARKS = re.compile(
-    "[\u0640\u064b-\u0652\u0670\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]"
+    "[\u0640\u064b-\u0655\u0670\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]"
 )
 
 
@@ -107,7 +136,8 @@ def strip_marks(text: str) -> str:
 
     `fold_letters` is given such a text, so that a letter keeps its place.
     """
-    return _MARKS.sub("", unicodedata.normalize("NFC", text))
+    composed = _EZAFE_ON_HEH.sub("ۀ", unicodedata.normalize("NFC", text))
+    return _MARKS.sub("", composed)
 
 
 def fold_letters(text: str) -> str:
@@ -171,14 +201,47 @@ def _user_terms(extra: Iterable[ExtraTerm]) -> Iterator[LexiconTerm]:
 def _folded_spellings(term: LexiconTerm) -> set[str]:
     """The form as it is written and without its joiner, folded.
 
-    With them go the other cases of a Pashto noun in -ه.
+    With them go the ezafe written as a word (جبهه‌ی مقاومت), and the other cases of a
+    Pashto noun and of a place's name.
     """
     forms = {term.text, term.text.replace("\u200c", "")}
-    is_pashto_noun = term.language == "ps" and term.text.endswith("ه")
-    if is_pashto_noun and len(term.text.split()[-1]) >= _MIN_STEM_LETTERS:
+    if not _ARABIC.search(term.text):
+        return {fold_letters(strip_marks(form)) for form in forms}
+    is_long = len(term.text.split()[-1]) >= _MIN_STEM_LETTERS
+    if term.group == "place":
+        forms |= place_cases(term.text)
+    elif term.language == "ps" and term.text.endswith("ه") and is_long:
         # چاودنه: چاودنې, چاودنو
         forms |= {term.text[:-1] + "ې", term.text[:-1] + "و"}
-    return {fold_letters(strip_marks(form)) for form in forms}
+    folded = {fold_letters(strip_marks(form)) for form in forms}
+    return folded | {_EZAFE_PLACE.sub("ه ی ", form) for form in folded}
+
+
+# Where a phrase may have an ezafe on ه, in folded letters
+_EZAFE_PLACE = re.compile("(?<=\\w)ه (?=\\w)")
+
+
+def place_cases(name: str) -> set[str]:
+    """Other cases of a place's name in Pashto, in Arabic script.
+
+    The oblique of a name in -ه (مارجه: مارجې; چپه دره: چپې درې) and the plural of a people
+    that a district is named after (خوګیاڼی: خوګیاڼو).
+    """
+    words = name.split()
+    if len(name) < _MIN_STEM_LETTERS:
+        # A short name's oblique is a word of its own: دره gives Dari's name, دری
+        return set()
+    cases: set[str] = set()
+    if words[-1].endswith("ه"):
+        oblique = words[-1][:-1] + "ې"
+        cases.add(" ".join([*words[:-1], oblique]))
+        cases.add(" ".join(re.sub("ه$", "ې", word) for word in words))
+    # A shorter one is another word: اوبو is "water" and not of Obe
+    is_people = len(words[-1]) >= _MIN_PEOPLE_LETTERS
+    if is_people and words[-1].endswith(("ی", "ي")):
+        stem = words[-1][:-1].removesuffix("ئ")
+        cases.add(" ".join([*words[:-1], stem + "و"]))
+    return cases
 
 
 def inflected_forms(term: LexiconTerm) -> Iterator[str]:
@@ -186,31 +249,66 @@ def inflected_forms(term: LexiconTerm) -> Iterator[str]:
 
     Endings that are written onto it are on it.
     """
-    endings = _PLACE_ENDINGS if term.group == "place" else _NOUN_ENDINGS
+    endings = _NOUN_ENDINGS
+    if term.group == "place":
+        endings = _PLACE_ENDINGS | {_ABLATIVE_ENDING}
     for form in _folded_spellings(term):
         yield form
-        if _ARABIC.search(form) and len(form.strip()) >= _MIN_STEM_LETTERS:
+        if len(form) < _MIN_STEM_LETTERS:
+            continue
+        if _ARABIC.search(form):
             for ending in endings:
-                yield form.rstrip() + ending
+                yield form + ending
+            if _may_be_glued(term):
+                for prefix in _GLUED_PREFIXES:
+                    yield prefix + form
+        elif _has_endings(term, form):
+            for ending in _CYRILLIC_ENDINGS | _UZBEK_ENDINGS:
+                yield form + ending
+
+
+def _has_endings(term: LexiconTerm, form: str) -> bool:
+    """Whether a form may go on: another word of Latin letters is another word."""
+    return term.language == "uz" or _TAKES_ENDINGS.search(form) is not None
+
+
+def _may_be_glued(term: LexiconTerm) -> bool:
+    """Whether "and", "of" and "in" may be written onto a term: onto a sure name only."""
+    return term.group in NAME_GROUPS and "cue" not in term.flags
 
 
 def _build_automaton(terms: Iterable[LexiconTerm]) -> Any:
     """Forms to (length, meanings, whether one of these depends on capital letters)."""
     meanings: dict[str, list[LexiconTerm]] = {}
+    glued: dict[str, list[LexiconTerm]] = {}
     for term in terms:
         for form in _folded_spellings(term):
-            # Latin forms end at a word's end; forms in Arabic script may carry an
-            # ending, which is looked at when they are found
-            key = f" {form}" if _ARABIC.search(form) else f" {form} "
-            meanings.setdefault(key, []).append(term)
+            # Latin forms end at a word's end; forms that may carry an ending are looked
+            # at when they are found
+            if not _has_endings(term, form):
+                meanings.setdefault(f" {form} ", []).append(term)
+                continue
+            meanings.setdefault(f" {form}", []).append(term)
+            if _may_be_glued(term) and len(form) >= _MIN_STEM_LETTERS:
+                glued.setdefault(form, []).append(term)
     automaton = ahocorasick.Automaton()
+    for form, found in glued.items():
+        for prefix in _GLUED_PREFIXES:
+            _add_form(automaton, f" {prefix}{form}", len(form), found)
+    # Last, so that a word which is one by itself is that word: واخان
     for key, found in meanings.items():
-        distinct = tuple(dict.fromkeys(found))
-        needs_case = any("case" in term.flags for term in distinct)
-        automaton.add_word(key, (len(key.strip()), distinct, needs_case))
+        _add_form(automaton, key, len(key.strip()), found)
     if meanings:
         automaton.make_automaton()
     return automaton
+
+
+def _add_form(
+    automaton: Any, key: str, length: int, terms: Iterable[LexiconTerm]
+) -> None:
+    distinct = tuple(dict.fromkeys(terms))
+    needs_case = any("case" in term.flags for term in distinct)
+    automaton.add_word(key, (length, distinct, needs_case))
 
 
 @cache
@@ -248,7 +346,8 @@ def _find_all(automaton: Any, sentence: Sentence, number: int) -> Iterator[TermM
             start, end = last - length, last
         elif length >= _MIN_STEM_LETTERS:
             start, end = last - length, text.index(" ", last) - 1
-            meanings = _meanings_with_ending(terms, text[last + 1 : end + 1])
+            before = text[max(0, start - 2) : start + 1]
+            meanings = _meanings_with_ending(terms, text[last + 1 : end + 1], before)
         else:
             continue
         if needs_case:
@@ -264,9 +363,14 @@ def _find_all(automaton: Any, sentence: Sentence, number: int) -> Iterator[TermM
 
 
 def _meanings_with_ending(
-    terms: tuple[LexiconTerm, ...], ending: str
+    terms: tuple[LexiconTerm, ...], ending: str, before: str
 ) -> tuple[LexiconTerm, ...]:
-    if ending in _PLACE_ENDINGS:
+    """The terms that may carry an ending; `before` are the letters before the name."""
+    if ending in _PLACE_ENDINGS or ending in _CYRILLIC_ENDINGS:
+        return terms
+    if ending in _UZBEK_ENDINGS:
+        return tuple(term for term in terms if term.language == "uz")
+    if ending == _ABLATIVE_ENDING and before.endswith(_ABLATIVE_PREPOSITIONS):
         return terms
     if ending in _NOUN_ENDINGS:
         return tuple(term for term in terms if term.group != "place")
@@ -277,7 +381,8 @@ def _drop_inner_matches(matches: Iterable[TermMatch]) -> list[TermMatch]:
     """The forms that stand in no longer one.
 
     "Pakistani Taliban" is not the Taliban, an Afghan hound no Afghan. A phrase for an
-    event keeps the names inside it: "fell to the Taliban" names them.
+    event keeps the names inside it: "fell to the Taliban" names them. A phrase for a
+    party keeps the event inside it: "Pakistan's airstrikes" names one.
     """
     kept: list[TermMatch] = []
     reach = -1  # where the forms kept so far end
@@ -304,7 +409,11 @@ def _may_stand_inside(match: TermMatch, before: Iterable[TermMatch]) -> bool:
     ]
     if not around:
         return True
-    if not all(term.group in NAME_GROUPS for term in match.terms):
-        return False
-    outer_terms = chain.from_iterable(outer.terms for outer in around)
-    return all(term.group in CONFLICT_GROUPS for term in outer_terms)
+    groups = {term.group for term in match.terms}
+    outer_groups = {
+        term.group for term in chain.from_iterable(outer.terms for outer in around)
+    }
+    if groups <= NAME_GROUPS:
+        return outer_groups <= CONFLICT_GROUPS
+    is_event = all(term.id in _EVENTS_INSIDE_NAMES for term in match.terms)
+    return is_event and outer_groups == {"actor"}
