@@ -243,7 +243,8 @@ def _name_automaton(extra: tuple[ExtraTerm, ...]) -> Any:
     """Afghan names of the vocabulary and the user's, each between blanks."""
     found: dict[str, list[NameForm]] = {}
     for term in vocabulary.all_terms(extra):
-        if term.group not in NAME_GROUPS or term.weight < _MIN_NAME_WEIGHT:
+        is_name = term.group in NAME_GROUPS or term.group == vocabulary.DIALECT_GROUP
+        if not is_name or term.weight < _MIN_NAME_WEIGHT:
             continue
         for inflected in vocabulary.inflected_forms(term):
             form = " ".join(inflected.split())

@@ -10,17 +10,39 @@ match is one. "Taliban" alone names a government and proves nothing; nor does a 
 Words: `data/lexicon.csv`, `data/places.csv`; figures: `data/weights.toml`. Pure.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from crawler import data_files
 from crawler.topic.scan import BODY, TITLE, Scan
-from crawler.topic.vocabulary import LexiconTerm
+from crawler.topic.vocabulary import CONFLICT_GROUPS, LexiconTerm, TermMatch
 from storage.model import Reason, Verdict
 
 MAX_REASONS = 40
 _PLACE_ANCHOR = 0.85  # how surely a place in a sentence makes it an Afghan one
+
+# Kinds of words against that can be the place or the victim of an attack. An earthquake
+# and an anniversary cannot
+_TARGET_KINDS = frozenset(
+    {"culture", "economy", "food", "health", "politics_abroad", "rights", "sport"}
+    | {"courts_abroad", "textile"}
+)
+_ATTACKS = frozenset({"battles", "explosions", "violence_against_civilians"})
+_HARM = frozenset({"violence", "violence_against_civilians"})
+_TARGET_PREPOSITIONS = frozenset(
+    "بر به بالای در روی علیه پر په د on at in near outside against inside".split()  # noqa: SIM905 - a line of words
+)
+_MAX_TARGET_CHARS = 14  # from the word of attack to its target: "حمله مسلحانه بر"
+_MAX_VICTIM_CHARS = 12
+_FORM_MARKS = frozenset({"+", "(", "|", "/"})
+
+# A title or lede that dates itself before 2001 tells history: "سال ۱۳۵۴", "۱۳۵۷ کال"
+_OLD_YEAR = re.compile(
+    r"(?:سال|کال) (?:13[0-7]\d|19[0-8]\d)\b|\b(?:13[0-7]\d|19[0-8]\d)(?:مه?)? کال"
+)
+_OLD_YEAR_WEIGHT = 0.6
 
 # (term, part of the text, group and id) to weight
 _Reasons = dict[tuple[str, str, str], float]
@@ -72,11 +94,19 @@ def _weigh(scan: Scan) -> tuple[list[_Evidence], _Reasons]:
             key = (match.sentence, term.group, term.text)
             if key in counted:
                 continue
+            if term.group == "negative" and _takes_nothing(scan, match, term):
+                continue
             counted.add(key)
             weight = _add_term(line, term)
             if weight:
                 kind = f"{term.group}:{term.id}"
                 reasons[term.text, line.part, kind] = weight * weight_of_part[line.part]
+    for line, sentence in zip(evidence, scan.sentences, strict=True):
+        year = _OLD_YEAR.search(sentence.folded)
+        if year is not None and line.part != BODY:
+            line.against = _either(line.against, _OLD_YEAR_WEIGHT)
+            weight = -_OLD_YEAR_WEIGHT * weight_of_part[line.part]
+            reasons[year[0], line.part, "negative:history"] = weight
     for located in scan.places:
         name = located.place.name
         key = (located.match.sentence, "place", name)
@@ -87,6 +117,38 @@ def _weigh(scan: Scan) -> tuple[list[_Evidence], _Reasons]:
         line.anchor = _either(line.anchor, _PLACE_ANCHOR)
         reasons[name, line.part, "place"] = _PLACE_ANCHOR * weight_of_part[line.part]
     return evidence, reasons
+
+
+def _takes_nothing(scan: Scan, match: TermMatch, term: LexiconTerm) -> bool:
+    """Whether a word against is the target of an attack, or a note on the page's form.
+
+    "حمله بر دانشگاه", "پر ښوونځي برید", "blast at a school": the attack is the news.
+    "+ فیلم" and "(عکس)" at the end of a headline say that a film belongs to it.
+    """
+    sentence = scan.sentences[match.sentence]
+    if term.id == "culture":
+        before = sentence.text[: match.start].rstrip()[-1:]
+        if before in _FORM_MARKS:
+            return True
+    if term.id not in _TARGET_KINDS:
+        return False
+    previous = sentence.folded[: match.start].split()[-1:]
+    is_latin = sentence.text[match.start].isascii()
+    has_preposition = bool(previous) and previous[0] in _TARGET_PREPOSITIONS
+    for other in scan.matches:
+        if other.sentence != match.sentence:
+            continue
+        gap = match.start - other.end  # negative where the other comes after
+        behind = other.start - match.end
+        kinds = {one.id for one in other.terms if one.group in CONFLICT_GROUPS}
+        is_near = 0 <= max(gap, behind) <= _MAX_TARGET_CHARS
+        if has_preposition and is_near and kinds & _ATTACKS:
+            return True
+        # "لس محصلین ووژل شول", "پنج بازیکن کشته شدند". Not in English, whose courts and
+        # camps abroad stand so beside the killed
+        if not is_latin and 0 <= behind <= _MAX_VICTIM_CHARS and kinds & _HARM:
+            return True
+    return False
 
 
 def _strongest_meanings(terms: Sequence[LexiconTerm]) -> Sequence[LexiconTerm]:
@@ -129,7 +191,7 @@ def _add_term(line: _Evidence, term: LexiconTerm) -> float:
             taken = weights["elsewhere"].get(term.id, weights["elsewhere"]["far"])
             line.elsewhere = max(line.elsewhere, taken)
             return -taken
-    return term.weight
+    return 0.0  # homonyms and words of a dialect say which meaning others have
 
 
 def _score(evidence: Sequence[_Evidence]) -> float:

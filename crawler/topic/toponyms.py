@@ -37,6 +37,7 @@ _KABUL_PROVINCE_CODE = "AF01"
 # A shorter name of a district is a word in some language: Argo, Bak, Giro, Tani
 _SHORT_LATIN_CHARS = 5
 _SHORT_ARABIC_CHARS = 4
+_PASHTO = re.compile("[ښڅځړډټږڼېۍ]")
 _LISTED = "listed"  # the kind of what stands in a list that no word announces
 # The name is the beginning of a longer one: Dara'a in Syria
 _NAME_CONTINUES = re.compile(r"['’](?!s\b)\w")
@@ -88,6 +89,7 @@ class _NameContext:
     is_latin: bool
     is_short: bool  # so short that it is a word in some language
     is_capital: bool  # a capital letter, or a script that has none
+    is_pashto_locative: bool  # "زابل کې": Pashto names no other Zabul
     is_cue_word: bool  # دره and شهرستان announce places, and are districts' names
 
 
@@ -117,7 +119,7 @@ def names_afghanistan(matches: Iterable[TermMatch]) -> bool:
 
 
 def _is_certain(term: LexiconTerm) -> bool:
-    if term.group in ("anchor", "actor"):
+    if term.group in ("anchor", "actor", vocabulary.DIALECT_GROUP):
         return term.weight >= _MIN_CERTAIN_WEIGHT
     return _is_province(term)
 
@@ -260,7 +262,9 @@ def _kind_of_list(names: Sequence[tuple[TermMatch, _NameContext]]) -> str:
 
 
 def _province_of_phrase(
-    match: TermMatch, provinces: Mapping[int, Mapping[str, list[int]]], sentence: Sentence
+    match: TermMatch,
+    provinces: Mapping[int, Mapping[str, list[int]]],
+    sentence: Sentence,
 ) -> str:
     """The code of the one province that a place is said to be of, or "".
 
@@ -356,6 +360,7 @@ def _name_context(match: TermMatch, sentence: Sentence) -> _NameContext:
         is_latin=is_latin,
         is_short=match.end - match.start < short_chars,
         is_capital=is_capital and not _NAME_CONTINUES.match(text_after),
+        is_pashto_locative=after[:1] == ["کی"] and _PASHTO.search(text) is not None,
         is_cue_word=is_cue_word,
     )
 
@@ -407,6 +412,8 @@ def _is_cued_place(
     if context.is_cue_word:
         return context.kind == place.kind
     if context.kind or is_beside:
+        return True
+    if place.kind == "province" and context.is_pashto_locative:
         return True
     # Without capital letters a preposition says less: of a province alone
     may_be_named = context.is_latin or place.kind == "province"

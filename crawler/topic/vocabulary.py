@@ -12,7 +12,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -67,6 +66,9 @@ class TermMatch(NamedTuple):
 
 # Names may stand inside a phrase for an event or a word of conflict
 NAME_GROUPS = frozenset({"actor", "place", "anchor"})
+# Words that Dari has and Iran's Persian has not: ماین, قوماندان. They weigh nothing, and
+# settle that a province whose name is also a word is meant
+DIALECT_GROUP = "dialect"
 CONFLICT_GROUPS = frozenset({"event", "context"})
 # Kinds of event that count inside a party's longer name. "Forces" and "weapon" do not:
 # each name of an army has one
@@ -395,25 +397,30 @@ def _drop_inner_matches(matches: Iterable[TermMatch]) -> list[TermMatch]:
             kept.append(match)
         elif kept[-1].start == match.start and kept[-1].end == match.end:
             kept[-1] = TermMatch(kept[-1].terms + match.terms, *match[1:])
-        elif _may_stand_inside(match, kept[-6:]):
-            kept.append(match)
+        else:
+            terms = _terms_inside(match, kept[-6:])
+            if terms:
+                kept.append(TermMatch(terms, *match[1:]))
         reach = max(reach, match.end)
     return kept
 
 
-def _may_stand_inside(match: TermMatch, before: Iterable[TermMatch]) -> bool:
-    around = [
-        outer
-        for outer in before
-        if outer.start <= match.start and match.end <= outer.end
-    ]
-    if not around:
-        return True
-    groups = {term.group for term in match.terms}
-    outer_groups = {
-        term.group for term in chain.from_iterable(outer.terms for outer in around)
-    }
-    if groups <= NAME_GROUPS:
-        return outer_groups <= CONFLICT_GROUPS
-    is_event = all(term.id in _EVENTS_INSIDE_NAMES for term in match.terms)
-    return is_event and outer_groups == {"actor"}
+def _terms_inside(
+    match: TermMatch, before: Iterable[TermMatch]
+) -> tuple[LexiconTerm, ...]:
+    """The meanings that a form keeps which begins inside a longer one."""
+    outer_groups: set[str] = set()
+    for outer in before:
+        if outer.start <= match.start and match.end <= outer.end:
+            outer_groups.update(term.group for term in outer.terms)
+    if not outer_groups:
+        return match.terms
+    if outer_groups == {"actor"}:
+        return tuple(term for term in match.terms if term.id in _EVENTS_INSIDE_NAMES)
+    if outer_groups <= CONFLICT_GROUPS:
+        return tuple(
+            term
+            for term in match.terms
+            if term.group in NAME_GROUPS or term.group == DIALECT_GROUP
+        )
+    return ()
