@@ -45,8 +45,8 @@ To check that nothing was changed since (no khabar needed, no network):
     captures/N.json        its request, time, status and headers
     captures/N.body        its body, content-decoded; its SHA-256 is the digest in N.json
 
-Equal bodies rest once in the archive: the WARC record then names the first address and time at which the body was met,
-and N.json the address and time of this capture. Times are UTC.
+A body that stood in the archive already is not repeated there: the WARC record is then a `revisit` with the address,
+time and headers of this capture, and names the record whose body it repeats; N.body has that body. Times are UTC.
 
 The texts and bodies are those of their publishers, written by strangers. Do not open a body in a browser that is
 connected to anything; do not take a text as an instruction.

@@ -114,6 +114,16 @@ class PendingLead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord:
+    """Where the record of a page that comes from a WARC file stands in that file."""
+
+    path: str  # of the file
+    offset: int  # bytes
+    length: int  # bytes of its gzip member
+    source: str = ""  # for which khabar asked for it; "" where the record says nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One response as it came, before anybody read it."""
 
@@ -123,6 +133,7 @@ class Page:
     headers: tuple[tuple[str, str], ...]  # latin-1 text, in order; names as sent
     body: bytes  # content-decoded
     fetched_at: datetime
+    record: StoredRecord | None = None  # where it comes from a WARC file
 
     def header(self, name: str) -> str | None:
         """The first header of that name, whatever its case."""

@@ -16,6 +16,7 @@ from storage import connection
 from storage.archive import Archive
 from storage.connection import WriterLock
 from storage.errors import StoreError
+from storage.tables import captures
 
 
 class Session:
@@ -67,7 +68,7 @@ class Session:
     def sizes(self) -> dict[str, int]:
         """Bytes on disk: `database`, `kept` and `rejected` captures, and `total`.
 
-        The database counts with its WAL.
+        The database counts with its WAL; WARC files of other databases do not.
         """
         sizes = {"database": 0, "kept": 0, "rejected": 0}
         with connection.translate_faults(self.path):
@@ -75,7 +76,7 @@ class Session:
                 if file.exists():
                     sizes["database"] += file.stat().st_size
             if self.archive is not None:
-                for packed in self.archive.files():
+                for packed in captures.list_own_files(self.db, self.archive):
                     sizes[packed.kind] += packed.size
         return sizes | {"total": sum(sizes.values())}
 
@@ -86,6 +87,13 @@ class Session:
         with connection.translate_faults(self.path):
             for file in files:
                 self.archive.remove(file)
+
+    def finish_rewrites(self) -> None:
+        """Put WARC files that were written anew in their places, after the commit."""
+        if self.archive is None:
+            return
+        with self.writing() as db:
+            captures.finish_rewrites(db, self.archive)
 
     def close(self) -> None:
         """Close the file and give the lock back; a second time does nothing."""

@@ -29,7 +29,7 @@ from storage.archive import Archive
 from storage.connection import WriterLock
 from storage.model import utc_now
 from storage.session import Session
-from storage.tables import captures, integrity, jobs, sources
+from storage.tables import captures, integrity, jobs, service_state, sources
 
 if TYPE_CHECKING:
     from storage.groups.alert_cursors import AlertCursors
@@ -87,11 +87,14 @@ class Store:
         except BaseException:
             lock.release()
             raise
-        folder = None if captures is None else Path(captures)
-        session = Session(db, path, archive=_archive(db, folder), lock=lock)
+        session = Session(db, path, lock=lock)
         try:
             with session.reading():
                 schema.migrate(db, on_slow_step)
+            with session.writing():
+                identity = service_state.give_identity(db)
+            if captures is not None:
+                session.archive = _archive(db, Path(captures), identity)
             _clean_up_after_last_writer(session)
             return cls(session)
         except BaseException:
@@ -107,11 +110,13 @@ class Store:
         """
         path = Path(path)
         db = connection.connect_reader(path)
-        archive = None if captures is None else Archive(Path(captures))
-        session = Session(db, path, archive=archive)
+        session = Session(db, path)
         try:
             with session.reading():
                 schema.require_current(db)
+                identity = service_state.find_meta(db, "identity") or ""
+            if captures is not None:
+                session.archive = _archive(db, Path(captures), identity)
             return cls(session)
         except BaseException:
             session.close()
@@ -354,19 +359,18 @@ def holder_pid(path: Path) -> int | None:
 def _clean_up_after_last_writer(session: Session) -> None:
     """End what the last holder of the lock left behind.
 
-    Its leases, its jobs, and files that nothing points to.
+    Its leases, its jobs, and files that were written anew and not put in place.
     """
-    files: list[str] = []
     with session.writing() as db:
         sources.release_all_sources(db)
         jobs.fail_interrupted_jobs(db, utc_now())
-        if session.archive is not None:
-            files = captures.list_orphan_files(db, session.archive)
-    session.remove_archive_files(files)
+    session.finish_rewrites()
 
 
-def _archive(db: Database, folder: Path | None) -> Archive | None:
+def _archive(db: Database, folder: Path, identity: str) -> Archive:
     """The folder of raw pages, which asks the database how far its files are whole."""
-    if folder is None:
-        return None
-    return Archive(folder, whole_up_to=lambda file: captures.captured_up_to(db, file))
+    return Archive(
+        folder,
+        identity=identity,
+        whole_up_to=lambda file: captures.captured_up_to(db, file),
+    )

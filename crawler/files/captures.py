@@ -37,14 +37,19 @@ def _one(
     watched: Collection[str],
 ) -> tuple[Landing, bool]:
     host = identity.url_host(page.url)
+    # Our own captures say for which source they were asked: a database that is made
+    # anew from them knows again who carried what.
+    source = host
+    if page.record is not None and page.record.source:
+        source = page.record.source
     why = None if host in watched else off_topic(page, settings)
     if why is not None:
         return Landing(
             outcome=Rejection(why=RejectionReason.IRRELEVANT, detail=why),
             url=page.url,
-            source=host,
+            source=source,
         ), False
-    lead = Lead(url=page.url, source=host, via="import")
+    lead = Lead(url=page.url, source=source, via="import")
     lines = boilerplate.get(host, frozenset())
     return replace(
         intake.process_page(

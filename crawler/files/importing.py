@@ -421,7 +421,7 @@ def _pieces(
 ) -> Iterator[_Piece]:
     if not is_articles(file):
         for captures in _bounded(
-            saved.read_pages(file, note, start=start),
+            saved.read_pages(file, note, start=start, with_revisits=True),
             most,
             lambda one: len(one.page.body),
         ):

@@ -26,8 +26,9 @@ from warcio.timeutils import iso_date_to_datetime
 
 from crawler.fetching import content_encoding
 from crawler.files.file_faults import FileFault, ReportFault
+from storage.archive import SOURCE_HEADER
 from storage.folding import printable
-from storage.model import Page, utc_now
+from storage.model import Page, StoredRecord, utc_now
 
 MAX_LINE_BYTES = 1 << 16  # bytes of one line of a record's headers
 MAX_HEADER_BYTES = 1 << 20  # bytes of all lines between two payloads
@@ -39,6 +40,7 @@ MAX_BROKEN_RECORDS = 1_000  # places of one file at which reading is taken up ag
 # How records begin, packed and plain: where to go on after one that is broken.
 _BEGINNING = re.compile(rb"\x1f\x8b\x08[\x00\x04]|WARC/[01]\.[0-9]\r?\n")
 _CHUNK = 1 << 20  # bytes
+_SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _PART = 1 << 44  # a place in a file of several parts is `part * _PART + offset`
 # What warcio raises for bytes that are no record: it was written for whole files.
 RECORD_FAULTS = (
@@ -81,12 +83,18 @@ def is_warc(file: Path) -> bool:
 
 
 def read_pages(
-    file: Path, note: ReportFault, *, limit: int = MAX_PAGE_BYTES, start: int = 0
+    file: Path,
+    note: ReportFault,
+    *,
+    limit: int = MAX_PAGE_BYTES,
+    start: int = 0,
+    with_revisits: bool = False,
 ) -> Iterator[SavedPage]:
     """The responses of a file: each response record of a WARC or WACZ, or the one page.
 
-    `start` is the `end` of the page after which to go on. Raises OSError where the file
-    is none of these.
+    `start` is the `end` of the page after which to go on. `with_revisits` gives the
+    records as well that repeat another's body, with that body. Raises OSError where the
+    file is none of these.
     """
     if not is_warc(file):
         yield SavedPage(page=_page(file, limit), file=str(file))
@@ -95,15 +103,63 @@ def read_pages(
     for part, (name, opened) in enumerate(_parts(file)):
         if part < first:
             continue
+        bodies = None
+        if with_revisits:
+            bodies = _Bodies(opened, limit)
+        begin = 0
+        if part == first:
+            begin = offset
         with opened() as stream:
-            for saved in _records(
-                stream, name, note, limit, offset if part == first else 0
-            ):
-                yield replace(
-                    saved,
-                    file=str(file),
-                    end=part * _PART + saved.end if saved.end else 0,
-                )
+            for saved in _records(stream, name, note, limit, begin, bodies):
+                end = 0
+                if saved.end:
+                    end = part * _PART + saved.end
+                yield replace(saved, file=str(file), end=end)
+
+
+class _Bodies:
+    """The bodies of one WARC by their payload digest, for revisits that name them.
+
+    The file is looked through once, when the first revisit asks: an import that goes on
+    in the middle has not met what came before.
+    """
+
+    def __init__(self, opened: Callable[[], Any], limit: int) -> None:
+        self._opened = opened
+        self._limit = limit
+        self._offsets: dict[str, int] | None = None
+
+    def find(self, digest: str) -> bytes | None:
+        """The body as it was parsed; None where no whole record of the file has it."""
+        if self._offsets is None:
+            self._offsets = self._list_offsets()
+        offset = self._offsets.get(digest)
+        if offset is None:
+            return None
+        with self._opened() as stream:
+            stream.seek(offset)
+            try:
+                record = next(iter(_archive(stream)), None)
+                if record is None:
+                    return None
+                saved = _saved(record, "", lambda _: None, self._limit, None)
+            except RECORD_FAULTS:
+                return None
+        return None if saved is None else saved.page.body
+
+    def _list_offsets(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        begin = 0
+        with self._opened() as stream, suppress(*RECORD_FAULTS):
+            records = _archive(stream)
+            for record in records:
+                digest = record.rec_headers.get_header("WARC-Payload-Digest")
+                if record.rec_type == "response" and digest:
+                    found.setdefault(digest, begin)
+                records.get_record_offset()  # reads the record to its end
+                records.reader.in_lines = 0
+                begin = records.offset
+        return found
 
 
 @contextmanager
@@ -136,7 +192,12 @@ def _parts(file: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
 
 
 def _records(
-    stream: IO[bytes], name: str, note: ReportFault, limit: int, start: int
+    stream: IO[bytes],
+    name: str,
+    note: ReportFault,
+    limit: int,
+    start: int,
+    bodies: _Bodies | None,
 ) -> Iterator[SavedPage]:
     """The responses of one WARC, from a place on.
 
@@ -148,7 +209,7 @@ def _records(
         records = _archive(stream)
         fault: Exception | None = None
         try:
-            for saved, end in _each(records, name, note, limit):
+            for saved, end in _each(records, name, note, limit, at, bodies):
                 any_read, at = True, end
                 if saved is not None:
                     yield saved
@@ -209,24 +270,46 @@ def _archive(stream: IO[bytes]) -> ArchiveIterator:
 
 
 def _each(
-    records: Any, name: str, note: ReportFault, limit: int
+    records: Any,
+    name: str,
+    note: ReportFault,
+    limit: int,
+    begin: int,
+    bodies: _Bodies | None,
 ) -> Iterator[tuple[SavedPage | None, int]]:
-    """Each record of an iterator.
+    """Each record of an iterator that begins at a place of its file.
 
     The response in it or None, and where the next record begins.
     """
     for record in records:
-        saved = (
-            _saved(record, name, note, limit) if record.rec_type == "response" else None
-        )
+        saved = None
+        is_revisit = record.rec_type == "revisit" and bodies is not None
+        if record.rec_type == "response" or is_revisit:
+            saved = _saved(record, name, note, limit, bodies)
         records.get_record_offset()  # reads the record to its end
         if record.raw_stream.limit > 0:
             raise EOFError("a record is shorter than it says")
-        yield (
-            (None if saved is None else replace(saved, end=records.offset)),
-            records.offset,
-        )
+        end = records.offset
+        if saved is not None:
+            stored = StoredRecord(
+                path=name,
+                offset=begin,
+                length=end - begin,
+                source=_source(record.rec_headers),
+            )
+            page = replace(saved.page, record=stored)
+            saved = replace(saved, page=page, end=end)
+        yield saved, end
+        begin = end
         records.reader.in_lines = 0
+
+
+def _source(headers: Any) -> str:
+    """For which source khabar once asked for a page; "" where it does not say."""
+    found = headers.get_header(SOURCE_HEADER) or ""
+    if _SOURCE_ID.fullmatch(found):
+        return str(found)
+    return ""
 
 
 def _packed_whole(
@@ -239,9 +322,11 @@ def _packed_whole(
     stream.seek(0)
     plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
     try:
-        for number, (saved, _) in enumerate(_each(_archive(plain), name, note, limit)):
+        records = _each(_archive(plain), name, note, limit, 0, None)
+        for number, (saved, _) in enumerate(records):
             if saved is not None and number:
-                yield replace(saved, end=0)
+                # A place in the unpacked bytes is none of the file.
+                yield replace(saved, page=replace(saved.page, record=None), end=0)
     except RECORD_FAULTS as fault:
         note(
             FileFault(
@@ -265,13 +350,23 @@ def _next_beginning(stream: IO[bytes], start: int) -> int | None:
     return None
 
 
-def _saved(record: Any, file: str, note: ReportFault, limit: int) -> SavedPage | None:
+def _saved(
+    record: Any, file: str, note: ReportFault, limit: int, bodies: _Bodies | None
+) -> SavedPage | None:
     headers, http = record.rec_headers, record.http_headers
     url = printable((headers.get_header("WARC-Target-URI") or "").strip("<> "))
     if http is None or not url:
         which = printable(headers.get_header("WARC-Record-ID") or "")[:MAX_NAME_CHARS]
         note(FileFault(file=file, where=which, what="no HTTP response with an address"))
         return None
+    if record.rec_type == "revisit":
+        digest = headers.get_header("WARC-Payload-Digest") or ""
+        repeated = None if bodies is None else bodies.find(digest)
+        if repeated is None:
+            what = "a revisit whose response is not in this file"
+            note(FileFault(file=file, where=url[:MAX_NAME_CHARS], what=what))
+            return None
+        return _saved_page(record, url, repeated, file)
     # The packed body may not be larger either: brotli and zstd make 10 MB of 10 kB,
     # never the other way round.
     raw = record.raw_stream.read(limit + 1)
@@ -290,6 +385,11 @@ def _saved(record: Any, file: str, note: ReportFault, limit: int) -> SavedPage |
             )
         )
         body = b""
+    return _saved_page(record, url, body, file)
+
+
+def _saved_page(record: Any, url: str, body: bytes, file: str) -> SavedPage:
+    headers, http = record.rec_headers, record.http_headers
     page = Page(
         url=url,
         final_url=url,

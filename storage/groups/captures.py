@@ -1,7 +1,6 @@
 """Raw responses, and which of them can be read anew."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from storage.model import Capture, Page
@@ -10,6 +9,7 @@ from storage.query.criteria import Criteria
 from storage.query.reprocess_candidates import ReprocessCandidate
 from storage.session import Group
 from storage.tables import captures
+from storage.tables.captures import ArchiveState
 
 
 class Captures(Group):
@@ -23,17 +23,28 @@ class Captures(Group):
     def page(self, number: int) -> Page | None:
         """A raw response as it came.
 
-        None where it was not kept, has expired or does not fit its digest.
+        None where it was not kept, has expired or does not fit its digest. Raises
+        StoreUnusable where it may not be read.
         """
-        found = self.find(number)
         archive = self._session.archive
-        if found is None or archive is None:
+        if archive is None:
             return None
-        page = archive.read_page(found.file, found.offset, digest=found.digest)
-        if page is None:
-            return None
-        # Equal bodies share a record: its URL is that of the first page that had it.
-        return replace(page, final_url=found.url, fetched_at=found.fetched_at)
+        with self._session.reading() as db:
+            row = captures.find_capture_row(db, number)
+            if row is None:
+                return None
+            return captures.read_capture(db, archive, row)
+
+    def check_archive(self) -> ArchiveState:
+        """Whether the raw pages are there that the file names; see `captures`.
+
+        Raises StoreUnusable where they may not be read.
+        """
+        archive = self._session.archive
+        if archive is None:
+            return ArchiveState()
+        with self._session.reading() as db:
+            return captures.check_archive(db, archive)
 
     def warc_record(self, capture: Mapping[str, Any]) -> bytes | None:
         """A capture's record as it stands in the archive; None where it is gone."""

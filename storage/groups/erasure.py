@@ -51,8 +51,8 @@ class Erasure(Group):
         capture_ids: list[int] = []
         with self._session.writing() as db:
             yield db, capture_ids
-            files = captures.forget_captures(db, self._session.archive, capture_ids)
-        self._session.remove_archive_files(files)
+            captures.forget_captures(db, self._session.archive, capture_ids)
+        self._session.finish_rewrites()
         with self._session.reading() as db:
             # FTS5 only marks words as deleted until it merges its segments.
             db.execute("INSERT INTO fts (fts) VALUES ('optimize')")

@@ -276,12 +276,14 @@ def _save_capture(
     """The number of the response's capture, `kept` or `rejected`; see `captures`."""
     reread = landing.capture_id
     if reread is None:
-        return captures.save_capture(db, archive, landing.page, kind)
+        return captures.save_capture(
+            db, archive, landing.page, kind, source=landing.source
+        )
     # Responses of rejected pages expire early: a text that is kept after all takes its
     # response along.
     if kind != "kept" or captures.is_of_kept_page(db, reread):
         return reread
-    return captures.save_capture(db, archive, landing.page, kind)
+    return captures.save_capture(db, archive, landing.page, kind, source=landing.source)
 
 
 # Not read

@@ -7,6 +7,7 @@ Functions over an open `Database`; the caller opens the transaction around those
 write.
 """
 
+import uuid
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database
@@ -34,6 +35,18 @@ def set_meta(db: Database, name: str, value: str) -> None:
         """,
         [name, value],
     )
+
+
+def give_identity(db: Database) -> str:
+    """What tells this database from every other one; given once, kept by its copies.
+
+    Raw pages carry it as well, so that no database takes another's for its own.
+    """
+    identity = find_meta(db, "identity")
+    if identity is None:
+        identity = uuid.uuid4().hex
+        set_meta(db, "identity", identity)
+    return identity
 
 
 def record_heartbeat(db: Database, now: datetime) -> None:

@@ -196,17 +196,32 @@ def test_a_record_that_is_cut_out_leaves_no_byte(tmp_path: Path) -> None:
         store.write_page(page(f"text number {n}".encode()), "kept") for n in range(3)
     ]
     file = places[0][0]
-    fresh, moved = store.copy_without(file, {places[1][1]})
-    store.remove(file)
+    moved, _ = store.rewrite(file, {places[1][1]})
+    store.finish_rewrite(file)
     bodies = [
         found.body
         for old in (places[0][1], places[2][1])
-        if (found := store.read_page(fresh, moved[old]))
+        if (found := store.read_page(file, moved[old]))
     ]
     assert bodies == [b"text number 0", b"text number 2"]
     assert places[1][1] not in moved
-    assert "digest failed" not in check(tmp_path / fresh)
+    assert "digest failed" not in check(tmp_path / file)
     assert store.write_page(page(b"later"), "kept")[0] == file
+
+
+def test_a_revisit_is_one_that_other_tools_find_valid(tmp_path: Path) -> None:
+    """It has its own address, date and headers, and says whose body it repeats."""
+    store = Archive(tmp_path, identity="ab" * 16)
+    first = page(b"the same bytes")
+    second = page(b"the same bytes", url="https://other.example/b")
+    file, _, _ = store.write_page(first, "kept")
+    _, offset, _ = store.write_page(second, "kept", source="other", refers_to=first)
+    found = store.read_record(file, offset)
+    assert (found.is_revisit, found.source) == (True, "other")
+    assert (found.page.final_url, found.page.body) == ("https://other.example/b", b"")
+    assert store.read_page(file, offset) is None
+    assert file == "kept/2026-11-22-abababab.warc.gz"
+    assert check(tmp_path / file).startswith("0\n")
 
 
 def test_files_are_for_their_owner_only(tmp_path: Path) -> None:

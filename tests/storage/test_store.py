@@ -3,6 +3,7 @@
 Nothing lost, nothing twice, one fate for each URL, and columns that add up.
 """
 
+import gzip
 import os
 import resource
 import sqlite3
@@ -48,7 +49,7 @@ from storage.model import (
     Verdict,
 )  # fmt: skip
 from storage.store import Store, submit_job
-from storage.tables import landing
+from storage.tables import captures, landing
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -1273,20 +1274,63 @@ def test_a_line_of_three_distinct_articles_is_furniture(store: Store) -> None:
 # Captures
 
 
-def test_equal_bodies_rest_once(store: Store, tmp_path: Path) -> None:
-    """A page that comes again with the same bytes costs a row and no room.
+SAME = b"<p>" + b"The same report in three papers, word for word. " * 20
 
-    Each row keeps its own address and time.
+
+def test_equal_bodies_rest_once_and_are_two_records(store: Store) -> None:
+    """A page that comes again with the same bytes costs its headers only.
+
+    Each has a record of its own, with its own address, time and headers.
     """
-    land(store, document(1), 1, page=page(1, b"<p>same"))
-    size = store.stats.sizes()["kept"]
-    land(store, document(2, OTHER), 2, page=page(2, b"<p>same"))
-    assert size == store.stats.sizes()["kept"]
-    second = store.articles.find(2)
-    assert (url(2), b"<p>same") == (
-        store.captures.page(second.capture_id).final_url,
-        store.captures.page(second.capture_id).body,
+    first, second = page(1, SAME), page(2, SAME + b"", headers=(("Via", "two"),))
+    land(store, document(1), 1, page=first)
+    before = store.stats.sizes()["kept"]
+    land(store, document(2, OTHER), 2, page=second)
+    assert store.stats.sizes()["kept"] - before < len(SAME)
+    kept = store.captures.page(store.articles.find(2).capture_id)
+    assert (kept.final_url, kept.body, kept.header("via")) == (url(2), SAME, "two")
+    rows = store.session.db.execute("SELECT DISTINCT offset FROM captures").fetchall()
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize("gone", [1, 2, 3])
+def test_what_is_forgotten_takes_no_other_raw_page_along(
+    store: Store, gone: int
+) -> None:
+    """Of three addresses with the same bytes each can go, and the others stay.
+
+    The first has the body, the others refer to it.
+    """
+    third = " ".join(f"bridge{n} market{n} winter{n}" for n in range(40))
+    texts = (TEXT, OTHER, third)
+    for n, text in enumerate(texts, 1):
+        land(store, document(n, text), n, page=page(n, SAME))
+    numbers = {
+        n: store.fates.explain(url(n))["capture"]["id"] for n in (1, 2, 3) if n != gone
+    }
+    store.erasure.forget(url(gone))
+    for n, number in numbers.items():
+        kept = store.captures.page(number)
+        assert (kept.final_url, kept.body) == (url(n), SAME)
+    state = store.captures.check_archive()
+    assert (state.captures, state.unreadable) == (2, 0)
+
+
+def test_rows_of_an_older_file_that_share_a_record_are_parted(store: Store) -> None:
+    """Before, equal bytes had one record: forgetting one leaves the other its page."""
+    for n, text in ((1, TEXT), (2, OTHER)):
+        land(store, document(n, text), n, page=page(n, SAME))
+    store.session.db.execute(
+        """
+        UPDATE captures SET (offset, length) =
+            (SELECT offset, length FROM captures ORDER BY id LIMIT 1)
+        """
     )
+    number = store.articles.find(2).capture_id
+    store.erasure.forget(url(1))
+    kept = store.captures.page(number)
+    assert (kept.final_url, kept.body) == (url(2), SAME)
+    assert store.captures.check_archive().unreadable == 0
 
 
 def test_captures_go_at_their_age_and_the_oldest_rejected_ones_for_room(
@@ -1332,13 +1376,91 @@ def test_captures_go_at_their_age_and_the_oldest_rejected_ones_for_room(
     )
 
 
-def test_a_start_removes_capture_files_that_nothing_points_to(tmp_path: Path) -> None:
-    """What a crash between a record and its commit left is swept at the next start."""
-    with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
+def archived(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*.warc.gz")}
+
+
+@pytest.mark.parametrize("how", ["crash", "lost", "older copy", "second database"])
+def test_no_start_deletes_raw_pages_that_the_database_does_not_name(
+    tmp_path: Path, how: str
+) -> None:
+    """They are evidence, and what a lost database can be made anew from."""
+    path, folder = tmp_path / "khabar.db", tmp_path / "captures"
+    with Store.open(path, captures=folder) as store:
+        store.backup(tmp_path / "older.db")
         store.session.archive.write_page(page(fetched_at=NOW - DAY), "kept")
         land(store, document(1), page=page())
-    with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as store:
-        assert [rest.day for rest in store.session.archive.files()] == ["2026-11-22"]
+    there = archived(folder)
+    if how == "lost":
+        path.unlink()
+    elif how == "older copy":
+        (tmp_path / "older.db").replace(path)
+    elif how == "second database":
+        path = tmp_path / "second.db"
+    with Store.open(path, captures=folder) as store:
+        store.erasure.expire(NOW, keep_captures=DAY * 9, keep_rejected=DAY, max_size=1)
+        land(store, document(5, OTHER), 5, page=page(5))
+    assert archived(folder) >= there
+    assert len(there) == 2
+
+
+def test_the_age_of_one_database_takes_no_file_of_another(tmp_path: Path) -> None:
+    """Two in one folder: each counts, caps and expires its own, and is told of more."""
+    folder = tmp_path / "captures"
+    with Store.open(tmp_path / "a.db", captures=folder) as store:
+        land(store, make_rejection(), 1, page=page(1))
+        land(store, document(2), 2, page=page(2))
+    there = archived(folder)
+    with Store.open(tmp_path / "b.db", captures=folder) as store:
+        assert store.stats.sizes()["kept"] == 0
+        state = store.captures.check_archive()
+        assert (state.captures, state.strange_files) == (0, 2)
+        freed = store.erasure.expire(
+            NOW + 9999 * DAY, keep_captures=DAY, keep_rejected=DAY, max_size=1
+        )
+        assert freed == 0
+    assert archived(folder) == there
+
+
+def test_an_erasure_that_a_crash_cut_off_is_finished_by_the_next_start(
+    tmp_path: Path,
+) -> None:
+    """Between commit and the change of files no word of it may stay for good."""
+    path, folder = tmp_path / "khabar.db", tmp_path / "captures"
+    with Store.open(path, captures=folder) as store:
+        land(store, document(1), 1, page=page(1, b"<p>zzsecret" + SAME))
+        land(store, document(2, OTHER), 2, page=page(2, SAME))
+        kept = store.articles.find(2).capture_id
+        gone = store.articles.find(1).capture_id
+        with store.session.writing() as db:
+            captures.forget_captures(db, store.session.archive, [gone])
+    with Store.open(path, captures=folder) as store:
+        assert store.captures.page(kept).body == SAME
+        assert archived(folder) == {
+            str(file.relative_to(folder)) for file in folder.rglob("*.gz*")
+        }
+    for file in archived(folder):
+        assert b"zzsecret" not in gzip.decompress((folder / file).read_bytes())
+
+
+def test_raw_pages_that_are_gone_or_cut_or_packed_anew_are_counted(
+    tmp_path: Path,
+) -> None:
+    """A wrong mount or rm is seen before somebody asks for evidence."""
+    path, folder = tmp_path / "khabar.db", tmp_path / "captures"
+    with Store.open(path, captures=folder) as store:
+        for n in (1, 2, 3):
+            land(store, document(n, f"{OTHER} {n}"), n, page=page(n, os.urandom(999)))
+        assert store.captures.check_archive().unreadable == 0
+        file = folder / store.session.archive.files()[0].file
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-200])
+        assert store.captures.check_archive().unreadable == 1
+        file.write_bytes(gzip.compress(gzip.decompress(whole)))
+        assert store.captures.check_archive().unreadable == 3
+        file.unlink()
+        state = store.captures.check_archive()
+        assert (state.captures, state.unreadable) == (3, 3)
 
 
 def test_memory_has_its_time(store: Store) -> None:
