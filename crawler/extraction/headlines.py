@@ -1,101 +1,232 @@
 """The headline of a page among the five places that carry it, without the site's name.
 
+A headline is never composed: it is one of the candidates as it stands, or one without
+the ends that a separator parts from it and that name the site, a section or an author.
 Pure.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from html import unescape
+from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 
+from crawler import data_files
+from crawler.extraction import inline_text
 from crawler.extraction.blocks import bare_letters
-from storage.folding import printable
+from storage.folding import fold
 
 MAX_HEADLINE_CHARS = 500  # of a headline that are looked at
 # The share of the words of the shorter text that makes two texts the same headline.
 _MIN_OVERLAP = 0.5
-_SEPARATOR = re.compile(r"\s+(?:[|–—·•»«~:/⋆*-]|--|::|\|\|)\s+|\s*(?:\||»|--)\s*")
-_TAG_MARKS = frozenset({"-", "–", "—", "»", "·", "•", "--"})
+# Between blanks: a dash of any kind, a tatweel as Persian sites type it, a slash. With
+# or without blanks: bars (also full-width ones, box drawings and the Hangul letter that
+# Korean sites use for one) and double marks.
+_BAR = r"[|｜│┃ㅣ︱]"
+_SEPARATOR = re.compile(
+    rf"\s+(?:[–—―·•»«~:/⋆*ـ-]|--|::|\|\|)\s+|\s*(?:{_BAR}|»|--|——|::)\s*"
+)
+_IS_BAR = re.compile(_BAR)
+# A colon ends a name only where the name is the site's own: "Kabul: ..." is a headline.
+_COLON = re.compile(r"\s*[:：]\s*|(?<=\w)-(?=\w)")
 _DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{2,4}")
+_DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"\w+")
+_MAX_TAG_WORDS = 4  # of a site or a section beside a bar
+_MIN_REST_WORDS = 2  # that a title keeps
 
 
 def choose_headline(
-    *, declared: Sequence[str], h1s: Sequence[str], site: str | None, host: str
+    *,
+    declared: Sequence[str],
+    h1s: Sequence[str],
+    sites: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    host: str,
 ) -> str | None:
     """The headline: an `h1` that the page's head confirms, else what the head says.
 
     `declared`: og:title, JSON-LD headline, twitter:title and title element in this
     order, "" where there is none. `h1s`: the `h1` elements in the order of the page.
-    `host`: without www. The site's name is taken off.
+    `sites`: the names that the site gives itself; `labels`: its section and its
+    authors; `host`: without www.
     """
-    declared = [_single_spaced(text) for text in declared]
-    h1s = [_single_spaced(text) for text in h1s]
+    declared = [_plain_line(text) for text in declared]
+    h1s = [_plain_line(text) for text in h1s]
+    # Some portals give the headline as their name, too.
+    shown = {declared[-1]} & set(h1s)
+    others = _other_segments(declared)
+    blogs = [text for text in h1s if bare_letters(text) in others]
+    sites = [site for site in sites if site not in shown]
+    names = _Names(sites, [*labels, *blogs], host)
     # Old blogs put their name into every h1.
-    label = host.rpartition(".")[0]
-    own_names = {bare_letters(name) for name in ("", site or "", host, label)}
-    h1s = [text for text in h1s if bare_letters(text) not in own_names]
-    short_declared = [strip_site_name(text, site or "", host) for text in declared]
-    short_h1s = [strip_site_name(text, site or "", host) for text in h1s]
+    brands = names.own | others
+    h1s = [text for text in h1s if bare_letters(text) not in brands]
+    short_declared = [names.strip_from(text) for text in declared]
+    short_declared = [
+        "" if bare_letters(text) in names.own else text for text in short_declared
+    ]
+    short_h1s = [names.strip_from(text) for text in h1s]
+    taglines = _taglines(declared, short_declared)
     return (
         _confirmed_h1(h1s, declared, short_declared)
         or _confirmed_h1(short_h1s, short_declared, short_declared)
+        or _continued_h1(short_h1s, declared)
         or _most_similar_h1(short_h1s, short_declared)
-        or _unconfirmed_headline(short_h1s, short_declared)
+        or _unconfirmed_headline(short_h1s, short_declared, taglines)
+        or next((text for text in (*short_h1s, *declared) if text), None)
     )
 
 
-def strip_site_name(title: str, site: str, host: str) -> str:
-    """A title without the segments at its ends that name the site, a section or a date."""
-    while separators := list(_SEPARATOR.finditer(title)):
-        first, last = separators[0], separators[-1]
-        start, end = title[: first.start()].strip(), title[last.end() :].strip()
-        before, after = title[: last.start()].strip(), title[first.end() :].strip()
-        if before and _names_site(end, site, host):
-            title = before
-        elif after and _names_site(start, site, host):
-            title = after
-        elif before and _looks_like_tag(end, before, last.group().strip()):
-            title = before
-        else:
-            break
-    return title
+class _Names:
+    """The names that are no part of a headline where a separator parts them from it."""
 
+    def __init__(self, sites: Sequence[str], labels: Sequence[str], host: str) -> None:
+        # The host's label: "khaama" of khaama.com.
+        known = [*sites, host.rpartition(".")[0]]
+        self.sites = [letters for letters in map(bare_letters, known) if letters]
+        self.own = {"", bare_letters(host), *self.sites}
+        self.labels = {bare_letters(label) for label in labels} - {""}
 
-def _single_spaced(text: str) -> str:
-    # After unescaping: a page may write a control character as a reference (&#x81;), or
-    # as one of a reference.
-    return " ".join(printable(unescape(text[:MAX_HEADLINE_CHARS])).split())
+    def strip_from(self, title: str) -> str:
+        """A title without the segments at its ends that name the site, a label or a date.
 
+        It never becomes empty.
+        """
+        while separators := _find_separators(title):
+            first, last = separators[0], separators[-1]
+            start, end = title[: first.start()].strip(), title[last.end() :].strip()
+            before, after = title[: last.start()].strip(), title[first.end() :].strip()
+            if before and self._is_name(end, is_first=False):
+                title = before
+            elif after and self._is_name(start, is_first=True):
+                title = after
+            elif (before and _looks_like_section(end, before, last.group())) or (
+                before and _looks_like_outlet(end, before)
+            ):
+                title = before
+            elif after and _looks_like_outlet(start, after):
+                title = after
+            else:
+                break
+        return self._strip_after_colon(title)
 
-def _names_site(segment: str, site: str, host: str) -> bool:
-    """Whether a segment of a title is the site, its host, a part of them, or a date."""
-    name = bare_letters(segment)
-    if not name or _DATE.fullmatch(segment.strip()):
-        return True
-    for known in (bare_letters(site), bare_letters(host.rpartition(".")[0])):
-        # "Orbit World Today - Asia" still names Orbit World; a segment of two and a
-        # half times the length is a headline that mentions it.
-        longest = max(5 * len(known) // 2, len(known) + 1)
-        if not known or len(name) >= longest:
-            continue
-        if name == known or (len(name) > 2 and name in known):
+    def _strip_after_colon(self, title: str) -> str:
+        """A title without the site's own name before or behind a colon."""
+        colons = list(_COLON.finditer(title))
+        if not colons:
+            return title
+        first, last = colons[0], colons[-1]
+        if bare_letters(title[: first.start()]) in self.own:
+            return title[first.end() :] or title
+        end = bare_letters(title[last.end() :])
+        if end in self.own and title[: last.start()]:
+            return title[: last.start()]
+        return title
+
+    def _is_name(self, segment: str, *, is_first: bool) -> bool:
+        """Whether a segment is the site, its host, a part of them, a label or a date.
+
+        One that stands first may be a place: "Kabul - ..." on kabulnow.com. There a
+        part of the name is not enough.
+        """
+        name = bare_letters(segment)
+        if not name or _DATE.fullmatch(segment.strip()) or name in self.labels:
             return True
-        if len(known) > 3 and known in name:
-            return True
-    return False
+        for known in self.sites:
+            # "Orbit World Today - Asia" still names Orbit World; a segment of two and
+            # a half times the length is a headline that mentions it.
+            longest = max(5 * len(known) // 2, len(known) + 1)
+            if len(name) >= longest:
+                continue
+            if name == known or (len(known) > 3 and known in name):
+                return True
+            if len(name) > 2 and name in known and not is_first:
+                return True
+        return False
 
 
-def _looks_like_tag(segment: str, rest: str, mark: str) -> bool:
-    """Whether the last segment is a site or section by its shape.
+def _plain_line(text: str) -> str:
+    return inline_text.plain_line(text, max_chars=MAX_HEADLINE_CHARS)
 
-    It has few words after a bar, or begins with a capital after a dash.
+
+def _find_separators(title: str) -> list[re.Match[str]]:
+    found = list(_SEPARATOR.finditer(title))
+    if "«" in title:
+        # The mark that closes a quotation.
+        found = [separator for separator in found if "»" not in separator.group()]
+    return found
+
+
+def _looks_like_section(segment: str, rest: str, mark: str) -> bool:
+    """Whether the last segment has the few words of a site or a section beside a bar."""
+    words = len(segment.split())
+    return (
+        _IS_BAR.search(mark) is not None
+        and words <= _MAX_TAG_WORDS
+        and len(rest.split()) >= _MIN_REST_WORDS
+    )
+
+
+def _looks_like_outlet(segment: str, rest: str) -> bool:
+    """Whether one of a segment's few words is such as outlets have in their names.
+
+    "- UN" and "- Taliban" say who says so, and are a part of the headline.
     """
     words, rest_words = len(segment.split()), len(rest.split())
-    if "|" in mark:
-        return words <= 4 and rest_words >= 2
-    if mark not in _TAG_MARKS:
+    if words > _MAX_TAG_WORDS or words >= rest_words or segment[:1].islower():
         return False
-    return words <= 3 and rest_words >= 5 and segment[:1].isupper()
+    folded = f" {fold(segment)} "
+    return any(f" {word} " in folded for word in _outlet_words())
+
+
+@cache
+def _outlet_words() -> tuple[str, ...]:
+    """The folded words by which outlets are known: "news", "خبرگزاری"."""
+    rows = data_files.read_csv("outlet_words.csv")
+    return tuple(fold(row["word"]) for row in rows)
+
+
+def _other_segments(declared: Sequence[str]) -> set[str]:
+    """The segments of the title element that are no headline, as letters.
+
+    Those that are shorter than half of it and do not stand first, and a name before a
+    colon whose rest another title of the head gives alone. An h1 that says the same
+    names a blog or a section, unless another title ends so, too.
+    """
+    *others, title = declared
+    segments = _split_title(title)
+    if "»" in title and "«" not in title:
+        # "The Blog » Archive » A bridge" stands the other way round.
+        segments.reverse()
+    found = [one for one in segments[1:] if len(one) < len(title) // 2]
+    site, colon, rest = title.partition(": ")
+    if colon and any(_same(rest, other) for other in others):
+        found.append(site)
+    stated = [bare_letters(text) for text in others]
+    letters = {bare_letters(one) for one in found}
+    return {one for one in letters if not any(text.endswith(one) for text in stated)}
+
+
+def _split_title(title: str) -> list[str]:
+    """The parts of a title between its separators."""
+    segments: list[str] = []
+    start = 0
+    for separator in _find_separators(title):
+        segments.append(title[start : separator.start()])
+        start = separator.end()
+    return [*segments, title[start:]]
+
+
+def _same(one: str, other: str) -> bool:
+    return bare_letters(one) == bare_letters(other)
+
+
+def _taglines(declared: Sequence[str], short: Sequence[str]) -> set[str]:
+    """What the head's titles say behind the site's name: a headline or a tagline."""
+    found: set[str] = set()
+    for text, stripped in zip(declared, short, strict=True):
+        if stripped and not text.startswith(stripped):
+            found.add(bare_letters(stripped))
+    return found
 
 
 def _confirmed_h1(
@@ -110,10 +241,21 @@ def _confirmed_h1(
         for shorter in (og_title, headline):
             if _is_main_part(shorter, h1):
                 return shorter
-        agree = bare_letters(og_title) == bare_letters(headline)
-        if agree and _is_main_part(h1, og_title):
+        if _same(og_title, headline) and _is_main_part(h1, og_title):
             return og_title
         return h1
+    return None
+
+
+def _continued_h1(h1s: Iterable[str], declared: Sequence[str]) -> str | None:
+    """An `h1` that a title of the head continues with a separator and a name."""
+    for h1 in h1s:
+        for text in declared:
+            rest = text.removeprefix(h1)
+            if not h1 or not text.startswith(h1) or len(rest) > len(h1):
+                continue
+            if _SEPARATOR.match(rest) or _COLON.match(rest):
+                return h1
     return None
 
 
@@ -126,31 +268,44 @@ def _most_similar_h1(h1s: Iterable[str], declared: Sequence[str]) -> str | None:
             best, best_overlap = h1, overlap
     if best_overlap < _MIN_OVERLAP:
         return None
+    og_title, headline = declared[:2]
+    if _same(og_title, headline) and bare_letters(og_title).endswith(
+        bare_letters(best)
+    ):
+        return og_title
     for text in declared:
         if _is_main_part(text, best):
             return text
-    for text in declared:
-        ending = _common_ending(text, best)
-        long_enough = 2 * len(bare_letters(ending)) >= len(bare_letters(best))
-        if long_enough and len(ending.split()) >= 3:
-            return ending
+        # A date stands in the same element.
+        is_stated_twice = sum(_same(text, other) for other in declared) > 1
+        rest = best.removeprefix(text)
+        if is_stated_twice and text and rest != best and _DIGIT.search(rest):
+            return text
     if len(best.split()) > 1 or not any(declared):
         return best
     return None
 
 
-def _unconfirmed_headline(h1s: Sequence[str], declared: Sequence[str]) -> str | None:
+def _unconfirmed_headline(
+    h1s: Sequence[str], declared: Sequence[str], taglines: Collection[str]
+) -> str | None:
     """What the head says, or a lone `h1`.
 
-    The lone `h1` where the head has nothing but a title element of one or two words, or
-    one that shares a word with it.
+    The lone `h1` where the head has nothing but a tagline, or a title element of one or
+    two words, or one that shares a word with it.
     """
     og_title, headline, _, title = declared
-    if headline or og_title:
-        return headline or og_title
-    if len(h1s) == 1 and (len(title.split()) < 3 or _word_overlap(h1s[0], title) > 0):
+    is_alone = len(h1s) == 1
+    stated = headline or og_title
+    if stated and not (is_alone and bare_letters(stated) in taglines):
+        return stated
+    if is_alone and (
+        len(title.split()) < 3
+        or _word_overlap(h1s[0], title) > 0
+        or bare_letters(title) in taglines
+    ):
         return h1s[0]
-    return title or next(iter(h1s), None)
+    return stated or title or next(iter(h1s), None)
 
 
 def _is_main_part(part: str, whole: str) -> bool:
@@ -169,12 +324,3 @@ def _word_overlap(one: str, other: str) -> float:
     if not first or not second:
         return 0.0
     return len(first & second) / min(len(first), len(second))
-
-
-def _common_ending(one: str, other: str) -> str:
-    """The words that both texts end with."""
-    first, second = one.split(), other.split()
-    size = 0
-    while size < min(len(first), len(second)) and first[-1 - size] == second[-1 - size]:
-        size += 1
-    return " ".join(first[len(first) - size :]).lstrip(" :–-|")

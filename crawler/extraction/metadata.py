@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
-from crawler.extraction import bylines, headlines, json_ld
+from crawler.extraction import bylines, headlines, inline_text, json_ld
 from crawler.extraction.markup import Markup, find_canonical, select
 from storage import identity
 from storage.folding import printable
@@ -35,6 +35,9 @@ _SECTION_TAGS = (
     "cxenseparse:section",
     "sailthru.section",
 )
+_SITE_TAGS = ("og:site_name", "application-name", "apple-mobile-web-app-title")
+_SITE_TYPES = frozenset({"WebSite", "Organization", "NewsMediaOrganization"})
+_MAX_SITE_NAMES = 10
 _IMAGE_TAGS = (
     "og:image",
     "og:image:url",
@@ -95,22 +98,29 @@ def read_metadata(markup: Markup, url: str) -> Metadata:
         site = _text(publisher.get("name"))
 
     declared = _declared_titles(markup, articles)
-    h1s: list[str] = []
-    for element in islice(markup.tree.iter("h1"), _MAX_HEADLINES):
-        text = printable(element.text_content()[:_MAX_HEADLINE_CHARS])
-        h1s.append(" ".join(text.split()))
-    title = headlines.choose_headline(
-        declared=declared, h1s=h1s, site=site, host=identity.url_host(url)
-    )
+    h1s = [
+        inline_text.element_line(element, max_chars=_MAX_HEADLINE_CHARS)
+        for element in islice(markup.tree.iter("h1"), _MAX_HEADLINES)
+    ]
     signatures = _find_signatures(markup, articles)
     agencies = (bylines.agency_name(signature.name) for signature in signatures)
-    section = _first_meta(markup, *_SECTION_TAGS)
+    section = _first_meta(markup, *_SECTION_TAGS) or _text(
+        article.get("articleSection")
+    )
+    authors = _find_authors(markup, signatures, site)
+    title = headlines.choose_headline(
+        declared=declared,
+        h1s=h1s,
+        sites=[site or "", *_site_names(markup)],
+        labels=(section or "", *authors),
+        host=identity.url_host(url),
+    )
     return Metadata(
         title=(title or "")[: headlines.MAX_HEADLINE_CHARS] or None,
         headlines=tuple(dict.fromkeys(text for text in (*declared, *h1s) if text)),
-        authors=_find_authors(markup, signatures, site),
+        authors=authors,
         site=site,
-        section=section or _text(article.get("articleSection")),
+        section=section,
         image=_find_image(markup, url),
         language=_declared_language(markup),
         canonical=find_canonical(markup.tree),
@@ -140,6 +150,23 @@ def _declared_titles(
     og_title = _first_meta(markup, "og:title") or ""
     twitter_title = _first_meta(markup, "twitter:title") or ""
     return og_title, headline, twitter_title, title
+
+
+def _site_names(markup: Markup) -> list[str]:
+    """The further names that a site gives itself: as an organization or an application."""
+    names: list[str] = []
+    for item in markup.json_ld:
+        if not _SITE_TYPES.isdisjoint(json_ld.types_of(item)):
+            names += [
+                _text(item.get("name")) or "",
+                _text(item.get("alternateName")) or "",
+            ]
+        publisher = item.get("publisher")
+        if isinstance(publisher, dict):
+            names.append(_text(publisher.get("name")) or "")
+    for name in _SITE_TAGS:
+        names += markup.meta.get(name, ())
+    return [name for name in dict.fromkeys(names) if len(name) > 1][:_MAX_SITE_NAMES]
 
 
 def _first_meta(markup: Markup, *names: str) -> str | None:

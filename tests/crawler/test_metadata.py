@@ -16,7 +16,6 @@ from builders import make_page
 from crawler.extraction import (
     attribution,
     bylines,
-    headlines,
     language,
     markup,
     metadata,
@@ -231,19 +230,6 @@ def test_a_credit_is_told_from_a_mention(text, credit):
     Who was spoken to does not count.
     """
     assert attribution.find_credit(text) == credit
-
-
-@given(
-    st.lists(st.text(max_size=60), min_size=4, max_size=4),
-    st.lists(st.text(max_size=60), max_size=4),
-    st.text(max_size=20),
-)
-def test_any_headlines_can_be_chosen_from(declared, h1s, site):
-    """Whatever a page says, the choice is one of its words or nothing."""
-    chosen = headlines.choose_headline(
-        declared=declared, h1s=h1s, site=site, host="orbit.example"
-    )
-    assert chosen is None or isinstance(chosen, str)
 
 
 @given(st.text(max_size=300))
