@@ -18,6 +18,7 @@ from urllib.parse import (
 )
 
 from storage import data_files
+from storage.folding import fold
 
 if TYPE_CHECKING:
     from tldextract import TLDExtract
@@ -91,20 +92,32 @@ def registrable_domain(url: str) -> str:
     return _registrable_of_host(url_host(url))
 
 
-def resolve_canonical(page_url: str, declared: str | None) -> tuple[str, str | None]:
+def resolve_canonical(
+    page_url: str,
+    declared: str | None,
+    *,
+    og_url: str | None = None,
+    title: str | None = None,
+) -> tuple[str, str | None]:
     """A page's own canonical URL, and another publisher's that it declares, if any.
 
-    `declared` is what `link rel=canonical` names. It is the page's own only within one
-    registrable domain. A home page, a section above the page, or a script without the
-    page's number is a template's mistake and says nothing.
+    `declared` is what `link rel=canonical` names, `og_url` what `og:url` does. A
+    declaration is evidence and no verdict, for templates repeat one on all their pages.
+    It is the page's own address only within one registrable domain, where `og:url` does
+    not name the page itself, and where something agrees: the last part or the number of
+    the path, the words of the `title`, or `og:url`. What names a home page, a section,
+    an author, a search or nothing ("undefined") says nothing, and neither does the
+    address of a private machine.
     """
     own = canonical_url(page_url)
     target = _declared_target(own, declared)
     if target is None or _is_misdeclared(own, target):
         return own, None
-    if registrable_domain(target) == registrable_domain(own):
+    if registrable_domain(target) != registrable_domain(own):
+        return own, None if _is_private_host(url_host(target)) else target
+    if _is_corroborated(own, target, _declared_target(own, og_url), title):
         return target, None
-    return own, target
+    return own, None
 
 
 def _trim(url: str) -> str:
@@ -229,10 +242,41 @@ _LANGUAGE_HOME = re.compile(
     r"(?:\.[a-z]{2,5})?/?",
     re.IGNORECASE,
 )
+# One part below the article's own address: "/news" is not the address of "/news/1201",
+# which is no page number either.
 _PART_OF_PAGE = re.compile(
-    r"(?:amp|print|mobile|full|all|single|page|\d{1,2}|index\.html?|/)*/?",
+    r"/*(?:(?:amp|print|mobile|full|all|single|page|index\.html?)/+)*"
+    r"(?:amp|print|mobile|full|all|single|page|\d{1,2}|index\.html?)?/*",
     re.IGNORECASE,
 )
+# What a template prints where it has no address.
+_NO_ADDRESS = re.compile(
+    r"undefined|null|none|nan|false|true|#|index\.php|permalink|canonical|url|"
+    r"[{<$\[].*|%7b.*|%5b.*|%3c.*",
+    re.IGNORECASE,
+)
+# A path that begins so, or has this before its last part, is a list of articles.
+_LISTS = frozenset(
+    "author authors autor auteur writer writers profile profiles people user users "
+    "category categories kategorie categorie cat tag tags topic topics section "
+    "sections search archive archives page".split()
+)
+_PRIVATE_SUFFIXES = (
+    ".local",
+    ".localhost",
+    ".localdomain",
+    ".internal",
+    ".intranet",
+    ".lan",
+    ".home",
+    ".corp",
+    ".invalid",
+)
+_WORDS_OF_PATH = re.compile(r"[^\W_]+")
+# Of an article; fewer digits are a year, a day or a page, and eight may be a date.
+_NUMBER = re.compile(r"(?<!\d)(?!(?:19|20)\d{6}(?!\d))\d{5,}(?!\d)")
+_MIN_SLUG_WORDS = 2
+_MIN_SLUG_SHARE = 0.5  # of the words of a slug that stand in the headline
 
 
 def _declared_target(own: str, declared: str | None) -> str | None:
@@ -249,11 +293,15 @@ def _declared_target(own: str, declared: str | None) -> str | None:
 def _is_misdeclared(own: str, target: str) -> bool:
     """Whether a declared URL is a template's mistake.
 
-    It names a home page, a section above this page, or a script without its number.
+    It names a home page, a section above this page, a script without its number, a
+    page that lists, or nothing at all.
     """
     here, there = urlsplit(own), urlsplit(target)
+    is_same_page = url_key(own) == url_key(target)
     if _LANGUAGE_HOME.fullmatch(there.path) and not there.query:
-        return url_key(own) != url_key(target)
+        return not is_same_page
+    if not is_same_page and _names_no_article(there.path):
+        return True
     if there.query or registrable_domain(own) != registrable_domain(target):
         return False
     section = there.path.rstrip("/") + "/"
@@ -261,5 +309,82 @@ def _is_misdeclared(own: str, target: str) -> bool:
         below = here.path.removeprefix(section)
         if not _PART_OF_PAGE.fullmatch(below):
             return True
-    is_same_script = here.path == there.path and bool(_SCRIPT.search(there.path))
+        # "/kabul-falls/2" is a page of an article, "/news/2" an article of a section.
+        if below.strip("/").isdigit() and not _is_specific(_last_part(there.path)):
+            return True
+    is_same_script = here.path == there.path and (
+        bool(_SCRIPT.search(there.path)) or not _is_specific(_last_part(there.path))
+    )
     return is_same_script and any(c.isdigit() for c in here.query)
+
+
+def _names_no_article(path: str) -> bool:
+    """Whether a path is that of a list, or what stands where an address was missing."""
+    parts = [part.lower() for part in path.split("/") if part]
+    if any(_NO_ADDRESS.fullmatch(part) for part in parts):
+        return True
+    # "/author/nadia", "/en/category/politics", "/tag/kandahar/page/2": a slug under a
+    # word for lists. A dated or numbered path below one is an article's.
+    in_lists = [n for n, part in enumerate(parts[:-1]) if part in _LISTS]
+    if not in_lists:
+        return bool(parts) and parts[-1] in _LISTS
+    below = parts[in_lists[0] + 1 :]
+    return len(below) <= 1 or below[1] == "page"
+
+
+def _is_private_host(host: str) -> bool:
+    """Whether a host is a developer's machine and no publisher's."""
+    if host.endswith(_PRIVATE_SUFFIXES) or "." not in host:
+        return True
+    return host.replace(".", "").isdigit() or host.startswith("[")
+
+
+def _is_corroborated(
+    own: str, target: str, og_url: str | None, title: str | None
+) -> bool:
+    """Whether more than the declaration says that two addresses are one page's."""
+    own_key, target_key = url_key(own), url_key(target)
+    here, there = urlsplit(own), urlsplit(target)
+    ours, theirs = _last_part(here.path), _last_part(there.path)
+    is_one_name = ours == theirs and _is_specific(ours)
+    if own_key == target_key or is_one_name:
+        return True
+    if og_url is not None:
+        # Of 1,379 pages of the replayed web that name a canonical, ten name another
+        # address than their og:url does: a number without its path, a neighbour's.
+        og_key = url_key(og_url)
+        if og_key == own_key:
+            return False
+        if og_key.lower() == target_key.lower():
+            return True
+
+    if here.path.rstrip("/") == there.path.rstrip("/") or ours == theirs:
+        return True
+    # A page of the article, its printed form.
+    if here.path.startswith(there.path.rstrip("/") + "/"):
+        return True
+    numbers = _NUMBER.findall(f"{theirs}?{there.query}")
+    if set(numbers) & set(_NUMBER.findall(f"{ours}?{here.query}")):
+        return True
+    slug = [word for word in _WORDS_OF_PATH.findall(fold(theirs)) if not word.isdigit()]
+    if title is None or len(slug) < _MIN_SLUG_WORDS:
+        return False
+    headline = set(_WORDS_OF_PATH.findall(fold(title)))
+    return sum(word in headline for word in slug) >= _MIN_SLUG_SHARE * len(slug)
+
+
+def _is_specific(last_part: str) -> bool:
+    """Whether the last part of a path can only be one article's.
+
+    That are a number of its own, or words of a headline.
+    """
+    if _NUMBER.search(last_part):
+        return True
+    return len(_WORDS_OF_PATH.findall(last_part)) >= _MIN_SLUG_WORDS
+
+
+def _last_part(path: str) -> str:
+    """The last part of a path as it is read, without the ending of a file."""
+    name = _INDEX.sub("/", path).rstrip("/").rpartition("/")[2]
+    readable = unquote_to_bytes(name).decode("utf-8", "replace").lower()
+    return re.sub(r"\.(?:s?html?|php|aspx?)\Z", "", readable)

@@ -34,6 +34,8 @@ class ReprocessOutcome(StrEnum):
     CHANGED = "changed"  # another text or title
     LET_IN = "let in"  # was not kept, and would be now
     LET_OUT = "let out"  # was kept, and would not be now
+    # Was taken for a former state of another document, and is one of its own now
+    PARTED = "parted"
     LOST = "lost"  # its raw page is not there, or cannot be read any more
 
 
@@ -135,6 +137,8 @@ def _loads(
     candidates = desk.writer.store.reprocessing
     for some in _pieces(ids):
         yield partial(candidates.load_documents, some)
+    for some in _pieces(ids):
+        yield partial(candidates.load_merged_states, some)
     for several in _pieces(keys):
         yield partial(candidates.load_rejections, several)
 
@@ -179,10 +183,13 @@ def _landing(before: ReprocessCandidate, page: Page, read: Landing) -> Landing:
     Reading anew is no reason to move it.
     """
     outcome = read.outcome
+    url = before.url
+    if isinstance(outcome, Document) and not _is_own_address(before.url, page):
+        url = outcome.url
     if before.document_id is not None and isinstance(outcome, Document):
         # What only the feed told was not kept apart.
         outcome = replace(
-            outcome, url=before.url, authors=outcome.authors or before.authors,
+            outcome, url=url, authors=outcome.authors or before.authors,
             origin_url=outcome.origin_url or before.origin_url, title=outcome.title or before.title,
         )  # fmt: skip
     return replace(
@@ -191,9 +198,18 @@ def _landing(before: ReprocessCandidate, page: Page, read: Landing) -> Landing:
     )  # fmt: skip
 
 
+def _is_own_address(url: str, page: Page) -> bool:
+    """Whether a text is kept under the address at which its page was had."""
+    return identity.url_key(url) == identity.url_key(page.final_url)
+
+
 def compare_outcomes(before: ReprocessCandidate, landing: Landing) -> ReprocessOutcome:
     """What became of a page. Pure."""
     after = landing.outcome
+    if before.merged_into is not None:
+        if isinstance(after, Document):
+            return ReprocessOutcome.PARTED
+        return ReprocessOutcome.SAME
     if before.document_id is None:
         return (
             ReprocessOutcome.LET_IN
@@ -215,8 +231,15 @@ def compare_outcomes(before: ReprocessCandidate, landing: Landing) -> ReprocessO
         if after.published_at is None or before.revision > 1
         else after.published_at
     )
-    told = (after.authors, at, round(after.verdict.score, 3), after.extractor)
+    told = (
+        identity.url_key(after.url),
+        after.authors,
+        at,
+        round(after.verdict.score, 3),
+        after.extractor,
+    )
     known = (
+        identity.url_key(before.url),
         before.authors,
         before.published_at,
         round(before.relevance, 3),

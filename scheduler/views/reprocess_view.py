@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _OUTCOME_COLOURS = {
     "changed": "yellow",
     "let in": "green",
+    "parted": "green",
     "let out": "red",
     "retold": "cyan",
     "lost": "dim",
@@ -65,6 +66,8 @@ def _list_differences(page: "ReprocessedPage") -> Iterator[tuple[str, object]]:
         yield "now", f"{after.why} {after.detail}".strip()
     if before.why:
         yield "was", before.why
+    if before.merged_into is not None:
+        yield "was", f"a former state of {before.merged_into}"
     if isinstance(after, Document) and before.document_id is not None:
         if after.title != before.title:
             yield "title", _format_replacement(before.title, after.title)

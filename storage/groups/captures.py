@@ -79,6 +79,11 @@ class Reprocessing(Group):
         with self._session.reading() as db:
             return reprocess_candidates.load_documents(db, ids)
 
+    def load_merged_states(self, ids: Iterable[int]) -> list[ReprocessCandidate]:
+        """Former states of these texts that are reports of other pages."""
+        with self._session.reading() as db:
+            return reprocess_candidates.load_merged_states(db, ids)
+
     def load_rejections(self, keys: Iterable[str]) -> list[ReprocessCandidate]:
         """These pages that were not kept."""
         with self._session.reading() as db:

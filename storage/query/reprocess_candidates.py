@@ -10,9 +10,11 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from storage.folding import fold
 from storage.query import search
 from storage.query.criteria import Criteria, Sort
-from storage.tables.columns import column_to_time, time_to_column
+from storage.tables import copies
+from storage.tables.columns import column_to_time, stored_key, time_to_column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class ReprocessCandidate:
     revision: int = 1
     origin_url: str | None = None
     why: str = ""  # of what was not kept
+    # The document whose former state this is, although it is another page's report.
+    merged_into: int | None = None
 
 
 def list_document_ids(db: Database, criteria: Criteria) -> list[int]:
@@ -155,3 +159,43 @@ def load_rejections(db: Database, keys: Iterable[str]) -> list[ReprocessCandidat
         )
         for row in rows
     ]
+
+
+def load_merged_states(db: Database, ids: Iterable[int]) -> list[ReprocessCandidate]:
+    """Former states of these texts that are reports of other pages.
+
+    A state that was read at another address than the present one, under another
+    headline and with another text, was merged by a canonical address that a template
+    repeats on many pages. The newest state of each address.
+    """
+    rows = db.execute(
+        """
+        SELECT r.document_id, r.title, r.text, r.capture_id, c.url, d.source, d.via,
+            d.title AS title_now, d.text AS text_now, present.url AS url_now
+        FROM revisions AS r
+        JOIN captures AS c ON c.id = r.capture_id
+        JOIN documents AS d ON d.id = r.document_id
+        JOIN captures AS present ON present.id = d.capture_id
+        WHERE r.document_id IN (SELECT value FROM json_each(?))
+        ORDER BY r.document_id, r.number
+        """,
+        [json.dumps(list(ids))],
+    ).fetchall()
+    found: dict[str, ReprocessCandidate] = {}
+    for row in rows:
+        if stored_key(row["url"]) == stored_key(row["url_now"]):
+            continue
+        if fold(row["title"] or "") == fold(row["title_now"] or ""):
+            continue
+        if copies.is_same_text(row["text"], row["text_now"]):
+            continue
+        found[stored_key(row["url"])] = ReprocessCandidate(
+            capture_id=row["capture_id"],
+            url=row["url"],
+            source=row["source"],
+            via=row["via"],
+            title=row["title"],
+            text=row["text"],
+            merged_into=row["document_id"],
+        )
+    return list(found.values())

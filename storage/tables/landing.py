@@ -33,6 +33,7 @@ from storage.model import (
     to_text,
 )
 from storage.tables import (
+    addresses,
     admission,
     annotations,
     boilerplate,
@@ -152,6 +153,7 @@ def _land_text(
     now: datetime,
 ) -> Landed:
     is_reread = landing.capture_id is not None
+    document = addresses.settle_address(db, landing, document)
     landed = admission.admit(db, document, now=now, is_reread=is_reread)
     assert landed.fate is not None
     assert landed.document_id is not None
@@ -166,6 +168,9 @@ def _land_text(
         boilerplate.learn_lines(db, host, landing.lines, landed.article_id, now)
     if landing.recheck is not None and landed.what in _FIRST_SEEN_CHANGES:
         rechecks.plan_recheck(db, landed.document_id, landing.url, landing.recheck)
+
+    if landing.capture_id is not None:
+        addresses.remove_merged_states(db, landing.capture_id, landed.document_id)
 
     reason = ""
     if landed.fate is FateKind.COPY:

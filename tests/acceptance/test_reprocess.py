@@ -217,3 +217,66 @@ def test_filters_narrow_what_is_read_anew(khabar) -> None:
         told(khabar("reprocess", "checkpoint", "--dry-run", "--json"))[-1]["pages"] == 1
     )
     assert told(khabar("reprocess", "--dry-run", "--json"))[-1]["pages"] == 2
+
+
+RAID = (
+    "Taliban fighters raided a compound in Kunduz province on Sunday and killed two members of Islamic State. "
+    "Soldiers closed the road to Imam Sahib for the night, a police commander in the district said by telephone. "
+    "Five people were wounded by gunfire, and a car bomb that was found in the yard was blown up by the army."
+)
+
+
+def merge_reports(folder: Path) -> None:
+    """What a former version made of two pages that named one canonical address."""
+    with sqlite3.connect(folder / "khabar.db") as db:
+        db.execute(
+            "INSERT INTO revisions (document_id, number, seen_at, title, capture_id, text) "
+            "SELECT (SELECT id FROM documents WHERE url LIKE '%/war'), 1, updated_at, title, capture_id, text "
+            "FROM documents WHERE url LIKE '%/raid'"
+        )  # fmt: skip
+        db.execute(
+            "UPDATE fates SET document_id = (SELECT id FROM documents WHERE url LIKE '%/war') "
+            "WHERE url LIKE '%/raid'"
+        )
+        merged = "https://paper.example/undefined"
+        db.execute(
+            "INSERT INTO fates (key, url, source, fate, document_id, at) SELECT 'paper.example/undefined', ?, "
+            "source, fate, document_id, at FROM fates WHERE url LIKE '%/war'",
+            [merged],
+        )
+        db.execute(
+            "UPDATE documents SET revision = 2, key = 'paper.example/undefined', url = ? WHERE url LIKE '%/war'",
+            [merged],
+        )
+        number = db.execute(
+            "SELECT id FROM documents WHERE url LIKE '%/raid'"
+        ).fetchone()
+        db.execute("DELETE FROM folded WHERE document_id = ?", number)
+        db.execute("DELETE FROM bands WHERE document_id = ?", number)
+        db.execute("DELETE FROM fresh_bands WHERE document_id = ?", number)
+        db.execute("DELETE FROM documents WHERE id = ?", number)
+
+
+def test_reports_that_were_merged_wrongly_are_told_and_parted(
+    khabar, tmp_path: Path
+) -> None:
+    """A state that was read at another address is a report of its own again.
+
+    So it is told by a dry run, parted by a run, and the second run has nothing to do.
+    """
+    raid = "https://paper.example/raid"
+    (tmp_path / "more.warc.gz").write_bytes(
+        record(raid, "Raid on a compound in Kunduz", RAID)
+    )
+    told(khabar("import", "more.warc.gz", "--json"))
+    merge_reports(tmp_path)
+
+    *pages, _ = told(khabar("reprocess", "--dry-run", "--json"))
+    assert ("parted", raid) in [(page["turn"], page["url"]) for page in pages]
+    told(khabar("reprocess", "--json"))
+    urls = ask(tmp_path, "SELECT url FROM documents ORDER BY url")
+    assert urls == [(raid,), (URLS[0],)]
+    assert ask(tmp_path, "SELECT count(*) FROM revisions") == [(0,)]
+    *pages, _ = told(khabar("reprocess", "--dry-run", "--json"))
+    assert pages == []
+    assert ask(tmp_path, "SELECT revision FROM documents") == [(1,), (1,)]

@@ -162,11 +162,7 @@ PAGE = "https://news.example.com/world/2021/08/kabul-falls"
         ("https://news.example.com/en/", PAGE, None),
         ("https://news.example.com/fa-AF", PAGE, None),
         ("https://news.example.com/zh-hans/", PAGE, None),
-        (
-            "https://news.example.com/the-mill",
-            "https://news.example.com/the-mill",
-            None,
-        ),
+        ("https://news.example.com/the-mill", PAGE, None),
         ("https://agency.example.net", PAGE, None),
         ("https://news.example.com/world/", PAGE, None),
         ("http://[bad", PAGE, None),
@@ -177,6 +173,68 @@ PAGE = "https://news.example.com/world/2021/08/kabul-falls"
 def test_a_declared_canonical_counts_within_one_publisher(declared, own, other):
     """`link rel=canonical` renames a page within its site, is evidence across sites, and never names a home page or a section."""
     assert identity.resolve_canonical(PAGE, declared) == (own, other)
+
+
+@pytest.mark.parametrize(
+    ("page", "declared"),
+    [
+        ("https://paper.example/news/1201", "https://paper.example/news"),
+        ("https://paper.example/news/7", "https://paper.example/news/"),
+        ("https://paper.example/fa/news/12/34", "https://paper.example/fa/news"),
+        ("https://paper.example/item?id=17", "https://paper.example/item"),
+        ("https://paper.example/2026/mill", "https://paper.example/undefined"),
+        ("https://paper.example/2026/mill", "null"),
+        ("https://paper.example/2026/mill", "/news/[object Object]"),
+        ("https://paper.example/2026/mill", "{{ page.url }}"),
+        ("https://paper.example/2026/mill", "https://paper.example/author/nadia/"),
+        ("https://paper.example/2026/mill", "https://paper.example/en/category/asia"),
+        ("https://paper.example/2026/mill", "https://paper.example/tag/asia/page/2"),
+        ("https://paper.example/2026/mill", "https://paper.example/search?q=mill"),
+        ("https://paper.example/2026/mill", "https://paper.example/2025/flood"),
+        ("https://paper.example/2026/mill", "http://localhost:3000/2026/mill"),
+        ("https://paper.example/2026/mill", "http://127.0.0.1/2026/mill"),
+        ("https://paper.example/2026/mill", "http://cms.local/2026/mill"),
+        ("https://paper.example/2026/mill", "http://wordpress/2026/mill"),
+    ],
+)
+def test_a_declaration_that_a_template_repeats_is_no_address(page, declared):
+    """A section, an author, a search, nothing at all or a private machine says nothing.
+
+    Neither does another article that shares no word with this one.
+    """
+    assert identity.resolve_canonical(page, declared) == (page, None)
+
+
+@pytest.mark.parametrize(
+    ("page", "declared", "og_url", "title"),
+    [
+        ("?p=1207", "/2026/05/mill-reopens/", "/2026/05/mill-reopens/", None),
+        ("?p=1207", "/2026/05/mill-reopens/", None, "The mill reopens"),
+        ("world/mill-reopens", "/asia/mill-reopens", "/world/mill-reopens", None),
+        ("a/2026/4417320", "/story-4417320-mill", None, None),
+        ("mill-reopens/2", "/mill-reopens", None, None),
+        ("post/%DA%A9%D8%A7%D8%A8%D9%84-1207", "/کابل-1207", None, None),
+    ],
+)
+def test_a_declaration_is_believed_where_something_agrees(
+    page, declared, og_url, title
+):
+    """The headline, a number, the last part of the path or og:url bear it out."""
+    site = "https://paper.example"
+    own, other = identity.resolve_canonical(
+        f"{site}/{page}", declared, og_url=og_url, title=title
+    )
+    assert (own, other) == (identity.canonical_url(site + declared), None)
+
+
+@pytest.mark.parametrize("declared", ["/flood-1206", "/mill/today", "/node/8996"])
+def test_og_url_contradicts_a_declaration(declared):
+    """A page whose og:url is its own address keeps it, whatever its canonical says."""
+    page = "https://paper.example/2026/05/mill-reopens"
+    resolved = identity.resolve_canonical(
+        page, declared, og_url=page, title="The mill today, flood of 1206"
+    )
+    assert resolved == (page, None)
 
 
 def test_a_script_without_its_number_is_no_canonical():
