@@ -60,12 +60,8 @@ def extract(
     about = metadata.read_metadata(parsed, page.final_url)
     # 3. The page's own address, and the other publisher's that it names.
     found_at = page.final_url or _address_in_page(parsed, about)
-    og_urls = parsed.meta.get("og:url", ())
     own_url, origin_url = identity.resolve_canonical(
-        found_at,
-        about.canonical,
-        og_url=og_urls[0] if og_urls else None,
-        title=about.title,
+        found_at, about.canonical, og_url=about.og_url, title=about.title
     )
     # 4. The text, held against the page's blocks.
     found = body.find_body(parsed, selector=source.body_selector)

@@ -74,6 +74,7 @@ class Metadata:
     image: str | None = None  # absolute URL; never fetched
     language: str | None = None  # as the page declares it
     canonical: str | None = None  # as it stands in the page
+    og_url: str | None = None  # the same
     agency: str | None = None  # that the byline names, by its usual name
 
 
@@ -124,6 +125,7 @@ def read_metadata(markup: Markup, url: str) -> Metadata:
         image=_find_image(markup, url),
         language=_declared_language(markup),
         canonical=find_canonical(markup.tree),
+        og_url=_first_meta(markup, "og:url"),
         agency=next((agency for agency in agencies if agency), None),
     )
 
