@@ -257,7 +257,34 @@ _NO_ADDRESS = re.compile(
 )
 # A path that begins so, or has this before its last part, is a list of articles.
 _LISTS = frozenset(
-    ["author", "authors", "autor", "auteur", "writer", "writers", "profile", "profiles", "people", "user", "users", "category", "categories", "kategorie", "categorie", "cat", "tag", "tags", "topic", "topics", "section", "sections", "search", "archive", "archives", "page"]
+    [
+        "author",
+        "authors",
+        "autor",
+        "auteur",
+        "writer",
+        "writers",
+        "profile",
+        "profiles",
+        "people",
+        "user",
+        "users",
+        "category",
+        "categories",
+        "kategorie",
+        "categorie",
+        "cat",
+        "tag",
+        "tags",
+        "topic",
+        "topics",
+        "section",
+        "sections",
+        "search",
+        "archive",
+        "archives",
+        "page",
+    ]
 )
 _PRIVATE_SUFFIXES = (
     ".local",
