@@ -97,7 +97,7 @@ _UZBEK_ENDINGS = frozenset(
     "lar lari larning larga lardan ning ni ga da dan dagi lik liklar".split()  # noqa: SIM905 - as above
 )
 # "And", "of" and "in" that the press of Kandahar writes onto a name: دطالبانو, وکندهار
-_GLUED_PREFIXES = ("و", "او", "د", "په")
+GLUED_PREFIXES = ("و", "او", "د", "په")
 # A shorter stem takes no ending: بم + ان is a Bam palm grove
 _MIN_STEM_LETTERS = 4
 _MIN_PEOPLE_LETTERS = 6
@@ -216,11 +216,21 @@ def _folded_spellings(term: LexiconTerm) -> set[str]:
         # چاودنه: چاودنې, چاودنو
         forms |= {term.text[:-1] + "ې", term.text[:-1] + "و"}
     folded = {fold_letters(strip_marks(form)) for form in forms}
-    return folded | {_EZAFE_PLACE.sub("ه ی ", form) for form in folded}
+    return set().union(*map(ezafe_spellings, folded))
 
 
-# Where a phrase may have an ezafe on ه, in folded letters
+# Where a phrase may have an ezafe on ه
 _EZAFE_PLACE = re.compile("(?<=\\w)ه (?=\\w)")
+
+
+def ezafe_spellings(phrase: str) -> set[str]:
+    """A phrase, and with each ezafe on ه as a word: جبهه مقاومت, جبهه ی مقاومت."""
+    return {phrase, _EZAFE_PLACE.sub("ه ی ", phrase)}
+
+
+def is_arabic(text: str) -> bool:
+    """Whether a text has letters of Arabic script."""
+    return _ARABIC.search(text) is not None
 
 
 def place_cases(name: str) -> set[str]:
@@ -262,7 +272,7 @@ def inflected_forms(term: LexiconTerm) -> Iterator[str]:
             for ending in endings:
                 yield form + ending
             if _may_be_glued(term):
-                for prefix in _GLUED_PREFIXES:
+                for prefix in GLUED_PREFIXES:
                     yield prefix + form
         elif _has_endings(term, form):
             for ending in _CYRILLIC_ENDINGS | _UZBEK_ENDINGS:
@@ -295,7 +305,7 @@ def _build_automaton(terms: Iterable[LexiconTerm]) -> Any:
                 glued.setdefault(form, []).append(term)
     automaton = ahocorasick.Automaton()
     for form, found in glued.items():
-        for prefix in _GLUED_PREFIXES:
+        for prefix in GLUED_PREFIXES:
             _add_form(automaton, f" {prefix}{form}", len(form), found)
     # Last, so that a word which is one by itself is that word: واخان
     for key, found in meanings.items():

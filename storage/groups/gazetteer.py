@@ -25,7 +25,8 @@ class Gazetteer(Group):
     def sync_spellings(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Make `spellings` equal to these rows of kind, code and form.
 
-        The kind `name` widens searches; place, actor and event resolve filters.
+        The kind `name` widens searches, `typed` only those in which it is typed; place,
+        actor and event resolve filters.
         """
         statement = (
             "INSERT INTO spellings (key, kind, code, spelling) VALUES (?, ?, ?, ?) "

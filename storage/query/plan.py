@@ -85,6 +85,7 @@ def build_plan(db: Database, criteria: Criteria) -> Plan:
     terms: tuple[syntax.SearchTerm, ...] = ()
     if tree is not None:
         tree = syntax.widen_names(tree, lambda keys: list_spellings(db, keys))
+        tree = syntax.widen_words(tree)
         terms = syntax.positive_terms(tree)
     match = syntax.match_expression(tree, _tag_filters(db, criteria))
     conditions: list[str] = []
@@ -155,7 +156,8 @@ def list_spellings(db: Database, keys: Iterable[str]) -> dict[str, list[str]]:
     rows = db.execute(
         """
         SELECT DISTINCT s.key, o.spelling FROM json_each(?) AS k
-        CROSS JOIN spellings AS s ON s.key = k.value AND s.kind = 'name'
+        CROSS JOIN spellings AS s
+            ON s.key = k.value AND s.kind IN ('name', 'typed')
         CROSS JOIN spellings AS o ON o.kind = 'name' AND o.code = s.code
         ORDER BY s.key, length(o.spelling), o.spelling
         """,

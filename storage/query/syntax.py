@@ -12,10 +12,12 @@ from functools import lru_cache
 
 from storage import folding
 from storage.index_tags import EVERY_DOCUMENT_TAG, NO_DOCUMENT_TAG
+from storage.query import word_forms
 
 MAX_QUERY_CHARS = 1_000  # the rest is not read
 MAX_QUERY_WORDS = 32  # further ones are not looked for
-MAX_SPELLINGS = 24  # of one name
+# Of one name: Mazar-e Sharif has 17 in Latin letters, and Pashto's cases come to them
+MAX_SPELLINGS = 80
 # Deeper parentheses are read as blanks; FTS5 itself gives up at a depth of 256.
 _MAX_DEPTH = 10
 # Of a query that may form one name: "Mazar e Sharif", "de Afghanistan Islami Emarat".
@@ -322,6 +324,54 @@ def _contains_run(longer: tuple[str, ...], shorter: tuple[str, ...]) -> bool:
     length = len(shorter)
     starts = range(len(longer) - length + 1)
     return any(longer[at : at + length] == shorter for at in starts)
+
+
+# Other forms of words
+
+
+def widen_words(tree: Node) -> Node:
+    """The tree with each word of Dari and Pashto in all its forms, and no word for "in".
+
+    A word that carries no meaning ("په", "در") is required only where nothing else is
+    typed. What stands in quotes, prefixes and the spellings of names stay.
+    """
+    match tree:
+        case SearchTerm():
+            return _every_form(tree)
+        case And(parts):
+            kept = [part for part in parts if not _is_stop_word(part)]
+            if not any(not isinstance(part, Not) for part in kept):
+                kept = list(parts)
+            widened = tuple(widen_words(part) for part in kept)
+            return And(widened) if len(widened) > 1 else widened[0]
+        case Or(parts):
+            return Or(tuple(widen_words(part) for part in parts))
+        case Not(part):
+            return Not(widen_words(part))
+
+
+def _is_stop_word(part: Node) -> bool:
+    if not isinstance(part, SearchTerm) or part.exact or part.prefix:
+        return False
+    return all(word_forms.is_stop_word(word) for word in part.words)
+
+
+def _every_form(term: SearchTerm) -> Node:
+    if term.exact or term.prefix:
+        return term
+    forms: list[tuple[str, ...]] = []
+    words = word_forms.drop_suffixes(term.words)
+    if len(words) == 1:
+        forms += [(form,) for form in word_forms.word_forms(words[0])]
+    else:
+        # "بی‌سرنشین" is written with the joiner, with a space and in one
+        forms += [words, ("".join(words),)]
+    terms = tuple(
+        SearchTerm(words=form, title=term.title, exact=True) for form in forms
+    )
+    if len(terms) == 1:
+        return replace(term, words=terms[0].words)
+    return Or(terms)
 
 
 # Expressions of FTS5

@@ -70,7 +70,7 @@ def test_filters_know_names_and_codes(store):
 def test_no_row_is_empty(store):
     """Every form has a key to be found by."""
     assert all(
-        kind in {"name", "place", "actor", "event"}
+        kind in {"name", "typed", "place", "actor", "event"}
         and code
         and folding.fold_spelling(form)
         for kind, code, form in names.name_rows()

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from crawler.sources import CrawlSettings
-from crawler.topic import mentions, relevance
+from crawler.topic import gazetteer, mentions, relevance
 from crawler.topic.scan import scan_text
+from storage.folding import fold_spelling
 
 PINNED = tomllib.loads(
     (Path(__file__).parent / "relevance.toml").read_text(encoding="utf-8")
@@ -33,12 +34,23 @@ def read(item):
 
 @pytest.fixture(scope="module")
 def items(shared):
-    """Every labelled item with its file.
+    """Every labelled item with its file."""
+    return load_items(shared, PINNED["digests"])
+
+
+@pytest.fixture(scope="module")
+def real_items(shared):
+    """Every item that was labelled by reading it."""
+    return [item for _, item in load_items(shared, PINNED["real"]["digests"])]
+
+
+def load_items(shared, digests):
+    """(file, item) of the files with these digests.
 
     Skipped where the data are not those that the floors were measured on.
     """
     found = []
-    for name, digest in PINNED["digests"].items():
+    for name, digest in digests.items():
         path = shared / "corpora" / "relevance" / f"{name}.jsonl"
         if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
             pytest.skip(
@@ -107,6 +119,74 @@ def test_places_that_a_headline_names_are_found(items):
             found += any(stem in place for place in places)
     assert named >= PINNED["places"]["named"]
     assert found >= PINNED["places"]["found"] * named, f"{found} of {named}"
+
+
+def is_kept(title, text):
+    """Whether an article with this title and text is kept."""
+    return relevance.judge(scan_text(title, text)).score >= KEPT_FROM
+
+
+@pytest.mark.parametrize("language", PINNED["real"]["languages"])
+def test_real_items_are_kept_when_they_are_about_the_conflict(real_items, language):
+    """Real pages of each language stay above their floors, and headlines alone do."""
+    floors = PINNED["real"]["languages"][language]
+    tally = Counter()
+    headlines = Counter()
+    for item in real_items:
+        label = item["about_afghan_conflict"]
+        if item["lang"] != language or label not in ("true", "false"):
+            continue
+        tally[label, is_kept(*read(item))] += 1
+        title = (item.get("title") or "").strip()
+        if title and label == "true":
+            headlines[is_kept(None, title)] += 1
+    kept = tally["true", True]
+    assert kept >= floors["precision"] * (kept + tally["false", True]), tally
+    assert kept >= floors["recall"] * (kept + tally["true", False]), tally
+    assert headlines[True] >= floors["headlines"] * headlines.total(), headlines
+
+
+@pytest.mark.parametrize("language", PINNED["real"]["languages"])
+def test_places_of_real_items_are_found_and_no_others(real_items, language):
+    """The places that a reader wrote down for real pages, and few beside them."""
+    floors = PINNED["real"]["languages"][language]
+    right = missed = wrong = 0
+    for item in real_items:
+        wanted = (item.get("extra") or {}).get("places")
+        if item["lang"] != language or wanted is None:
+            continue
+        found = [
+            gazetteer.load_places()[mention.code]
+            for mention in mentions.find_mentions(scan_text(*read(item))).mentions
+            if mention.kind == "place"
+        ]
+        for name in wanted:
+            meant = [place for place in found if is_named(place, name.split("#")[0])]
+            right += bool(meant)
+            missed += not meant
+            found = [place for place in found if place not in meant]
+        wrong += len(found)
+    assert right >= floors["place_precision"] * (right + wrong), (right, wrong)
+    assert right >= floors["place_recall"] * (right + missed), (right, missed)
+
+
+def is_named(place, name):
+    """Whether a reader's English name is the place's: Hisarak is Hesarak, Maiwand Maywand."""
+    names = [place.name, *place.spellings]
+    same = any(fold_spelling(one) == fold_spelling(name) for one in names)
+    consonants = consonants_of(name)
+    return same or (
+        len(consonants) > 1
+        and consonants in {consonants_of(one) for one in names if one.isascii()}
+    )
+
+
+def consonants_of(name):
+    """A name without the letters in which transcriptions differ."""
+    folded = fold_spelling(name)
+    for written, plain in (("th", "t"), ("kh", "k"), ("gh", "g"), ("dh", "d"), ("ck", "k"), ("q", "k")):  # fmt: skip
+        folded = folded.replace(written, plain)
+    return re.sub(r"(.)\1+", r"\1", re.sub("[aeiouyhw]", "", folded))
 
 
 def test_items_of_our_own_stay_above_their_floors(root):
