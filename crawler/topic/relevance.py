@@ -34,7 +34,8 @@ _HARM = frozenset({"violence", "violence_against_civilians"})
 _TARGET_PREPOSITIONS = frozenset(
     "بر به بالای در روی علیه پر په د on at in near outside against inside".split()  # noqa: SIM905 - a line of words
 )
-_MAX_TARGET_CHARS = 14  # from the word of attack to its target: "حمله مسلحانه بر"
+_MAX_TARGET_CHARS = 20  # from the word of attack to its target
+_MAX_TARGET_WORDS = 2  # of these the first may be an adjective: "حمله خونین بر"
 _MAX_VICTIM_CHARS = 12
 _FORM_MARKS = frozenset({"+", "(", "|", "/"})
 
@@ -133,17 +134,25 @@ def _takes_nothing(scan: Scan, match: TermMatch, term: LexiconTerm) -> bool:
     if term.id not in _TARGET_KINDS:
         return False
     previous = sentence.folded[: match.start].split()[-1:]
+    folded = sentence.folded
     is_latin = sentence.text[match.start].isascii()
+    previous = folded[: match.start].split()[-1:]
     has_preposition = bool(previous) and previous[0] in _TARGET_PREPOSITIONS
     for other in scan.matches:
         if other.sentence != match.sentence:
             continue
-        gap = match.start - other.end  # negative where the other comes after
-        behind = other.start - match.end
+        behind = other.start - match.end  # negative where the other comes before
         kinds = {one.id for one in other.terms if one.group in CONFLICT_GROUPS}
-        is_near = 0 <= max(gap, behind) <= _MAX_TARGET_CHARS
-        if has_preposition and is_near and kinds & _ATTACKS:
-            return True
+        if kinds & _ATTACKS:
+            if has_preposition and 0 <= behind <= _MAX_TARGET_CHARS:
+                return True
+            # "حمله بر تیم واکسین پولیو", "blast at a school"
+            between = folded[other.end : match.start].split()[:_MAX_TARGET_WORDS]
+            if is_latin:
+                between = between[-1:]
+            is_before = 0 < match.start - other.end <= _MAX_TARGET_CHARS
+            if is_before and not _TARGET_PREPOSITIONS.isdisjoint(between):
+                return True
         # "لس محصلین ووژل شول", "پنج بازیکن کشته شدند". Not in English, whose courts and
         # camps abroad stand so beside the killed
         if not is_latin and 0 <= behind <= _MAX_VICTIM_CHARS and kinds & _HARM:

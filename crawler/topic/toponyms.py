@@ -164,8 +164,11 @@ def locate_places(
             # "ناوه of Helmand" is never the Nawa of Ghazni
             if beside and place.province_code not in ("", beside):
                 continue
-            # بنو is Bannu of Pakistan unless Baghlan is named
-            if has_homonym and place.province_code not in all_provinces:
+            # بنو is Bannu of Pakistan unless Baghlan is named; "ولسوالی قره‌باغ" is no
+            # Karabakh
+            is_announced = context.kind == place.kind
+            is_abroad = has_homonym and not is_announced
+            if is_abroad and place.province_code not in all_provinces:
                 continue
             needs_cue = "cue" in term.flags
             is_place = _is_cued_place if needs_cue else _is_plain_place

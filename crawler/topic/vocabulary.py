@@ -358,7 +358,7 @@ def _find_all(automaton: Any, sentence: Sentence, number: int) -> Iterator[TermM
             start, end = last - length, last
         elif length >= _MIN_STEM_LETTERS:
             start, end = last - length, text.index(" ", last) - 1
-            before = text[max(0, start - 2) : start + 1]
+            before = text[max(0, start - 3) : start + 1]
             meanings = _meanings_with_ending(terms, text[last + 1 : end + 1], before)
         else:
             continue

@@ -28,7 +28,7 @@ def widened(store: Store, typed: str) -> str:
 
 @pytest.mark.parametrize(
     "forms",
-    [("Panjwai", "Panjwayi", "Panjwa'i", "پنجوایی"), ("Kunduz", "Konduz", "کندز"), ("Taliban", "Taleban", "طالبان"), ("Al Qaeda", "al-Qaida", "القاعده"), ("Hekmatyar", "حکمتیار"), ("TTP", "Pakistani Taliban")],
+    [("Panjwai", "Panjwayi", "Panjwa'i", "پنجوایی"), ("Kunduz", "Konduz", "کندز"), ("Taliban", "Taleban", "طالبان"), ("Al Qaeda", "al-Qaida", "القاعده"), ("Hekmatyar", "حکمتیار"), ("TTP", "Pakistani Taliban", "تی‌تی‌پی", "ټي ټي پي"), ("کابل", "کابله", "Kabul"), ("مارجه", "مارجې"), ("NRF", "جبهه‌ی مقاومت ملی", "جبههٔ مقاومت ملی")],
 )  # fmt: skip
 def test_spellings_find_one_another(store, forms):
     """Typed in any spelling, a name is looked for in all of them."""
@@ -42,6 +42,12 @@ def test_spellings_find_one_another(store, forms):
                 for end in range(start + 1, len(words) + 1)
             ]
             assert any(f'"{" ".join(part)}"' in asked for part in parts), (typed, form)
+
+
+def test_a_name_that_is_also_a_person_s_finds_the_place_and_is_not_found_by_it(store):
+    """Marja typed finds مارجې; who types مارجه does not want every Marja."""
+    assert '"مارجی"' in widened(store, "Marja")
+    assert '"marja"' not in widened(store, "مارجه")
 
 
 def test_a_person_is_not_widened_to_his_party(store):
