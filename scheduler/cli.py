@@ -37,6 +37,7 @@ COMMANDS: tuple[click.Command, ...] = (
     service.status,
     service.doctor,
     service.backup,
+    service.restore,
     articles.forget,
     service.configuration,
     service.demo,

@@ -279,6 +279,10 @@ SECTIONS: Mapping[str, Section] = {
                 takes_effect=TakesEffect.NEXT_START,
                 help="how often; at least a minute",
             ),
+            "backup_keep": Key(
+                parse=whole_number_parser(0, 1_000),
+                help="how many former copies stay beside it, as `FILE.1`, `FILE.2`",
+            ),
         },
     ),
 }

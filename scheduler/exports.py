@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from storage.backup import resolve_target, take_over_owner
 from storage.errors import UsageError
 from storage.model import utc_now
 from storage.query import changes, export
@@ -64,7 +65,8 @@ def open_target(
 ) -> Iterator[BinaryIO]:
     """Where an export goes: a file, or the stream where there is none.
 
-    The file appears whole or not at all. Raises UsageError.
+    The file appears whole or not at all, with mode and group of the one it replaces; a
+    link is followed. Raises UsageError.
     """
     if path is None:
         if form == "parquet" and stream.isatty():
@@ -74,15 +76,35 @@ def open_target(
         yield stream
         return
     # Beside the target, so that the last step is a rename on one file system.
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
+    target = path
+    if not path.exists() or path.is_file():
+        target = resolve_target(path)
+    elif path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file in it.")
+    else:
+        # A pipe or a device takes what is written, and stays what it is.
+        with _translating_faults(path), path.open("wb") as file:
             yield file
-        part.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written ({error.strerror}).") from error
+        return
+    part = target.with_name(target.name + ".part")
+    try:
+        with _translating_faults(path):
+            with part.open("wb") as file:
+                yield file
+            take_over_owner(part, target)
+            part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _translating_faults(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror}).") from error
 
 
 def tail(

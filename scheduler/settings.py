@@ -14,6 +14,7 @@ class ServiceSettings:
     metrics: str = ""  # host:port of /metrics and /healthz; "" switches them off
     backup: Path | None = None  # file that a consistent copy is written to
     backup_every: timedelta = timedelta(days=1)
+    backup_keep: int = 3  # former copies beside it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from urllib.parse import quote
 
 from storage.errors import StoreUnusable
 from storage.folding import printable
-from storage.model import Page, StoredRecord
+from storage.model import Page, StoredRecord, to_text
 from storage.new_files import make_own_folder, open_own_file
 
 KINDS = ("kept", "rejected")
@@ -127,8 +127,10 @@ class Archive:
             try:
                 out.write(member)
                 out.flush()
-            except OSError:
+            except OSError as error:
                 os.ftruncate(out.fileno(), offset)
+                # The captures may have a disk of their own, which the fault must name.
+                error.filename = str(self._path(file))
                 raise
         return offset, len(member)
 
@@ -182,6 +184,20 @@ class Archive:
         if len(found) < length:
             return None
         return found
+
+    def list_records(self, file: str) -> dict[tuple[str, str], tuple[int, int]]:
+        """Offset and length of each response, by its URL and time, of a whole file."""
+        places = {}
+        with self._open_to_read(file) as source:
+            members = [
+                (offset, len(member)) for offset, member in _read_members(source)
+            ]
+        for offset, length in members:
+            found = self.read_record(file, offset)
+            if found is not None:
+                at = to_text(found.page.fetched_at)
+                places[found.page.final_url, at] = (offset, length)
+        return places
 
     def is_cut(self, file: str, whole_up_to: int) -> bool:
         """Whether a file is shorter than the records that are known to be in it.

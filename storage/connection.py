@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from json import JSONDecodeError
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from storage.errors import (
     StoreUnusable,
     TookTooLong,
 )
+from storage.new_files import open_own_file
 
 # One writer and short rows of jobs: who waits longer waits for something stuck.
 BUSY_TIMEOUT_SECONDS = 30.0
@@ -57,11 +58,11 @@ class WriterLock:
     """
 
     def __init__(self, path: Path) -> None:
+        self._database = path.resolve()
         self._path = lock_path(path)
+        self._inode: int | None = None  # a descriptor of the database file itself
         try:
-            self._file: int | None = os.open(
-                self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
+            self._file: int | None = open_own_file(self._path, os.O_RDWR)
         except OSError as error:
             raise StoreUnusable(
                 f"{self._path} cannot be written ({error.strerror}); check the folder "
@@ -71,7 +72,7 @@ class WriterLock:
     def acquire(self) -> None:
         """Take it now or raise StoreBusy, which names the holder's pid."""
         assert self._file is not None
-        if not _try_lock(self._file):
+        if not _try_lock(self._file) or not self._lock_inode():
             pid = _read_pid(self._path)
             self.release()
             holder = f"pid {pid}" if pid else "pid unknown"
@@ -87,9 +88,26 @@ class WriterLock:
 
         The file stays: removing it would let two processes hold two locks of one name.
         """
+        # After SQLite has closed the file: closing any descriptor of it would end the
+        # locks that SQLite holds in this process.
+        if self._inode is not None:
+            os.close(self._inode)
+            self._inode = None
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def _lock_inode(self) -> bool:
+        """Lock the database file itself, which may have another name beside this one.
+
+        Two hard links have two lock files, and would have two writers.
+        """
+        try:
+            self._inode = os.open(self._database, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            # It is yet to be made, or opening it will say why it cannot be.
+            return True
+        return _try_lock(self._inode)
 
 
 def _try_lock(file: int) -> bool:
@@ -105,8 +123,9 @@ def _try_lock(file: int) -> bool:
 
 
 def lock_path(path: Path) -> Path:
-    """The lock file that belongs to a database file."""
-    return path.with_name(path.name + ".lock")
+    """The lock file that belongs to a database file, by whatever link it is named."""
+    real = path.resolve()
+    return real.with_name(real.name + ".lock")
 
 
 def holder_pid(path: Path) -> int | None:
@@ -116,8 +135,10 @@ def holder_pid(path: Path) -> int | None:
     """
     try:
         file = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError:
+        return 0
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
@@ -142,7 +163,7 @@ def connect_writer(path: Path) -> Database:
     Give a group read access with chmod. Raises StoreError and its kin.
     """
     with translate_faults(path):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(open_own_file(path, os.O_RDWR))
         db = _open_database(str(path))
         try:
             _refuse_foreign(db, path)
@@ -157,8 +178,8 @@ def connect_writer(path: Path) -> Database:
 def connect_reader(path: Path) -> Database:
     """Open read-only, without the lock.
 
-    Sees the last commit at the start of each of its reads. Raises StoreMissing,
-    StoreUnusable.
+    Sees the last commit at the start of each of its reads; of a file that is opened as
+    `is_immutable` says, what stood in it then. Raises StoreMissing, StoreUnusable.
     """
     with translate_faults(path):
         if not path.exists() or not path.stat().st_size:
@@ -166,7 +187,10 @@ def connect_reader(path: Path) -> Database:
                 f"There is no database at {path}; run `khabar crawl` or `khabar demo` "
                 "first, or name the file with --db."
             )
-        db = _open_database(path.absolute().as_uri() + "?mode=ro", uri=True)
+        address = path.absolute().as_uri() + "?mode=ro"
+        if is_immutable(path):
+            address += "&immutable=1"
+        db = _open_database(address, uri=True)
         try:
             _refuse_foreign(db, path)
             db.execute("PRAGMA query_only = ON")
@@ -174,6 +198,27 @@ def connect_reader(path: Path) -> Database:
             db.close()
             raise
         return db
+
+
+def is_immutable(path: Path) -> bool:
+    """Whether a file is to be read as one that nobody changes.
+
+    A reader of a file in WAL mode needs its -shm, and makes one where there is none.
+    One who is not the owner cannot in a folder of the service's; or can, and then what
+    it made keeps the service out. On a read-only medium nobody can. Where no log of
+    writes stands beside it, all that is committed is in the file.
+    """
+    real = path.resolve()
+    wal = real.with_name(real.name + "-wal")
+    try:
+        if wal.exists():
+            return False
+        owner = real.stat().st_uid
+    except OSError:
+        return False
+    if os.geteuid() not in {0, owner}:
+        return True
+    return bool(os.statvfs(real.parent).f_flag & os.ST_RDONLY)
 
 
 def _open_database(address: str, *, uri: bool = False) -> Database:
@@ -248,32 +293,6 @@ def file_identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def copy_database(db: Database, target: Path, *, check: bool) -> None:
-    """SQLite's online backup into a new file, which then takes the target's place.
-
-    `check` raises StoreUnusable for a copy that is damaged, and leaves the target: the
-    pages are copied as they are, and a sound backup of yesterday would be lost.
-    """
-    fresh = target.with_name(target.name + ".new")
-    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    os.close(os.open(fresh, flags, 0o600))
-    try:
-        with closing(sqlite3.connect(fresh)) as out:
-            db.conn.backup(out, pages=4096)
-            if check:
-                found = out.execute("PRAGMA quick_check(1)").fetchone()[0]
-                if found != "ok":
-                    # The last of its lines says what and where.
-                    raise StoreUnusable(
-                        f"The database is damaged ({found.splitlines()[-1]}), and was "
-                        f"not copied to {target}; restore a backup, or run `khabar "
-                        "doctor`."
-                    )
-        fresh.replace(target)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
 @contextmanager
 def transaction(db: Database) -> Iterator[None]:
     """One immediate transaction.
@@ -320,12 +339,26 @@ def translate_faults(path: Path) -> Iterator[None]:
         # leaves SQLite's own structures whole.
         raise StoreUnusable(_damaged(path, error)) from error
     except OSError as error:
+        # Raw pages may be on a disk of their own: the file is named that is meant.
+        named = Path(os.fsdecode(error.filename)) if error.filename else path
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreFull(_no_room(path)) from error
+            raise StoreFull(_no_room(named)) from error
         raise StoreUnusable(
-            f"{path} cannot be opened ({error.strerror}); check the folder and its "
+            f"{named} cannot be opened ({error.strerror}); check the folder and its "
             "permissions."
         ) from error
+
+
+def _find_closed_file(path: Path) -> Path:
+    """The file that may not be written, of those that SQLite needs."""
+    real = path.resolve()
+    for end in ("", "-wal", "-shm", "-journal"):
+        file = real.with_name(real.name + end)
+        if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+            return file
+    if not os.access(real.parent, os.W_OK | os.X_OK):
+        return real.parent
+    return path
 
 
 def _to_store_error(error: sqlite3.DatabaseError, path: Path) -> Exception:
@@ -342,12 +375,13 @@ def _to_store_error(error: sqlite3.DatabaseError, path: Path) -> Exception:
             return StoreFull(_no_room(path))
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return StoreUnusable(
-                f"{path} is read-only; check its permissions and its folder's."
+                f"{_find_closed_file(path)} is read-only; check its permissions and its "
+                "folder's."
             )
         case sqlite3.SQLITE_CANTOPEN:
             return StoreUnusable(
-                f"{path} cannot be opened; check that its folder exists and may be "
-                "written."
+                f"{_find_closed_file(path)} cannot be opened; check that its folder "
+                "exists and may be written."
             )
         case sqlite3.SQLITE_NOTADB:
             return StoreUnusable(

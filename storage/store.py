@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Self
 
 from sqlite_utils import Database
 
-from storage import connection, schema
+from storage import backup, connection, schema
 from storage.archive import Archive
+from storage.backup import Restored
 from storage.connection import WriterLock
 from storage.model import utc_now
 from storage.session import Session
@@ -322,15 +323,26 @@ class Store:
             db.execute("PRAGMA optimize")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def backup(self, target: str | Path, *, check: bool = True) -> None:
+    def backup(self, target: str | Path, *, check: bool = True, keep: int = 0) -> None:
         """A consistent copy of the file while it is written to, mode 0600.
 
-        A damaged file is not copied, unless `check` is off. Captures are plain files
-        and not part of it. Raises StoreUnusable, StoreFull; the target is then as it
-        was.
+        `keep` former copies stay beside it. A damaged file is not copied, nor one that
+        holds less than what it would replace, unless `check` is off. Captures are plain
+        files and not part of it. Raises StoreUnusable, StoreFull, UsageError; the
+        target is then as it was.
         """
         with connection.translate_faults(Path(target)):
-            connection.copy_database(self.session.db, Path(target), check=check)
+            backup.copy_database(
+                self.session.db, self.path, Path(target), check=check, keep=keep
+            )
+
+
+def restore(
+    copy: str | Path, path: str | Path, *, captures: str | Path | None = None
+) -> Restored:
+    """Put a copy in the database's place; see `backup.restore_database`."""
+    folder = None if captures is None else Path(captures)
+    return backup.restore_database(Path(copy), Path(path), folder)
 
 
 def submit_job(path: str | Path, kind: str, arguments: Mapping[str, object]) -> int:

@@ -110,13 +110,54 @@ def doctor(options: CommonOptions, /) -> None:
 @common_options
 @click.pass_obj
 def backup(options: CommonOptions, /, file: Path) -> None:
-    """A consistent copy of the database while it is written to."""
+    """A consistent copy of the database while it is written to.
+
+    It is verified, and never replaces one that holds more. Raw pages are plain files:
+    copy their folder.
+    """
     with options.open_store() as store:
         store.backup(file)
     options.screen.line(
-        f"{file}: copied; put it in the database's place to restore it, "
+        f"{file}: copied; `khabar restore {file}` puts it in the database's place, "
         "with the service stopped"
     )
+
+
+@click.command()
+@click.argument("file", type=PATH)
+@common_options
+@click.pass_obj
+def restore(options: CommonOptions, /, file: Path) -> None:
+    """Put a copy in the database's place, with the service stopped.
+
+    The database that is there is moved aside; raw pages stay, and are looked for.
+    """
+    from scheduler.views.formatting import format_count
+    from storage.store import restore as restore_copy
+
+    config = options.load_config()
+    screen = options.screen
+    path = config.store.path
+    done = restore_copy(file, path, captures=config.store.captures)
+    screen.line(f"{path}: {format_count(done.documents, 'text')}, from {file}")
+    if done.aside is not None:
+        screen.line(f"{done.aside}: the database that was there")
+    if config.store.captures is None:
+        return
+    here = done.captures - done.unreadable
+    screen.line(
+        f"{config.store.captures}: {here:,} of {done.captures:,} raw pages are there"
+    )
+    if done.unreadable:
+        screen.note(
+            f"{done.unreadable:,} raw pages are gone; put the copy of their folder back"
+        )
+    if done.newer_files:
+        files = format_count(done.newer_files, "WARC file")
+        screen.note(
+            f"{files} of the folder are not named by this copy; `khabar import "
+            f"{config.store.captures}/kept/*.warc.gz` takes in what came after it"
+        )
 
 
 @click.group("config")

@@ -52,7 +52,7 @@ from scheduler.service.job_runner import JobRunner
 from scheduler.service.metrics import Metrics
 from scheduler.service.recheck_budget import RecheckBudget
 from scheduler.service.reload import Reload
-from storage.errors import StoreError
+from storage.errors import KhabarError, StoreError
 from storage.model import AlertCursor, to_text, utc_now
 from storage.store import Store
 
@@ -61,6 +61,7 @@ log = logging.getLogger("khabar")
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 HEARTBEAT_SECONDS = 1
+MAX_CLOCK_STEP_SECONDS = 2.0  # smaller ones are corrections, which delay nothing
 PENDING_SECONDS = 10  # between two looks for pages that wait for another try
 STOP_SECONDS = 10.0  # from SIGTERM to the end
 DOWNLOAD_GRACE_SECONDS = 3.0  # of these, for downloads in flight
@@ -112,6 +113,7 @@ class Service:
         self._running: dict[str, asyncio.Task[None]] = {}  # what a clock began, by name
         self._reloading = asyncio.Lock()
         self._stopping = asyncio.Event()
+        self._backup_fault: str | None = None  # None: not tried since the start
         self._lost: StoreError | None = None  # why the service ends by itself
 
     async def run(self) -> None:
@@ -159,18 +161,36 @@ class Service:
         self.every(housekeeping.CHECKPOINT_SECONDS, keeping.checkpoint)
         self.every(housekeeping.EXPIRY_SECONDS, keeping.expire)
         if service.backup is not None:
-            self.every(service.backup_every.total_seconds(), keeping.back_up)
+            self.every(housekeeping.BACKUP_CHECK_SECONDS, self._back_up)
         watchdog_seconds = notify.watchdog_interval()
         if watchdog_seconds is not None:
             self.every(watchdog_seconds, keeping.feed_watchdog)
         self._clocks.add_listener(_log_failure, EVENT_JOB_ERROR)
         self._clocks.start()
+        self._running["clock"] = asyncio.ensure_future(self._follow_wall_clock())
 
     def every(self, seconds: float, work: Work) -> None:
         """Do some work now and again and again, never twice at a time."""
         self._clocks.add_job(
             work, "interval", seconds=seconds, next_run_time=utc_now(), max_instances=1
         )
+
+    async def _follow_wall_clock(self) -> None:
+        """Run every job at once when the wall clock is set back.
+
+        APScheduler plans by the wall clock, and would wait until it has caught up: ten
+        minutes without a sign of life, and systemd's watchdog ends the service. The
+        loop itself goes by the monotonic clock.
+        """
+        ahead = time.time() - time.monotonic()
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            now_ahead = time.time() - time.monotonic()
+            if now_ahead < ahead - MAX_CLOCK_STEP_SECONDS:
+                log.warning("the clock was set back by %.0f s", ahead - now_ahead)
+                for job in self._clocks.get_jobs():
+                    job.modify(next_run_time=utc_now())
+            ahead = now_ahead
 
     async def _heartbeat(self) -> None:
         """The heartbeat. What it begins may wait long for the file; it does not."""
@@ -189,6 +209,22 @@ class Service:
         if not self.fault_pause.is_on():
             with self.fault_pause.tolerating():
                 await self.engine.start_pending()
+
+    async def _back_up(self) -> None:
+        """Make a copy when one is due; a failure stands in the file for `status`."""
+        error = ""
+        try:
+            await self.housekeeping.back_up()
+        except (OSError, KhabarError) as fault:
+            error = str(fault)
+        if error != self._backup_fault:
+            if error:
+                facts = {"action": "backup", "error": error}
+                log.error("no backup was made: %s", error, extra={"facts": facts})
+            self._backup_fault = error
+            await self.fault_pause.write(
+                self.store.service.save_job_fault, "backup", error, utc_now()
+            )
 
     async def _send_alerts(self) -> None:
         # A receiver may be slow: this clock goes on without it.

@@ -7,7 +7,7 @@ whether the file is still in its place.
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from crawler.engine.engine import Engine
@@ -23,12 +23,19 @@ log = logging.getLogger("khabar")
 
 # Two beats further apart than ten minutes are recorded as a time without sight.
 BEAT_SECONDS = 30
+RESCUED_KEPT = 3  # former rescued files beside the newest
 IDLE_WORKERS_CHECK_SECONDS = 60
 # SQLite does so by itself, unless a reader is always there: then the log grows.
 CHECKPOINT_SECONDS = 600
 EXPIRY_SECONDS = 3600
 # Workers without a page to read hold 60 MB each, which an idle service spares.
 IDLE_WORKERS_END_AFTER = timedelta(minutes=2)
+BACKUP_CHECK_SECONDS = 60
+# A copy is done some seconds after it was due, and would move on by them each day.
+BACKUP_TOLERANCE = timedelta(seconds=30)
+# A file that was lost is begun anew, empty: somebody has so long to see it before a
+# copy of it is made where one of the former stands.
+MIN_AGE_OF_BACKED_UP_FILE = timedelta(minutes=10)
 WATCHDOG_PART_SECONDS = 30  # for the writer, and for the workers, to answer
 
 
@@ -67,7 +74,9 @@ class Housekeeping:
         rescued = path.with_name(path.name + ".rescued")
         try:
             # Whatever it holds: what is not copied now is lost.
-            await self._engine.writer.run(store.backup, rescued, check=False)
+            await self._engine.writer.run(
+                store.backup, rescued, check=False, keep=RESCUED_KEPT
+            )
         except STORE_FAULTS as error:
             self._end_service(StoreUnusable(f"{what} ({error})"))
         else:
@@ -92,13 +101,24 @@ class Housekeeping:
         await self._fault_pause.write(self._engine.store.checkpoint)
 
     async def back_up(self) -> None:
-        """Copy the database to the configured place.
+        """Copy the database to the configured place, when the last copy is old enough.
 
         A reader of its own does it in a thread, so that writing goes on meanwhile.
+        Raises StoreError and UsageError, which stand in the file as the job's fault.
         """
-        target = self.config.service.backup
+        service = self.config.service
+        target = service.backup
         assert target is not None
-        await asyncio.to_thread(_copy_database, self.config.store.path, target)
+        now = utc_now()
+        made_at = await self._engine.writer.run(self._engine.store.service.made_at)
+        last = _modified_at(target)
+        if last is not None and now - made_at < MIN_AGE_OF_BACKED_UP_FILE:
+            return
+        if not is_backup_due(last, now, service.backup_every):
+            return
+        await asyncio.to_thread(
+            _copy_database, self.config.store.path, target, service.backup_keep
+        )
         facts = {"action": "backup", "file": str(target)}
         log.info("backed up to %s", target, extra={"facts": facts})
 
@@ -117,6 +137,24 @@ class Housekeeping:
         notify.feed_watchdog()
 
 
-def _copy_database(path: Path, target: Path) -> None:
+def is_backup_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
+    """Whether a further copy is due after that of the time `last`. Pure.
+
+    Not with each start: a service that is restarted again and again would push its
+    good copies out. A copy from the future says that the clock was set back.
+    """
+    if last is None or last > now:
+        return True
+    return now - last >= every - BACKUP_TOLERANCE
+
+
+def _modified_at(file: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    except OSError:
+        return None
+
+
+def _copy_database(path: Path, target: Path, keep: int) -> None:
     with Store.read(path) as store:
-        store.backup(target)
+        store.backup(target, keep=keep)

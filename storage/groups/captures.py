@@ -35,16 +35,16 @@ class Captures(Group):
                 return None
             return captures.read_capture(db, archive, row)
 
-    def check_archive(self) -> ArchiveState:
+    def check_archive(self, *, every: bool = False) -> ArchiveState:
         """Whether the raw pages are there that the file names; see `captures`.
 
-        Raises StoreUnusable where they may not be read.
+        With `every` each of them is read. Raises StoreUnusable where they may not be read.
         """
         archive = self._session.archive
         if archive is None:
             return ArchiveState()
         with self._session.reading() as db:
-            return captures.check_archive(db, archive)
+            return captures.check_archive(db, archive, every=every)
 
     def warc_record(self, capture: Mapping[str, Any]) -> bytes | None:
         """A capture's record as it stands in the archive; None where it is gone."""

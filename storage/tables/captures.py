@@ -417,29 +417,35 @@ def _is_named(db: Database, file: str) -> bool:
     return row is not None
 
 
-def check_archive(db: Database, archive: Archive) -> ArchiveState:
-    """Hold every file of raw pages against its rows: its length and its last record.
+def check_archive(db: Database, archive: Archive, *, every: bool) -> ArchiveState:
+    """Hold every file of raw pages against its rows: its length, and records of it.
 
-    A file that was cut, repacked or replaced shows in one of the two. Raises
-    StoreUnusable where a file is there and may not be read.
+    With `every` all of them are read, else the first and the last: a file that was cut,
+    packed anew or replaced shows in one of these. Raises StoreUnusable where a file is
+    there and may not be read.
     """
     total, unreadable = 0, 0
     faulty = []
     rows = db.execute(
         """
-        SELECT file, count(*) AS captures, max(offset + length) AS end, max(id) AS last
+        SELECT file, count(*) AS captures, max(offset + length) AS end,
+            min(id) AS first, max(id) AS last
         FROM captures GROUP BY file ORDER BY file
         """
     ).fetchall()
     for row in rows:
         total += row["captures"]
-        last = db.execute(
-            "SELECT * FROM captures WHERE id = ?", [row["last"]]
-        ).fetchone()
-        is_whole = not archive.is_cut(row["file"], row["end"])
-        if not is_whole or read_capture(db, archive, last) is None:
-            unreadable += _count_unreadable(db, archive, row["file"])
-            faulty.append(row["file"])
+        is_faulty = every or archive.is_cut(row["file"], row["end"])
+        for number in (row["first"], row["last"]):
+            if not is_faulty:
+                capture = find_capture_row(db, number)
+                assert capture is not None
+                is_faulty = read_capture(db, archive, capture) is None
+        if is_faulty:
+            gone = _count_unreadable(db, archive, row["file"])
+            unreadable += gone
+            if gone:
+                faulty.append(row["file"])
     own = {file.file for file in list_own_files(db, archive)}
     strange = [file for file in archive.files() if file.file not in own]
     return ArchiveState(
@@ -449,6 +455,33 @@ def check_archive(db: Database, archive: Archive) -> ArchiveState:
         strange_files=len(strange),
         strange_bytes=sum(file.size for file in strange),
     )
+
+
+def list_unnamed_files(db: Database, archive: Archive) -> list[ArchiveFile]:
+    """Files in the folder that no row names, whosever they are."""
+    return [file for file in archive.files() if not _is_named(db, file.file)]
+
+
+def relocate_captures(db: Database, archive: Archive) -> int:
+    """Find raw pages again that moved within their files; returns how many.
+
+    `forget` writes a file anew: an older copy of the database has the former places.
+    """
+    found = 0
+    for file in check_archive(db, archive, every=True).faulty_files:
+        if not archive.has_file(file):
+            continue
+        places = archive.list_records(file)
+        rows = db.execute("SELECT * FROM captures WHERE file = ?", [file]).fetchall()
+        for row in rows:
+            place = places.get((row["url"], row["fetched_at"]))
+            if place is not None:
+                db.execute(
+                    "UPDATE captures SET offset = ?, length = ? WHERE id = ?",
+                    [*place, row["id"]],
+                )
+                found += 1
+    return found
 
 
 def _count_unreadable(db: Database, archive: Archive, file: str) -> int:

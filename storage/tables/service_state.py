@@ -7,8 +7,10 @@ Functions over an open `Database`; the caller opens the transaction around those
 write.
 """
 
+import json
 import uuid
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from sqlite_utils import Database
 
@@ -35,6 +37,43 @@ def set_meta(db: Database, name: str, value: str) -> None:
         """,
         [name, value],
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFault:
+    """A job of the service that fails."""
+
+    error: str
+    since: datetime
+
+
+def save_job_fault(db: Database, job: str, error: str, now: datetime) -> None:
+    """Note that a job fails, since its first failure in a row; with "" it works."""
+    faults = json.loads(find_meta(db, "job_faults") or "{}")
+    if not error:
+        faults.pop(job, None)
+    else:
+        since = faults.get(job, {}).get("since", to_text(now))
+        faults[job] = {"error": printable(error), "since": since}
+    set_meta(db, "job_faults", json.dumps(faults))
+
+
+def load_job_faults(db: Database) -> dict[str, JobFault]:
+    """Jobs that failed when they last ran, by name."""
+    faults = json.loads(find_meta(db, "job_faults") or "{}")
+    return {
+        job: JobFault(error=fault["error"], since=from_text(fault["since"]))
+        for job, fault in faults.items()
+    }
+
+
+def made_at(db: Database) -> datetime:
+    """When the file was made: its first migration, which wrote the time as UTC."""
+    (text,) = db.execute("SELECT min(applied_at) FROM _sqlite_migrations").fetchone()
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return found
 
 
 def give_identity(db: Database) -> str:

@@ -206,6 +206,9 @@ def move_plans_with_clock(db: Database, now: datetime, before: datetime | None) 
         ("sources", "next_check_at"),
         ("leads", "next_attempt_at"),
         ("host_waits", "until"),
+        ("looks", "due_at"),
+        ("alerts", "next_try_at"),
+        ("sources", "lease_until"),
     )
     for table, column in planned:
         moved = f"strftime('%Y-%m-%dT%H:%M:%SZ', {column}, ?)"

@@ -92,6 +92,7 @@ COMMANDS: dict[str, list[Use]] = {
     "status": [reads("status")],
     "doctor": [],
     "backup": [reads("backup", "{folder}/copy.db")],
+    "restore": [],
     "forget": [writes("forget", "1")],
     "config check": [],
     "demo": [],
