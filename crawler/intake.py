@@ -14,6 +14,8 @@ from crawler import page_status
 from crawler.extraction import clean, extract
 from crawler.sources import CrawlSettings, Source
 from crawler.topic import mentions, relevance, scan
+from storage import text_likeness
+from storage.folding import fold
 from storage.model import (
     Document,
     Failure,
@@ -21,6 +23,7 @@ from storage.model import (
     Lead,
     Page,
     PendingLead,
+    Refusal,
     Rejection,
     RejectionReason,
 )
@@ -28,6 +31,8 @@ from storage.model import (
 # A page with less than this share of the words that its feed entry has was not read
 # whole
 MIN_SHARE_OF_FEED_TEXT = 0.7
+# A page that has less than this share of its entry's runs of words is another page
+MIN_SHARE_OF_WORDS = 0.1
 # `via` of a lead to what a person called relevant: it is kept whatever its score
 MARKED = "mark"
 FEED_TEXT_REASONS = frozenset(
@@ -37,6 +42,11 @@ FEED_TEXT_REASONS = frozenset(
         RejectionReason.SCRIPT_ONLY,
         RejectionReason.PAYWALLED,
         RejectionReason.UNREADABLE,
+        # A page that is no article where its feed has one: a login, "not found", a PDF.
+        RejectionReason.NOT_AN_ARTICLE,
+        # Not asked for, or not to its end; a publisher's feed gives the text itself.
+        RejectionReason.ROBOTS,
+        RejectionReason.SIZE,
     }
 )
 
@@ -49,7 +59,7 @@ def process_page(
     settings: CrawlSettings,
     boilerplate: frozenset[int] = frozenset(),
     now: datetime,
-    why: Rejection | Failure | None = None,
+    why: Rejection | Failure | Refusal | None = None,
 ) -> Landing:
     """Everything that one visit to a page brought.
 
@@ -58,7 +68,7 @@ def process_page(
     the stored one, if there was one.
     """
     told = lead.lead if isinstance(lead, PendingLead) else lead
-    outcome: Document | Rejection | Failure
+    outcome: Document | Rejection | Failure | Refusal
     if page is None:
         outcome = why or Failure(detail="no page", final=True)
     else:
@@ -94,11 +104,13 @@ def process_page_in_worker(
 
 
 def _preferred(
-    outcome: Document | Rejection | Failure, lead: Lead | None, *, source: Source | None, boilerplate: frozenset[int],
+    outcome: Document | Rejection | Failure | Refusal, lead: Lead | None, *, source: Source | None, boilerplate: frozenset[int],
     now: datetime,
-) -> Document | Rejection | Failure:  # fmt: skip
+) -> Document | Rejection | Failure | Refusal:  # fmt: skip
     """The page's text, or the feed's where that is the whole one (rules, cases 98 and 99)."""
     if lead is None or not lead.body or not may_use_feed_text(outcome):
+        return outcome
+    if isinstance(outcome, Rejection) and _is_of_entry_itself(outcome, lead):
         return outcome
     entry = extract.extract_entry(lead, now=now, source=source, boilerplate=boilerplate)
     if entry is None:
@@ -107,6 +119,10 @@ def _preferred(
         return entry
     if len(outcome.text.split()) >= MIN_SHARE_OF_FEED_TEXT * len(entry.text.split()):
         return outcome
+    # A page without a word of its entry is another one: a login, consent, "not found".
+    entry_profile = text_likeness.profile_text(entry.text)
+    if text_likeness.shared_share(entry_profile, outcome.text) < MIN_SHARE_OF_WORDS:
+        return entry
     # The page still knows more than the entry: its own address, its date, its authors.
     return replace(
         outcome,
@@ -117,10 +133,25 @@ def _preferred(
     )
 
 
-def may_use_feed_text(outcome: Document | Rejection | Failure) -> bool:
+def _is_of_entry_itself(outcome: Rejection, lead: Lead) -> bool:
+    """Whether what the entry tells of is no article, and not only the page in its place.
+
+    A lesson or a quiz is none in its feed either; "Page not found" is not its headline.
+    """
+    if outcome.why is not RejectionReason.NOT_AN_ARTICLE:
+        return False
+    if outcome.detail.startswith("declared as"):
+        return True
+    headline = fold(lead.title or "")
+    return bool(headline) and headline in fold(outcome.title or "")
+
+
+def may_use_feed_text(outcome: Document | Rejection | Failure | Refusal) -> bool:
     """Whether a feed's whole text may stand in for what came of the page."""
     if isinstance(outcome, Failure):
         return outcome.final
+    if isinstance(outcome, Refusal):
+        return outcome.why in FEED_TEXT_REASONS
     return isinstance(outcome, Document) or outcome.why in FEED_TEXT_REASONS
 
 
@@ -152,7 +183,9 @@ def min_relevance(source: Source | None, settings: CrawlSettings) -> float:
 
 
 def page_aliases(
-    page: Page | None, outcome: Document | Rejection | Failure, lead: Lead | None
+    page: Page | None,
+    outcome: Document | Rejection | Failure | Refusal,
+    lead: Lead | None,
 ) -> tuple[str, ...]:
     """Further URLs that lead to the same text.
 

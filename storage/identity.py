@@ -5,6 +5,7 @@ taken from it that a server could need. `url_key` is only compared: there AMP an
 mobile twins, scheme, `www.` and percent-encoding are folded too.
 """
 
+import hashlib
 import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
@@ -33,6 +34,9 @@ _EDGES = re.compile(rf"\A{_BLANKS.pattern}|{_BLANKS.pattern}\Z")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/;?]*", re.IGNORECASE)
+# Names one of several entries that a feed has under the address of one page. No server
+# sees a fragment, so that it opens the page.
+_ENTRY_FRAGMENT = re.compile(r"khabar-entry-[0-9a-f]{16}")
 # Reserved characters and the percent sign stay as they were given; the rest of ASCII
 # and all above it is escaped.
 _SAFE = "%/:?#[]@!$&'()*+,;=-._~|"
@@ -43,8 +47,8 @@ def canonical_url(url: str) -> str:
 
     It opens the same page, and says nothing about who pointed to it.
 
-    Scheme and host are lower case and ASCII; default port, credentials, fragment,
-    session and tracking parameters (data/tracking.csv) are gone; scheme, `www.` and
+    Scheme and host are lower case and ASCII; default port, credentials, fragment (but
+    for that of `entry_url`), session and tracking parameters (data/tracking.csv) are gone; scheme, `www.` and
     existing escapes stay as given. Idempotent. Anything but a readable http(s) URL
     comes back trimmed.
     """
@@ -73,7 +77,21 @@ def url_key(url: str) -> str:
     key = _untwinned_host(parts.netloc, path) + path.rstrip("/")
     if kept:
         key += "?" + "&".join(kept)
+    if parts.fragment:
+        key += f"#{parts.fragment}"
     return key
+
+
+def entry_url(page_url: str, entry_id: str) -> str:
+    """The address of one of several entries that share a page: canonical, clickable."""
+    digest = hashlib.blake2b(entry_id.encode("utf-8", "replace"), digest_size=8)
+    page = canonical_url(page_url).partition("#")[0]
+    return f"{page}#khabar-entry-{digest.hexdigest()}"
+
+
+def is_entry_url(url: str) -> bool:
+    """Whether an address is one that `entry_url` made."""
+    return bool(_ENTRY_FRAGMENT.fullmatch(url.partition("#")[2]))
 
 
 def url_host(url: str) -> str:
@@ -139,7 +157,10 @@ def _split(trimmed: str) -> SplitResult | None:
     path = _escape(_SESSION.sub("", parts.path)) or "/"
     query = _escape(parts.query)
     kept = [p for p in query.split("&") if p and not _is_tracking(p)]
-    return SplitResult(parts.scheme, netloc, path, "&".join(kept), "")
+    fragment = ""
+    if _ENTRY_FRAGMENT.fullmatch(parts.fragment):
+        fragment = parts.fragment
+    return SplitResult(parts.scheme, netloc, path, "&".join(kept), fragment)
 
 
 def _ascii_host(name: str) -> str:

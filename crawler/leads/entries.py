@@ -6,7 +6,7 @@ once. Pure.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -14,7 +14,8 @@ from urllib.parse import urljoin, urlsplit
 
 from crawler.extraction import markup, written_dates
 from crawler.sources import Source
-from storage.folding import printable
+from storage import identity
+from storage.folding import fold, printable
 from storage.identity import MAX_URL_CHARS
 from storage.model import Lead
 
@@ -66,6 +67,7 @@ class EntryLeads:
     leads: tuple[Lead, ...]
     without_url: int = 0  # no link, or one that is never asked for
     home_pages: int = 0
+    sharing_page: int = 0  # other entries under one address, with no text of their own
 
 
 def build_leads(
@@ -81,11 +83,13 @@ def build_leads(
     `language` is the document's own; `now` is aware, and bounds the dates that are
     believed. Rules: cases 71 to 73, 82, 88 to 91.
     """
+    entries = list(entries)
+    of_live_pages, sharing_page = _find_entries_of_live_pages(entries)
     leads: dict[tuple[str, str], Lead] = {}
     guids: set[str] = set()
     without_url = 0
     home_pages = 0
-    for entry in entries:
+    for position, entry in enumerate(entries):
         url = absolute_url(entry.link, entry.base)
         if url is None:
             without_url += 1
@@ -99,12 +103,65 @@ def build_leads(
             continue
         guid = _unique_guid(entry, url, guids)
         guids.add(guid)
+        if position in of_live_pages:
+            url = identity.entry_url(url, entry.guid or url)
         leads[key] = _build_lead(
             entry, url, guid, source=source, language=language, via=via, now=now
         )
     return EntryLeads(
-        leads=tuple(leads.values()), without_url=without_url, home_pages=home_pages
+        leads=tuple(leads.values()),
+        without_url=without_url,
+        home_pages=home_pages,
+        sharing_page=sharing_page,
     )
+
+
+def _find_entries_of_live_pages(entries: Sequence[FeedEntry]) -> tuple[set[int], int]:
+    """Positions of entries that are reports of their own under one address.
+
+    A live page or a bulletin is fed as many entries with identity, headline and text of
+    their own, under its address or its anchors. Also the number of entries that share
+    an address without text of their own: of these only the first can be read.
+    """
+    by_page: dict[str, list[int]] = {}
+    for position, entry in enumerate(entries):
+        url = absolute_url(entry.link, entry.base)
+        if url is not None and not is_home_page(url):
+            by_page.setdefault(identity.url_key(url), []).append(position)
+
+    own: set[int] = set()
+    sharing = 0
+    for positions in by_page.values():
+        if len(positions) < 2:
+            continue
+        reports: dict[str, int] = {}
+        titles: set[str] = set()
+        others: set[tuple[str, str]] = set()
+        for position in positions:
+            entry = entries[position]
+            title = fold(entry.title or markup.fragment_text(entry.title_html))
+            others.add((entry.guid, title))
+            text = fold(markup.fragment_text(_full_text(entry) or ""))
+            # The same entry twice (case 82) is none of its own.
+            identity_of_entry = entry.guid or entry.link
+            is_whole = len(text.split()) >= MIN_FULL_TEXT_WORDS
+            if is_whole and title not in titles and identity_of_entry not in reports:
+                reports[identity_of_entry] = position
+                titles.add(title)
+        if len(reports) > 1:
+            own.update(reports.values())
+        sharing += max(len(others) - max(len(reports), 1), 0)
+    return own, sharing
+
+
+def is_whole_report(lead: Lead) -> bool:
+    """Whether a lead brings all of its report, and names no page that has it alone.
+
+    So do a channel's posts, and entries that share the address of one page.
+    """
+    if not lead.body:
+        return False
+    return lead.via == "telegram" or identity.is_entry_url(lead.url)
 
 
 def absolute_url(link: str, base: str) -> str | None:

@@ -332,6 +332,7 @@ def _build_feed(
     counted = (
         (built.without_url, "entries without a usable link"),
         (built.home_pages, "links to the home page"),
+        (built.sharing_page, "entries share the address of another"),
     )
     return Feed(
         leads=built.leads,

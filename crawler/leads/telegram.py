@@ -1,7 +1,8 @@
 """The preview page of a public Telegram channel (`https://t.me/s/NAME`), as leads.
 
-A post of some length is a short article of its own, under the post's address. A shorter
-one that points to another site is a lead to that page. What is neither is counted. An
+A post of 15 words or more is a short article of its own, under the post's address,
+whatever it links to: channels sign each post with links to their other places. A
+shorter one that points to another site is a lead to that page. What is neither is counted. An
 edited post comes again with another `edit_marker`: it is fetched again. Pure; runs in a
 worker.
 """
@@ -21,8 +22,6 @@ from crawler.sources import Source
 from storage.model import Page, Rejection
 
 MIN_POST_WORDS = 15  # of a post that is an article
-# A post with a link and fewer words than these announces the page behind it
-MAX_TEASER_WORDS = 60
 MAX_POST_TITLE_CHARS = 140  # of a post's first line that stand as its title
 MAX_LINKS_IN_POST = 50
 TELEGRAM_HOSTS = frozenset({"t.me", "telegram.me", "telegram.org", "telegram.dog"})
@@ -106,13 +105,11 @@ def _build_entry(post: html.HtmlElement, base: str) -> FeedEntry | None:
     text = markup.fragment_text(fragment)
     words = len(text.split())
     name = (post.get("data-post") or "").strip("/")
-    link = _first_external_link(post, base)
-    # A long post with a link is an article with a source
-    if link is not None and words < MAX_TEASER_WORDS:
-        content = ""
-    elif words >= MIN_POST_WORDS:
-        link, content = f"https://t.me/{name}", fragment
-    else:
+    link: str | None = f"https://t.me/{name}"
+    content = fragment
+    if words < MIN_POST_WORDS:
+        link, content = _first_external_link(post, base), ""
+    if link is None:
         return None
 
     date = ""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from builders import LIMITS, make_source
 from crawler.leads import entries, feeds
+from storage import identity
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 URL = "https://outlet.example/news/feed.xml"
@@ -367,3 +368,67 @@ def test_no_author_raises(authors):
     names = entries.author_names(authors)
     assert len(names) <= 20
     assert all(len(name) <= 200 and "\n" not in name for name in names)
+
+
+LIVE = "https://outlet.example/live/kandahar"
+
+
+def live_entries(texts, links, *, with_guid=True):
+    """Entries of one page, each with a headline of its own."""
+    items = []
+    for number, text in enumerate(texts):
+        link = links[number % len(links)].format(n=number)
+        guid = f"<guid isPermaLink='false'>live-{number}</guid>" * with_guid
+        items.append(
+            f"<item><link>{link}</link>{guid}<title>Update {number}</title>"
+            f"<description>{text}</description></item>"
+        )
+    return "".join(items)
+
+
+def long_text(number: int) -> str:
+    return " ".join(f"word{number}x{position}" for position in range(120))
+
+
+@pytest.mark.parametrize(
+    ("links", "with_guid"),
+    [
+        ([LIVE], True),
+        ([LIVE + "#entry-{n}"], True),
+        ([LIVE + "#entry-{n}"], False),
+        ([LIVE + "?utm_source=rss#p{n}", LIVE.replace("https", "http")], True),
+    ],
+)
+def test_entries_with_texts_of_their_own_under_one_address_are_reports(
+    links, with_guid
+):
+    """A live page is fed as entries: each gets an address that opens that page."""
+    texts = [long_text(n) for n in range(4)]
+    feed = read(live_entries(texts, links, with_guid=with_guid))
+    keys = {identity.url_key(lead.url) for lead in feed.leads}
+    assert (len(feed.leads), len(keys), feed.warnings) == (4, 4, ())
+    assert all(entries.is_whole_report(lead) for lead in feed.leads)
+    assert {lead.url.partition("#")[0].partition("?")[0][-13:] for lead in feed.leads} == {LIVE[-13:]}  # fmt: skip
+
+
+def test_an_entry_keeps_its_address_while_others_come_and_go():
+    """The number of one entry depends on nothing but its own identity."""
+    texts = [long_text(n) for n in range(4)]
+    every = {lead.guid: lead.url for lead in read(live_entries(texts, [LIVE])).leads}
+    some = {lead.guid: lead.url for lead in read(live_entries(texts[:2], [LIVE])).leads}
+    assert some.items() <= every.items()
+
+
+def test_entries_under_one_address_without_texts_of_their_own_are_counted():
+    """Of teasers only the page can be read; the feed says that there were more."""
+    feed = read(live_entries([f"Teaser {n}" for n in range(3)], [LIVE]))
+    assert {lead.url for lead in feed.leads} == {LIVE}
+    assert feed.warnings == ("2 entries share the address of another",)
+    assert not any(entries.is_whole_report(lead) for lead in feed.leads)
+
+
+def test_one_entry_twice_is_no_live_page():
+    """The same entry twice in a document (case 82) is one lead to its page."""
+    item = f"<item><link>{LIVE}</link><guid>g</guid><title>Once</title><description>{long_text(1)}</description></item>"  # fmt: skip
+    feed = read(item + item)
+    assert ([lead.url for lead in feed.leads], feed.warnings) == ([LIVE], ())

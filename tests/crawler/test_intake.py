@@ -14,6 +14,7 @@ from storage.model import (
     Failure,
     Lead,
     PendingLead,
+    Refusal,
     Rejection,
     RejectionReason,
 )
@@ -182,3 +183,54 @@ def test_a_page_without_lead_or_source_is_read_as_well():
     landing = read(page(REPORT), None)
     assert isinstance(landing.outcome, Document)
     assert landing.url == URL
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        Refusal(why=RejectionReason.ROBOTS, detail="robots.txt"),
+        Refusal(why=RejectionReason.SIZE, detail="larger than allowed"),
+        Failure(detail="http 404", final=True),
+    ],
+)
+def test_full_text_of_the_feed_stands_in_for_a_page_that_is_not_asked_for(why):
+    """A page that robots.txt forbids, one too large, one that is gone."""
+    landing = read(None, lead(ENTRY), why=why)
+    assert isinstance(landing.outcome, Document)
+    assert (landing.outcome.from_feed, landing.outcome.url) == (True, URL)
+
+
+def test_an_address_that_is_never_asked_for_is_refused_with_its_text_or_without():
+    """A private address is no publisher's page, whatever a feed says of it."""
+    why = Refusal(why=RejectionReason.ADDRESS, detail="127.0.0.1")
+    assert read(None, lead(ENTRY), why=why).outcome == why
+
+
+@pytest.mark.parametrize(
+    ("title", "paragraphs"),
+    [
+        ("Page not found", ["The page that you asked for is not on this server."]),
+        ("We value your privacy", ["We and our partners store cookies. " * 9]),
+        ("Sign in", ["Subscribers sign in here with their address and word. " * 9]),
+        ("Wire | صفحه یافت نشد", ["این صفحه دیگر در این آدرس نیست. " * 9]),
+    ],
+)
+def test_a_page_without_a_word_of_its_entry_is_not_the_article(title, paragraphs):
+    """The entry's headline and text make the article then, not the wall's."""
+    outcome = read(page(paragraphs, title=title), lead(ENTRY)).outcome
+    assert isinstance(outcome, Document)
+    assert (outcome.title, outcome.from_feed) == ("Blast in Panjwai", True)
+    assert REPORT[3] in outcome.text
+
+
+def test_a_pdf_yields_to_the_text_of_its_entry():
+    """What is no HTML cannot be read; the feed has the text."""
+    pdf = make_page(URL, b"%PDF-1.7 ...", headers=(("Content-Type", "application/pdf"),))
+    assert read(pdf, lead(ENTRY)).outcome.from_feed
+
+
+def test_a_lesson_is_no_article_in_its_feed_either():
+    """What the entry itself tells of is no article, however long it is."""
+    pointer = make_lead(url=URL, title="Lesson 3", body=ENTRY, found_at=NOW)
+    outcome = read(page(REPORT, title="Lesson 3"), pointer).outcome
+    assert outcome.why is RejectionReason.NOT_AN_ARTICLE

@@ -5,6 +5,8 @@ The posts were written for these tests: no such channel, no such events.
 
 from datetime import UTC, datetime
 
+import pytest
+
 from builders import LIMITS, make_source
 from crawler.leads import telegram
 
@@ -117,3 +119,23 @@ def test_an_edited_post_is_read_again_and_kept_as_a_revision(web, store):
         "t.example/robots.txt",
         "t.example/s/wire_example",
     }
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        "<a href='https://www.facebook.example/afg'>Facebook</a> | <a href='https://x.example/afg'>X</a>",
+        "<a href='http://wire.example/'>wire.example</a>",
+        "<a href='https://video.example/abc'>Watch</a>",
+        "<a href='https://wire.example/a/9'>Read more</a>",
+    ],
+)
+def test_a_post_of_some_length_is_an_article_whatever_it_links_to(footer):
+    """Channels sign each post with links to their other places."""
+    posts = [post(n, f"{LONG.split('.')[0]}, report {n}.<br/>{footer}") for n in (1, 2)]
+    leads = read(channel(*posts)).leads
+    assert [lead.url for lead in leads] == [
+        "https://t.me/wire_example/2",
+        "https://t.me/wire_example/1",
+    ]
+    assert all("mine went off" in lead.body for lead in leads)

@@ -337,3 +337,16 @@ def test_a_sketch_is_the_same_in_every_process_and_release():
         )
         == 2
     )
+
+
+@given(st.text(), st.text())
+def test_an_entry_s_address_is_canonical_and_its_own(page, entry):
+    """It stays as it is in the store, and opens the page that it was made of."""
+    url = identity.entry_url("https://paper.example/live?x=1#part", entry)
+    assert identity.is_entry_url(url)
+    assert identity.canonical_url(url) == url
+    assert url.startswith("https://paper.example/live?x=1#")
+    assert identity.url_key(url) != identity.url_key("https://paper.example/live?x=1")
+    assert (identity.url_key(url) == identity.url_key(identity.entry_url(
+        "https://paper.example/live?x=1", page
+    ))) == (page == entry)  # fmt: skip
