@@ -225,7 +225,9 @@ def test_a_page_without_a_word_of_its_entry_is_not_the_article(title, paragraphs
 
 def test_a_pdf_yields_to_the_text_of_its_entry():
     """What is no HTML cannot be read; the feed has the text."""
-    pdf = make_page(URL, b"%PDF-1.7 ...", headers=(("Content-Type", "application/pdf"),))
+    pdf = make_page(
+        URL, b"%PDF-1.7 ...", headers=(("Content-Type", "application/pdf"),)
+    )
     assert read(pdf, lead(ENTRY)).outcome.from_feed
 
 
