@@ -6,8 +6,8 @@ costs a bounded number of words.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -33,6 +33,13 @@ _MAX_SPEAKER_WORDS = 8  # a name and an office
 _MAX_SPEAKER_CHARS = 120
 _MAX_HEADLINE_SOURCE_WORDS = 4  # "Afghan governor", "officials"
 _AND = ("and", "و", "او")
+_ONE = ("یک", "یو")
+_FIRST_TEN, _FIRST_HUNDRED = 10, 100
+_TWENTY_AFTER_UNIT = "ویشت"  # "دوه ویشت" is 22
+# "سه شنبه" is Tuesday, "ده ها" are dozens, "ده صلاح" is a district
+_NO_NUMBER_BEFORE = frozenset({"شنبه", "شنبی", "ها", "صلاح", "سبز", "یک"})
+_PASHTO_LETTER = re.compile("[ښڅځړډټږڼېۍ]")
+_PASHTO_WORDS = frozenset({"کی", "چی", "په", "یی", "سوی", "شوی", "وویل"})
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _DIGIT = re.compile(r"\d")
 _CLAUSE = re.compile(r"[;:؛]|\s[–—-]\s")
@@ -47,9 +54,13 @@ _Phrases = dict[str, list[tuple[tuple[str, ...], str]]]
 
 @dataclass(frozen=True, slots=True)
 class _ClaimRules:
-    numbers: dict[str, int]
+    numbers: dict[
+        str, int
+    ]  # of English and Dari, and those of Pashto that are no others
+    pashto_numbers: dict[str, int]
     multiples: dict[str, int]
     qualifiers: dict[tuple[str, ...], str]
+    qualifiers_after: dict[tuple[str, ...], str]
     after: _Phrases
     before: _Phrases
     units: dict[str, frozenset[str]]  # kinds that count one thing only
@@ -66,9 +77,10 @@ class _ClaimRules:
 def _load_rules() -> _ClaimRules:
     data = data_files.read_toml("claims.toml")
     fold = vocabulary.fold_letters
-    numbers: dict[str, int] = {}
-    for words in data["numbers"].values():
-        numbers |= {fold(word): number for word, number in words.items()}
+    numbers_of = {
+        language: {fold(word): number for word, number in words.items()}
+        for language, words in data["numbers"].items()
+    }
     units: dict[str, frozenset[str]] = {}
     for kind in data["kinds"]:
         if "units" in kind:
@@ -77,11 +89,11 @@ def _load_rules() -> _ClaimRules:
     before = _phrases_by_first_word(data["kinds"], "before")
     said = data["said"]
     return _ClaimRules(
-        numbers=numbers,
+        numbers=numbers_of["ps"] | numbers_of["fa"] | numbers_of["en"],
+        pashto_numbers=numbers_of["ps"],
         multiples={fold(word): number for word, number in data["multiples"].items()},
-        qualifiers={
-            tuple(fold(text).split()): kept for text, kept in data["qualifiers"].items()
-        },
+        qualifiers=_folded_phrases(data["qualifiers"]),
+        qualifiers_after=_folded_phrases(data["qualifiers_after"]),
         after=after,
         before=before,
         counted=frozenset((*after, *before)),
@@ -93,6 +105,11 @@ def _load_rules() -> _ClaimRules:
         offices=frozenset(said["offices"]),
         pronouns=frozenset(said["pronouns"]),
     )
+
+
+def _folded_phrases(texts: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    fold = vocabulary.fold_letters
+    return {tuple(fold(text).split()): kept for text, kept in texts.items()}
 
 
 def _phrases_by_first_word(kinds: Iterable[dict[str, Any]], side: str) -> _Phrases:
@@ -137,7 +154,11 @@ def find_claims(scan: Scan) -> tuple[Claim, ...]:
         if rules.counted.isdisjoint(words):
             continue
         for claim in _claims_in_sentence(sentence.text, sentence.folded):
-            found.setdefault((claim.kind, claim.number), claim)
+            first = found.setdefault((claim.kind, claim.number), claim)
+            if claim.said_by and not first.said_by:
+                # A headline names nobody; the sentence that repeats it does
+                key = (claim.kind, claim.number)
+                found[key] = replace(first, said_by=claim.said_by)
             if len(found) == MAX_CLAIMS:
                 return tuple(found.values())
     return tuple(found.values())
@@ -145,8 +166,9 @@ def find_claims(scan: Scan) -> tuple[Claim, ...]:
 
 def _claims_in_sentence(sentence: str, folded: str) -> Iterator[Claim]:
     said_by: str | None = None
+    is_pashto = _is_pashto(sentence, folded)
     for words in _split_clauses(sentence, folded):
-        numbers = list(_find_numbers(words))
+        numbers = list(_find_numbers(words, is_pashto=is_pashto))
         for number, kind in zip(numbers, _kinds_of_all(words, numbers), strict=True):
             if not kind:
                 continue
@@ -155,10 +177,20 @@ def _claims_in_sentence(sentence: str, folded: str) -> Iterator[Claim]:
             yield Claim(
                 kind=kind,
                 number=number.value,
-                qualifier=_qualifier_before(words, number),
+                qualifier=_qualifier_of(words, number),
                 said_by=said_by,
                 sentence=sentence,
             )
+
+
+def _is_pashto(sentence: str, folded: str) -> bool:
+    """Whether a sentence is Pashto, by its letters, or by small words on any keyboard.
+
+    In Pashto ده is "is" and نه "not": "نیولې ده" does not say ten.
+    """
+    if _PASHTO_LETTER.search(sentence):
+        return True
+    return not _PASHTO_WORDS.isdisjoint(folded.split())
 
 
 def _split_clauses(sentence: str, folded: str) -> Iterator[list[str]]:
@@ -173,31 +205,46 @@ def _split_clauses(sentence: str, folded: str) -> Iterator[list[str]]:
     yield folded[start:].split()
 
 
-def _find_numbers(words: Sequence[str]) -> Iterator[_Number]:
-    known = _load_rules().numbers
+def _find_numbers(words: Sequence[str], *, is_pashto: bool) -> Iterator[_Number]:
+    rules = _load_rules()
+    known = rules.pashto_numbers if is_pashto else rules.numbers
     end = 0
     for at, word in enumerate(words):
-        if at < end or not (word in known or word[0].isdecimal()):
+        is_first = word in known or word[0].isdecimal() or word in _ONE
+        if at < end or not is_first:
             continue
-        value, end = _parse_number(words, at)
-        if 0 < value <= MAX_CLAIMED_NUMBER:
+        value, end = _parse_number(words, at, known, is_pashto=is_pashto)
+        is_number = _NO_NUMBER_BEFORE.isdisjoint(words[end : end + 1])
+        if is_number and 0 < value <= MAX_CLAIMED_NUMBER:
             yield _Number(value, at, end)
 
 
-def _parse_number(words: Sequence[str], start: int) -> tuple[int, int]:
+def _parse_number(
+    words: Sequence[str], start: int, known: Mapping[str, int], *, is_pashto: bool
+) -> tuple[int, int]:
     """The number that starts at a word and the index after it.
 
     (0, start) where none does.
     """
     rules = _load_rules()
     total, end = 0, start
-    for word in words[start : start + _MAX_NUMBER_WORDS]:
+    if words[start] in _ONE:
+        # "یک صد و بیست": "one" alone is an article
+        if (
+            words[start + 1 : start + 2] == []
+            or words[start + 1] not in rules.multiples
+        ):
+            return 0, start
+        total, end = 1, start + 1
+    for word in words[end : start + _MAX_NUMBER_WORDS]:
         if word in rules.multiples and total:
             total *= rules.multiples[word]
         elif not total and word.isdecimal() and len(word) <= _MAX_DIGITS:
             total = int(word)
-        elif word in rules.numbers and _may_be_added(total, rules.numbers[word]):
-            total += rules.numbers[word]
+        elif word in known and _may_be_added(total, known[word], is_pashto=is_pashto):
+            total += known[word]
+        elif is_pashto and word == _TWENTY_AFTER_UNIT and 0 < total < _FIRST_TEN:
+            total += 20
         elif not (word in _AND and _goes_on(words[end + 1 : end + 2], total)):
             break
         end += 1
@@ -211,10 +258,15 @@ def _goes_on(next_words: Sequence[str], total: int) -> bool:
     return next_words[0] in _load_rules().numbers
 
 
-def _may_be_added(total: int, number: int) -> bool:
-    """Whether a number word goes on with a number: units to tens, tens to hundreds."""
+def _may_be_added(total: int, number: int, *, is_pashto: bool) -> bool:
+    """Whether a number word goes on with a number: units to tens, tens to hundreds.
+
+    In Pashto the unit comes first: شپږ څلوېښت is 46.
+    """
     if not total:
         return True
+    if is_pashto and 0 < total < _FIRST_TEN <= number < _FIRST_HUNDRED:
+        return number % _FIRST_TEN == 0
     for step in (1000, 100, 10):
         if total % step == 0:
             return 0 < number < step
@@ -277,17 +329,29 @@ def _counts_people(words: Sequence[str], number: _Number) -> bool:
 
 
 def _kinds_at(words: Sequence[str], at: int, phrases: _Phrases) -> Iterator[str]:
+    """The kinds whose phrase stands here; of two phrases the longer one's."""
+    longest = -1
+    kinds: list[str] = []
     for rest, kind in phrases.get(words[at], ()):
-        if tuple(words[at + 1 : at + 1 + len(rest)]) == rest:
-            yield kind
+        if tuple(words[at + 1 : at + 1 + len(rest)]) != rest:
+            continue
+        if len(rest) > longest:
+            longest, kinds = len(rest), []
+        if len(rest) == longest:
+            kinds.append(kind)
+    yield from kinds
 
 
-def _qualifier_before(words: Sequence[str], number: _Number) -> str:
-    qualifiers = _load_rules().qualifiers
+def _qualifier_of(words: Sequence[str], number: _Number) -> str:
+    """The qualifier before a number, or in Pashto's order the one behind it."""
+    rules = _load_rules()
     for length in (3, 2, 1):
         phrase = tuple(words[max(0, number.start - length) : number.start])
-        if phrase in qualifiers:
-            return qualifiers[phrase]
+        if phrase in rules.qualifiers:
+            return rules.qualifiers[phrase]
+        phrase = tuple(words[number.end : number.end + length])
+        if phrase in rules.qualifiers_after:
+            return rules.qualifiers_after[phrase]
     return ""
 
 
@@ -297,8 +361,9 @@ def _find_speaker(sentence: str) -> str:
     "" where nobody is named: "he said" means somebody of a sentence before.
     """
     rules = _load_rules()
-    for part in _SPEAKER_CUT.split(sentence):
-        speaker = _speaker_in(part.strip(" .،,"))
+    parts = [part.strip(" .،,") for part in _SPEAKER_CUT.split(sentence)]
+    for at, part in enumerate(parts):
+        speaker = _speaker_in(part, before=parts[max(0, at - 2) : at])
         if speaker and vocabulary.fold_letters(speaker) not in rules.pronouns:
             return speaker[:_MAX_SPEAKER_CHARS]
 
@@ -315,10 +380,11 @@ def _find_speaker(sentence: str) -> str:
     return ""
 
 
-def _speaker_in(part: str) -> str:
+def _speaker_in(part: str, *, before: Sequence[str]) -> str:
     """The words beside the phrase of saying: after "according to", before "said".
 
-    "" where only a joining word is.
+    `before` are the parts of the sentence before this one: "NAME، OFFICE، گفت" names the
+    speaker in them. "" where only a joining word is.
     """
     rules = _load_rules()
     folded = vocabulary.fold_letters(part)
@@ -326,17 +392,27 @@ def _speaker_in(part: str) -> str:
     phrase = latin or rules.said_arabic.search(folded)
     if phrase is None:
         return ""
-    before = part[: phrase.start()].split()
-    after = part[phrase.end() :].split()
-    if before[-1:] == ["and"]:
+    words_before = part[: phrase.start()].split()
+    words_after = part[phrase.end() :].replace("\u200c", " ").split()
+    if words_before[-1:] == ["and"]:
         return ""
-    if phrase.group() in rules.named_after or not before:
-        return " ".join(after[:_MAX_SPEAKER_WORDS])
+    if phrase.group() in rules.named_after:
+        # The ezafe of "به گفته‌ی" is no part of the name
+        is_ezafe = words_after[:1] == ["ی"]
+        return " ".join(words_after[is_ezafe : _MAX_SPEAKER_WORDS + is_ezafe])
+    if not words_before:
+        if latin:
+            return " ".join(words_after[:_MAX_SPEAKER_WORDS])
+        named = "، ".join(before)
+        return " ".join(named.split()[:_MAX_SPEAKER_WORDS])
     if phrase.group().startswith("په "):
         # "د چارواکو په خبره": the name begins with the last د
-        starts = [at for at, word in enumerate(before) if word == "د"]
-        name = before[starts[-1] :] if starts else before
+        starts = [at for at, word in enumerate(words_before) if word == "د"]
+        name = words_before[starts[-1] :] if starts else words_before
         return " ".join(name[-_MAX_SPEAKER_WORDS:])
+    if phrase.group().startswith("خبر ") and "از" in words_before:
+        # "NAME از کشته شدن ۱۲ تن خبر داد"
+        words_before = words_before[: words_before.index("از")]
     if latin:
-        return " ".join(before[:_MAX_SPEAKER_WORDS])
-    return " ".join(before[-_MAX_SPEAKER_WORDS:])
+        return " ".join(words_before[:_MAX_SPEAKER_WORDS])
+    return " ".join(words_before[-_MAX_SPEAKER_WORDS:])
