@@ -132,7 +132,10 @@ def test_an_edited_post_is_read_again_and_kept_as_a_revision(web, store):
 )
 def test_a_post_of_some_length_is_an_article_whatever_it_links_to(footer):
     """Channels sign each post with links to their other places."""
-    posts = [post(n, f"{LONG.split('.', maxsplit=1)[0]}, report {n}.<br/>{footer}") for n in (1, 2)]
+    posts = [
+        post(n, f"{LONG.split('.', maxsplit=1)[0]}, report {n}.<br/>{footer}")
+        for n in (1, 2)
+    ]
     leads = read(channel(*posts)).leads
     assert [lead.url for lead in leads] == [
         "https://t.me/wire_example/2",
