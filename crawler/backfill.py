@@ -7,83 +7,30 @@ after each document: a second run goes on there. Every way is bounded; what is l
 is told.
 """
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from urllib.parse import urljoin, urlsplit
 
+from crawler import backfill_plan
+from crawler.backfill_plan import BackfillState, BackfillStep
 from crawler.engine.engine import Engine
-from crawler.fetching.fetcher import Fetched, FetchRequest
+from crawler.fetching.requests import Fetched, FetchRequest
 from crawler.fetching.robots import RobotsRules
 from crawler.leads import wayback
 from crawler.leads.polls import Feed
 from crawler.sources import Source
-from crawler.visits import further_documents
-from crawler.visits.source_visit import VisitResult
-from crawler.workers import Task, WorkerLost
+from crawler.visits import documents
+from crawler.visits.visit_result import VisitResult
+from crawler.workers import Done, NoWorker, Task
 from storage import identity
 from storage.model import Lead, Poll, to_text, utc_now
 
 PARSE_INDEX: Task[Feed] = Task("crawler.leads.wayback", "parse_cdx_index")
-SITEMAP_PLACES = ("sitemap_index.xml", "sitemap.xml")
-# Documents of one backfill: three years of days, and what they lead to
-MAX_STEPS = 3_000
 MAX_STEP_DEPTH = 3  # an index, an index within it; or the third page of a day
-MAX_INDEX_PARTS = 40  # parts of the Wayback index, 5,000 captures each
-# A day's last articles are dated the next day somewhere
-DATE_MARGIN = timedelta(days=1)
+MAX_INDEX_PARTS = 40  # of the Wayback index, 5,000 captures each
 # Addresses that are looked at to learn how a source dates its articles
 MAX_KNOWN_URLS = 500
-MIN_DATED_URLS = 5  # of them must be dated the same way
-_DATED = re.compile(
-    r"^(.{0,300}?/)(20[012][0-9])([/-])(0?[1-9]|1[0-2])(?:[/-](0?[1-9]|[12][0-9]|3[01]))?(?=[/-])"
-)
-_MONTH = re.compile(r"(20[012][0-9])[-_/]?(0[1-9]|1[0-2])(?![0-9])")
-
-
-class BackfillStep(NamedTuple):
-    """One document to ask for."""
-
-    way: str  # sitemap, archive, wayback
-    url: str  # of the Wayback index: the key at which it goes on
-    depth: int = 1
-
-
-@dataclass(slots=True)
-class BackfillState:
-    """How far a backfill came; kept in the file as JSON."""
-
-    waiting: list[BackfillStep]
-    asked: int = 0
-    found: int = 0  # leads that were new
-    left: Counter[str] = field(default_factory=Counter)  # what was left out, and why
-    since: float = 0.0  # seconds that it took so far
-
-    def told(self) -> dict[str, Any]:
-        """As JSON."""
-        plain = {
-            name: getattr(self, name) for name in ("waiting", "asked", "found", "since")
-        }
-        return plain | {"left": dict(self.left), "done": not self.waiting}
-
-    @classmethod
-    def of(cls, told: dict[str, Any]) -> "BackfillState":
-        """From JSON."""
-        return cls(
-            [BackfillStep(*step) for step in told["waiting"]], told["asked"], told["found"], Counter(told["left"]),
-            told["since"],
-        )  # fmt: skip
-
-
-def reaches_back(
-    source: Source, since: datetime | None, max_age: timedelta, now: datetime
-) -> bool:
-    """Whether a pass asks for more than a source's own visit shows. Pure."""
-    own = max_age if source.max_age is None else source.max_age
-    return since is not None and since < now - own
 
 
 async def backfill_sources(
@@ -93,19 +40,18 @@ async def backfill_sources(
 
     Returns what to tell, a line for each.
     """
-    told, now = [], utc_now()
-    for source in (engine.sources[id_] for id_ in ids):
-        window = engine.windows.get(source.id)
-        if window is None or not reaches_back(
-            source, window.since, engine.settings.max_age, now
-        ):
+    told = []
+    now = utc_now()
+    for id_ in ids:
+        source = engine.sources[id_]
+        window = engine.windows.get(id_)
+        if window is None or window.since is None:
             continue
-        assert window.since is not None
-        told.append(
-            await Backfill(
-                engine, source, window.since, min(window.until or now, now)
-            ).run(force=force)
-        )
+        max_age = engine.settings.max_age
+        if backfill_plan.reaches_back(source, window.since, max_age, now):
+            until = min(window.until or now, now)
+            backfill = Backfill(engine, source, window.since, until)
+            told.append(await backfill.run(force=force))
     return told
 
 
@@ -123,256 +69,208 @@ class Backfill:
 
     async def run(self, *, force: bool) -> str:
         """Ask for one document after the other, from where an earlier run stopped."""
-        kept = await self._run(self.engine.store.progress.load, self.key)
-        state = (
-            BackfillState.of(kept)
-            if kept and not (force and kept["done"])
-            else BackfillState(await self._first())
-        )
+        store, write = self.engine.store, self.engine.writer.run
+        kept = await write(store.progress.load, "backfill", self.key)
+        if kept and not (force and kept["done"]):
+            state = BackfillState.from_json(kept)
+        else:
+            state = BackfillState(waiting=await self._plan_steps())
+
         began = utc_now()
-        before, planned = state.since, state.asked + len(state.waiting)
-        while state.waiting and state.asked < MAX_STEPS and self.engine.fault is None:
+        seconds_before = state.seconds
+        planned = state.asked + len(state.waiting)
+        while state.waiting and state.asked < backfill_plan.MAX_STEPS:
+            if self.engine.faults.first is not None:
+                break
             step = state.waiting.pop(0)
-            await self._take(step, state)
+            missing = await self._take_step(step, state)
+            if missing is not None:
+                # A second run goes on with this document.
+                state.waiting.insert(0, step)
+                state.stopped = f"no worker ({missing.why})"
+                break
             state.asked += 1
-            state.since = before + (utc_now() - began).total_seconds()
+            state.seconds = seconds_before + (utc_now() - began).total_seconds()
             planned = max(planned, state.asked + len(state.waiting))
-            await self._run(
-                self.engine.store.progress.save, self.key, self.source.id, state.told()
+            await write(
+                store.progress.save,
+                "backfill",
+                self.key,
+                self.source.id,
+                state.to_json(),
             )
-            told = f"{self.source.id}: {describe_progress(state, planned)}"
+            told = backfill_plan.describe_progress(state, planned)
             self.engine.report_progress(
-                self.source.id, told, share=state.asked / planned
+                self.source.id,
+                f"{self.source.id}: {told}",
+                share=state.asked / planned,
             )
-        return f"{self.source.id}: {describe_result(state)}"
+        return f"{self.source.id}: {backfill_plan.describe_result(state)}"
 
-    async def _run(self, function: Callable[..., Any], *told: object) -> Any:
-        return await self.engine.writer.run(function, "backfill", *told)
+    async def _plan_steps(self) -> list[BackfillStep]:
+        """Where to begin: sitemaps, archive pages, the index."""
+        engine = self.engine
+        urls = await engine.writer.run(
+            engine.store.leads.known_urls, self.source.id, MAX_KNOWN_URLS
+        )
+        newest = self.source.url
+        if urls:
+            newest = urls[0]
+        parts = urlsplit(newest)
+        steps = []
+        for url in await self._find_sitemaps(f"{parts.scheme}://{parts.netloc}/"):
+            steps.append(BackfillStep("sitemap", url))
+        pattern = self.source.archive or backfill_plan.learn_archive_pattern(urls)
+        if pattern:
+            for url in backfill_plan.archive_urls(pattern, self.since, self.until):
+                steps.append(BackfillStep("archive", url))
+        if engine.settings.wayback:
+            steps.append(BackfillStep("wayback", ""))
+        return steps
 
-    async def _first(self) -> list[BackfillStep]:
-        """Where to begin."""
-        urls = await self.engine.writer.run(
-            self.engine.store.leads.known_urls, self.source.id, MAX_KNOWN_URLS
-        )
-        patterns = (
-            [self.source.archive]
-            if self.source.archive
-            else [found]
-            if (found := learn_archive_pattern(urls))
-            else []
-        )
-        host = urls[0] if urls else self.source.url
-        top = f"{urlsplit(host).scheme}://{urlsplit(host).netloc}/"
-        steps = [BackfillStep("sitemap", url) for url in await self._sitemaps(top)]
-        steps += [
-            BackfillStep("archive", url)
-            for pattern in patterns
-            for url in archive_urls(pattern, self.since, self.until)
-        ]
-        return steps + (
-            [BackfillStep("wayback", "")] if self.engine.settings.wayback else []
-        )
+    async def _find_sitemaps(self, top: str) -> list[str]:
+        """The source's own sitemap, and those that robots.txt names.
 
-    async def _sitemaps(self, top: str) -> list[str]:
-        """The source's own, those that robots.txt names, or those at the usual places."""
-        own = [self.source.url] if self.source.kind == "sitemap" else []
+        Those at the usual places where it names none.
+        """
+        found = []
+        if self.source.kind == "sitemap":
+            found.append(self.source.url)
         rules = await self.engine.fetcher.robots.rules(
             top, verify_tls=self.source.verify_tls
         )
-        named = (
-            list(rules.book.sitemaps)[:20]
-            if isinstance(rules, RobotsRules) and rules.book is not None
-            else []
-        )
-        usual = [] if named else [urljoin(top, place) for place in SITEMAP_PLACES]
-        return list(
-            dict.fromkeys([*own, *(url for url in named if self._is_own(url)), *usual])
-        )
+        named: list[str] = []
+        if isinstance(rules, RobotsRules):
+            named = rules.sitemaps
+        if named:
+            found += [url for url in named if self._is_own(url)]
+        else:
+            found += [urljoin(top, place) for place in documents.SITEMAP_PLACES]
+        return list(dict.fromkeys(found))
 
     def _is_own(self, url: str) -> bool:
-        return identity.registrable_domain(url) == identity.registrable_domain(
-            self.source.url
-        )
+        site = identity.registrable_domain(self.source.url)
+        return identity.registrable_domain(url) == site
 
-    async def _take(self, step: BackfillStep, state: BackfillState) -> None:
+    async def _take_step(
+        self, step: BackfillStep, state: BackfillState
+    ) -> NoWorker | None:
         """Ask for one document, land what it shows, queue what it names."""
         started = utc_now()
-        feed, size = await self._ask(step)
+        feed, size = await self._fetch(step)
+        if isinstance(feed, NoWorker):
+            return feed
         if feed.error is not None:
+            # A site without a sitemap at a usual place is no news.
             if step.way != "sitemap" or not feed.error.startswith("http 404"):
-                state.left[f"{step.way}: {feed.error.partition(':')[0][:60]}"] += 1
-            return
-        leads, out = select_leads(feed.leads, step.way, self.since, self.until)
-        state.left.update(out)
+                error = feed.error.partition(":")[0][:60]
+                state.left_out[f"{step.way}: {error}"] += 1
+            return None
+        leads, left_out = backfill_plan.select_leads(
+            feed.leads, step.way, self.since, self.until
+        )
+        state.left_out.update(left_out)
         fresh = await self._land(leads, started, size)
         state.found += fresh
-        state.waiting[:0] = self._named(step, feed, fresh, state)
+        state.waiting[:0] = self._next_steps(step, feed, fresh, state)
+        return None
 
-    async def _ask(self, step: BackfillStep) -> tuple[Feed, int]:
-        engine, settings = self.engine, self.engine.settings
-        source = replace(
-            self.source, kind="sitemap" if step.way == "sitemap" else "section"
-        )
-        url, task = step.url, further_documents.READERS[source.kind]
+    async def _fetch(self, step: BackfillStep) -> tuple[Feed | NoWorker, int]:
+        """A document, and the bytes that came; one with an `error` where it is not had."""
+        settings = self.engine.settings
         if step.way == "wayback":
             host = identity.url_host(self.source.url).partition(":")[0]
-            url, task = (
-                wayback.cdx_query_url(
-                    settings.wayback, host, self.since, self.until, step.url
-                ),
-                PARSE_INDEX,
+            source = self.source
+            headers: dict[str, str] = {}
+            task = PARSE_INDEX
+            url = wayback.cdx_query_url(
+                settings.wayback, host, self.since, self.until, step.url
             )
-        elif not self._is_own(url):
+        elif self._is_own(step.url):
+            kind = "section"
+            if step.way == "sitemap":
+                kind = "sitemap"
+            source = replace(self.source, kind=kind)
+            headers = dict(source.headers)
+            task = documents.PARSERS[kind]
+            url = step.url
+        else:
             return Feed(error="elsewhere: of another site"), 0
-        ask = FetchRequest(
-            url=url, headers={} if step.way == "wayback" else dict(source.headers), limit=settings.max_feed_size,
-            redirects=settings.max_redirects, verify_tls=source.verify_tls,
-        )  # fmt: skip
-        async with engine.fetcher.fetch(ask) as outcome:
+
+        request = FetchRequest(
+            url=url,
+            headers=headers,
+            limit=settings.max_feed_size,
+            redirects=settings.max_redirects,
+            verify_tls=source.verify_tls,
+        )
+        async with self.engine.fetcher.fetch(request) as outcome:
+            if isinstance(outcome, NoWorker):
+                return outcome, 0
             if not isinstance(outcome, Fetched):
-                return Feed(error=str(getattr(outcome, "detail", "") or "not had")), 0
+                return Feed(error=outcome.detail or "not had"), 0
             page = outcome.page
             if page.status != 200:
                 return Feed(error=f"http {page.status}"), outcome.received
-            try:
-                feed = await engine.pool.run(
-                    task, page.body, url=page.final_url, headers=dict(page.headers), source=source, now=page.fetched_at,
-                    max_bytes=settings.max_feed_size, max_entries=max(settings.max_entries, wayback.CAPTURES_PER_PART),
-                )  # fmt: skip
-            except WorkerLost as error:
-                return Feed(error=f"unreadable: {error}"), outcome.received
-        return feed, outcome.received
+            result = await self.engine.pool.run(
+                task,
+                page.body,
+                url=page.final_url,
+                headers=dict(page.headers),
+                source=source,
+                now=page.fetched_at,
+                max_bytes=settings.max_feed_size,
+                max_entries=max(settings.max_entries, wayback.CAPTURES_PER_PART),
+            )
+        if isinstance(result, Done):
+            return result.value, outcome.received
+        if isinstance(result, NoWorker):
+            return result, outcome.received
+        return Feed(error=f"unreadable: {result.why}"), outcome.received
 
     async def _land(self, leads: Sequence[Lead], started: datetime, size: int) -> int:
-        """One visit of the source, beside its rhythm. The number of new leads."""
+        """Land leads as a visit beside the source's own polls; how many were new."""
+        if not leads:
+            return 0
         poll = Poll(
-            source=self.source.id, started_at=started, ended_at=utc_now(), status="ok", leads=tuple(leads), bytes=size,
-            manual=True, backfill=True,
-        )  # fmt: skip
-        polled = await self.engine.landed(VisitResult(poll=poll)) if leads else None
-        return len(polled.fresh) if polled is not None else 0
+            source=self.source.id,
+            started_at=started,
+            ended_at=utc_now(),
+            status="ok",
+            leads=tuple(leads),
+            bytes=size,
+            manual=True,
+            backfill=True,
+        )
+        polled = await self.engine.polling.land(VisitResult(poll=poll))
+        if polled is None:
+            return 0
+        return len(polled.fresh)
 
-    def _named(
+    def _next_steps(
         self, step: BackfillStep, feed: Feed, fresh: int, state: BackfillState
     ) -> list[BackfillStep]:
         """The further documents that one names, as far as they are worth asking for."""
+        depth = step.depth + 1
         if step.way == "wayback":
-            parts = (
-                step.depth < MAX_INDEX_PARTS
-                and feed.next_page
-                and feed.next_page != step.url
-            )
-            return (
-                [BackfillStep("wayback", feed.next_page, step.depth + 1)]
-                if parts and feed.next_page
-                else []
-            )
+            is_last = step.depth >= MAX_INDEX_PARTS or feed.next_page == step.url
+            if not feed.next_page or is_last:
+                return []
+            return [BackfillStep("wayback", feed.next_page, depth)]
         if step.depth >= MAX_STEP_DEPTH:
             return []
         if step.way == "archive":
-            return (
-                [BackfillStep("archive", feed.next_page, step.depth + 1)]
-                if feed.next_page and fresh
-                else []
-            )
-        named = [url for url in feed.children if self._is_own(url)]
-        inside = [
-            url
-            for url in named
-            if may_hold(url, feed.children_changed_at.get(url), self.since, self.until)
-        ]
-        state.left["sitemaps of other months"] += len(named) - len(inside)
-        return [BackfillStep("sitemap", url, step.depth + 1) for url in inside]
+            if not feed.next_page or not fresh:
+                return []
+            return [BackfillStep("archive", feed.next_page, depth)]
 
-
-def learn_archive_pattern(urls: Iterable[str]) -> str | None:
-    """The pattern of archive pages by which a source dates its articles, or None. Pure.
-
-    `https://x.example/2021/06/05/name` makes
-    `https://x.example/{year}/{month:02}/{day:02}/`.
-    """
-    patterns: Counter[str] = Counter()
-    for url in urls:
-        if match := _DATED.match(url):
-            before, _, mark, month, day = match.groups()
-            wide = ":02" if len(month) == 2 else ""
-            dated = ["{year}", f"{{month{wide}}}", *([f"{{day{wide}}}"] if day else [])]
-            patterns[f"{before}{mark.join(dated)}/"] += 1
-    best = patterns.most_common(1)
-    return best[0][0] if best and best[0][1] >= MIN_DATED_URLS else None
-
-
-def archive_urls(pattern: str, since: datetime, until: datetime) -> Iterator[str]:
-    """The archive pages of some days, each once. Pure."""
-    day, last = since.date(), ""
-    while day <= until.date():
-        url = pattern.replace("{year}", str(day.year))
-        for name, value in (("month", day.month), ("day", day.day)):
-            url = url.replace(f"{{{name}:02}}", f"{value:02}").replace(
-                f"{{{name}}}", str(value)
-            )
-        if url != last:
-            yield url
-        day, last = day + timedelta(days=1), url
-
-
-def may_hold(
-    url: str, changed: datetime | None, since: datetime, until: datetime
-) -> bool:
-    """Whether a sitemap may name pages of some days.
-
-    By the month in its name, or by when it was last changed. Pure.
-    """
-    if match := _MONTH.search(urlsplit(url).path):
-        return f"{since:%Y%m}" <= match[1] + match[2] <= f"{until:%Y%m}"
-    return changed is None or changed >= since
-
-
-def select_leads(
-    leads: Iterable[Lead], way: str, since: datetime, until: datetime
-) -> tuple[list[Lead], Counter[str]]:
-    """The leads of some days, marked as backfill; and how many were left out, why.
-
-    Pure.
-    """
-    kept: list[Lead] = []
-    left: Counter[str] = Counter()
-    for lead in leads:
-        at = lead.published_at
-        if at is not None and not since - DATE_MARGIN <= at <= until + DATE_MARGIN:
-            left["of other days"] += 1
-        elif at is None and way == "sitemap":
-            left["without a date in a sitemap"] += 1
-        else:
-            kept.append(
-                replace(
-                    lead,
-                    via=wayback.VIA_ARCHIVE,
-                    backfill=True,
-                    guid=lead.guid if way == "wayback" else None,
-                )
-            )
-    return kept, left
-
-
-def describe_progress(state: BackfillState, planned: int) -> str:
-    """How far it is, and how long the rest takes at this pace. Pure."""
-    rest = planned - state.asked
-    minutes = state.since / max(state.asked, 1) * rest / 60
-    time = (
-        f"about {minutes:.0f} min left" if minutes >= 1 else "less than a minute left"
-    )
-    return f"looking back, {state.asked} of {planned} documents, {state.found} pages found; {time}"
-
-
-def describe_result(state: BackfillState) -> str:
-    """What it came to."""
-    left = "; ".join(
-        f"{count} {what}" for what, count in state.left.most_common(5) if count
-    )
-    more = (
-        f", stopped after {MAX_STEPS}"
-        if state.waiting and state.asked >= MAX_STEPS
-        else ""
-    )
-    return f"looked back over {state.asked} documents{more}, {state.found} pages found{f' ({left})' if left else ''}"
+        steps = []
+        for url in feed.children:
+            if not self._is_own(url):
+                continue
+            changed_at = feed.children_changed_at.get(url)
+            if backfill_plan.may_hold(url, changed_at, self.since, self.until):
+                steps.append(BackfillStep("sitemap", url, depth))
+            else:
+                state.left_out["sitemaps of other months"] += 1
+        return steps

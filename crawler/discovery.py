@@ -12,22 +12,19 @@ from collections.abc import Iterable, Sequence
 from html import unescape
 from urllib.parse import urljoin, urlsplit
 
-from crawler.fetching.fetcher import Fetched, Fetcher, FetchRequest
+from crawler.fetching.fetcher import Fetcher
+from crawler.fetching.requests import Fetched, FetchRequest
 from crawler.fetching.robots import RobotsRules
 from crawler.leads import feeds
 from crawler.sources import CrawlSettings, Source
+from crawler.visits.documents import SITEMAP_PLACES
 from storage import identity
 from storage.folding import printable
 
 MAX_FEEDS = 5
 MAX_SITEMAPS = 3
 FEED_PLACES = ("feed/", "rss.xml", "rss", "feed.xml", "atom.xml")
-SITEMAP_PLACES = (
-    "news-sitemap.xml",
-    "sitemap-news.xml",
-    "sitemap_index.xml",
-    "sitemap.xml",
-)
+NEWS_SITEMAP_PLACES = ("news-sitemap.xml", "sitemap-news.xml")
 COMMENTS = re.compile(r"/comments/|[?&]feed=comments|/oembed", re.IGNORECASE)
 _CHANNEL = re.compile(
     r"https?://(?:www\.)?(?:t|telegram)\.me/(?:s/)?([A-Za-z]\w{3,31})/?"
@@ -35,6 +32,7 @@ _CHANNEL = re.compile(
 _DOCUMENT = re.compile(
     rb"<(?:\w{1,20}:)?(rss|feed|rdf|urlset|sitemapindex|html|body)[\s>]", re.IGNORECASE
 )
+_TITLE_SEPARATOR = re.compile(r"\s[|–—-]\s|\s»\s")
 _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,300})", re.IGNORECASE)
 
 
@@ -45,104 +43,113 @@ async def find_candidates(
 
     None where the address itself does not answer.
     """
-    if channel := _CHANNEL.fullmatch(address):
+    channel = _CHANNEL.fullmatch(address)
+    if channel is not None:
+        name = channel[1]
         return [
-            _source(
-                "telegram", f"https://t.me/s/{channel[1]}", channel[1], name=channel[1]
-            )
+            Source(id=name, kind="telegram", url=f"https://t.me/s/{name}", name=name)
         ]
-    async with fetcher.fetch(
-        FetchRequest(url=address, headers={}, limit=settings.max_page_size, redirects=5)
-    ) as outcome:
-        page = (
-            outcome.page
-            if isinstance(outcome, Fetched) and outcome.page.status == 200
-            else None
-        )
-    if page is None:
-        return []
-    rules = await fetcher.robots.rules(page.final_url)
-    sitemaps = (
-        list(rules.book.sitemaps)[:20]
-        if isinstance(rules, RobotsRules) and rules.book is not None
-        else []
+
+    request = FetchRequest(
+        url=address,
+        headers={},
+        limit=settings.max_page_size,
+        redirects=settings.max_redirects,
     )
+    async with fetcher.fetch(request) as outcome:
+        if not isinstance(outcome, Fetched) or outcome.page.status != 200:
+            return []
+        page = outcome.page
+    sitemaps: list[str] = []
+    rules = await fetcher.robots.rules(page.final_url)
+    if isinstance(rules, RobotsRules):
+        sitemaps = rules.sitemaps
     return guess_sources(page.body, page.final_url, sitemaps)
 
 
 def guess_sources(body: bytes, url: str, sitemaps: Sequence[str]) -> list[Source]:
     """What a page and the sitemaps of its robots.txt suggest. Pure."""
+    id_ = suggest_id(url)
+    kind = _document_kind(body)
+    if kind is not None:
+        return [Source(id=id_, kind=kind, url=url)]
+
+    parts = urlsplit(url)
+    top = f"{parts.scheme}://{parts.netloc}/"
+    feed_urls = []
+    for feed_url in feeds.find_feed_links(body, url=url):
+        if not COMMENTS.search(feed_url):
+            feed_urls.append(feed_url)
+    if not feed_urls:
+        feed_urls = [urljoin(top, place) for place in FEED_PLACES]
+
+    site = identity.registrable_domain(url)
+    sitemap_urls = []
+    for sitemap in sitemaps:
+        if identity.registrable_domain(sitemap) == site:
+            sitemap_urls.append(sitemap)
+    if sitemap_urls:
+        sitemap_urls.sort(key=lambda sitemap: "news" not in sitemap)
+        del sitemap_urls[MAX_SITEMAPS:]
+    else:
+        places = (*NEWS_SITEMAP_PLACES, *SITEMAP_PLACES)
+        sitemap_urls = [urljoin(top, place) for place in places]
+
+    found = [("feed", feed_url) for feed_url in feed_urls[:MAX_FEEDS]]
+    found += [("sitemap", sitemap) for sitemap in sitemap_urls]
+    found.append(("section", url))
+    name = _site_name(body)
+    sources = []
+    for kind, address in dict.fromkeys(found):
+        sources.append(Source(id=id_, kind=kind, url=address, name=name))
+    return sources
+
+
+def _document_kind(body: bytes) -> str | None:
+    """The kind of source that a document itself is; None for a web page."""
     root = _DOCUMENT.search(body[:5_000])
-    told = (
-        root[1].lower() if root else b"feed" if body.lstrip()[:1] == b"{" else b"html"
-    )
-    if told not in (b"html", b"body"):
-        return [
-            _source(
-                "sitemap" if told in (b"urlset", b"sitemapindex") else "feed",
-                url,
-                suggest_id(url),
-            )
-        ]
-    name = _name(body)
-    top = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}/"
-    named = [
-        feed
-        for feed in feeds.find_feed_links(body, url=url)
-        if not COMMENTS.search(feed)
-    ][:MAX_FEEDS]
-    places = named or [urljoin(top, place) for place in FEED_PLACES]
-    own = [
-        one
-        for one in sitemaps
-        if identity.registrable_domain(one) == identity.registrable_domain(url)
-    ]
-    maps = sorted(own, key=lambda one: "news" not in one)[:MAX_SITEMAPS] or [
-        urljoin(top, p) for p in SITEMAP_PLACES
-    ]
-    found = (
-        [("feed", place) for place in places]
-        + [("sitemap", one) for one in maps]
-        + [("section", url)]
-    )
-    return [
-        _source(kind, one, suggest_id(url), name=name)
-        for kind, one in dict.fromkeys(found)
-    ]
+    if root is None:
+        # JSON Feed
+        if body.lstrip()[:1] == b"{":
+            return "feed"
+        return None
+    name = root[1].lower()
+    if name in (b"html", b"body"):
+        return None
+    if name in (b"urlset", b"sitemapindex"):
+        return "sitemap"
+    return "feed"
 
 
-def _source(kind: str, url: str, id_: str, *, name: str = "") -> Source:
-    return Source(id=id_, kind=kind, url=url, name=name)
-
-
-def _name(body: bytes) -> str:
+def _site_name(body: bytes) -> str:
+    """The site's name by its title, without what stands behind a separator."""
     title = _TITLE.search(body[:200_000].decode("utf-8", "replace"))
-    return (
-        re.split(r"\s[|–—-]\s|\s»\s", " ".join(printable(unescape(title[1])).split()))[
-            0
-        ][:80]
-        if title
-        else ""
-    )
+    if title is None:
+        return ""
+    text = " ".join(printable(unescape(title[1])).split())
+    return _TITLE_SEPARATOR.split(text)[0][:80]
 
 
 def suggest_id(url: str) -> str:
     """An id out of a host: the name of the site without what all hosts have."""
-    host = identity.url_host(url).partition(":")[0]
     site = identity.registrable_domain(url)
-    name = site.partition(".")[0] if re.search("[a-z]", site) else host
+    name = site.partition(".")[0]
+    # An address of numbers has no name.
+    if not re.search("[a-z]", site):
+        name = identity.url_host(url).partition(":")[0]
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "source"
 
 
 def unused_id(label: str, taken: Iterable[str], *, language: str | None = None) -> str:
     """An id that nobody has: the label, with the language, with a number."""
     used = set(taken)
-    tries = [
-        label,
-        *([f"{label}-{language.partition('-')[0].lower()}"] if language else []),
-    ]
-    return next((one for one in tries if one not in used), None) or next(
-        one
-        for number in range(2, len(used) + 3)
-        if (one := f"{label}-{number}") not in used
-    )
+    if label not in used:
+        return label
+    if language:
+        with_language = f"{label}-{language.partition('-')[0].lower()}"
+        if with_language not in used:
+            return with_language
+    number = 2
+    while f"{label}-{number}" in used:
+        number += 1
+    return f"{label}-{number}"

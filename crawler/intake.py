@@ -1,10 +1,9 @@
-"""The desk: a page and the lead that pointed to it become a landing.
+"""A page and the lead that pointed to it become a landing.
 
-One function for crawl, import and reprocess.
-
-extract, dates and cleaning make a document of the page; mentions and relevance say what
-it is about. Where the page is gone, forbidden, paywalled or empty and the feed carried
-the whole text, the feed's text is the article, and says so. Pure; runs in a worker.
+One function for crawl, import and reprocess: extraction, dates and cleaning make a
+document of the page; mentions and relevance say what it is about. Where the page is
+gone, forbidden, paywalled or empty and the feed carried the whole text, the feed's text
+is the article, and says so. Pure; runs in a worker.
 """
 
 from dataclasses import replace
@@ -31,7 +30,7 @@ from storage.model import (
 # A page with less than this share of the words that its feed entry has was not read
 # whole
 MIN_SHARE_OF_FEED_TEXT = 0.7
-# A page that has less than this share of its entry's runs of words is another page
+# A page that has less than this share of its entry's runs of words is another page.
 MIN_SHARE_OF_WORDS = 0.1
 # `via` of a lead to what a person called relevant: it is kept whatever its score
 MARKED = "mark"
@@ -63,32 +62,57 @@ def process_page(
 ) -> Landing:
     """Everything that one visit to a page brought.
 
-    `page` None with `why`: the page was not to be had, for this reason. `boilerplate` is
-    what the host has taught. The landing keeps the page for the archive; its `lead` is
-    the stored one, if there was one.
+    `page` None with `why`: the page was not to be had, for this reason. `boilerplate`
+    is what the host has taught. The landing keeps the page for the archive; its `lead`
+    is the stored one, if there was one.
     """
-    told = lead.lead if isinstance(lead, PendingLead) else lead
+    pending: PendingLead | None = None
+    pointer: Lead | None
+    if isinstance(lead, PendingLead):
+        pending, pointer = lead, lead.lead
+    else:
+        pointer = lead
+    url = ""
+    source_id = ""
+    if page is not None:
+        url = page.url
+    if pointer is not None:
+        url = pointer.url
+        source_id = pointer.source
+    if source is not None:
+        source_id = source.id
+
     outcome: Document | Rejection | Failure | Refusal
     if page is None:
         outcome = why or Failure(detail="no page", final=True)
     else:
         outcome = page_status.why_unavailable(page) or extract.extract(
-            page, lead=told, source=source, boilerplate=boilerplate, now=now
+            page, lead=pointer, source=source, boilerplate=boilerplate, now=now
         )
-    document = _preferred(
-        outcome, told, source=source, boilerplate=boilerplate, now=now
-    )
+    if pointer is not None and pointer.body and may_use_feed_text(outcome):
+        entry = extract.extract_entry(
+            pointer, now=now, source=source, boilerplate=boilerplate
+        )
+        if isinstance(entry, Document):
+            outcome = prefer_whole_text(outcome, entry, pointer)
+
+    # Further URLs that lead to the same text: where redirects ended, and what the page
+    # calls itself
+    aliases: list[str] = []
+    if page is not None:
+        aliases.append(page.final_url)
     lines: tuple[int, ...] = ()
-    if isinstance(document, Document):
-        lines = clean.line_hashes(document.text)
-        outcome = judge_document(document, source=source, settings=settings)
+    if isinstance(outcome, Document):
+        aliases.append(outcome.url)
+        lines = clean.line_hashes(outcome.text)
+        outcome = judge_document(outcome, source=source, settings=settings)
     return Landing(
         outcome=outcome,
-        url=told.url if told else page.url if page else "",
-        source=source.id if source else told.source if told else "",
-        lead=lead if isinstance(lead, PendingLead) else None,
+        url=url,
+        source=source_id,
+        lead=pending,
         page=page,
-        aliases=page_aliases(page, document, told),
+        aliases=page_status.distinct_urls(aliases, but=url),
         lines=lines,
     )
 
@@ -96,28 +120,26 @@ def process_page(
 def process_page_in_worker(
     page: Page | None, lead: PendingLead | Lead | None, **rest: object
 ) -> Landing:
-    """`read` without the page in its answer.
+    """`process_page` without the page in its answer.
 
     The body need not travel back between processes.
     """
     return replace(process_page(page, lead, **rest), page=None)  # type: ignore[arg-type]
 
 
-def _preferred(
-    outcome: Document | Rejection | Failure | Refusal, lead: Lead | None, *, source: Source | None, boilerplate: frozenset[int],
-    now: datetime,
-) -> Document | Rejection | Failure | Refusal:  # fmt: skip
-    """The page's text, or the feed's where that is the whole one (rules, cases 98 and 99)."""
-    if lead is None or not lead.body or not may_use_feed_text(outcome):
-        return outcome
+def prefer_whole_text(
+    outcome: Document | Rejection | Failure | Refusal, entry: Document, lead: Lead
+) -> Document | Rejection:
+    """The page's text, or its feed entry's where that is the whole one.
+
+    As the rules say in cases 98 and 99.
+    """
     if isinstance(outcome, Rejection) and _is_of_entry_itself(outcome, lead):
-        return outcome
-    entry = extract.extract_entry(lead, now=now, source=source, boilerplate=boilerplate)
-    if entry is None:
         return outcome
     if not isinstance(outcome, Document):
         return entry
-    if len(outcome.text.split()) >= MIN_SHARE_OF_FEED_TEXT * len(entry.text.split()):
+    words = len(entry.text.split())
+    if len(outcome.text.split()) >= MIN_SHARE_OF_FEED_TEXT * words:
         return outcome
     # A page without a word of its entry is another one: a login, consent, "not found".
     entry_profile = text_likeness.profile_text(entry.text)
@@ -148,21 +170,25 @@ def _is_of_entry_itself(outcome: Rejection, lead: Lead) -> bool:
 
 def may_use_feed_text(outcome: Document | Rejection | Failure | Refusal) -> bool:
     """Whether a feed's whole text may stand in for what came of the page."""
-    if isinstance(outcome, Failure):
-        return outcome.final
     if isinstance(outcome, Refusal):
         return outcome.why in FEED_TEXT_REASONS
+    if isinstance(outcome, Failure):
+        return outcome.final
     return isinstance(outcome, Document) or outcome.why in FEED_TEXT_REASONS
 
 
 def judge_document(
     document: Document, *, source: Source | None, settings: CrawlSettings
 ) -> Document | Rejection:
-    """The document with what it mentions and how relevant it is, or the rejection where that is not enough."""
+    """The document with what it mentions and how relevant it is.
+
+    A rejection where that is not relevant enough.
+    """
     title, text = document.title, document.text
     scanned = scan.scan_text(title, text, extra_terms=settings.extra_terms)
     verdict = relevance.judge(scanned)
-    if verdict.score < min_relevance(source, settings) and document.via != MARKED:
+    least = min_relevance(source, settings)
+    if verdict.score < least and document.via != MARKED:
         return Rejection(
             why=RejectionReason.IRRELEVANT,
             url=document.url,
@@ -178,22 +204,6 @@ def judge_document(
 
 def min_relevance(source: Source | None, settings: CrawlSettings) -> float:
     """The least relevance that is kept; 0 keeps everything."""
-    own = source.min_relevance if source is not None else None
-    return settings.min_relevance if own is None else own
-
-
-def page_aliases(
-    page: Page | None,
-    outcome: Document | Rejection | Failure | Refusal,
-    lead: Lead | None,
-) -> tuple[str, ...]:
-    """Further URLs that lead to the same text.
-
-    Where redirects ended, and what the page calls itself.
-    """
-    named = [page.final_url] if page is not None else []
-    if isinstance(outcome, Document):
-        named.append(outcome.url)
-    return page_status.distinct_urls(
-        named, but=lead.url if lead else page.url if page else ""
-    )
+    if source is not None and source.min_relevance is not None:
+        return source.min_relevance
+    return settings.min_relevance

@@ -4,20 +4,22 @@ What is wanted is visited now, and awaited until nothing is left to try.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from crawler import backfill
-from crawler.engine.engine import VISIT_LEASE, Engine, Window, source_states
+from crawler.engine.engine import Engine, source_states
+from crawler.engine.polling import VISIT_LEASE
+from crawler.engine.window import ANY_DATE, Window
 from crawler.fetching import loop
 from crawler.leads import polls
 from crawler.report import CrawlEvent, CrawlReport
 from crawler.sources import CrawlSettings, Source
-from crawler.visits.source_visit import PollPlanner, plan_fixed_interval
+from crawler.visits.visit_result import PollPlanner, plan_fixed_interval
+from crawler.workers import NoWorker
 from storage import identity
 from storage.model import SourceState, utc_now
 from storage.store import Store
 
-ANY_DATE = Window()
 NOT_DUE = "not_due"
 
 
@@ -35,17 +37,15 @@ async def crawl(
 ) -> CrawlReport:
     """One pass over the named or all enabled sources.
 
-    It ends when their leads have fates or wait for another day.
-
-    `sources` is the whole configuration. Raises StoreError where something could not be
-    stored.
+    It ends when their leads have fates or wait for another day. `sources` is the whole
+    configuration. Raises StoreError where something could not be stored.
     """
     store.sources.sync(source_states(sources))
-    wanted = [
-        source.id
-        for source in sources
-        if (source.id in only if only is not None else source.enabled)
-    ]
+    if only is None:
+        wanted = [source.id for source in sources if source.enabled]
+    else:
+        wanted = [source.id for source in sources if source.id in only]
+
     engine = Engine(store, settings, sources, plan=plan, lookup=lookup)
     if on_event is not None:
         engine.listeners.append(on_event)
@@ -55,8 +55,8 @@ async def crawl(
         report = await run_pass(engine, wanted, force=force, everything=only is None)
     finally:
         await engine.stop()
-    if engine.fault is not None:
-        raise engine.fault
+    if engine.faults.first is not None:
+        raise engine.faults.first
     return report
 
 
@@ -64,23 +64,27 @@ async def run_pass(
     engine: Engine, wanted: Sequence[str], *, force: bool, everything: bool
 ) -> CrawlReport:
     """Visit sources now, pending leads first, and wait until nothing is left to try."""
-    scope = None if everything else list(wanted)
-    report, asked_before = CrawlReport(), engine.fetcher.requests
+    report = CrawlReport()
+    scope: list[str] | None = None
+    if not everything:
+        scope = list(wanted)
 
-    def note(event: CrawlEvent) -> None:
+    def count(event: CrawlEvent) -> None:
         if scope is None or event.source in scope:
             report.add_event(event)
 
-    engine.listeners.append(note)
+    requests_before = engine.fetcher.requests
+    engine.listeners.append(count)
     try:
-        await engine.start_pending(scope)
-        await _visit_all(engine, await _claim(engine, wanted, report, force=force))
-        if not everything:
-            report.notes += await backfill.backfill_sources(engine, wanted, force=force)
-        await engine.wait_until_done(scope)
+        await engine.pages.start_pending(scope)
+        states = await _claim(engine, wanted, report, force=force)
+        await _visit_all(engine, states, report)
+        if scope is not None:
+            report.notes += await backfill.backfill_sources(engine, scope, force=force)
+        await engine.pages.wait_until_done(scope)
     finally:
-        engine.listeners.remove(note)
-    report.requests = engine.fetcher.requests - asked_before
+        engine.listeners.remove(count)
+    report.requests = engine.fetcher.requests - requests_before
     return report
 
 
@@ -97,28 +101,39 @@ async def _claim(
     )
     for busy in set(wanted) - {state.id for state in states}:
         report.for_source(busy).status = "busy"
-    visiting = []
+
+    claimed = []
     hosts = engine.fetcher.hosts
     for state in states:
         host = identity.url_host(state.url)
-        asked_lately = (
-            state.last_poll_at is not None
-            and now - state.last_poll_at < polls.MIN_POLL_INTERVAL
-        )
-        if not force and (asked_lately or hosts.held_until(host) is not None):
+        if force:
+            hosts.release(host)
+            claimed.append(state)
+            continue
+        last = state.last_poll_at
+        is_too_soon = last is not None and now - last < polls.MIN_POLL_INTERVAL
+        if is_too_soon or hosts.held_until(host) is not None:
             report.for_source(state.id).status = NOT_DUE
             await engine.writer.run(engine.store.sources.release, state.id)
             continue
-        if force:
-            hosts.release(host)
-        visiting.append(state)
-    return visiting
+        claimed.append(state)
+    return claimed
 
 
-async def _visit_all(engine: Engine, states: Iterable[SourceState]) -> None:
-    visiting = [
-        asyncio.ensure_future(engine.visit(state, manual=True)) for state in states
-    ]
+async def _visit_all(
+    engine: Engine, states: Sequence[SourceState], report: CrawlReport
+) -> None:
+    """Visit claimed sources at once, each as politely as its host wants."""
+
+    async def visit(state: SourceState) -> None:
+        visited = await engine.polling.visit(state, manual=True)
+        # Nothing of such a visit is stored; only this pass tells of it.
+        if isinstance(visited, NoWorker):
+            source = report.for_source(state.id)
+            source.status = "error"
+            source.error = f"no worker: {visited.why}"
+
+    visiting = [asyncio.ensure_future(visit(state)) for state in states]
     try:
         await asyncio.gather(*visiting)
     finally:

@@ -7,11 +7,26 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from storage.model import ChangeKind, FateKind, Landed, Polled, RejectionReason
+from storage.model import Landed, Polled, RejectionReason
 
 # A visit brings Scrapy, and a list of sources needs the words for its results only.
 if TYPE_CHECKING:
-    from crawler.visits.source_visit import VisitResult
+    from crawler.visits.visit_result import VisitResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlEvent:
+    """Something that happened, told while it goes on.
+
+    A visit ended (`visited`) or a URL has its fate (`landed`).
+    """
+
+    source: str
+    visited: "VisitResult | None" = None
+    polled: Polled | None = None
+    landed: Landed | None = None
+    note: str = ""  # how far something long has come
+    share: float | None = None  # of it that is done, as far as is known
 
 
 @dataclass(slots=True)
@@ -43,13 +58,10 @@ class SourceReport:
             self.reasons[landed.reason] += 1
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON takes it.
-
-        `asdict` makes pairs of a counter's items the keys of another one.
-        """
-        return {name: getattr(self, name) for name in self.__slots__} | {
-            "reasons": dict(self.reasons)
-        }
+        """The counts as JSON takes them."""
+        # `asdict` would make keys of the pairs in `reasons`.
+        known = {name: getattr(self, name) for name in self.__slots__}
+        return known | {"reasons": dict(self.reasons)}
 
 
 @dataclass(slots=True)
@@ -65,63 +77,36 @@ class CrawlReport:
         """The report of one source, begun where there is none."""
         return self.sources.setdefault(source, SourceReport(source))
 
-    def add_event(self, event: "CrawlEvent") -> None:
+    def add_event(self, event: CrawlEvent) -> None:
         """Count what an event tells."""
-        of = self.for_source(event.source)
+        report = self.for_source(event.source)
         if event.visited is not None and event.polled is not None:
-            of.status, of.error = event.visited.poll.status, event.visited.poll.error
-            of.found, of.known = (
-                of.found + event.polled.found,
-                of.known + event.polled.known,
-            )
+            report.status = event.visited.poll.status
+            report.error = event.visited.poll.error
+            report.found += event.polled.found
+            report.known += event.polled.known
         if event.landed is not None:
-            of.count(event.landed)
+            report.count(event.landed)
 
     def total(self, column: str) -> int:
         """The sum of one count over all sources."""
-        return sum(getattr(one, column) for one in self.sources.values())
+        return sum(getattr(report, column) for report in self.sources.values())
 
     @property
     def any_visited(self) -> bool:
         """Whether at least one source could be visited, or did not need to be."""
-        return not self.sources or any(
-            one.status != "error" for one in self.sources.values()
-        )
+        if not self.sources:
+            return True
+        return any(report.status != "error" for report in self.sources.values())
 
 
 def report_column(landed: Landed) -> str:
-    """The count that a landing belongs to."""
-    made = {
-        ChangeKind.NEW: "new",
-        ChangeKind.REVISED: "revised",
-        ChangeKind.COPIED: "copies",
-    }
+    """The count that a landing belongs to.
+
+    That of its poll, but what is not about the topic is counted apart.
+    """
     if landed.fate is None:
         return "postponed"
-    if landed.what in made:
-        return made[landed.what]
-    if landed.fate is FateKind.REJECTED:
-        return (
-            "irrelevant" if landed.reason == RejectionReason.IRRELEVANT else "rejected"
-        )
-    plain = {
-        FateKind.REFUSED: "refused",
-        FateKind.TOO_OLD: "too_old",
-        FateKind.FAILED: "failed",
-    }
-    return plain.get(landed.fate, "known")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrawlEvent:
-    """Something that happened, told while it goes on.
-
-    A visit ended (`visited`) or a URL has its fate (`landed`).
-    """
-
-    source: str
-    visited: "VisitResult | None" = None
-    polled: Polled | None = None
-    landed: Landed | None = None
-    note: str = ""  # how far something long has come
-    share: float | None = None  # of it that is done, as far as is known
+    if landed.reason == RejectionReason.IRRELEVANT:
+        return "irrelevant"
+    return landed.poll_column

@@ -6,6 +6,7 @@ Landings that come close together share a transaction.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Generic, ParamSpec, TypeVar
 
 from storage.errors import StoreBusy, StoreError
@@ -16,11 +17,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-BATCH_WAIT_SECONDS = 0.05  # seconds that a landing waits for company
+BATCH_WAIT_SECONDS = 0.05  # that a landing waits for others
 MAX_BATCH = 50
-# Results that are handed out before the loop turns: each wakes a visit or a page
+# Results that are handed out before the loop turns: each wakes a visit or a page.
 RESULTS_PER_TURN = 5
-# The file's, not of what was to be written: they pass, and hit everything alike
+# The file's, not of what was to be written: they pass, and hit everything alike.
 STORE_FAULTS = (StoreError, StoreBusy)
 
 
@@ -30,8 +31,8 @@ class Writer:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
-        self._landings = _Together(self, store.landings.land)
-        self._polls = _Together(self, store.polls.land_all)
+        self._landings = _Batcher(self, store.landings.land)
+        self._polls = _Batcher(self, store.polls.land_all)
 
     async def run(
         self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
@@ -41,9 +42,8 @@ class Writer:
         Raises what it raises.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._thread, lambda: function(*args, **kwargs)
-        )
+        call = partial(function, *args, **kwargs)
+        return await loop.run_in_executor(self._thread, call)
 
     async def land(self, landing: Landing) -> Landed:
         """Store a landing together with those that arrive within a moment.
@@ -61,12 +61,12 @@ class Writer:
 
     async def close(self) -> None:
         """Write what waits, then end the thread. The store stays open."""
-        await self._polls.written()
-        await self._landings.written()
+        await self._polls.wait_until_written()
+        await self._landings.wait_until_written()
         await asyncio.to_thread(self._thread.shutdown)
 
 
-class _Together(Generic[T, R]):
+class _Batcher(Generic[T, R]):
     """Calls of one kind that wait for each other, so that they share a transaction."""
 
     def __init__(self, writer: Writer, write: Callable[[Sequence[T]], list[R]]) -> None:
@@ -75,10 +75,10 @@ class _Together(Generic[T, R]):
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._flushing: asyncio.Task[None] | None = None
 
-    async def add(self, one: T) -> R:
-        """What the store made of it."""
+    async def add(self, item: T) -> R:
+        """What the store made of an item."""
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((one, done))
+        self._waiting.append((item, done))
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.ensure_future(self._flush())
         return await done
@@ -86,53 +86,46 @@ class _Together(Generic[T, R]):
     async def _flush(self) -> None:
         await asyncio.sleep(BATCH_WAIT_SECONDS)
         while self._waiting:
-            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-            if not await self._written(
-                [one for one, _ in batch], [done for _, done in batch]
-            ):
-                # One of them may be at fault: each gets its own answer
-                for one, done in batch:
-                    await self._written([one], [done], last=True)
+            batch = self._waiting[:MAX_BATCH]
+            self._waiting = self._waiting[MAX_BATCH:]
+            try:
+                await self._write_batch(batch)
+            except STORE_FAULTS as error:
+                _fail(batch, error)
+            except Exception as error:  # noqa: BLE001 - the thread's boundary: whoever waits gets it and decides
+                if len(batch) == 1:
+                    _fail(batch, error)
+                else:
+                    await self._write_one_by_one(batch)
 
-    async def _written(
-        self,
-        ones: Sequence[T],
-        done: Sequence[asyncio.Future[R]],
-        *,
-        last: bool = False,
-    ) -> bool:
-        """Whether the store took them; at `last` whoever waits is told why not."""
-        try:
-            made = await self._writer.run(self._write, ones)
-        except Exception as error:  # noqa: BLE001 - the thread's boundary: each waiter gets it and decides
-            if last or len(ones) == 1 or isinstance(error, STORE_FAULTS):
-                _settle(done, error=error)
-                return True
-            return False
-        for start in range(0, len(made), RESULTS_PER_TURN):
-            _settle(
-                done[start : start + RESULTS_PER_TURN],
-                made[start : start + RESULTS_PER_TURN],
-            )
-            await asyncio.sleep(0)
-        return True
+    async def _write_one_by_one(
+        self, batch: Sequence[tuple[T, asyncio.Future[R]]]
+    ) -> None:
+        """Write a batch of which one item is at fault: each gets its own answer."""
+        for one in batch:
+            try:
+                await self._write_batch([one])
+            except Exception as error:  # noqa: BLE001 - as above
+                _fail([one], error)
 
-    async def written(self) -> None:
+    async def _write_batch(self, batch: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
+        """Write a batch in one call, and hand out the results. Raises what it raises."""
+        results = await self._writer.run(self._write, [item for item, _ in batch])
+        for number, ((_, done), result) in enumerate(
+            zip(batch, results, strict=True), 1
+        ):
+            if not done.done():
+                done.set_result(result)
+            if number % RESULTS_PER_TURN == 0:
+                await asyncio.sleep(0)
+
+    async def wait_until_written(self) -> None:
         """Return when nothing waits any more."""
         if self._flushing is not None:
             await self._flushing
 
 
-def _settle(
-    waiting: Sequence["asyncio.Future[R]"],
-    made: Sequence[R] = (),
-    *,
-    error: Exception | None = None,
-) -> None:
-    for place, done in enumerate(waiting):
-        if done.done():
-            continue
-        if error is not None:
+def _fail(batch: Sequence[tuple[T, "asyncio.Future[R]"]], error: Exception) -> None:
+    for _, done in batch:
+        if not done.done():
             done.set_exception(error)
-        else:
-            done.set_result(made[place])

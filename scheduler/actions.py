@@ -102,7 +102,7 @@ def crawl(
 
     def here(store: Store) -> "CrawlReport":
         from crawler import passes
-        from crawler.engine import engine
+        from crawler.engine.window import Window
         from crawler.fetching import loop
         from scheduler.service import poll_schedule
 
@@ -113,7 +113,7 @@ def crawl(
                 config.crawl,
                 only=ids or None,
                 force=force,
-                window=engine.Window(since=start, until=end),
+                window=Window(since=start, until=end),
                 plan=poll_schedule.plan_next_check,
                 on_event=on_event,
             )

@@ -63,7 +63,10 @@ def parse_address(host: str) -> Address | None:
 
 
 def embedded_ipv4(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one carries (mapped, compatible, 6to4, NAT64), or the address itself."""
+    """The IPv4 address that an IPv6 one carries, or the address itself.
+
+    Mapped, compatible, 6to4 and NAT64 addresses carry one.
+    """
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is not None:
@@ -98,75 +101,69 @@ class Guard:
 
     allow: tuple[Network, ...] = ()
     proxy: Endpoint | None = None
-    _proxy_addresses: set[Address] = field(default_factory=set)
+    _proxy_addresses: set[Address | None] = field(default_factory=set)
 
     def check(self, url: str) -> Refusal | None:
         """Why a URL may not be asked for, or None. Names are not resolved here."""
         if len(url) > MAX_URL_CHARS:
-            return Refusal(
-                why=RejectionReason.SIZE, detail=f"URL of {len(url)} characters"
-            )
+            detail = f"URL of {len(url)} characters"
+            return Refusal(why=RejectionReason.SIZE, detail=detail)
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError as error:
             return Refusal(why=RejectionReason.SCHEME, detail=f"not a URL: {error}")
         if parts.scheme not in SCHEMES:
-            return Refusal(
-                why=RejectionReason.SCHEME, detail=f"scheme {parts.scheme[:20]!r}"
-            )
+            detail = f"scheme {parts.scheme[:20]!r}"
+            return Refusal(why=RejectionReason.SCHEME, detail=detail)
         if not host:
             return Refusal(why=RejectionReason.SCHEME, detail="no host")
         if parts.username is not None or parts.password is not None:
             return Refusal(why=RejectionReason.ADDRESS, detail="user name in the URL")
-        return self._check_host(host, SCHEMES[parts.scheme] if port is None else port)
 
-    def _check_host(self, host: str, port: int) -> Refusal | None:
+        if port is None:
+            port = SCHEMES[parts.scheme]
         if not is_web_port(port):
             return Refusal(why=RejectionReason.ADDRESS, detail=f"port {port}")
         address = parse_address(host)
         if address is not None and not self.allows(address):
-            return Refusal(
-                why=RejectionReason.ADDRESS, detail=f"{host} is not a public address"
-            )
+            detail = f"{host} is not a public address"
+            return Refusal(why=RejectionReason.ADDRESS, detail=detail)
         if address is None and INSIDE_NAMES.search(host.rstrip(".").lower()):
-            return Refusal(
-                why=RejectionReason.ADDRESS,
-                detail=f"{host} is a name of this machine or its neighbours",
-            )
+            detail = f"{host} is a name of this machine or its neighbours"
+            return Refusal(why=RejectionReason.ADDRESS, detail=detail)
         return None
 
     def allows(self, address: Address) -> bool:
         """Whether a page may come from this address."""
         inner = embedded_ipv4(address)
-        return any(
-            one in net for net in self.allow for one in {address, inner}
-        ) or is_public(address)
+        for network in self.allow:
+            if address in network or inner in network:
+                return True
+        return is_public(address)
 
     def check_dial(self, host: str, port: int) -> None:
         """Raise AddressRefused unless a socket may connect there now.
 
         `host` is an address, or the proxy's name.
         """
-        if self.proxy is not None and port == self.proxy.port and self._is_proxy(host):
-            return
         address = parse_address(host)
-        if self.proxy is not None or address is None or not self.allows(address):
+        if self.proxy is None:
+            is_allowed = address is not None and self.allows(address)
+        else:
+            is_proxy = host == self.proxy.host or address in self._proxy_addresses
+            is_allowed = is_proxy and port == self.proxy.port
+        if not is_allowed:
             raise AddressRefused(f"{host}:{port} is not a public address")
 
-    def _is_proxy(self, host: str) -> bool:
-        assert self.proxy is not None
-        return host == self.proxy.host or parse_address(host) in self._proxy_addresses
-
-    def learn(self, host: str, addresses: list[str]) -> None:
+    def note_proxy(self, host: str, addresses: list[str]) -> None:
         """Remember what the proxy's own name resolved to.
 
         Any other name is of no interest.
         """
         if self.proxy is not None and host == self.proxy.host:
-            self._proxy_addresses = {
-                found for found in map(parse_address, addresses) if found is not None
-            }
+            known = {parse_address(address) for address in addresses}
+            self._proxy_addresses = known - {None}
 
 
 def is_web_port(port: int) -> bool:
@@ -184,7 +181,8 @@ def parse_proxy(proxy: str) -> Endpoint | None:
     """
     if not proxy:
         return None
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    return Endpoint(
-        host=parts.hostname or "", port=parts.port or SCHEMES.get(parts.scheme, 80)
-    )
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    parts = urlsplit(proxy)
+    port = parts.port or SCHEMES.get(parts.scheme, 80)
+    return Endpoint(host=parts.hostname or "", port=port)

@@ -61,7 +61,10 @@ class _Resolution:
 
 @implementer(IHostnameResolver)
 class Resolver:
-    """Resolves names on asyncio, so that Twisted's own threads, which nobody would stop, never start."""
+    """Resolves names on asyncio.
+
+    Twisted's own threads, which nobody would stop, never start.
+    """
 
     def __init__(self, guard: Guard, lookup: ResolveHost = resolve_host) -> None:
         self.guard = guard
@@ -78,29 +81,31 @@ class Resolver:
         """Tell the receiver each address of a name."""
         resolution = _Resolution(hostName)
         resolutionReceiver.resolutionBegan(resolution)
-        tell = self._tell(resolutionReceiver, hostName, portNumber, transportSemantics)
-        resolution.task = asyncio.ensure_future(tell)
+
+        async def report_addresses() -> None:
+            try:
+                for address in await self._resolve(hostName):
+                    family: type[IPv4Address | IPv6Address] = IPv4Address
+                    if ":" in address:
+                        family = IPv6Address
+                    found = family(transportSemantics, address, portNumber)
+                    resolutionReceiver.addressResolved(found)
+            finally:
+                resolutionReceiver.resolutionComplete()
+
+        resolution.task = asyncio.ensure_future(report_addresses())
         return resolution
 
-    async def _tell(
-        self, receiver: Any, host: str, port: int, kind: Literal["TCP", "UDP"]
-    ) -> None:
-        try:
-            for address in await self._addresses(host):
-                family = IPv6Address if ":" in address else IPv4Address
-                receiver.addressResolved(family(kind, address, port))
-        finally:
-            receiver.resolutionComplete()
-
-    async def _addresses(self, host: str) -> list[str]:
+    async def _resolve(self, host: str) -> list[str]:
+        """The addresses of a name; Twisted makes a DNSLookupError of none."""
         spelled = parse_address(host)
         if spelled is not None:
             return [str(spelled)]
         try:
             addresses = await asyncio.wait_for(self.lookup(host), LOOKUP_SECONDS)
         except (OSError, UnicodeError, TimeoutError):
-            return []  # Twisted makes a DNSLookupError of no address
-        self.guard.learn(host, addresses)
+            return []
+        self.guard.note_proxy(host, addresses)
         return addresses
 
 
@@ -124,9 +129,10 @@ def get_loop() -> asyncio.AbstractEventLoop:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the process's loop to its end, as `asyncio.run` would on a new one.
+    """Run a coroutine on the process's loop, as `asyncio.run` would on a new one.
 
-    SIGINT and SIGTERM cancel it, so that it can put everything in order; then KeyboardInterrupt is raised.
+    SIGINT and SIGTERM cancel it, so that it can put everything in order; then
+    KeyboardInterrupt is raised.
     """
     current = get_loop()
     asyncio.set_event_loop(current)
@@ -146,10 +152,8 @@ def _stopped_by_signals(
 
     Only the main thread may be told of signals, and only where they exist.
     """
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or sys.platform == "win32"
-    ):
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or sys.platform == "win32":
         yield
         return
     for number in (signal.SIGINT, signal.SIGTERM):

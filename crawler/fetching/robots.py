@@ -1,10 +1,8 @@
-"""robots.txt.
+"""robots.txt: asked first on every host, kept a day, an error is not permission.
 
-Asked first on every host, kept a day, an error is not permission (RFC 9309).
-
-A 4xx answer means that there are no rules; 5xx, 429 and a host that does not answer
-mean "ask again later": whoever wanted a page waits. Only the first 500 kB count.
-`Crawl-delay` is obeyed up to 30 s.
+As RFC 9309 says, a 4xx answer means that there are no rules; 5xx, 429 and a host that
+does not answer mean "ask again later": whoever wanted a page waits. Only the first
+500 kB count. `Crawl-delay` is obeyed up to 30 s.
 """
 
 import asyncio
@@ -16,18 +14,20 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 
-from crawler.workers import WorkerLost, WorkerPool
+from crawler.workers import Done, NoWorker, WorkerPool
 from storage.model import Failure, Page, Refusal, utc_now
 
 CACHE_FOR = timedelta(days=1)
 RETRY_AFTER = timedelta(minutes=10)
-MAX_ROBOTS_BYTES = 500_000  # bytes (RFC 9309 section 2.5: at least 500 KiB)
-MAX_CRAWL_DELAY_SECONDS = 30.0  # seconds
+MAX_REDIRECTS = 5  # RFC 9309 section 2.3.1.2
+MAX_ROBOTS_BYTES = 500_000  # RFC 9309 section 2.5: at least 500 KiB
+MAX_CRAWL_DELAY_SECONDS = 30.0
 MAX_HOSTS = 20_000
-# Bytes that are parsed on the event loop, a few ms; larger ones go to a worker
+MAX_SITEMAPS = 20  # that a robots.txt names and anybody looks at
+# Bytes that are parsed on the event loop, a few ms; larger ones go to a worker.
 MAX_INLINE_BYTES = 20_000
 
-Answer = Page | Refusal | Failure
+Answer = Page | Refusal | Failure | NoWorker
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,107 +37,138 @@ class RobotsRules:
     agent: str
     delay: float | None = None  # seconds between two requests
     # None: everything is allowed
-    book: Protego | None = field(default=None, repr=False)
+    parser: Protego | None = field(default=None, repr=False)
 
     def allow(self, url: str) -> bool:
         """Whether the agent may ask for a URL."""
-        return self.book is None or self.book.can_fetch(url, self.agent)
+        return self.parser is None or self.parser.can_fetch(url, self.agent)
+
+    @property
+    def sitemaps(self) -> list[str]:
+        """The sitemaps that the file names, the first twenty."""
+        if self.parser is None:
+            return []
+        return list(self.parser.sitemaps)[:MAX_SITEMAPS]
 
 
 def parse_robots(body: bytes, agent: str) -> RobotsRules:
-    """The rules that a robots.txt has for an agent (its product token, "khabar/0.1" or "khabar")."""
+    """The rules that a robots.txt has for an agent.
+
+    That is its product token, "khabar/0.1" or "khabar".
+    """
     token = agent.partition("/")[0].strip() or agent
-    book = Protego.parse(body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", errors="replace"))
-    delay = book.crawl_delay(token)
-    return RobotsRules(
-        agent=token,
-        delay=None if delay is None else min(delay, MAX_CRAWL_DELAY_SECONDS),
-        book=book,
-    )
+    text = body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", errors="replace")
+    parser = Protego.parse(text)
+    delay = parser.crawl_delay(token)
+    if delay is not None:
+        delay = min(delay, MAX_CRAWL_DELAY_SECONDS)
+    return RobotsRules(agent=token, delay=delay, parser=parser)
 
 
 def why_no_rules(answer: Answer, now: datetime) -> Failure | None:
-    """Why the rules of a host are not to be had now, or None where the answer settles them."""
-    if isinstance(answer, Refusal):
-        # It lies where nothing may be fetched: no rules are to be had there, and the
-        # guard stops the rest
+    """Why the rules of a host are not to be had now; None where they are known."""
+    # A refused robots.txt lies where nothing may be fetched: no rules are to be had
+    # there, and the guard stops the rest.
+    if isinstance(answer, Refusal | NoWorker):
         return None
     if isinstance(answer, Failure):
+        # RFC 9309 2.3.1.2: as if there were none
         if answer.detail == "too_many_redirects":
-            return None  # RFC 9309 2.3.1.2: as if there were none
-        return Failure(
-            detail=answer.detail, retry_at=answer.retry_at or now + RETRY_AFTER
-        )
+            return None
+        retry_at = answer.retry_at or now + RETRY_AFTER
+        return Failure(detail=answer.detail, retry_at=retry_at)
     if answer.status == 429 or answer.status >= 500:
-        return Failure(
-            detail=f"robots.txt: http {answer.status}", retry_at=now + RETRY_AFTER
-        )
+        detail = f"robots.txt: http {answer.status}"
+        return Failure(detail=detail, retry_at=now + RETRY_AFTER)
     return None
 
 
 @dataclass(slots=True)
-class _Kept:
+class _Cached:
     rules: RobotsRules | Failure
     until: datetime
 
 
 class RobotsCache:
-    """The rules of every host that was asked.
+    """The rules of every host that was asked; asked once, however many wait.
 
-    `ask` takes a URL and whether to verify TLS; once, however many wait.
+    `fetch` takes a URL and whether to verify TLS.
     """
 
     def __init__(
         self,
-        ask: Callable[[str, bool], Awaitable[Answer]],
+        fetch: Callable[[str, bool], Awaitable[Answer]],
         *,
         agent: str,
         pool: WorkerPool,
     ) -> None:
-        self.ask = ask
+        self.fetch = fetch
         self.agent = agent
         self.pool = pool
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[RobotsRules | Failure]] = {}
+        self._cached: OrderedDict[str, _Cached] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[RobotsRules | Failure | NoWorker]] = {}
+
+    def use_agent(self, agent: str) -> None:
+        """Ask in another name from now on: what was allowed to the old one is void."""
+        if agent != self.agent:
+            self.agent = agent
+            self._cached.clear()
+            self._asking.clear()
 
     async def rules(
         self, url: str, *, verify_tls: bool = True
-    ) -> RobotsRules | Failure:
+    ) -> RobotsRules | Failure | NoWorker:
         """The rules of the URL's host, asked for if they are not known or a day old."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
-        kept = self._kept.get(origin)
-        if kept is not None and utc_now() < kept.until:
-            return kept.rules
+        cached = self._cached.get(origin)
+        if cached is not None and utc_now() < cached.until:
+            return cached.rules
+
         task = self._asking.get(origin)
         if task is None:
-            task = self._asking[origin] = asyncio.ensure_future(
-                self._ask(origin, verify_tls=verify_tls)
-            )
+            asking = self._ask(origin, self.agent, verify_tls=verify_tls)
+            task = asyncio.ensure_future(asking)
+            self._asking[origin] = task
             task.add_done_callback(lambda _: self._asking.pop(origin, None))
         return await asyncio.shield(task)
 
-    async def _ask(self, origin: str, *, verify_tls: bool) -> RobotsRules | Failure:
-        answer = await self.ask(f"{origin}/robots.txt", verify_tls)
+    async def _ask(
+        self, origin: str, agent: str, *, verify_tls: bool
+    ) -> RobotsRules | Failure | NoWorker:
+        """Fetch and parse the rules of a host, and keep them for a day."""
+        answer = await self.fetch(f"{origin}/robots.txt", verify_tls)
         now = utc_now()
+        rules: RobotsRules | Failure | NoWorker
         failure = why_no_rules(answer, now)
-        rules = failure or await self._parse(answer)
-        until = (failure.retry_at or now + RETRY_AFTER) if failure else now + CACHE_FOR
-        self._kept[origin] = _Kept(rules, until)
-        self._kept.move_to_end(origin)
-        if len(self._kept) > MAX_HOSTS:
-            self._kept.popitem(last=False)
+        if failure is not None:
+            rules = failure
+            until = failure.retry_at or now + RETRY_AFTER
+        else:
+            rules = await self._parse(answer, agent)
+            until = now + CACHE_FOR
+
+        if isinstance(rules, NoWorker) or agent != self.agent:
+            return rules  # asked for again at once
+        self._cached[origin] = _Cached(rules, until)
+        self._cached.move_to_end(origin)
+        if len(self._cached) > MAX_HOSTS:
+            self._cached.popitem(last=False)
         return rules
 
-    async def _parse(self, answer: Answer) -> RobotsRules | Failure:
+    async def _parse(
+        self, answer: Answer, agent: str
+    ) -> RobotsRules | Failure | NoWorker:
+        if isinstance(answer, NoWorker):
+            return answer
         if not isinstance(answer, Page) or answer.status != 200 or not answer.body:
-            return RobotsRules(self.agent)
+            return RobotsRules(agent)
         if len(answer.body) <= MAX_INLINE_BYTES:
-            return parse_robots(answer.body, self.agent)
-        try:
-            return await self.pool.run(parse_robots, answer.body, self.agent)
-        except WorkerLost as error:
-            return Failure(
-                detail=f"robots.txt: unreadable ({error})",
-                retry_at=utc_now() + CACHE_FOR,
-            )
+            return parse_robots(answer.body, agent)
+        result = await self.pool.run(parse_robots, answer.body, agent)
+        if isinstance(result, NoWorker):
+            return result
+        if isinstance(result, Done):
+            return result.value
+        detail = f"robots.txt: unreadable ({result.why})"
+        return Failure(detail=detail, retry_at=utc_now() + CACHE_FOR)

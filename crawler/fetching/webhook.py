@@ -25,7 +25,6 @@ from storage.model import Failure, Refusal, RejectionReason
 
 _MAX_HEAD_BYTES = 65_536  # bytes of an answer that are looked at
 _IN_PATH = "".join(map(chr, range(0x21, 0x7F)))
-_MAX_STATUS_LINE_BYTES = 8_192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +56,8 @@ class WebhookMessage:
 
 def sign(secret: bytes, message_id: str, stamp: str, body: bytes) -> str:
     """The signature of a message sent at `stamp` (seconds since 1970)."""
-    digest = hmac.new(
-        secret, f"{message_id}.{stamp}.".encode() + body, hashlib.sha256
-    ).digest()
+    signed = f"{message_id}.{stamp}.".encode() + body
+    digest = hmac.new(secret, signed, hashlib.sha256).digest()
     return "v1," + base64.b64encode(digest).decode("ascii")
 
 
@@ -106,116 +104,130 @@ async def post(
         return Failure(detail=f"{type(error).__name__}: {str(error)[:200]}")
     if 200 <= status < 300:
         return None
-    what = (
-        f"http {status}: a redirect, which is not followed"
-        if 300 <= status < 400
-        else f"http {status}"
-    )
-    return Failure(detail=what, status=status)
+    detail = f"http {status}"
+    if 300 <= status < 400:
+        detail += ": a redirect, which is not followed"
+    return Failure(detail=detail, status=status)
 
 
 async def _exchange(
     parts: SplitResult, message: WebhookMessage, guard: Guard, lookup: ResolveHost
 ) -> int:
-    """The status of the answer. Raises OSError, ValueError, AddressRefused."""
-    reader, writer = await _connected(parts, guard, lookup)
+    """Send the message; the status of the answer.
+
+    Raises OSError, ValueError, AddressRefused.
+    """
+    reader, writer = await _connect(parts, guard, lookup)
     try:
-        writer.write(
-            _request(
-                parts,
-                message,
-                through_proxy=guard.proxy is not None and parts.scheme == "http",
-            )
-        )
+        through_proxy = guard.proxy is not None and parts.scheme == "http"
+        writer.write(_request_bytes(parts, message, through_proxy=through_proxy))
         await writer.drain()
-        return await _status(reader)
+        return await _read_status(reader)
     finally:
-        await _end(writer)
+        await _close(writer)
 
 
-async def _end(writer: asyncio.StreamWriter) -> None:
-    """Close at once: whatever else it has to say is of no interest."""
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close at once: whatever else the receiver says is of no interest."""
     writer.transport.abort()
     with suppress(OSError):
         await writer.wait_closed()
 
 
-async def _connected(
+async def _connect(
     parts: SplitResult, guard: Guard, lookup: ResolveHost
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    host, port = _host(parts), parts.port or SCHEMES[parts.scheme]
-    context = ssl.create_default_context() if parts.scheme == "https" else None
+    """A connection to a checked address of the host, or through the proxy.
+
+    Raises AddressRefused, OSError.
+    """
+    host = _ascii_host(parts)
+    port = parts.port or SCHEMES[parts.scheme]
+    context: ssl.SSLContext | None = None
+    server_name: str | None = None
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        server_name = host
+
     if guard.proxy is None:
-        address = await _address(host, port, guard, lookup)
-        name = host if context else None
+        addresses = await lookup(host)
+        if not addresses:
+            raise OSError(f"{host} has no address")
+        # One that is not public is a sign that somebody plays with the name: none is
+        # dialled.
+        for address in addresses:
+            guard.check_dial(address, port)
         return await asyncio.open_connection(
-            address, port, limit=_MAX_HEAD_BYTES, ssl=context, server_hostname=name
+            addresses[0],
+            port,
+            limit=_MAX_HEAD_BYTES,
+            ssl=context,
+            server_hostname=server_name,
         )
+
     reader, writer = await asyncio.open_connection(
         guard.proxy.host, guard.proxy.port, limit=_MAX_HEAD_BYTES
     )
     if context is not None:
         try:
-            await _tunnel(reader, writer, host, port)
+            await _open_tunnel(reader, writer, _with_port(host, port))
             await writer.start_tls(context, server_hostname=host)
         except BaseException:
-            await _end(writer)
+            await _close(writer)
             raise
     return reader, writer
 
 
-async def _tunnel(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int
+async def _open_tunnel(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: str
 ) -> None:
     """Let the proxy connect to the host. Raises OSError where it does not."""
-    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode("ascii"))
-    status = await _status(reader)
+    status = await _read_status(reader)
     if status != 200:
         raise OSError(f"the proxy answers {status}")
     await reader.readuntil(b"\r\n\r\n")
 
 
-def _host(parts: SplitResult) -> str:
+def _ascii_host(parts: SplitResult) -> str:
     """The host as certificates and headers name it."""
     host = parts.hostname or ""
-    return host if host.isascii() else host.encode("idna").decode("ascii")
+    if host.isascii():
+        return host
+    return host.encode("idna").decode("ascii")
 
 
-async def _address(host: str, port: int, guard: Guard, lookup: ResolveHost) -> str:
-    """An address of the host to which a connection may go.
-
-    Raises AddressRefused, OSError.
-    """
-    addresses = await lookup(host)
-    if not addresses:
-        raise OSError(f"{host} has no address")
-    # One that is not public is a sign that somebody plays with the name: none is
-    # dialled
-    for address in addresses:
-        guard.check_dial(address, port)
-    return addresses[0]
+def _with_port(host: str, port: int | None) -> str:
+    """A host as URLs and headers write it; an IPv6 address in brackets."""
+    if ":" in host:
+        host = f"[{host}]"
+    if port is None:
+        return host
+    return f"{host}:{port}"
 
 
-def _request(
+def _request_bytes(
     parts: SplitResult, message: WebhookMessage, *, through_proxy: bool
 ) -> bytes:
-    host = f"[{_host(parts)}]" if ":" in _host(parts) else _host(parts)
-    place = f"{host}:{parts.port}" if parts.port else host
-    path = quote(
-        (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_IN_PATH
-    )
-    target = f"{parts.scheme}://{place}{path}" if through_proxy else path
-    headers = {
-        "Host": place,
-        **message.headers(),
-        "Content-Length": str(len(message.body)),
-    }
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + message.body
+    """The whole request as it is sent."""
+    host = _with_port(_ascii_host(parts), parts.port)
+    path = parts.path or "/"
+    if parts.query:
+        path += f"?{parts.query}"
+    target = quote(path, safe=_IN_PATH)
+    if through_proxy:
+        target = f"{parts.scheme}://{host}{target}"
+
+    lines = [f"POST {target} HTTP/1.1", f"Host: {host}"]
+    for name, value in message.headers().items():
+        lines.append(f"{name}: {value}")
+    lines.append(f"Content-Length: {len(message.body)}")
+    head = "\r\n".join(lines) + "\r\n\r\n"
+    return head.encode("latin-1") + message.body
 
 
-async def _status(reader: asyncio.StreamReader) -> int:
+async def _read_status(reader: asyncio.StreamReader) -> int:
+    """The status in an answer's first line. Raises ValueError where it has none."""
     line = await reader.readuntil(b"\n")
     protocol, _, rest = line.partition(b" ")
     if not protocol.startswith(b"HTTP/1."):

@@ -1,6 +1,6 @@
-"""Articles as others wrote them down.
+"""Articles as others wrote them down: lines of JSON become landings.
 
-Lines of JSON -> landings, by the same desk as a crawl. Pure; runs in a worker.
+They are judged as a crawl's pages are. Pure; runs in a worker.
 
 A line needs `url` and `text`; `title`, `published_at`, `source`, `language` and
 `authors` are taken if they are there. A bad optional value becomes null with a warning,
@@ -10,7 +10,7 @@ never a lost row; there is no minimum length.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,8 +23,9 @@ from storage import identity
 from storage.folding import printable
 from storage.model import Document, Landing, Rejection, RejectionReason
 
-MAX_TEXT_CHARS = 2_000_000  # characters that are read of one text
-MAX_NAME_CHARS = 200  # characters of a title, a source, an author
+MAX_TEXT_CHARS = 2_000_000  # that are read of one text
+MAX_NAME_CHARS = 200  # of an author
+MAX_TITLE_CHARS = 1_000  # of a title, a source, a date
 MAX_AUTHORS = 30
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.IGNORECASE)
 
@@ -36,7 +37,7 @@ def parse_lines(
     settings: CrawlSettings,
     now: datetime,
 ) -> list[ParsedLine]:
-    """The rows of numbered lines, in their order.
+    """What numbered lines bring, in their order.
 
     `sources` are those that have a say in relevance, by id.
     """
@@ -47,143 +48,157 @@ def parse_lines(
 
 
 def parse_line(
-    number: int, line: bytes, *, sources: Mapping[str, Source], settings: CrawlSettings, now: datetime
-) -> ParsedLine:  # fmt: skip
+    number: int,
+    line: bytes,
+    *,
+    sources: Mapping[str, Source],
+    settings: CrawlSettings,
+    now: datetime,
+) -> ParsedLine:
     """One line: parsed, cleaned, judged."""
-    told = _object(line)
-    if isinstance(told, str):
-        return ParsedLine(number=number, landing=None, warnings=(told,))
-    reader = _Reader(told)
-    url = reader.address()
-    if url is None or not isinstance(told.get("text"), str):
-        fault = (
-            "url is no http address; skipped"
-            if url is None
-            else "text is missing or no text; skipped"
-        )
-        return ParsedLine(number=number, landing=None, warnings=(fault,))
-    document = _document(reader, url, now)
-    source = sources.get(document.source)
-    outcome: Document | Rejection = Rejection(
-        why=RejectionReason.EMPTY,
-        detail="no text",
-        url=document.url,
-        title=document.title,
-    )
+    try:
+        given = json.loads(line.decode("utf-8", "replace").removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as fault:
+        return _skipped(number, f"not JSON ({type(fault).__name__})")
+    if not isinstance(given, dict):
+        return _skipped(number, "not a JSON object")
+    values = _Values(given)
+    url = values.address()
+    if url is None:
+        return _skipped(number, "url is no http address")
+    if not isinstance(given.get("text"), str):
+        return _skipped(number, "text is missing or no text")
+
+    document = _make_document(values, url, now)
+    outcome: Document | Rejection
     if document.text:
+        source = sources.get(document.source)
         outcome = intake.judge_document(document, source=source, settings=settings)
+    else:
+        outcome = Rejection(
+            why=RejectionReason.EMPTY,
+            detail="no text",
+            url=document.url,
+            title=document.title,
+        )
     landing = Landing(
         outcome=outcome,
         url=url,
         source=document.source,
         lines=clean.line_hashes(document.text),
     )
-    return ParsedLine(number=number, landing=landing, warnings=tuple(reader.warnings))
+    return ParsedLine(number=number, landing=landing, warnings=tuple(values.warnings))
 
 
-def _object(line: bytes) -> dict[str, Any] | str:
-    try:
-        told = json.loads(line.decode("utf-8", "replace").removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as fault:
-        return f"not JSON ({type(fault).__name__}); skipped"
-    return told if isinstance(told, dict) else "not a JSON object; skipped"
+def _skipped(number: int, why: str) -> ParsedLine:
+    return ParsedLine(number=number, landing=None, warnings=(f"{why}; skipped",))
 
 
-def _document(reader: "_Reader", url: str, now: datetime) -> Document:
-    title = reader.line("title")
-    language = reader.language()
-    cleaned = clean.clean(reader.told["text"][:MAX_TEXT_CHARS], title=title)
-    dated = reader.moment("published_at", now, language)
-    return Document(
+def _make_document(values: "_Values", url: str, now: datetime) -> Document:
+    """The document that an object describes, its text cleaned."""
+    title = values.text("title")
+    language = values.language()
+    cleaned = clean.clean(values.given["text"][:MAX_TEXT_CHARS], title=title)
+    document = Document(
         url=identity.canonical_url(url),
-        source=reader.line("source") or identity.url_host(url),
+        source=values.text("source") or identity.url_host(url),
         title=title,
         text=cleaned.text,
-        authors=reader.authors(),
+        authors=values.authors(),
         language=language,
-        published_at=dated.at if dated else None,
-        published_how="import" if dated else None,
-        published_confidence=dated.confidence if dated else None,
-        published_raw=dated.raw if dated else None,
         extracted_how="import: the text as it was given",
         extractor=extract.VERSION,
         cuts=cleaned.cuts,
         via="import",
     )
+    published = values.date("published_at", now, language)
+    if published is None:
+        return document
+    return replace(
+        document,
+        published_at=published.at,
+        published_how="import",
+        published_confidence=published.confidence,
+        published_raw=published.raw,
+    )
 
 
 @dataclass(slots=True)
-class _Reader:
+class _Values:
     """The values of one object.
 
     What is wrong with an optional one goes to the warnings.
     """
 
-    told: Mapping[str, Any]
+    given: Mapping[str, Any]
     warnings: list[str] = field(default_factory=list)
 
     def address(self) -> str | None:
-        url = self.told.get("url")
-        if (
-            not isinstance(url, str)
-            or not 0 < len(url := printable(url).strip()) <= identity.MAX_URL_CHARS
-        ):
+        """The URL, or None where it is none that can be asked for."""
+        url = self.given.get("url")
+        if not isinstance(url, str):
+            return None
+        url = printable(url).strip()
+        if not url or len(url) > identity.MAX_URL_CHARS:
             return None
         try:
             parts = urlsplit(url)
         except ValueError:
             return None
-        return url if parts.scheme in {"http", "https"} and parts.hostname else None
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            return None
+        return url
 
-    def line(self, key: str) -> str | None:
-        value = self.told.get(key)
+    def text(self, key: str) -> str | None:
+        """A line of text without control characters."""
+        value = self.given.get(key)
         if value is None:
             return None
         if not isinstance(value, str):
-            self._null(key, "is no text")
+            self._take_as_null(key, "is no text")
             return None
-        return (
-            " ".join(printable(value[: MAX_NAME_CHARS * 5]).split())[
-                : MAX_NAME_CHARS * 5
-            ]
-            or None
-        )
+        line = " ".join(printable(value[:MAX_TITLE_CHARS]).split())
+        return line[:MAX_TITLE_CHARS] or None
 
     def language(self) -> str | None:
-        value = self.line("language")
+        """The language tag."""
+        value = self.text("language")
         if value is not None and not LANGUAGE.fullmatch(value):
-            self._null("language", "is no language tag")
+            self._take_as_null("language", "is no language tag")
             return None
         return value
 
-    def moment(
+    def date(
         self, key: str, now: datetime, language: str | None
     ) -> written_dates.ParsedDate | None:
-        value = self.line(key)
-        dated = (
-            written_dates.parse_date(value, now=now, language=language, method="import")
-            if value
-            else None
+        """A date, however it is written."""
+        value = self.text(key)
+        if not value:
+            return None
+        date = written_dates.parse_date(
+            value, now=now, language=language, method="import"
         )
-        if value and dated is None:
-            self._null(key, "is no date that can be")
-        return dated
+        if date is None:
+            self._take_as_null(key, "is no date that can be")
+        return date
 
     def authors(self) -> tuple[str, ...]:
-        value = self.told.get("authors")
-        names = [value] if isinstance(value, str) else value
+        """The names of the authors."""
+        names = self.given.get("authors")
         if names is None:
             return ()
-        if not isinstance(names, list) or not all(
-            isinstance(name, str) for name in names
-        ):
-            self._null("authors", "is no list of names")
+        if isinstance(names, str):
+            names = [names]
+        is_list = isinstance(names, list)
+        if not is_list or not all(isinstance(name, str) for name in names):
+            self._take_as_null("authors", "is no list of names")
             return ()
-        short = (
-            " ".join(printable(name[:MAX_NAME_CHARS]).split())
-            for name in names[:MAX_AUTHORS]
-        )
-        return tuple(name for name in short if name)
+        authors = []
+        for name in names[:MAX_AUTHORS]:
+            author = " ".join(printable(name[:MAX_NAME_CHARS]).split())
+            if author:
+                authors.append(author)
+        return tuple(authors)
 
-    def _null(self, key: str, fault: str) -> None:
+    def _take_as_null(self, key: str, fault: str) -> None:
         self.warnings.append(f"{key} {fault}; taken as null")

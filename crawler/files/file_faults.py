@@ -25,13 +25,16 @@ class FileFault:
     detail: str = ""
 
     def __str__(self) -> str:
-        place = (
-            f"{self.file}:{self.where}" if isinstance(self.where, int) else self.file
-        )
-        where = f"{self.where}: " if self.where and isinstance(self.where, str) else ""
-        return (
-            f"{place}: {where}{self.what}{f' ({self.detail})' if self.detail else ''}"
-        )
+        text = self.file
+        # The number of a line stands beside the file's name, as compilers write it.
+        if isinstance(self.where, int):
+            text += f":{self.where}"
+        elif self.where:
+            text += f": {self.where}"
+        text += f": {self.what}"
+        if self.detail:
+            text += f" ({self.detail})"
+        return text
 
 
 ReportFault = Callable[[FileFault], None]
@@ -57,8 +60,7 @@ class FaultDigest:
     def end_file(self) -> None:
         """Say how many were not told one by one."""
         for (file, what), count in self._kinds.items():
-            if count > MAX_TOLD and not self._every:
-                self._tell(
-                    f"{file}: {count - MAX_TOLD:,} times more: {what} (-v tells each)"
-                )
+            more = count - MAX_TOLD
+            if more > 0 and not self._every:
+                self._tell(f"{file}: {more:,} times more: {what} (-v tells each)")
         self._kinds.clear()

@@ -1,6 +1,6 @@
 """Who reads and writes when files are worked on, and by which rules.
 
-The service's own, or somebody's for one work.
+The service's own writer and workers, or somebody's for one work.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -12,16 +12,16 @@ from crawler.workers import WorkerPool
 from crawler.writer import Writer
 from storage.store import Store
 
-TASKS_PER_WORKER = 4  # tasks in flight for each worker, where nobody else wants them
-CAPTURES_PER_TASK = 16  # captures of one task, likewise
+TASKS_PER_WORKER = 4  # in flight, where nobody else wants the workers
+CAPTURES_PER_TASK = 16  # likewise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportContext:
     """The writing thread, the workers, and what they go by.
 
-    `ahead` are the tasks in flight for each worker, `pages` the captures of one: others
-    wait behind them.
+    Whoever else needs a worker waits behind `tasks_per_worker` tasks of `pages`
+    captures each.
     """
 
     writer: Writer
@@ -41,19 +41,18 @@ class ImportContext:
 async def open_context(
     store: Store, sources: Iterable[Source], settings: CrawlSettings
 ) -> AsyncIterator[ImportContext]:
-    """A desk of one's own over an open store, for as long as the block.
+    """A context of one's own over an open store, for as long as the block.
 
     The store stays open.
     """
-    by_id = {source.id: source for source in sources}
-    desk = ImportContext(
+    context = ImportContext(
         writer=Writer(store),
         pool=WorkerPool(settings.workers),
         settings=settings,
-        sources=by_id,
+        sources={source.id: source for source in sources},
     )
     try:
-        yield desk
+        yield context
     finally:
-        await desk.pool.close()
-        await desk.writer.close()
+        await context.pool.close()
+        await context.writer.close()

@@ -1,36 +1,36 @@
-"""Files of captures or articles -> the store, through the same desk as a crawl, in the order of the input.
+"""Files of captures or articles are imported, in the order of the input.
 
-Files are read in a thread and their lines and pages in the worker pool, a bounded number ahead, so that a service that
-does it goes on with everything else; their landings are stored in batches in order. What cannot be read is a fault and
-a count, and never stops the rest. After each batch the store knows how far a file came: a second run of what was killed
-goes on there (`store.progress`).
+Through the same processing as a crawl. Files are read in a thread and their lines and
+pages in the worker pool, a bounded number ahead, so that a service that does it goes on
+with everything else; their landings are stored in batches in order. What cannot be read
+is a fault and a count, and never stops the rest. After each batch the store knows how
+far a file came: a second run of what was killed goes on there (`store.progress`).
 """
 
 import asyncio
 import ctypes
-import gzip
 import hashlib
 from collections import Counter, deque
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterator,
     Callable,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast
+from typing import Any
 
-from crawler.files import saved
-from crawler.files.file_faults import FaultDigest, FileFault
+from crawler.files import pieces, saved
+from crawler.files.captures import ProcessedCapture
+from crawler.files.file_faults import FaultDigest, FileFault, ReportFault
 from crawler.files.import_context import ImportContext
 from crawler.files.parsed_line import ParsedLine
-from crawler.files.saved import SavedPage
-from crawler.sources import Source
-from crawler.workers import Task, WorkerLost
+from crawler.files.pieces import FilePiece
+from crawler.workers import Done, Task, map_in_order
 from storage import identity
 from storage.errors import UsageError
 from storage.model import (
@@ -44,21 +44,23 @@ from storage.model import (
     utc_now,
 )
 
-# JSON lines of one task: what a task costs by itself is then under a tenth
-LINES_PER_TASK = 32
-MAX_TASK_BYTES = 2_000_000  # of one task, so that what is in flight stays small
-LANDINGS_PER_BATCH = 64  # landings of one transaction
-EDGE_BYTES = 1 << 20  # bytes at either end of a file by which it is known again
-MAX_LINE_BYTES = 20_000_000  # bytes
+LANDINGS_PER_BATCH = 64  # of one transaction
+EDGE_BYTES = 1 << 20  # at either end of a file, by which it is known again
 
 PARSE_LINES: Task[list[ParsedLine]] = Task("crawler.files.articles", "parse_lines")
-PROCESS_CAPTURES: Task[list[tuple[Landing, bool]]] = Task(
+PROCESS_CAPTURES: Task[list[ProcessedCapture]] = Task(
     "crawler.files.captures", "process_captures"
 )
 
-T = TypeVar("T")
 Warn = Callable[[str], None]
 Progress = Callable[["ImportCounts"], None]
+
+_CHANGE_LABELS = {
+    ChangeKind.NEW: "new",
+    ChangeKind.REVISED: "revised",
+    ChangeKind.COPIED: "copies",
+    ChangeKind.PROMOTED: "copies",
+}
 
 
 @dataclass(slots=True)
@@ -73,14 +75,14 @@ class ImportCounts:
     skipped: int = 0  # of these, without a usable address or text
     warnings: int = 0
     unreadable: int = 0  # files
-    # Captures without an Afghan word in their bytes; they count among the rejected too
+    # Captures without an Afghan word in their bytes; they count among the rejected too.
     unread: int = 0
-    before: int = 0  # rows that an earlier run of the same file took in
+    before: int = 0  # rows that an earlier run of the same file imported
     kinds: Counter[str] = field(default_factory=Counter)
 
     @property
     def nothing_taken(self) -> bool:
-        """Whether the files held something, or could not be read, and none of it arrived."""
+        """Whether none of what the files held, or may have held, arrived."""
         return not self.kinds and bool(self.rows or self.unreadable)
 
     def count(self, landed: Iterable[Landed]) -> None:
@@ -88,252 +90,239 @@ class ImportCounts:
         self.kinds.update(import_outcome(item) for item in landed)
 
 
-def counts_to_json(taken: ImportCounts) -> dict[str, Any]:
-    """The numbers as a request carries them."""
-    return {name: getattr(taken, name) for name in ImportCounts.__slots__} | {
-        "kinds": dict(taken.kinds)
-    }
+def counts_to_json(counts: ImportCounts) -> dict[str, Any]:
+    """The counts as a job carries them."""
+    known = {name: getattr(counts, name) for name in ImportCounts.__slots__}
+    return known | {"kinds": dict(counts.kinds)}
 
 
 def counts_from_json(told: Mapping[str, Any]) -> ImportCounts:
-    """The other way round: what `told` made, as it came back through the file."""
+    """The counts that `counts_to_json` wrote, as they come back through the file."""
     known = {name: told[name] for name in ImportCounts.__slots__ if name in told}
-    return ImportCounts(**known | {"kinds": Counter(told.get("kinds", {}))})
+    known["kinds"] = Counter(told.get("kinds", {}))
+    return ImportCounts(**known)
 
 
 def import_outcome(landed: Landed) -> str:
     """In one word what became of something that landed."""
-    if landed.what in {
-        ChangeKind.NEW,
-        ChangeKind.COPIED,
-        ChangeKind.REVISED,
-        ChangeKind.PROMOTED,
-    }:
-        return {ChangeKind.NEW: "new", ChangeKind.REVISED: "revised"}.get(
-            landed.what, "copies"
-        )
+    if landed.what in _CHANGE_LABELS:
+        return _CHANGE_LABELS[landed.what]
+    if landed.fate is None:
+        return "pending"
     if landed.fate in {FateKind.ARTICLE, FateKind.COPY}:
         return "unchanged"
-    return (
-        f"{landed.fate}: {landed.reason}"
-        if landed.fate and landed.fate != landed.reason
-        else landed.fate or "pending"
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Piece:
-    """What one task reads.
-
-    Numbered lines or captures, and where the file goes on after them.
-    """
-
-    end: int
-    lines: Sequence[tuple[int, bytes]] = ()
-    captures: Sequence[SavedPage] = ()
-
-    @property
-    def rows(self) -> int:
-        return len(self.lines) + len(self.captures)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """What the task of a piece brought."""
-
-    piece: _Piece
-    landings: list[Landing]
-    unread: int = 0  # captures that were not worth reading
-    faults: tuple[FileFault, ...] = ()
-
-
-class _Readers:
-    """The workers, and what they are told."""
-
-    def __init__(self, desk: ImportContext) -> None:
-        self.desk = desk
-        self._judges = {
-            id_: one
-            for id_, one in desk.sources.items()
-            if one.min_relevance is not None
-        }
-        self._watched = _hosts(desk.sources.values())
-
-    async def read(self, name: str, piece: _Piece) -> _Part:
-        """What a piece of a file brings."""
-        if piece.lines:
-            rows = await self._lines(piece.lines)
-            told = ((row.number, warning) for row in rows for warning in row.warnings)
-            faults = tuple(
-                FileFault(file=name, where=number, what=warning)
-                for number, warning in told
-            )
-            return _Part(
-                piece=piece,
-                landings=[row.landing for row in rows if row.landing],
-                faults=faults,
-            )
-        landings, unread = await self._captures([one.page for one in piece.captures])
-        return _Part(piece=piece, landings=landings, unread=unread)
-
-    async def _lines(self, numbered: Sequence[tuple[int, bytes]]) -> list[ParsedLine]:
-        settings, now = self.desk.settings, utc_now()
-        try:
-            return await self.desk.pool.run(
-                PARSE_LINES, numbered, sources=self._judges, settings=settings, now=now
-            )
-        except WorkerLost as error:
-            # One line of the batch did it: the others must not pay
-            if len(numbered) > 1:
-                return [row for line in numbered for row in await self._lines([line])]
-            return [
-                ParsedLine(
-                    number=numbered[0][0],
-                    landing=None,
-                    warnings=(f"unreadable ({error}); skipped",),
-                )
-            ]
-
-    async def _captures(self, pages: Sequence[Page]) -> tuple[list[Landing], int]:
-        """What some captures bring, and how many of them were not worth reading."""
-        hosts = {identity.url_host(page.url) for page in pages}
-        furniture = await self._furniture(hosts)
-        told = {
-            "settings": self.desk.settings,
-            "boilerplate": furniture,
-            "watched": self._watched & hosts,
-        }
-        try:
-            read = await self.desk.pool.run(PROCESS_CAPTURES, pages, **told)
-        except WorkerLost as error:
-            if len(pages) > 1:  # one of them did it: the others must not pay
-                apart = [await self._captures([page]) for page in pages]
-                return [landing for landings, _ in apart for landing in landings], sum(
-                    unread for _, unread in apart
-                )
-            rejection = Rejection(why=RejectionReason.UNREADABLE, detail=str(error))
-            lost = Landing(
-                outcome=rejection,
-                url=pages[0].url,
-                source=identity.url_host(pages[0].url),
-            )
-            read = [(lost, True)]
-        # What was not read is not kept either: the file that it came from has it.
-        landings = [
-            replace(one, page=page if was_read else None)
-            for page, (one, was_read) in zip(pages, read, strict=True)
-        ]
-        return landings, sum(not was_read for _, was_read in read)
-
-    async def _furniture(self, hosts: Iterable[str]) -> dict[str, frozenset[int]]:
-        writer = self.desk.writer
-        return await writer.run(
-            lambda: {
-                host: lines
-                for host in hosts
-                if (lines := writer.store.boilerplate.learned(host))
-            }
-        )
-
-
-def _hosts(sources: Iterable[Source]) -> frozenset[str]:
-    """Hosts of the sources: their pages are always read."""
-    return frozenset(identity.url_host(source.url) for source in sources)
+    if landed.fate == landed.reason:
+        return landed.fate
+    return f"{landed.fate}: {landed.reason}"
 
 
 def require_known(files: Iterable[Path]) -> None:
     """Raise UsageError for a file of no known kind, before anything is read."""
     for file in files:
-        if not is_articles(file) and not saved.is_warc(file):
+        if not pieces.is_articles(file) and not saved.is_warc(file):
             raise UsageError(
                 f"{file} is neither .jsonl nor .warc (nor one of them as .gz) nor .wacz"
             )
 
 
 async def import_files(
-    desk: ImportContext, files: Sequence[Path], *, warn: Warn, progress: Progress, every: bool = False
-) -> ImportCounts:  # fmt: skip
+    context: ImportContext,
+    files: Sequence[Path],
+    *,
+    warn: Warn,
+    progress: Progress,
+    every: bool = False,
+) -> ImportCounts:
     """Import files one after the other.
 
-    `warn` hears of the first faults of each kind in a file, or of every one.
+    `warn` hears of the first faults of each kind in a file, or of every one. Raises
+    WorkFailed where no worker is to be had, StoreError.
     """
-    taken = ImportCounts()
-    readers, faults = _Readers(desk), FaultDigest(warn, every=every)
+    counts = ImportCounts()
+    reader = PieceReader(context)
+    faults = FaultDigest(warn, every=every)
     for file in files:
-        await _file(readers, file, taken, faults, progress)
-    return taken
+        going = FileImport(context, file, counts, progress)
+        try:
+            await going.begin()
+            results = _read_in_order(context, reader, file, going.position, faults.note)
+            async with aclosing(results):
+                async for result in results:
+                    await going.add(result)
+            await going.finish()
+        except (OSError, EOFError, ValueError) as error:
+            counts.unreadable += 1
+            why = getattr(error, "strerror", None) or error
+            faults.note(FileFault(file=str(file), what=str(why)))
+        finally:
+            faults.end_file()
+            counts.warnings = faults.total
+            await going.land()
+    return counts
 
 
-async def _file(
-    readers: _Readers,
-    file: Path,
-    taken: ImportCounts,
-    faults: FaultDigest,
-    progress: Progress,
-) -> None:
-    intake = _Intake(readers.desk, file, taken, progress)
-    try:
-        await intake.begin()
-        async for part in _in_order(readers, file, intake.at, faults):
-            await intake.add(part)
-        await intake.finish()
-    except (OSError, EOFError, ValueError) as fault:
-        taken.unreadable += 1
-        faults.note(
-            FileFault(
-                file=str(file), what=str(getattr(fault, "strerror", None) or fault)
-            )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PieceResult:
+    """What the task of a piece brought."""
+
+    piece: FilePiece
+    landings: list[Landing]
+    unread: int = 0  # captures that were not worth reading
+    faults: tuple[FileFault, ...] = ()
+
+
+class PieceReader:
+    """Lets workers read the pieces of files."""
+
+    def __init__(self, context: ImportContext) -> None:
+        self._context = context
+        sources = context.sources
+        # Sources that have a say in relevance
+        self._judges = {
+            id_: source
+            for id_, source in sources.items()
+            if source.min_relevance is not None
+        }
+        # Hosts of the sources: their pages are always read.
+        self._watched = frozenset(
+            identity.url_host(source.url) for source in sources.values()
         )
-    finally:
-        faults.end_file()
-        taken.warnings = faults.total
-        await intake.land()
+
+    async def read(self, name: str, piece: FilePiece) -> PieceResult:
+        """What a piece of the file of that name brings."""
+        if piece.lines:
+            parsed = await self._parse_lines(piece.lines)
+            landings = []
+            faults = []
+            for line in parsed:
+                if line.landing is not None:
+                    landings.append(line.landing)
+                for warning in line.warnings:
+                    fault = FileFault(file=name, where=line.number, what=warning)
+                    faults.append(fault)
+            return PieceResult(piece=piece, landings=landings, faults=tuple(faults))
+
+        pages = [capture.page for capture in piece.captures]
+        processed = await self._process_captures(pages)
+        landings = []
+        unread = 0
+        for page, capture in zip(pages, processed, strict=True):
+            # What was not read is not kept either: the file that it came from has it.
+            if capture.was_read:
+                landings.append(replace(capture.landing, page=page))
+            else:
+                landings.append(capture.landing)
+                unread += 1
+        return PieceResult(piece=piece, landings=landings, unread=unread)
+
+    async def _parse_lines(
+        self, numbered: Sequence[tuple[int, bytes]]
+    ) -> list[ParsedLine]:
+        result = await self._context.pool.run_when_possible(
+            PARSE_LINES,
+            numbered,
+            sources=self._judges,
+            settings=self._context.settings,
+            now=utc_now(),
+        )
+        if isinstance(result, Done):
+            return result.value
+        if len(numbered) == 1:
+            fault = f"unreadable ({result.why}); skipped"
+            number, _ = numbered[0]
+            return [ParsedLine(number=number, landing=None, warnings=(fault,))]
+        # One line of the batch did it: the others must not pay.
+        parsed = []
+        for line in numbered:
+            parsed += await self._parse_lines([line])
+        return parsed
+
+    async def _process_captures(self, pages: Sequence[Page]) -> list[ProcessedCapture]:
+        hosts = {identity.url_host(page.url) for page in pages}
+        result = await self._context.pool.run_when_possible(
+            PROCESS_CAPTURES,
+            pages,
+            settings=self._context.settings,
+            boilerplate=await self._load_boilerplate(hosts),
+            watched=self._watched & hosts,
+        )
+        if isinstance(result, Done):
+            return result.value
+        if len(pages) == 1:
+            url = pages[0].url
+            outcome = Rejection(why=RejectionReason.UNREADABLE, detail=result.why)
+            landing = Landing(outcome=outcome, url=url, source=identity.url_host(url))
+            return [ProcessedCapture(landing=landing, was_read=True)]
+        # One of them did it: the others must not pay.
+        processed = []
+        for page in pages:
+            processed += await self._process_captures([page])
+        return processed
+
+    async def _load_boilerplate(
+        self, hosts: Iterable[str]
+    ) -> dict[str, frozenset[int]]:
+        """What each host has taught, where it has taught anything."""
+        writer = self._context.writer
+
+        def load() -> dict[str, frozenset[int]]:
+            learned = {}
+            for host in hosts:
+                lines = writer.store.boilerplate.learned(host)
+                if lines:
+                    learned[host] = lines
+            return learned
+
+        return await writer.run(load)
 
 
-class _Intake:
+class FileImport:
     """One file on its way into the store."""
 
     def __init__(
-        self, desk: ImportContext, file: Path, taken: ImportCounts, progress: Progress
+        self,
+        context: ImportContext,
+        file: Path,
+        counts: ImportCounts,
+        progress: Progress,
     ) -> None:
-        self.desk = desk
-        self.file = file
-        self.taken = taken
-        self.progress = progress
-        self._progress = desk.writer.store.progress
-        self.at = 0  # where reading goes on after all that was landed
+        self.position = 0  # where reading goes on after all that was landed
+        self._writer = context.writer
+        self._file = file
+        self._counts = counts
+        self._progress = progress
         self._rows = 0
         self._key = ""
         self._batch: list[Landing] = []
 
     async def begin(self) -> None:
         """Find out how far an earlier run came."""
-        self.taken.file = self.file.name
-        self._key = await asyncio.to_thread(file_key, self.file)
-        state = await self._run(self._progress.load, "import", self._key)
-        self.at, self._rows = int(state.get("at", 0)), int(state.get("rows", 0))
-        self.taken.before += self._rows
-        self.progress(self.taken)
+        self._counts.file = self._file.name
+        self._key = await asyncio.to_thread(file_key, self._file)
+        store = self._writer.store
+        kept = await self._writer.run(store.progress.load, "import", self._key)
+        self.position = int(kept.get("at", 0))
+        self._rows = int(kept.get("rows", 0))
+        self._counts.before += self._rows
+        self._progress(self._counts)
 
-    async def add(self, part: _Part) -> None:
+    async def add(self, result: PieceResult) -> None:
         """Count what a task brought, and land it when there is enough."""
-        rows = part.piece.rows
-        self.taken.rows += rows
-        self.taken.unread += part.unread
-        self.taken.skipped += rows - len(part.landings)
+        rows = result.piece.rows
+        self._counts.rows += rows
+        self._counts.unread += result.unread
+        self._counts.skipped += rows - len(result.landings)
         self._rows += rows
-        self._batch += part.landings
-        self.at = part.piece.end
-        if len(self._batch) >= LANDINGS_PER_BATCH:
-            await self.land()
-            if self.at:
-                await self._run(
-                    self._progress.save,
-                    "import",
-                    self._key,
-                    self.file.name,
-                    {"at": self.at, "rows": self._rows},
-                )
+        self._batch += result.landings
+        self.position = result.piece.end
+        if len(self._batch) < LANDINGS_PER_BATCH:
+            return
+        await self.land()
+        # A file that can only be read from its start has no place to go on at.
+        if self.position:
+            kept = {"at": self.position, "rows": self._rows}
+            save = self._writer.store.progress.save
+            await self._writer.run(save, "import", self._key, self._file.name, kept)
 
     async def land(self) -> None:
         """Store what waits.
@@ -343,27 +332,24 @@ class _Intake:
         """
         batch, self._batch = self._batch, []
         if batch:
-            self.taken.count(
-                await self.desk.writer.run(self.desk.writer.store.landings.land, batch)
-            )
-            _give_back()
-        self.progress(self.taken)
+            land = self._writer.store.landings.land
+            self._counts.count(await self._writer.run(land, batch))
+            _release_memory()
+        self._progress(self._counts)
 
     async def finish(self) -> None:
         """The file was read to its end: another run of it begins anew."""
         await self.land()
-        await self._run(self._progress.clear, "import", self._key)
-
-    async def _run(self, function: Callable[..., Any], *told: object) -> Any:
-        return await self.desk.writer.run(function, *told)
+        clear = self._writer.store.progress.clear
+        await self._writer.run(clear, "import", self._key)
 
 
-def _give_back() -> None:
-    """Hand what was freed back to the system.
+def _release_memory() -> None:
+    """Hand freed memory back to the system.
 
-    Bodies of all sizes leave holes that glibc keeps: 30 MB after 3,000.
+    Bodies of all sizes leave holes that glibc keeps: 30 MB after 3,000 pages.
     """
-    # Another C library has its own way, or none
+    # Another C library has its own way, or none.
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -382,92 +368,40 @@ def file_key(file: Path) -> str:
     return digest.hexdigest()
 
 
-async def _in_order(
-    readers: _Readers, file: Path, start: int, faults: FaultDigest
-) -> AsyncIterator[_Part]:
+async def _read_in_order(
+    context: ImportContext,
+    reader: PieceReader,
+    file: Path,
+    start: int,
+    report: ReportFault,
+) -> AsyncGenerator[PieceResult, None]:
     """What each task of a file brought, in the file's order, from a place on."""
-    waiting: deque[asyncio.Future[_Part]] = deque()
     # Filled in the thread that reads, told in this one
     found: deque[FileFault] = deque()
+    cut = pieces.cut_file(
+        file,
+        start=start,
+        captures_per_task=context.pages,
+        max_page_bytes=context.settings.max_page_size,
+        report=found.append,
+    )
 
-    async def next_one() -> _Part:
-        part = await waiting.popleft()
-        for fault in (*_emptied(found), *part.faults):
-            faults.note(fault)
-        return part
+    async def read_file() -> AsyncIterator[FilePiece]:
+        while (piece := await asyncio.to_thread(next, cut, None)) is not None:
+            yield piece
 
-    pieces = _pieces(file, start, readers.desk.pages, found.append)
+    async def read_piece(piece: FilePiece) -> PieceResult:
+        return await reader.read(file.name, piece)
+
+    results = map_in_order(read_piece, read_file(), max_ahead=context.max_tasks)
     try:
-        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-            waiting.append(asyncio.ensure_future(readers.read(file.name, piece)))
-            if len(waiting) >= readers.desk.max_tasks:
-                yield await next_one()
-        while waiting:
-            yield await next_one()
+        async with aclosing(results):
+            async for result in results:
+                while found:
+                    report(found.popleft())
+                for fault in result.faults:
+                    report(fault)
+                yield result
     finally:
-        for fault in _emptied(found):
-            faults.note(fault)
-        for task_left in waiting:
-            task_left.cancel()
-
-
-def _emptied(faults: deque[FileFault]) -> Iterator[FileFault]:
-    while faults:
-        yield faults.popleft()
-
-
-def _pieces(
-    file: Path, start: int, most: int, note: Callable[[FileFault], None]
-) -> Iterator[_Piece]:
-    if not is_articles(file):
-        for captures in _bounded(
-            saved.read_pages(file, note, start=start, with_revisits=True),
-            most,
-            lambda one: len(one.page.body),
-        ):
-            yield _Piece(captures=captures, end=captures[-1].end)
-        return
-    lines = enumerate(numbered_lines(file), 1)
-    left = ((place, line) for place, line in lines if place > start)
-    for batch in _bounded(left, LINES_PER_TASK, lambda one: len(one[1][1])):
-        yield _Piece(lines=[line for _, line in batch], end=batch[-1][0])
-
-
-def _bounded(
-    items: Iterable[T], most: int, size_of: Callable[[T], int]
-) -> Iterator[list[T]]:
-    """So many items at a time, or fewer where they are large."""
-    batch: list[T] = []
-    size = 0
-    for item in items:
-        batch.append(item)
-        size += size_of(item)
-        if len(batch) == most or size >= MAX_TASK_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def is_articles(file: Path) -> bool:
-    """Whether the name says JSON lines."""
-    return file.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson"))
-
-
-def numbered_lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, from 1.
-
-    Of one that is too long only so much that it is no JSON any more.
-    """
-    with cast(
-        "IO[bytes]",
-        gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb"),
-    ) as stream:
-        number = 0
-        while line := stream.readline(MAX_LINE_BYTES):
-            number += 1
-            rest = line
-            while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
-                rest = stream.readline(MAX_LINE_BYTES)
-            if line.strip():
-                yield number, line if rest is line else line[:100]
+        while found:
+            report(found.popleft())

@@ -16,8 +16,8 @@ from xml.parsers import expat
 
 import feedparser
 
+from crawler import content_encoding
 from crawler.extraction import written_dates
-from crawler.fetching import content_encoding
 from crawler.leads import entries, json_feed, sitemaps, xml_text
 from crawler.leads.entries import FeedEntry
 from crawler.leads.polls import Feed, PollingElements, parse_hints

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import replace
 
 from crawler.sources import Source
-from crawler.visits.source_visit import PollPlanner, VisitResult
+from crawler.visits.visit_result import PollPlanner, VisitResult
 from scheduler.service.poll_schedule import FailureKind
 from storage import identity
 from storage.model import Poll, SourceState

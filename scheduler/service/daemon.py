@@ -32,7 +32,7 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from crawler.engine.engine import Engine, source_states
-from crawler.visits.source_visit import PollPlanner
+from crawler.visits.visit_result import PollPlanner
 from crawler.writer import STORE_FAULTS
 from scheduler import stdin_file
 from scheduler.config import Config
@@ -208,7 +208,7 @@ class Service:
     async def _start_pending(self) -> None:
         if not self.fault_pause.is_on():
             with self.fault_pause.tolerating():
-                await self.engine.start_pending()
+                await self.engine.pages.start_pending()
 
     async def _back_up(self) -> None:
         """Make a copy when one is due; a failure stands in the file for `status`."""

@@ -8,7 +8,8 @@ import asyncio
 import logging
 from functools import partial
 
-from crawler.engine.engine import VISIT_LEASE, Engine
+from crawler.engine.engine import Engine
+from crawler.engine.polling import VISIT_LEASE
 from crawler.report import CrawlEvent
 from scheduler.service.fault_pause import FaultPause
 from storage.model import SourceState, utc_now
@@ -42,7 +43,7 @@ class DueSources:
     async def claim_due(self) -> None:
         """Begin to visit what is due, as far as there is room. Raises StoreError."""
         room = MAX_VISITS - len(self._visits)
-        if room <= 0 or self._is_claiming:
+        if room <= 0 or self._is_claiming or self._engine.pool.lacks_workers:
             return
         self._is_claiming = True
         try:
@@ -89,7 +90,7 @@ class DueSources:
 
     async def _visit(self, state: SourceState) -> None:
         try:
-            landed = await self._engine.visit(state)
+            landed = await self._engine.polling.visit(state)
         # The boundary of one visit: a fault of ours in one source must not end the
         # service, and the source is visited again when its lease ends.
         except Exception:

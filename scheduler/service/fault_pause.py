@@ -34,9 +34,9 @@ class FaultPause:
 
     def is_on(self) -> bool:
         """Whether the file could not be used a moment ago, so that no work begins."""
-        if self._engine.fault is not None:
-            self._record(self._engine.fault)
-            self._engine.fault = None
+        fault = self._engine.faults.take()
+        if fault is not None:
+            self._record(fault)
         return time.monotonic() < self._paused_until
 
     @contextmanager

@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from crawler.engine.engine import Engine, Window
+from crawler.engine.engine import Engine
+from crawler.engine.window import Window
 from crawler.files import importing, reprocessing
 from crawler.files.import_context import ImportContext
 from crawler.passes import run_pass

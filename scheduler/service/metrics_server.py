@@ -93,7 +93,7 @@ class ServiceCollector(Collector):
         yield GaugeMetricFamily(
             "khabar_pages_in_flight",
             "Pages being fetched, read or stored now.",
-            value=engine.pages_under_way,
+            value=engine.pages.under_way,
         )
         yield GaugeMetricFamily(
             "khabar_heartbeat_lag_seconds",

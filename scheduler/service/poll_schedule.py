@@ -13,8 +13,8 @@ from enum import StrEnum
 from crawler.leads import polls
 from crawler.leads.polls import MAX_HINTED_INTERVAL, MIN_POLL_INTERVAL
 from crawler.sources import Source
-from crawler.visits.further_documents import FeedGap
-from crawler.visits.source_visit import VisitResult
+from crawler.visits.document_walk import FeedGap
+from crawler.visits.visit_result import VisitResult
 from storage.model import Poll, SourceState
 
 MAX_INTERVAL = timedelta(hours=24)

@@ -1,6 +1,7 @@
 """Rechecks of kept pages, spread over the hour within their budget."""
 
-from crawler.engine.engine import VISIT_LEASE, Engine
+from crawler.engine.engine import Engine
+from crawler.engine.polling import VISIT_LEASE
 from scheduler.service.fault_pause import FaultPause
 from storage.model import utc_now
 
@@ -32,4 +33,4 @@ class RecheckBudget:
         )
         if due:
             self._allowed -= len(due)
-            self._engine.start_rechecks(due)
+            self._engine.rechecks.start(due)

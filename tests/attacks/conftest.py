@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.workers import Task, WorkerPool
+from crawler.workers import Done, Task, WorkerPool
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "fuzz")]
@@ -52,11 +52,13 @@ class Desk:
     weight: float = 0.0  # MB that the worker had when it was warm
 
     def run(self, task, *args, **kwargs):
-        """What a task returns; raises Lost where the worker gave up."""
+        """What a task returns; fails where the worker gave up."""
         return self.runner.run(self._run(task, *args, **kwargs))
 
     async def _run(self, task, *args, **kwargs):
-        return await self.pool.run(task, *args, **kwargs)
+        result = await self.pool.run(task, *args, **kwargs)
+        assert isinstance(result, Done), result
+        return result.value
 
     def megabytes(self) -> float:
         """The most memory that the worker ever had, beyond what it had when it was warm."""

@@ -14,7 +14,7 @@ from targets import SOURCE, check_lead, is_plain
 
 from builders import LIMITS, make_page
 from crawler.sources import CrawlSettings
-from crawler.visits.further_documents import READERS
+from crawler.visits.documents import PARSERS
 from crawler.workers import Task
 from storage.model import Document, Landing, Lead, Page, Rejection
 
@@ -29,7 +29,7 @@ CONTENT_TYPES = [
     "",
 ]
 OTHER_KINDS = sorted(
-    kind for kind, reader in READERS.items() if LONG or reader != READERS["feed"]
+    kind for kind, reader in PARSERS.items() if LONG or reader != PARSERS["feed"]
 )
 
 
@@ -76,7 +76,7 @@ def test_as_any_other_source_it_is_leads_or_an_error(watched, attack, kind):
     """A section page, a channel: the same promises, under the same limits."""
     source = replace(SOURCE, kind=kind)
     headers = {"Content-Type": "text/html"}
-    feed = watched(READERS[kind], attack, url=SOURCE.url, headers=headers, source=source, now=NOW, **LIMITS)  # fmt: skip
+    feed = watched(PARSERS[kind], attack, url=SOURCE.url, headers=headers, source=source, now=NOW, **LIMITS)  # fmt: skip
     assert len(feed.leads) <= LIMITS["max_entries"]
     for lead in feed.leads:
         check_lead(lead)

@@ -121,7 +121,7 @@ def serve(folder: Path, web: Web, seconds: float) -> None:
             read_config=lambda: config,
             plan=partial(poll_schedule.plan_next_check, floor=timedelta(0)),
         )
-        service.engine.start_pages = lambda _: 0  # type: ignore[method-assign]
+        service.engine.pages.start = lambda _: 0  # type: ignore[method-assign]
         gc.collect()
         loop.run(drive(service, web, seconds))
 

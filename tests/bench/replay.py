@@ -71,14 +71,13 @@ def one_pass(
     path: Path, captures: Path, *, force: bool, limit: int, profile: Path | None
 ) -> None:
     """One crawl in a process of its own; prints its figures as JSON."""
-    from crawler import passes
-    from crawler.engine import engine
+    from crawler import page_task, passes
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings
     from crawler.workers import Task
     from storage.store import Store
 
-    engine.PROCESS_PAGE = Task("desk", "read")
+    page_task.PROCESS_PAGE = Task("desk", "read")
 
     settings = CrawlSettings(
         delay=0, proxy=PROXY, min_relevance=0, max_age=timedelta(days=36_500)

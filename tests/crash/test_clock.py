@@ -11,7 +11,7 @@ import pytest
 
 from builders import make_poll, make_source, make_source_state
 from crawler.leads.polls import MIN_POLL_INTERVAL
-from crawler.visits.source_visit import VisitResult
+from crawler.visits.visit_result import VisitResult
 from scheduler.service import poll_schedule
 from storage.model import SourceState
 from storage.store import Store

@@ -22,7 +22,7 @@ from crawler import passes
 from crawler.fetching import loop
 from crawler.report import CrawlEvent, CrawlReport
 from crawler.sources import CrawlSettings, Source
-from crawler.visits.source_visit import PollPlanner, plan_fixed_interval
+from crawler.visits.visit_result import PollPlanner, plan_fixed_interval
 from storage.store import Store
 
 HERE = "127.0.0.2"  # allowed to the crawl; 127.0.0.1 is not
@@ -129,19 +129,21 @@ def settings(**changes: object) -> CrawlSettings:
         "delay": 0.0,
         "min_relevance": 0.0,
         "allow_addresses": (ip_network(f"{HERE}/32"),),
-        "timeout": 5.0,
+        # A ceiling, for a machine that has other work: no test waits for it.
+        "timeout": 60.0,
         "workers": 1,
     }
     return CrawlSettings(**(given | changes))
 
 
 def run(
-    store: Store, sources: list[Source], *, lookup: loop.ResolveHost = everywhere, force: bool = True,
+    store: Store, sources: list[Source], *, only: list[str] | None = None,
+    lookup: loop.ResolveHost = everywhere, force: bool = True,
     plan: PollPlanner = plan_fixed_interval, on_event: Callable[[CrawlEvent], None] | None = None, **changes: object,
 ) -> CrawlReport:  # fmt: skip
     """One pass."""
     crawl = passes.crawl(
-        store, sources, settings(**changes), force=force, lookup=lookup, plan=plan, on_event=on_event
+        store, sources, settings(**changes), only=only, force=force, lookup=lookup, plan=plan, on_event=on_event
     )  # fmt: skip
     return loop.run(crawl)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import make_source
-from crawler.files import articles, importing
+from crawler.files import articles, pieces
 from crawler.sources import CrawlSettings, Source
 from storage.model import Document, Rejection, RejectionReason
 
@@ -174,7 +174,7 @@ def test_lines_are_counted_as_an_editor_does(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(content)
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(content))
     for name in ("a.jsonl", "a.jsonl.gz"):
-        assert list(importing.numbered_lines(tmp_path / name)) == [
+        assert list(pieces.numbered_lines(tmp_path / name)) == [
             (1, b'{"a": 1}\n'),
             (3, b'{"b": 2}'),
         ]
@@ -184,7 +184,7 @@ def test_a_line_without_an_end_takes_no_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a line that is too long only its beginning is kept, and the next one is read."""
-    monkeypatch.setattr(importing, "MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr(pieces, "MAX_LINE_BYTES", 1_000)
     (tmp_path / "a.jsonl").write_bytes(b'"' + b"x" * 10_500 + b'"\n{"b": 2}\n')
-    found: Iterator[tuple[int, bytes]] = importing.numbered_lines(tmp_path / "a.jsonl")
+    found: Iterator[tuple[int, bytes]] = pieces.numbered_lines(tmp_path / "a.jsonl")
     assert [(number, len(line)) for number, line in found] == [(1, 100), (2, 9)]

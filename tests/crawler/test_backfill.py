@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import LIMITS, make_source
-from crawler import backfill, passes
-from crawler.engine import engine
+from crawler import backfill, backfill_plan, passes
+from crawler.engine.window import Window
 from crawler.fetching import loop
 from crawler.leads import wayback
 from crawler.report import CrawlReport
@@ -37,7 +37,7 @@ def crawl(
     return loop.run(
         passes.crawl(
             store, sources, web.settings(**given), only=[sources[0].id], force=force, lookup=web.everywhere,
-            window=engine.Window(since=SINCE, until=UNTIL), on_event=on_event,
+            window=Window(since=SINCE, until=UNTIL), on_event=on_event,
         )
     )  # fmt: skip
 
@@ -254,13 +254,13 @@ def test_an_endless_archive_is_bounded(
 def test_only_what_lies_further_back_than_max_age_is_looked_for() -> None:
     """A pass over last week is an ordinary one."""
     source, now = make_source("s", url="https://s.example/"), utc_now()
-    assert not backfill.reaches_back(
+    assert not backfill_plan.reaches_back(
         source, now - timedelta(days=7), timedelta(days=30), now
     )
-    assert backfill.reaches_back(
+    assert backfill_plan.reaches_back(
         source, now - timedelta(days=31), timedelta(days=30), now
     )
-    assert not backfill.reaches_back(source, None, timedelta(days=30), now)
+    assert not backfill_plan.reaches_back(source, None, timedelta(days=30), now)
 
 
 def test_how_a_source_dates_its_articles_is_learned() -> None:
@@ -270,28 +270,31 @@ def test_how_a_source_dates_its_articles_is_learned() -> None:
     """
     days = [f"https://x.example/fa/2021/06/0{n}/name" for n in range(1, 6)]
     assert (
-        backfill.learn_archive_pattern(days)
+        backfill_plan.learn_archive_pattern(days)
         == "https://x.example/fa/{year}/{month:02}/{day:02}/"
     )
     assert (
-        backfill.learn_archive_pattern(
+        backfill_plan.learn_archive_pattern(
             [f"https://x.example/2021/6/name-{n}" for n in range(5)]
         )
         == "https://x.example/{year}/{month}/"
     )
-    assert backfill.learn_archive_pattern(days[:4]) is None
-    assert backfill.learn_archive_pattern(["https://x.example/news/12345"] * 9) is None
+    assert backfill_plan.learn_archive_pattern(days[:4]) is None
+    assert (
+        backfill_plan.learn_archive_pattern(["https://x.example/news/12345"] * 9)
+        is None
+    )
 
 
 def test_archive_pages_of_months_and_days() -> None:
     """Each once, from the first to the last."""
     assert list(
-        backfill.archive_urls("https://x.example/{year}/{month:02}/", SINCE, UNTIL)
+        backfill_plan.archive_urls("https://x.example/{year}/{month:02}/", SINCE, UNTIL)
     ) == ["https://x.example/2021/06/"]
     assert (
         len(
             list(
-                backfill.archive_urls(
+                backfill_plan.archive_urls(
                     "https://x.example/{year}/{month}/{day}", SINCE, UNTIL
                 )
             )

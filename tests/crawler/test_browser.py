@@ -11,9 +11,10 @@ import json
 import pytest
 
 from builders import make_page
-from crawler.fetching import browser, loop
-from crawler.fetching.fetcher import Fetched, Fetcher, FetchRequest
+from crawler.fetching import browser, browser_page, loop
+from crawler.fetching.fetcher import Fetcher
 from crawler.fetching.guard import Guard, parse_proxy
+from crawler.fetching.requests import Fetched, FetchRequest
 from crawler.sources import CrawlSettings
 from crawler.workers import WorkerPool
 from storage.model import Failure, utc_now
@@ -179,7 +180,7 @@ def test_a_page_may_ask_only_so_often(web):
     web.pages["flood.example/"] = shell(web, script)
     assert "flood" in text(get(web, "flood.example/"))
     asked = sum(one.url.startswith("flood.example/x") for one in web.asked)
-    assert 0 < asked <= browser.MAX_REQUESTS
+    assert 0 < asked <= browser_page.MAX_REQUESTS
 
 
 @needs_browser
@@ -245,7 +246,7 @@ def test_a_script_may_move_within_its_site_a_few_times(web):
     assert isinstance(get(web, "ring.example/"), Fetched | Failure)
     assert (
         sum(one.url.startswith("ring.example/?") for one in web.asked)
-        <= browser.MAX_NAVIGATIONS
+        <= browser_page.MAX_NAVIGATIONS
     )
 
 
@@ -303,40 +304,42 @@ def test_what_a_page_may_ask_for():
         return None
 
     shown = make_page("https://a.example/", b"", fetched_at=utc_now())
-    visit = browser.BrowserPage(shown, serve, browser.ScriptCache())
+    visit = browser_page.BrowserPage(shown, serve, browser_page.ScriptCache())
     assert (
-        visit.refused("script", "GET", "https://cdn.example/a.js", moves=False) is None
+        visit.why_refused("script", "GET", "https://cdn.example/a.js", navigates=False)
+        is None
     )
     assert (
-        visit.refused("document", "GET", "https://www.a.example/b", moves=True) is None
+        visit.why_refused("document", "GET", "https://www.a.example/b", navigates=True)
+        is None
     )
     assert (
-        visit.refused("document", "GET", "https://b.example/", moves=True)
+        visit.why_refused("document", "GET", "https://b.example/", navigates=True)
         == "it leads elsewhere"
     )
     assert (
-        visit.refused("document", "GET", "https://a.example/frame", moves=False)
+        visit.why_refused("document", "GET", "https://a.example/frame", navigates=False)
         == "document is not read"
     )
     assert (
-        visit.refused("image", "GET", "https://a.example/a.png", moves=False)
+        visit.why_refused("image", "GET", "https://a.example/a.png", navigates=False)
         == "image is not read"
     )
     assert (
-        visit.refused("xhr", "POST", "https://a.example/vote", moves=False)
+        visit.why_refused("xhr", "POST", "https://a.example/vote", navigates=False)
         == "POST would change something"
     )
-    visit.bytes = browser.MAX_TOTAL_BYTES
+    visit.bytes = browser_page.MAX_TOTAL_BYTES
     assert (
-        visit.refused("script", "GET", "https://a.example/a.js", moves=False)
+        visit.why_refused("script", "GET", "https://a.example/a.js", navigates=False)
         == "too much was asked for"
     )
 
 
 def test_scripts_are_kept_within_a_bound(monkeypatch):
     """The oldest go first."""
-    monkeypatch.setattr(browser, "MAX_SCRIPT_CACHE_BYTES", 250)
-    kept = browser.ScriptCache()
+    monkeypatch.setattr(browser_page, "MAX_SCRIPT_CACHE_BYTES", 250)
+    kept = browser_page.ScriptCache()
     for n in range(4):
         page = make_page("u", b"x" * 100, fetched_at=utc_now())
         kept.keep(f"https://a.example/{n}", page)

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 import pytest
 
-from crawler import page_status
-from crawler.engine import engine
+from crawler import page_task
+from crawler.engine import engine, pages
 from crawler.fetching import loop
 from crawler.workers import Task
 from storage.errors import StoreBusy
@@ -225,7 +225,7 @@ def test_a_page_that_fails_once_is_tried_again_in_the_pass(web, store, monkeypat
 
     A Retry-After is waited for.
     """
-    monkeypatch.setattr(page_status, "RETRY_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(pages, "RETRY_PAUSE_SECONDS", 0.05)
     paths = ("drop", "cut", "busy", "wait")
     web.pages["wire.example/feed"] = web.feed(
         *(web.item(web.url(f"{path}.example/1"), path) for path in paths)
@@ -254,7 +254,7 @@ def test_a_page_that_keeps_failing_stays_a_lead_for_another_pass(
 
     The report counts it as postponed, and the poll as pending.
     """
-    monkeypatch.setattr(page_status, "RETRY_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(pages, "RETRY_PAUSE_SECONDS", 0.05)
     web.pages["wire.example/feed"] = web.feed(web.item(web.url("wire.example/1")))
     web.pages["wire.example/1"] = web.Answer(b"", 500)
     report = web.run(store, [web.source("wire.example/feed")])
@@ -362,10 +362,10 @@ def test_leads_that_an_earlier_run_left_are_taken_up_first(web, store):
 
     async def visited_only():
         await task.start()
-        task.start_pages = lambda leads: 0
+        task.pages.start = lambda leads: 0
         store.sources.sync(engine.source_states(task.sources.values()))
         [state] = store.sources.claim(["wire"], utc_now(), timedelta(minutes=1))
-        await task.visit(state)
+        await task.polling.visit(state)
         await task.stop()
 
     loop.run(visited_only())
@@ -390,7 +390,7 @@ def test_stopping_leaves_what_is_under_way_for_the_next_start(web, store):
     async def started_and_stopped():
         await crawl.start()
         [state] = store.sources.claim(["wire"], utc_now(), timedelta(minutes=1))
-        await crawl.visit(state)
+        await crawl.polling.visit(state)
         while not web.count("slow.example/1"):  # noqa: ASYNC110 - the server is in another thread
             await asyncio.sleep(0.02)
         began = time.monotonic()
@@ -412,7 +412,7 @@ def item(web, url):
 
 def test_a_worker_that_dies_costs_its_own_page_only(web, store, monkeypatch):
     """The page is unreadable, its neighbour is an article, and the pass ends well."""
-    monkeypatch.setattr(engine, "PROCESS_PAGE", Task("tests_crawler_deadly", "read"))
+    monkeypatch.setattr(page_task, "PROCESS_PAGE", Task("tests_crawler_deadly", "read"))
     module = "import os\nfrom crawler import intake\ndef read(page, lead, **rest):\n    if b'KILL' in page.body:\n        os.kill(os.getpid(), 9)\n    return intake.process_page_in_worker(page, lead, **rest)\n"
     folder = store.path.parent / "lib"
     folder.mkdir()

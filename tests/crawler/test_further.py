@@ -13,7 +13,7 @@ from builders import LIMITS, NOW, make_source, make_source_state
 from crawler.leads import feeds
 from crawler.leads.polls import Feed
 from crawler.sources import CrawlSettings, Source
-from crawler.visits import further_documents
+from crawler.visits import document_walk, documents
 from storage.model import Lead
 
 WRAP = "<?xml version='1.0'?><{0} xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{1}</{0}>"
@@ -96,11 +96,11 @@ def test_an_index_of_two_hundred_sitemaps_is_read_as_far_as_the_bound(web, store
     source = web.source("map.example/index.xml", kind="sitemap")
     web.run(store, [source])
     asked = sum(one.url.endswith(".xml") for one in web.asked) - 1
-    assert asked == further_documents.MAX_SITEMAPS_FIRST
+    assert asked == document_walk.MAX_SITEMAPS_FIRST
     web.run(store, [source])
     assert (
         sum(one.url.endswith(".xml") for one in web.asked) - 2 - asked
-        == further_documents.MAX_SITEMAPS_LATER
+        == document_walk.MAX_SITEMAPS_LATER
     )
     (warnings,) = store.session.db.execute(
         "SELECT warnings FROM polls ORDER BY id LIMIT 1"
@@ -217,13 +217,13 @@ def test_a_first_visit_goes_further_than_later_ones():
         max_age=timedelta(days=9),
     )
     state = make_source_state("wire", name="Wire", kind="sitemap", url=source.url)
-    first = further_documents.visit_limits(source, state, CrawlSettings(), NOW)
+    first = document_walk.visit_limits(source, state, CrawlSettings(), NOW)
     assert (first.sitemaps, first.pages, first.since) == (
         50,
         3,
         NOW - timedelta(days=9),
     )
-    later = further_documents.visit_limits(
+    later = document_walk.visit_limits(
         source,
         replace(state, last_success_at=NOW - timedelta(hours=3)),
         CrawlSettings(),
@@ -291,7 +291,7 @@ def test_leads_of_further_documents_join_the_first_ones_up_to_the_limit():
         )
         for n in (3, 1, 2)
     ]
-    whole = further_documents.merge_feeds(
+    whole = documents.merge_documents(
         Feed(leads=(leads[0],)), [Feed(leads=tuple(leads[1:]))], 2
     )
     assert [lead.url[-1] for lead in whole.leads] == ["1", "2"]

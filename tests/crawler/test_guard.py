@@ -120,8 +120,8 @@ def test_with_a_proxy_only_the_proxy_is_dialled():
 def test_a_named_proxy_is_dialled_at_the_addresses_it_resolved_to():
     """The proxy's own name is the only one whose addresses are taken over."""
     guard = Guard(proxy=Endpoint("proxy.lan", 3128))
-    guard.learn("news.example", ["127.0.0.9"])
-    guard.learn("proxy.lan", ["127.0.0.7"])
+    guard.note_proxy("news.example", ["127.0.0.9"])
+    guard.note_proxy("proxy.lan", ["127.0.0.7"])
     guard.check_dial("127.0.0.7", 3128)
     with pytest.raises(AddressRefused):
         guard.check_dial("127.0.0.9", 3128)

@@ -40,7 +40,7 @@ EXPECTED = {
     "/bomb/zstd_1gb.zst.bin": "size", "/bomb/gzip_valid_feed_200mb.gz.bin": "size",
     "/bomb/gzip_truncated.gz.bin": "bad_encoding",
 }  # fmt: skip
-TIMEOUT = 6.0
+TIMEOUT = 10.0
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def server(shared, tmp_path):
         "--log",
         str(log),
         "--seconds",
-        "120",
+        "320",
     ]
     process = subprocess.Popen(command, cwd=shared / "attacks")
-    for _ in range(100):
+    for _ in range(1_200):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
@@ -97,10 +97,11 @@ def test_every_behaviour_ends_as_what_it_is(server, store):
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     report = loop.run(
         asyncio.wait_for(
-            passes.crawl(store, sources, settings, force=True, lookup=here), 90
+            passes.crawl(store, sources, settings, force=True, lookup=here), 300
         )
     )
-    assert time.monotonic() - began < 60
+    # Sixty hosts side by side, the slowest for as long as a request may take.
+    assert time.monotonic() - began < 200
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
     wrong = {}
     for source in sources:

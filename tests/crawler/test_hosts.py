@@ -62,7 +62,7 @@ def test_case_34_an_answer_in_between_ends_the_doubling():
     """Two refusals a month apart are not a streak."""
     hosts = Hosts()
     hosts.hold("news.example", "", NOW)
-    hosts.answered("news.example")
+    hosts.note_answer("news.example")
     assert hosts.hold("news.example", "", NOW) - NOW < timedelta(minutes=12)
 
 

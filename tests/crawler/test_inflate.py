@@ -9,8 +9,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.fetching import content_encoding
-from crawler.fetching.content_encoding import DecodeFailure
+from crawler import content_encoding
+from crawler.content_encoding import DecodeFailure
 
 
 def raw_deflate(data):

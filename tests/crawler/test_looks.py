@@ -1,5 +1,6 @@
 """Second looks: what a kept page says later, over a web on loopback."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -44,11 +45,10 @@ def look(web, store, *, hours=1.1, **changes):
         )
         await going.start()
         try:
-            going.start_rechecks(
+            going.rechecks.start(
                 claimed := store.rechecks.claim_due(now, limit=10, lease=HOUR)
             )
-            while going._looks:
-                await engine.asyncio.sleep(0.05)
+            await asyncio.gather(*going.rechecks.tasks)
         finally:
             await going.stop()
         return claimed

@@ -189,18 +189,19 @@ def test_no_labelled_report_is_missed(shared: Path) -> None:
 def test_what_is_watched_or_kept_anyway_is_read() -> None:
     """Hosts of configured sources pass, and so does everything where relevance is not asked for."""
     told = [page(html("nothing here").encode())]
-    said, read = captures.process_captures(
+    [off_topic] = captures.process_captures(
         told, settings=CrawlSettings(), boilerplate={}
-    )[0]
-    assert isinstance(said.outcome, Rejection)
-    assert (said.outcome.why, said.outcome.detail, read) == (
+    )
+    outcome = off_topic.landing.outcome
+    assert isinstance(outcome, Rejection)
+    assert (outcome.why, outcome.detail, off_topic.was_read) == (
         "irrelevant",
         "no Afghan word in the page",
         False,
     )
     assert captures.process_captures(
         told, settings=CrawlSettings(), boilerplate={}, watched={"a.example"}
-    )[0][1]
+    )[0].was_read
     assert captures.process_captures(
         told, settings=CrawlSettings(min_relevance=0.0), boilerplate={}
-    )[0][1]
+    )[0].was_read

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError
 from scrapy.http import Response
 
-from crawler.fetching import fetcher, loop
-from crawler.fetching.fetcher import Fetched, Fetcher, FetchRequest, Slot
+from crawler.fetching import download, loop
+from crawler.fetching.download import Slot
+from crawler.fetching.fetcher import Fetcher
 from crawler.fetching.guard import AddressRefused, Guard, parse_proxy
+from crawler.fetching.requests import Fetched, FetchRequest
 from crawler.workers import WorkerPool
 from storage.model import Failure, Refusal, RejectionReason
 
@@ -79,14 +81,14 @@ def test_an_error_page_is_a_page_too(web):
 def test_case_28_a_location_is_resolved_and_its_fragment_dropped(location, target):
     """Relative, protocol-relative and absolute; an empty one is no target."""
     response = Response("http://a.example/x/y", headers={"Location": location})
-    assert fetcher.redirect_target(response, "http://a.example/x/y") == target
+    assert download.redirect_target(response, "http://a.example/x/y") == target
 
 
 @given(st.binary(max_size=300))
 def test_no_location_makes_it_fail(location):
     """Any bytes are a target or none."""
     response = Response("http://a.example/", headers={"Location": location})
-    target = fetcher.redirect_target(response, "http://a.example/")
+    target = download.redirect_target(response, "http://a.example/")
     assert target is None or isinstance(target, str)
 
 
@@ -94,13 +96,13 @@ def test_a_fault_is_told_by_what_lies_under_it():
     """An address that was refused at the connection is a refusal; TLS is called TLS."""
     wrapped = DownloadFailedError("no")
     wrapped.__cause__ = AddressRefused("127.0.0.1:80 is not a public address")
-    assert fetcher.describe_fault(wrapped) == Refusal(
+    assert download.describe_fault(wrapped) == Refusal(
         why=RejectionReason.ADDRESS, detail="127.0.0.1:80 is not a public address"
     )
-    assert fetcher.describe_fault(DownloadTimeoutError("slow")) == Failure(
+    assert download.describe_fault(DownloadTimeoutError("slow")) == Failure(
         detail="timeout"
     )
-    assert fetcher.describe_fault(
+    assert download.describe_fault(
         ssl.SSLError("certificate has expired")
     ).detail.startswith("tls")
 

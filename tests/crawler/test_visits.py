@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from builders import NOW, make_page, make_poll, make_source, make_source_state
-from crawler.fetching.fetcher import Fetched, Redirect
+from crawler.fetching.requests import Fetched, Redirect
 from crawler.leads import polls
 from crawler.leads.polls import Feed
-from crawler.visits import further_documents, source_visit
+from crawler.visits import answers, documents, source_visit, visit_result
 from storage.model import (
     Failure,
     Lead,
@@ -35,7 +35,7 @@ def page(status=200, body=b"<rss/>", **headers):
 
 
 def answered(got, state=STATE, *, conditional=False):
-    return source_visit.visit_without_reading(
+    return answers.visit_without_reading(
         got, replace(BLANK, http_status=got.status), state, conditional=conditional
     )
 
@@ -64,7 +64,7 @@ def test_case_19_a_200_that_repeats_the_etag_is_unchanged():
 
 def test_case_20_a_200_with_the_body_of_last_time_is_unchanged_and_its_validators_are_kept():
     """Nothing is parsed; new validators replace the old ones."""
-    state = replace(READ_BEFORE, body_hash=source_visit.hash_body(b"<rss/>"))
+    state = replace(READ_BEFORE, body_hash=answers.hash_body(b"<rss/>"))
     seen = answered(page(ETag='"9"'), state)
     assert (seen.poll.status, seen.poll.validators.etag, seen.trouble) == (
         "unchanged",
@@ -115,7 +115,7 @@ def test_cases_23_to_26_only_the_unbroken_permanent_run_moves_a_source(
     hops, final, moved
 ):
     """Never a temporary redirect, a log-in, a front page, or a step down to http."""
-    assert source_visit.permanent_move(fetched(final, *hops)) == moved
+    assert answers.permanent_move(fetched(final, *hops)) == moved
 
 
 def test_case_23_a_move_is_believed_after_three_times_over_a_day():
@@ -138,7 +138,7 @@ def test_case_23_a_move_is_believed_after_three_times_over_a_day():
 
 def test_case_26_a_step_down_to_http_is_followed_with_a_warning():
     """It is told with the poll."""
-    assert source_visit.redirect_warnings(
+    assert answers.redirect_warnings(
         fetched("http://wire.example/feed", (302, URL))
     ) == ("redirected from https to http",)
 
@@ -169,18 +169,18 @@ def test_case_32_a_410_mutes_the_source():
     """It is probed weekly, and says so."""
     seen = answered(page(410))
     assert seen.trouble == "gone"
-    assert source_visit.plan_fixed_interval(SOURCE, STATE, seen, found=0, fresh=0).gone
+    assert visit_result.plan_fixed_interval(SOURCE, STATE, seen, found=0, fresh=0).gone
 
 
 def test_cases_33_and_35_a_retry_after_moves_the_next_look():
     """Not before the host said."""
     until = NOW + timedelta(hours=7)
-    seen = source_visit.visit_without_answer(
-        Failure(detail="http 429", retry_at=until), BLANK
+    seen = answers.visit_without_answer(
+        Failure(detail="http 429", retry_at=until), BLANK, STATE
     )
     assert (seen.poll.http_status, seen.retry_after) == (429, until)
     assert (
-        source_visit.plan_fixed_interval(
+        visit_result.plan_fixed_interval(
             SOURCE, STATE, seen, found=0, fresh=0
         ).next_check_at
         >= until
@@ -211,7 +211,7 @@ def test_case_39_an_empty_body_is_an_error_and_its_validators_are_not_kept():
 )  # fmt: skip
 def test_cases_27_and_40_to_48_faults_are_told_apart(outcome, trouble):
     """Each is an error with its class, keeps the validators, and weighs what it says about the source."""
-    seen = source_visit.visit_without_answer(outcome, BLANK)
+    seen = answers.visit_without_answer(outcome, BLANK, STATE)
     assert (seen.poll.status, seen.trouble, seen.poll.validators) == (
         "error",
         trouble,
@@ -223,7 +223,7 @@ def test_cases_27_and_40_to_48_faults_are_told_apart(outcome, trouble):
 def test_cases_50_and_55_what_cannot_be_read_never_advances_the_validators():
     """HTML in the feed's place, and broken XML without entries."""
     for error in ("html_instead_of_feed: a web page", "ill_formed: no entries"):
-        seen = source_visit.visit_with_document(
+        seen = answers.visit_with_document(
             Feed(error=error), page(ETag='"2"'), BLANK, STATE
         )
         assert (seen.poll.status, seen.poll.validators, seen.poll.body_hash) == (
@@ -235,7 +235,7 @@ def test_cases_50_and_55_what_cannot_be_read_never_advances_the_validators():
 
 def test_case_56_a_feed_without_items_is_empty_not_broken():
     """Its validators are kept."""
-    seen = source_visit.visit_with_document(Feed(), page(ETag='"2"'), BLANK, STATE)
+    seen = answers.visit_with_document(Feed(), page(ETag='"2"'), BLANK, STATE)
     assert (seen.poll.status, seen.poll.validators.etag, seen.trouble) == (
         "empty",
         '"2"',
@@ -250,7 +250,7 @@ def test_what_was_read_carries_leads_validators_and_hints():
     """
     lead = Lead(url="https://wire.example/1", source="wire")
     hints = polls.PollHints(ttl=7200.0)
-    seen = source_visit.visit_with_document(
+    seen = answers.visit_with_document(
         Feed(leads=(lead,), hints=hints, warnings=("odd",)),
         page(ETag='"2"'),
         BLANK,
@@ -299,7 +299,7 @@ def test_case_64_the_headers_of_a_304_join_what_the_document_said():
 def test_case_62_a_visit_without_an_answer_keeps_to_the_hours(web, store):
     """Nobody answers: the skipped hours hold for the next try as well."""
     web.pages["wire.example/feed"] = web.Answer(drop=True)
-    seen = source_visit.visit_without_answer(Failure(detail="timeout"), BLANK)
+    seen = answers.visit_without_answer(Failure(detail="timeout"), BLANK, STATE)
     assert seen.hints == polls.PollHints()
     store.sources.sync([replace(STATE, url=web.url("wire.example/feed"))])
     store.session.db.execute("UPDATE sources SET hints = ?", ['{"skip_hours": [1, 2]}'])
@@ -319,7 +319,7 @@ def noted(seen):
 
 def test_a_document_that_says_nothing_any_more_ends_what_it_asked_for():
     """What is kept is what was read last."""
-    seen = source_visit.visit_with_document(
+    seen = answers.visit_with_document(
         Feed(), page(), BLANK, replace(STATE, hints=WISHES)
     )
     assert (seen.poll.hints, seen.floor) == ({}, None)
@@ -332,7 +332,7 @@ def test_the_leads_of_an_index_are_those_of_its_sitemaps_up_to_the_limit():
         Feed(leads=tuple(leads[:2]), newest_at=NOW),
         Feed(leads=tuple(leads[2:])),
     ]
-    joined = further_documents.merge_feeds(Feed(children=("a", "b")), children, 3)
+    joined = documents.merge_documents(Feed(children=("a", "b")), children, 3)
     assert joined.leads == tuple(leads[:3])
     assert joined.newest_at == NOW
 

@@ -212,7 +212,7 @@ def test_nobody_there_is_a_failure() -> None:
 @given(st.text(max_size=60))
 def test_an_address_cannot_add_a_header(path: str) -> None:
     """Whatever stands in the configured path: a request has one head."""
-    request = webhook._request(
+    request = webhook._request_bytes(
         webhook.urlsplit("http://hook.example/" + path), MESSAGE, through_proxy=False
     )
     head = request.partition(b"\r\n\r\n")[0].split(b"\r\n")

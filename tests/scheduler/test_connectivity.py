@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from builders import make_poll, make_source, make_source_state
-from crawler.visits.source_visit import VisitResult
+from crawler.visits.visit_result import VisitResult
 from scheduler.service.connectivity import MIN_SILENT_HOSTS, OfflineDetector
 from scheduler.service.poll_schedule import plan_next_check
 from storage.model import Poll

@@ -14,7 +14,7 @@ import pytest
 
 from builders import make_document, make_poll, make_source_state
 from crawler.report import CrawlEvent
-from crawler.visits.source_visit import VisitResult
+from crawler.visits.visit_result import VisitResult
 from scheduler.service.metrics import Metrics
 from scheduler.service.metrics_server import (
     MAX_HEARTBEAT_AGE_SECONDS,
@@ -77,7 +77,7 @@ def server(store: Store) -> Iterator[MetricsServer]:
         store=store,
         fetcher=SimpleNamespace(requests=7),
         pool=SimpleNamespace(lost=1),
-        pages_under_way=3,
+        pages=SimpleNamespace(under_way=3),
     )
     metrics = Metrics()
     poll = make_poll(at=AT, source="works", bytes=500)

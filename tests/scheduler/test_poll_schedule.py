@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from builders import make_poll, make_source, make_source_state
 from crawler.leads.polls import MIN_POLL_INTERVAL, PollHints
-from crawler.visits.further_documents import FeedGap
-from crawler.visits.source_visit import VisitResult
+from crawler.visits.document_walk import FeedGap
+from crawler.visits.visit_result import VisitResult
 from scheduler.service import poll_schedule
 from scheduler.service.poll_schedule import (
     GONE_PROBE_INTERVAL,

@@ -1,6 +1,4 @@
-"""Content-Encoding, undone within limits.
-
-A bomb is cut, a broken stream is said to be broken.
+"""Content-Encoding, undone within limits: a bomb is cut, a broken stream is an error.
 
 Scrapy's own middleware hands on a truncated gzip and an unknown coding as if nothing
 were wrong, and undoes any number of layers; here each of these is a value with a
@@ -15,7 +13,9 @@ import brotli  # type: ignore[import-untyped]
 import zstandard
 
 MAX_CODINGS = 2
-STEP_BYTES = 1 << 18  # bytes of output asked for at a time
+STEP_BYTES = 1 << 18  # of output asked for at a time
+# The window that browsers and RFC 9659 allow; a larger one is a memory bomb.
+ZSTD_WINDOW_BYTES = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,25 @@ def decode_body(
     `partial` takes what can be had of a body that was cut on purpose (robots.txt: its
     first 500 kB).
     """
-    codings = [
-        name
-        for name in (part.strip().lower() for part in (encoding or "").split(","))
-        if name
-    ]
-    codings = [name for name in codings if name not in {"identity", "none", "utf-8"}]
+    codings = []
+    for part in (encoding or "").split(","):
+        name = part.strip().lower()
+        if name and name not in {"identity", "none", "utf-8"}:
+            codings.append(name)
     if len(codings) > MAX_CODINGS:
         return DecodeFailure("bad_encoding", f"{len(codings)} layers of content coding")
+
     for coding in reversed(codings):
-        undone = _layer(raw, coding, limit=limit, partial=partial)
-        if isinstance(undone, DecodeFailure):
-            return undone
-        raw = undone
-    return raw[:limit] if partial else raw
+        decoded = _decode_layer(raw, coding, limit=limit, partial=partial)
+        if isinstance(decoded, DecodeFailure):
+            return decoded
+        raw = decoded
+    if partial:
+        return raw[:limit]
+    return raw
 
 
-def _layer(
+def _decode_layer(
     raw: bytes, coding: str, *, limit: int, partial: bool
 ) -> bytes | DecodeFailure:
     decode = CODINGS.get(coding)
@@ -70,25 +72,19 @@ def _layer(
     try:
         decode(raw, out, limit)
     except _TooLarge:
-        return (
-            bytes(out[:limit])
-            if partial
-            else DecodeFailure("too_large", f"more than {limit} bytes after {coding}")
-        )
+        if partial:
+            return bytes(out[:limit])
+        return DecodeFailure("too_large", f"more than {limit} bytes after {coding}")
     except _Truncated:
-        return (
-            bytes(out)
-            if partial
-            else DecodeFailure("bad_encoding", f"truncated {coding}")
-        )
+        if partial:
+            return bytes(out)
+        return DecodeFailure("bad_encoding", f"truncated {coding}")
     except (zlib.error, brotli.error, zstandard.ZstdError) as error:
         # Servers that name a coding and send the plain text are common enough to be
         # read as what they are.
-        return (
-            raw
-            if looks_plain(raw)
-            else DecodeFailure("bad_encoding", f"{coding}: {str(error)[:100]}")
-        )
+        if looks_plain(raw):
+            return raw
+        return DecodeFailure("bad_encoding", f"{coding}: {str(error)[:100]}")
     return bytes(out)
 
 
@@ -120,11 +116,11 @@ def _gzip(raw: bytes, out: bytearray, limit: int) -> None:
 
 
 def _deflate(raw: bytes, out: bytearray, limit: int) -> None:
-    """With the zlib header that the RFC asks for, or without it as many servers send it."""
-    has_header = (
-        len(raw) > 1 and raw[0] & 0x0F == 8 and (raw[0] << 8 | raw[1]) % 31 == 0
-    )
-    stream = zlib.decompressobj(wbits=15 if has_header else -15)
+    """With the zlib header that the RFC asks for, or without as many servers send it."""
+    wbits = -15
+    if len(raw) > 1 and raw[0] & 0x0F == 8 and (raw[0] << 8 | raw[1]) % 31 == 0:
+        wbits = 15
+    stream = zlib.decompressobj(wbits=wbits)
     _zlib_stream(stream, raw, out, limit)
     if not stream.eof:
         raise _Truncated
@@ -152,11 +148,8 @@ def _brotli(raw: bytes, out: bytearray, limit: int) -> None:
 
 
 def _zstd(raw: bytes, out: bytearray, limit: int) -> None:
-    # 8 MB is the window that browsers and RFC 9659 allow; a larger one is a memory
-    # bomb.
-    stream = zstandard.ZstdDecompressor(max_window_size=1 << 23).stream_reader(
-        raw, read_across_frames=True
-    )
+    decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
+    stream = decompressor.stream_reader(raw, read_across_frames=True)
     while piece := stream.read(STEP_BYTES):
         _grow(out, piece, limit)
     if not zstd_is_whole(raw):
@@ -164,8 +157,12 @@ def _zstd(raw: bytes, out: bytearray, limit: int) -> None:
 
 
 def zstd_is_whole(raw: bytes) -> bool:
-    """Whether the first zstd frame ends within the bytes (the reader itself stops silently where they end)."""
-    stream = zstandard.ZstdDecompressor(max_window_size=1 << 23).decompressobj()
+    """Whether the first zstd frame ends within the bytes.
+
+    The reader itself stops silently where they end.
+    """
+    decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
+    stream = decompressor.decompressobj()
     for start in range(0, len(raw), 1 << 14):
         if stream.eof:
             return True
