@@ -43,9 +43,8 @@ class Rechecks:
         try:
             with self._context.faults.noted():
                 await self._look(recheck)
-        except (
-            Exception
-        ):  # one page's fault must not end the service; its lease brings it back
+        except Exception:
+            # one page's fault must not end the service; its lease brings it back
             log.exception("second look failed: %s", recheck.url)
 
     async def _look(self, recheck: Recheck) -> None:
