@@ -40,6 +40,36 @@ def ask_all(answer, urls):
     return asyncio.run(together()), asked
 
 
+def test_a_new_name_of_ours_is_judged_by_its_own_rules():
+    """After a reload nothing is asked in one name by what another one was allowed.
+
+    Also where the host was being asked while the name changed.
+    """
+    body = b"User-agent: khabar\nDisallow:\n\nUser-agent: other\nDisallow: /closed\n"
+    asked = []
+
+    async def ask(url, verify_tls):
+        asked.append(url)
+        await asyncio.sleep(0.01)
+        return page(body)
+
+    async def judged():
+        known = RobotsCache(ask, agent="khabar/0.1", pool=WorkerPool(1))
+        under_way = asyncio.ensure_future(known.rules(URL))
+        await asyncio.sleep(0)
+        known.use_agent("other/1.0")
+        during = await known.rules(URL)
+        first = await under_way
+        return first, during, await known.rules(URL)
+
+    first, during, after = asyncio.run(judged())
+    closed = "http://news.example/closed"
+    assert first.allow(closed)
+    assert not during.allow(closed)
+    assert not after.allow(closed)
+    assert len(asked) == 2
+
+
 def test_a_host_is_asked_once_however_many_wait_and_its_answer_is_kept():
     """Ten leads of one host cost one robots.txt.
 
