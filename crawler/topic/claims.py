@@ -68,6 +68,7 @@ class _ClaimRules:
     not_people: frozenset[str]
     said_latin: re.Pattern[str]
     said_arabic: re.Pattern[str]
+    said_words: frozenset[str]  # the first word of each phrase of saying
     named_after: frozenset[str]  # the phrases of saying after which the name comes
     offices: frozenset[str]
     pronouns: frozenset[str]
@@ -88,6 +89,7 @@ def _load_rules() -> _ClaimRules:
     after = _phrases_by_first_word(data["kinds"], "after")
     before = _phrases_by_first_word(data["kinds"], "before")
     said = data["said"]
+    said_phrases = (*said["verbs"], *said["fa"], *said["ps"])
     return _ClaimRules(
         numbers=numbers_of["ps"] | numbers_of["fa"] | numbers_of["en"],
         pashto_numbers=numbers_of["ps"],
@@ -101,6 +103,7 @@ def _load_rules() -> _ClaimRules:
         not_people=frozenset(map(fold, data["units"]["not_people"])),
         said_latin=_any_word_of(said["verbs"]),
         said_arabic=_any_word_of(map(fold, (*said["fa"], *said["ps"]))),
+        said_words=frozenset(phrase.split()[0] for phrase in map(fold, said_phrases)),
         named_after=frozenset(map(fold, said["named_after"])),
         offices=frozenset(said["offices"]),
         pronouns=frozenset(said["pronouns"]),
@@ -328,18 +331,20 @@ def _counts_people(words: Sequence[str], number: _Number) -> bool:
     return _load_rules().not_people.isdisjoint(words[number.end : number.end + 2])
 
 
-def _kinds_at(words: Sequence[str], at: int, phrases: _Phrases) -> Iterator[str]:
+def _kinds_at(words: Sequence[str], at: int, phrases: _Phrases) -> Sequence[str]:
     """The kinds whose phrase stands here; of two phrases the longer one's."""
+    candidates = phrases.get(words[at])
+    if candidates is None:
+        return ()
     longest = -1
     kinds: list[str] = []
-    for rest, kind in phrases.get(words[at], ()):
-        if tuple(words[at + 1 : at + 1 + len(rest)]) != rest:
+    for rest, kind in candidates:
+        if len(rest) < longest or tuple(words[at + 1 : at + 1 + len(rest)]) != rest:
             continue
         if len(rest) > longest:
             longest, kinds = len(rest), []
-        if len(rest) == longest:
-            kinds.append(kind)
-    yield from kinds
+        kinds.append(kind)
+    return kinds
 
 
 def _qualifier_of(words: Sequence[str], number: _Number) -> str:
@@ -388,6 +393,8 @@ def _speaker_in(part: str, *, before: Sequence[str]) -> str:
     """
     rules = _load_rules()
     folded = vocabulary.fold_letters(part)
+    if rules.said_words.isdisjoint(folded.split()):
+        return ""  # the patterns are tried at each letter
     latin = rules.said_latin.search(folded)
     phrase = latin or rules.said_arabic.search(folded)
     if phrase is None:

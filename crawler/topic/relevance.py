@@ -103,8 +103,10 @@ def _weigh(scan: Scan) -> tuple[list[_Evidence], _Reasons]:
                 kind = f"{term.group}:{term.id}"
                 reasons[term.text, line.part, kind] = weight * weight_of_part[line.part]
     for line, sentence in zip(evidence, scan.sentences, strict=True):
+        if line.part == BODY:
+            continue
         year = _OLD_YEAR.search(sentence.folded)
-        if year is not None and line.part != BODY:
+        if year is not None:
             line.against = _either(line.against, _OLD_YEAR_WEIGHT)
             weight = -_OLD_YEAR_WEIGHT * weight_of_part[line.part]
             reasons[year[0], line.part, "negative:history"] = weight
