@@ -176,6 +176,9 @@ class Mention:
     name: str
     count: int
     sentence: str = ""  # the first sentence that names it
+    # "dateline" or "office" where the text names a place as nothing else: where it was
+    # written, where officials sit. "" for the places of the news, actors and events
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

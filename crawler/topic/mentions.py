@@ -5,7 +5,7 @@ apart by period: "Afghan forces" are those of the Republic until 15 August 2021 
 Taliban's after it. Data: `data/actors.csv`. Pure.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache
@@ -58,6 +58,7 @@ class _Naming:
     code: str
     name: str
     sentence: int
+    role: str = ""
 
 
 @cache
@@ -90,6 +91,7 @@ def find_mentions(scan: Scan, *, published_at: datetime | None = None) -> TextMe
             name=namings[-1].name,
             count=len(namings),
             sentence=scan.sentences[namings[0].sentence].text,
+            role=_role_of_all(namings),
         )
         for (kind, code), namings in found.items()
     ]
@@ -100,10 +102,20 @@ def find_mentions(scan: Scan, *, published_at: datetime | None = None) -> TextMe
     return TextMentions(mentions=tuple(mentions), claims=claimed)
 
 
+def _role_of_all(namings: Sequence[_Naming]) -> str:
+    """The role in which a place is named each time, or "" where it is the news once."""
+    for naming in namings:
+        if not naming.role:
+            return ""
+    return namings[0].role
+
+
 def _namings(scan: Scan, published_at: datetime | None) -> Iterator[_Naming]:
     for located in scan.places:
         place = located.place
-        yield _Naming("place", place.code, place.name, located.match.sentence)
+        yield _Naming(
+            "place", place.code, place.name, located.match.sentence, located.role
+        )
     if not scan.names_afghanistan:
         return
 

@@ -38,6 +38,14 @@ _KABUL_PROVINCE_CODE = "AF01"
 _SHORT_LATIN_CHARS = 5
 _SHORT_ARABIC_CHARS = 4
 _PASHTO = re.compile("[ښڅځړډټږڼېۍ]")
+# A dateline reads KABUL (Pajhwok): or KABUL, Afghanistan (AP) — or کابل – پژواک
+_DATELINE = re.compile(
+    r"(?:,\s*\w+)?\s*(?:\([^)]{1,40}\)\s*[-—–:]?|[—–:]|\s-\s|،[^،]{1,30}\()"
+)
+_MAX_CHARS_BEFORE_DATELINE = 2  # a quotation mark or a bracket
+_TITLE = "title"
+_KABUL = "Kabul"
+_MAX_OFFICE_WORDS = 3  # between "officials" and the name: "officials based in"
 _LISTED = "listed"  # the kind of what stands in a list that no word announces
 # The name is the beginning of a longer one: Dara'a in Syria
 _NAME_CONTINUES = re.compile(r"['’](?!s\b)\w")
@@ -53,6 +61,7 @@ class PlaceCues:
     arabic_prepositions: frozenset[str]
     titles: frozenset[str]  # of persons, before a name
     after_persons: frozenset[str]
+    offices: frozenset[str]  # who speaks, or is spoken to, at the seat of a government
 
 
 @cache
@@ -76,6 +85,7 @@ def load_cues() -> PlaceCues:
         arabic_prepositions=folded(table["prepositions"]["arabic"]),
         titles=folded(table["persons"]["titles"]),
         after_persons=folded(table["persons"]["after"]),
+        offices=folded(table["persons"]["offices"]),
     )
 
 
@@ -99,6 +109,7 @@ class LocatedPlace:
 
     match: TermMatch
     place: Place
+    role: str = ""  # dateline, office, or "" for a place that the sentence is about
 
 
 def names_afghanistan(matches: Iterable[TermMatch]) -> bool:
@@ -184,8 +195,33 @@ def locate_places(
             if best is None or fit > best[0]:
                 best = (fit, place)
         if best is not None:
-            found.append(LocatedPlace(match, best[1]))
+            role = _role_of_place(match, best[1], sentences[match.sentence])
+            found.append(LocatedPlace(match, best[1], role))
     return found
+
+
+def _role_of_place(match: TermMatch, place: Place, sentence: Sentence) -> str:
+    """What a name is beside the place of the news: "dateline", "office" or "".
+
+    "KABUL (Pajhwok):" says where a report was written. "Officials in Kabul said" names
+    the seat of the government: of 321 articles with "in Kabul" 291 name it once.
+    """
+    after = sentence.text[match.end : match.end + _CONTEXT_CHARS]
+    is_first = match.start <= _MAX_CHARS_BEFORE_DATELINE
+    if is_first and sentence.part != _TITLE and _DATELINE.match(after):
+        return "dateline"
+    if place.province_code != _KABUL_PROVINCE_CODE or place.name != _KABUL:
+        return ""
+    offices = load_cues().offices
+    words_before = sentence.folded[: match.start].split()[-_MAX_OFFICE_WORDS:]
+    words_after = [
+        word
+        for word in sentence.folded[match.end :].split()[: _MAX_OFFICE_WORDS + 1]
+        if word not in _JOINING_WORDS
+    ]
+    is_of_office = any(word in offices for word in words_before)
+    is_before_office = any(word in offices for word in words_after[:1])
+    return "office" if is_of_office or is_before_office else ""
 
 
 def _is_listed(last: TermMatch, match: TermMatch, folded: str) -> bool:

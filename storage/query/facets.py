@@ -75,6 +75,7 @@ UNION ALL SELECT * FROM (
 UNION ALL SELECT * FROM (
     SELECT 'place', p.code, min(p.name), count(*) AS n FROM matched AS m
     CROSS JOIN document_mentions AS p ON p.document_id = m.id AND p.kind = 'place'
+        AND p.role = ''
     GROUP BY p.code ORDER BY n DESC, p.code LIMIT ?)
 UNION ALL SELECT * FROM (
     SELECT 'day', (key >> {SORT_KEY_BITS}) / 86400 AS day, '', count(*) FROM matched

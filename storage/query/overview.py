@@ -41,7 +41,10 @@ class CopyCounts:
 
 # Both name the narrow index: else the wide rows of a month would be read.
 def count_places(db: Database, since: datetime) -> list[PlaceCount]:
-    """Every place that articles published since then name, the most named first."""
+    """Every place that articles published since then name, the most named first.
+
+    Datelines and seats of offices are left out.
+    """
     return _query_places(
         db,
         since,
@@ -50,7 +53,7 @@ def count_places(db: Database, since: datetime) -> list[PlaceCount]:
         FROM documents AS d INDEXED BY documents_newest
         CROSS JOIN document_mentions AS m ON m.document_id = d.id AND m.kind = 'place'
         CROSS JOIN places AS p ON p.code = m.code
-        WHERE d.sort_key >= ? AND d.is_head = 1
+        WHERE d.sort_key >= ? AND d.is_head = 1 AND m.role = ''
         GROUP BY p.code ORDER BY articles DESC, p.name
         """,
     )
@@ -59,7 +62,7 @@ def count_places(db: Database, since: datetime) -> list[PlaceCount]:
 def count_provinces(db: Database, since: datetime) -> list[PlaceCount]:
     """Every province that was named itself or by a place in it.
 
-    An article counts once for each.
+    An article counts once for each. Datelines and seats of offices are left out.
     """
     return _query_places(
         db,
@@ -70,7 +73,7 @@ def count_provinces(db: Database, since: datetime) -> list[PlaceCount]:
         CROSS JOIN document_mentions AS m ON m.document_id = d.id AND m.kind = 'place'
         CROSS JOIN places AS p ON p.code = m.code
         CROSS JOIN places AS q ON q.code = p.province_code
-        WHERE d.sort_key >= ? AND d.is_head = 1
+        WHERE d.sort_key >= ? AND d.is_head = 1 AND m.role = ''
         GROUP BY q.code ORDER BY articles DESC, q.name
         """,
     )

@@ -90,7 +90,7 @@ def load_document(db: Database, number: int) -> Document:
     row = db.execute("SELECT * FROM documents WHERE id = ?", [number]).fetchone()
     mentions = db.execute(
         """
-        SELECT kind, code, name, count, sentence FROM document_mentions
+        SELECT kind, code, name, count, sentence, role FROM document_mentions
         WHERE document_id = ?
         """,
         [number],
@@ -262,13 +262,15 @@ def insert_mentions(db: Database, document_id: int, document: Document) -> None:
             printable(mention.name),
             mention.count,
             printable(mention.sentence),
+            mention.role,
         )
         for mention in document.mentions
     ]
     db.conn.executemany(
         """
-        INSERT INTO document_mentions VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT DO UPDATE SET count = count + excluded.count
+        INSERT INTO document_mentions VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET
+            count = count + excluded.count, role = iif(role = excluded.role, role, '')
         """,
         mentions,
     )

@@ -255,7 +255,7 @@ def _explain_article(db: Database, document: dict[str, Any] | None) -> dict[str,
         "mentions": _fetch_all(
             db,
             """
-            SELECT kind, code, name, count, sentence FROM document_mentions
+            SELECT kind, code, name, count, sentence, role FROM document_mentions
             WHERE document_id = ?
             """,
             document_id,

@@ -273,3 +273,34 @@ def test_tajik_and_uzbek_items_are_judged_by_names_and_a_small_vocabulary(text):
 def test_other_news_in_tajik_and_uzbek_stays_out(text):
     """Sport, trade, earthquakes and other wars."""
     assert score(text) < KEPT_FROM
+
+
+def roles(title, text):
+    scanned = scan.scan_text(title, text)
+    return {
+        mention.name: mention.role
+        for mention in mentions.find_mentions(scanned).mentions
+        if mention.kind == "place"
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("KABUL (Pajhwok): Twelve Taliban were killed in Helmand on Sunday.", "dateline"),
+        ("KABUL, Afghanistan (AP) — Twelve people died in a blast in Helmand.", "dateline"),
+        ("کابل (پژواک، ۱۷ غویی): در انفجاری در هلمند دوازده تن کشته شدند.", "dateline"),
+        ("Officials in Kabul said twelve people died in a blast in Helmand.", "office"),
+        ("مقامات در کابل می‌گویند که دوازده تن در هلمند کشته شدند.", "office"),
+        ("په کابل کې چارواکو وویل چې په هلمند کې دولس تنه ووژل شول.", "office"),
+        ("Twelve people died in a blast in Kabul, after clashes in Helmand.", ""),
+        ("Kabul-Kandahar highway was cut by fighting in Helmand.", ""),
+        ("در انفجاری در کابل و نبردی در هلمند دوازده تن کشته شدند.", ""),
+        ("KABUL (Pajhwok): A blast in Kabul and clashes in Helmand killed twelve.", ""),
+    ],
+)  # fmt: skip
+def test_a_dateline_and_a_seat_of_offices_are_marked_as_such(text, role):
+    """Where a report was written, and where officials sit, is not where the news happened."""
+    found_roles = roles("Twelve killed", text)
+    assert found_roles["Kabul"] == role
+    assert found_roles["Helmand"] == ""
