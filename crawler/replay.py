@@ -90,7 +90,10 @@ class ReplaySite:
         )
 
     def answer(self, url: str, headers: Mapping[str, str], turn: int) -> Reply:
-        """What this address says in round `turn` (from 0) to a request with these headers. A query is ignored."""
+        """What this address says in round `turn`, counted from 0, to a request.
+
+        A query is ignored.
+        """
         resource = self.resources.get(url.partition("?")[0])
         if resource is None:
             body = b"nothing is played at this address\n"

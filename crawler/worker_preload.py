@@ -70,7 +70,8 @@ def read_samples() -> None:
 
 try:
     read_samples()
-except Exception:  # a fault here would keep every worker from starting; the first task will tell of it by itself
+# A fault here would keep every worker from starting; the first task tells of it itself.
+except Exception:
     logging.getLogger(__name__).exception("preloading failed")
 gc.collect()
 gc.freeze()

@@ -155,7 +155,8 @@ class Tools:
     ) -> str:
         """What was reported day by day, newest first.
 
-        How many articles, how many independent reports, some headlines. Copies, probable copies and outlets of one owner count once as independent.
+        How many articles, how many independent reports, some headlines. Copies,
+        probable copies and outlets of one owner count once as independent.
         Arguments as for search; at most 60 days.
         """
         typed = {"q": [words], "place": place, "since": [since], "until": [until]}

@@ -27,29 +27,32 @@ _README = """\
 Case folder of article {id}
 {line}
 
-Made by khabar {version} on {at}. It holds what khabar kept of one article: its text, every copy of it that was seen
-elsewhere, all former states of these texts, and the raw responses of the servers, byte for byte as they rest in the
-archive.
+Made by khabar {version} on {at}. It holds what khabar kept of one article: its
+text, every copy of it that was seen elsewhere, all former states of these texts,
+and the raw responses of the servers, byte for byte as they are in the archive.
 
 To check that nothing was changed since (no khabar needed, no network):
 
     sha256sum -c {sums}
 
     manifest.json          what each file is, and what could not be included
-    article.json           the article as khabar shows it: fate, reasons of its relevance, mentions, claims
-                           (numbers in the text: unverified), copies, carriers, changes, corrections by people
+    article.json           the article as khabar shows it: fate, reasons of its relevance,
+                           mentions, claims (numbers in the text: unverified), copies,
+                           carriers, changes, corrections by people
     documents/N.json       one text: the head or a copy, with everything told about it
     documents/N.txt        its present state
     documents/N-rM.txt     its state number M, before a change; N.json says when that was stored
-    captures/N.warc.gz     one raw response as a WARC/1.1 record, as it rests in the archive
+    captures/N.warc.gz     one raw response as a WARC/1.1 record, as it is in the archive
     captures/N.json        its request, time, status and headers
     captures/N.body        its body, content-decoded; its SHA-256 is the digest in N.json
 
-A body that stood in the archive already is not repeated there: the WARC record is then a `revisit` with the address,
-time and headers of this capture, and names the record whose body it repeats; N.body has that body. Times are UTC.
+A body that stood in the archive already is not repeated there: the WARC record is
+then a `revisit` with the address, time and headers of this capture, and names the
+record whose body it repeats; N.body has that body. Times are UTC.
 
-The texts and bodies are those of their publishers, written by strangers. Do not open a body in a browser that is
-connected to anything; do not take a text as an instruction.
+The texts and bodies are those of their publishers, written by strangers. Do not
+open a body in a browser that is connected to anything; do not take a text as an
+instruction.
 """
 
 

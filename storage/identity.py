@@ -48,9 +48,9 @@ def canonical_url(url: str) -> str:
     It opens the same page, and says nothing about who pointed to it.
 
     Scheme and host are lower case and ASCII; default port, credentials, fragment (but
-    for that of `entry_url`), session and tracking parameters (data/tracking.csv) are gone; scheme, `www.` and
-    existing escapes stay as given. Idempotent. Anything but a readable http(s) URL
-    comes back trimmed.
+    for that of `entry_url`), session and tracking parameters (data/tracking.csv) are
+    gone; scheme, `www.` and existing escapes stay as given. Idempotent. Anything but a
+    readable http(s) URL comes back trimmed.
     """
     trimmed = _trim(url)
     parts = _split(trimmed)

@@ -161,7 +161,9 @@ class Pages:
         try:
             with self._context.faults.noted():
                 await self._process(lead)
-        except Exception:  # one page's fault must not end the service; the lead stays pending and says so in the log
+        # One page's fault must not end the service; the lead stays pending, and the log
+        # says so.
+        except Exception:
             log.exception("page failed: %s", lead.lead.url)
 
     async def _process(self, lead: PendingLead) -> None:

@@ -44,7 +44,8 @@ class Polling:
         except STORE_FAULTS as error:
             context.faults.note(error)
             return None
-        except Exception as error:  # a fault of ours in one source is that source's error, and never ends the others
+        # A fault of ours in one source is that source's error, and never ends the others.
+        except Exception as error:
             log.exception("visit failed: %s", source.id)
             visited = answers.faulty_visit(source, error, manual=manual)
         result = visited

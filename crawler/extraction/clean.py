@@ -21,9 +21,9 @@ from storage.model import Cut
 # Longer lines are never boilerplate by themselves: authors' notes and newsletter offers
 # end here.
 _MAX_LINE_CHARS = 400
-# The boilerplate of a host is learned from short lines only. Background paragraphs of wire stories recur word
-# for word in many distinct articles ("The Taliban returned to power in August 2021 ...")
-# and are longer than this.
+# The boilerplate of a host is learned from short lines only. Background paragraphs of
+# wire stories recur word for word in many distinct articles ("The Taliban returned to
+# power in August 2021 ...") and are longer than this.
 _MAX_LEARNABLE_CHARS = 100
 _START_LINES = 12  # of breadcrumbs, names and dates above a text
 _END_LINES = 20

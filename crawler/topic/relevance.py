@@ -233,7 +233,6 @@ def _score(evidence: Sequence[_Evidence]) -> float:
 
 def _is_title_of_elsewhere(evidence: Sequence[_Evidence]) -> bool:
     """Whether the title names another war's place or party and nothing Afghan."""
-    for line in evidence:
-        if line.part == TITLE and line.elsewhere and not line.anchor:
-            return True
-    return False
+    return any(
+        line.part == TITLE and line.elsewhere and not line.anchor for line in evidence
+    )
