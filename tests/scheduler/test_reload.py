@@ -72,6 +72,7 @@ OTHER_VALUES: Mapping[str, Any] = {
     "service.metrics": "127.0.0.1:19477",
     "service.backup": "backup/copy.db",
     "service.backup_every": "2h",
+    "service.backup_keep": 5,
     "sources.id": "two",
     "sources.feed": "http://127.0.0.1:9/other",
     "sources.sitemap": "http://127.0.0.1:9/sitemap.xml",
