@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import os
 import resource
 import time
 import traceback
@@ -43,16 +44,25 @@ def prepare_worker(memory: int) -> None:
         )
 
 
-def _leave_network() -> None:
-    """Move to a network name space of its own, with nothing in it.
+def _leave_network() -> bool:
+    """Move to a network name space of its own, with nothing in it; whether it worked.
 
     Needs Linux and a kernel that grants it; does nothing elsewhere.
     """
     try:
         unshare = ctypes.CDLL(None, use_errno=True).unshare
     except (OSError, AttributeError):
-        return
-    unshare(CLONE_NEWUSER | CLONE_NEWNET)
+        return False
+    return bool(unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0)
+
+
+def can_leave_network() -> bool:
+    """Whether a worker gets no network here, tried in a process of its own."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if _leave_network() else 1)
+    _, status = os.waitpid(child, 0)
+    return status == 0
 
 
 def _mapped_bytes() -> int:

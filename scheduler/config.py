@@ -81,18 +81,36 @@ def load_config(path: Path | None = None) -> Config:
 
     Raises ConfigError with every fault.
     """
+    config, faults = load_readable_config(path)
+    if faults:
+        message = "\n".join(f"{config.path}: {fault}" for fault in faults)
+        raise ConfigError(message, faults=faults)
+    return config
+
+
+def load_readable_config(
+    path: Path | None = None, *, has_database: bool = False
+) -> tuple[Config, tuple[str, ...]]:
+    """What of the configuration can be read, and its faults.
+
+    For `khabar status`, which is wanted most when something was edited wrongly. Raises
+    ConfigError where there is no file, or it is no TOML and the database is not named
+    apart from it (`has_database`).
+    """
     file = path or find_config_file()
     # Paths in a file are relative to it; but who falls back on the shipped one wants no
     # data beside the program.
     base = file.parent
     if path is None and file == shipped_config_file():
         base = _user_folder("data", os.environ)
-
-    config, faults = parse_config(_read_toml(file), base=base)
-    if faults:
-        message = "\n".join(f"{file}: {fault}" for fault in faults)
-        raise ConfigError(message, faults=tuple(faults))
-    return replace(config, path=file)
+    try:
+        tree = _read_toml(file)
+    except ConfigError as error:
+        if not has_database:
+            raise
+        return Config(path=file), (str(error),)
+    config, faults = parse_config(tree, base=base)
+    return replace(config, path=file), tuple(faults)
 
 
 def find_config_file(environment: Mapping[str, str] = os.environ) -> Path:

@@ -6,6 +6,7 @@ check stands for itself: one that breaks is a finding, and the others are made.
 
 import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -49,6 +50,10 @@ OPTIONAL_LIBRARIES = {
     "pyarrow": "export of Parquet: pip install 'khabar[parquet]'",
     "datasette": "`khabar serve`: pip install 'khabar[serve]'",
 }
+MAX_FILES_SHOWN = 3
+REBUILD_INDEX_SQL = "INSERT INTO fts (fts) VALUES ('rebuild')"
+# What `Store.check` says of an index that lacks texts.
+FULL_TEXT_FAULT = "the full text does not agree"
 MAX_FAULTS_SHOWN = 20  # of the file; a damaged one has thousands
 LOW_DISK_BYTES = 1 << 30
 # This program is not older: a clock that says so was never set.
@@ -204,7 +209,14 @@ def check_database(config: "Config") -> Iterator[Finding]:
         yield Finding(good=False, says=str(fault), mend=mend)
         return
     for wrong in faults[:MAX_FAULTS_SHOWN]:
-        yield Finding(good=False, says=wrong, mend=_restore_remedy(config))
+        mend = _restore_remedy(config)
+        if wrong.startswith(FULL_TEXT_FAULT):
+            # The texts are whole: no reason to move a sound database.
+            mend = (
+                "the texts are whole; with the service stopped, rebuild their index: "
+                f'sqlite3 {path} "{REBUILD_INDEX_SQL}"'
+            )
+        yield Finding(good=False, says=wrong, mend=mend)
     if not faults:
         says = f"{path}: sound, and the full text agrees with it ({took:.1f} s)"
         yield Finding(good=True, says=says)
@@ -215,22 +227,101 @@ def check_database(config: "Config") -> Iterator[Finding]:
 
 def _restore_remedy(config: "Config") -> str:
     backup = config.service.backup
-    where = "a backup, if you have one (set service.backup to have one)"
     if backup is not None and backup.exists():
-        where = f"the backup {backup}"
+        return f"stop the service, and put the backup back: khabar restore {backup}"
     return (
-        f"stop the service, move {config.store.path} aside with its -wal and -shm, "
-        f"and put {where} in its place"
+        "stop the service, and put a backup back if you have one: khabar restore FILE "
+        "(set service.backup to have one)"
     )
+
+
+def check_working(config: "Config") -> Iterator[Finding]:
+    """What `khabar status` finds wrong, by the same checks.
+
+    What only the sources can mend is advice.
+    """
+    from scheduler import health
+
+    try:
+        with Store.read(config.store.path, captures=config.store.captures) as store:
+            status = health.read_status(store, config, utc_now())
+    except KhabarError:
+        return  # `check_database` says so
+    for problem in status.problems:
+        says, _, mend = problem.partition("; ")
+        is_own = problem in status.own_problems
+        mend = mend or "see `khabar status`"
+        yield Finding(good=not is_own, says=says, mend=mend, advice=not is_own)
+    for what in status.unknown:
+        mend = "run khabar doctor as the service's user"
+        yield Finding(
+            good=True, says=f"it cannot be told {what}", mend=mend, advice=True
+        )
+    if not status.problems and not status.unknown:
+        yield Finding(good=True, says="nothing is wrong with what it does")
+
+
+def check_captures(config: "Config") -> Iterator[Finding]:
+    """Whether every raw page is there, and which files are not this database's."""
+    folder = config.store.captures
+    if folder is None or not config.store.path.exists():
+        return
+    try:
+        with Store.read(config.store.path, captures=folder) as store:
+            state = store.captures.check_archive(every=True)
+    except KhabarError as fault:
+        yield Finding(
+            good=False,
+            says=f"the raw pages cannot be read: {fault}",
+            mend="run khabar doctor as the service's user",
+        )
+        return
+    if state.unreadable:
+        named = ", ".join(state.faulty_files[:MAX_FILES_SHOWN])
+        yield Finding(
+            good=False,
+            says=(
+                f"{state.unreadable:,} of {state.captures:,} raw pages cannot be read: "
+                f"{named}"
+            ),
+            mend=f"is the disk of {folder} mounted? else put the copy of it back",
+        )
+    else:
+        yield Finding(good=True, says=f"{state.captures:,} raw pages are there")
+    if state.strange_files:
+        megabytes = f"{state.strange_bytes / 1e6:,.1f} MB"
+        yield Finding(
+            good=True,
+            says=(
+                f"{state.strange_files} WARC files ({megabytes}) in {folder} are not "
+                "named by this database, and stay"
+            ),
+            mend=f"khabar import {folder}/kept/*.warc.gz takes them in",
+            advice=True,
+        )
 
 
 def check_disk(config: "Config") -> Iterator[Finding]:
     """Whether there is room and leave to write."""
+    from scheduler import health
+
     folder = config.store.path.absolute().parent
     if not folder.is_dir():
         mend = f"make it: mkdir -p {folder}"
         yield Finding(good=False, says=f"{folder} is no folder", mend=mend)
         return
+    full = health.find_full_captures_disk(config)
+    if full:
+        says, _, mend = full.partition("; ")
+        yield Finding(good=False, says=says, mend=mend or "check its owner and mode")
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        yield Finding(
+            good=False,
+            says="there is no folder for temporary files",
+            mend="make /tmp, or set TMPDIR to a folder that can be written to",
+        )
     free = shutil.disk_usage(folder).free
     says = f"{free / 1e9:.1f} GB free at {folder}"
     if free < LOW_DISK_BYTES:
@@ -259,6 +350,26 @@ def _may_write(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def check_workers(config: "Config") -> Iterator[Finding]:
+    """Whether the processes that read strangers' bytes can be cut off the network."""
+    del config
+    from crawler.worker_sandbox import can_leave_network
+
+    if can_leave_network():
+        yield Finding(good=True, says="they have no network")
+        return
+    yield Finding(
+        good=True,
+        says="the system does not let them be cut off the network",
+        mend=(
+            "allow user and network name spaces: in the unit "
+            "RestrictNamespaces=user net, and "
+            "sysctl kernel.unprivileged_userns_clone=1 where that is off"
+        ),
+        advice=True,
+    )
 
 
 def check_clock(config: "Config") -> Iterator[Finding]:
@@ -338,7 +449,10 @@ CHECKS: dict[str, Check] = {
     "scripts": check_scripts,
     "configuration": check_configuration,
     "database": check_database,
+    "captures": check_captures,
+    "working": check_working,
     "disk": check_disk,
+    "workers": check_workers,
     "clock": check_clock,
     "network": check_network,
 }

@@ -1,13 +1,20 @@
-"""Is it working, not only alive: numbers from the store and the verdicts on them."""
+"""Is it working, not only alive: numbers from the store and the verdicts on them.
 
+`status`, `doctor` and `/healthz` say what `read_status` finds here. What could not be
+looked at is told as that (`unknown`), and never taken for well.
+"""
+
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from scheduler.config import Config
+from storage.errors import StoreError
 from storage.model import (
     AlertCursor,
     BlindPeriod,
@@ -35,6 +42,14 @@ WEEK = timedelta(days=7)
 DISK_FULL_BYTES = 20 << 20  # free; a log of writes alone takes so much
 NEARLY_FULL_SHARE = 0.9  # of store.max_size
 NEXT_CHECKS_SHOWN = 5
+# The service gives a sign of life every 30 s; a busy disk may hold back some.
+MAX_SILENCE_OF_SERVICE = timedelta(minutes=5)
+# By so much a source may be late where no service runs: somebody is starting it anew.
+MAX_OVERDUE = timedelta(hours=1)
+# A clock that is corrected goes back by seconds.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+# Copies that may be missed before it is a fault, in terms of service.backup_every.
+MAX_MISSED_BACKUPS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,19 +110,34 @@ class Status:
     # Of the configuration, changed under the running service
     waiting_keys: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    # Of the problems those of the service, its file and its disks, not of the sources
+    own_problems: tuple[str, ...] = ()
+    # What could not be looked at, and why
+    unknown: tuple[str, ...] = ()
 
     @property
     def well(self) -> bool:
         return not self.problems
 
 
-def read_status(store: Store, config: Config, now: datetime) -> Status:
-    """Ask the store, and judge. Raises StoreError."""
+def read_status(
+    store: Store, config: Config, now: datetime, *, config_faults: Sequence[str] = ()
+) -> Status:
+    """Ask the store, and judge. Raises StoreError.
+
+    `config_faults` are those of a configuration of which only a part can be read.
+    """
     counts = store.stats.counts()
     last_article_at = None
     if counts["last_article_at"]:
         last_article_at = datetime.fromisoformat(counts["last_article_at"])
-    cursors = store.alert_cursors.load().values()
+    # An alert that was taken out of the configuration is nobody's concern any more.
+    configured = {alert.id for alert in config.alerts}
+    failing_alerts = [
+        one
+        for one in store.alert_cursors.load().values()
+        if one.id in configured and one.failures >= FAILING_FAILURES
+    ]
     holder = holder_pid(store.path)
     # Where nobody writes, the next start takes over the whole configuration anyway.
     waiting_keys: tuple[str, ...] = ()
@@ -137,7 +167,7 @@ def read_status(store: Store, config: Config, now: datetime) -> Status:
         never=tuple(never),
         drifting=find_drifting(store, now),
         unbalanced=store.polls.unbalanced(),
-        alerts=tuple(one for one in cursors if one.failures >= FAILING_FAILURES),
+        alerts=tuple(failing_alerts),
         bytes=disk_space.bytes,
         disk_space=disk_space,
         traffic=store.stats.traffic(now - WEEK),
@@ -147,8 +177,186 @@ def read_status(store: Store, config: Config, now: datetime) -> Status:
         alive_at=store.service.alive_at(),
         waiting_keys=waiting_keys,
     )
-    max_size = config.store.max_size
-    return with_problems(status, visited=len(visited), max_size=max_size, now=now)
+    judged = with_problems(
+        status, visited=len(visited), max_size=config.store.max_size, now=now
+    )
+    return _with_own_problems(store, config, judged, now, config_faults)
+
+
+def _with_own_problems(
+    store: Store,
+    config: Config,
+    status: Status,
+    now: datetime,
+    config_faults: Sequence[str],
+) -> Status:
+    own, unknown = find_own_problems(store, config, status, now)
+    if config_faults:
+        faulty = (
+            f"the configuration {config.path} is faulty and no service starts with it "
+            f"({config_faults[0]}); see `khabar config check`"
+        )
+        own.insert(0, faulty)
+    return replace(
+        status,
+        problems=(*own, *status.problems),
+        own_problems=tuple(own),
+        unknown=tuple(unknown),
+    )
+
+
+# The service, its file and its disks
+
+
+def find_own_problems(
+    store: Store, config: Config, status: Status, now: datetime
+) -> tuple[list[str], list[str]]:
+    """What is wrong with the service and what it keeps, and what cannot be told.
+
+    Each problem says what to do. Raises StoreError.
+    """
+    unknown: list[str] = []
+    problems = _find_silence(
+        status,
+        service_pid=store.service.pid(),
+        overdue=store.sources.count_overdue(now - MAX_OVERDUE),
+        now=now,
+    )
+    if status.holder == 0:
+        unknown.append("who writes to the database: its lock may not be read")
+    for job, fault in store.service.load_job_faults().items():
+        if job == "backup" and config.service.backup is None:
+            continue
+        problems.append(
+            f"{job} fails since {fault.since:%Y-%m-%d %H:%M}: {fault.error}"
+        )
+    problems += _find_missing_backup(store, config, status, now)
+    full = find_full_captures_disk(config)
+    if full:
+        problems.append(full)
+    problems += _find_closed_files(store.path)
+    try:
+        archive = store.captures.check_archive()
+    except (OSError, StoreError) as fault:
+        unknown.append(f"whether the raw pages are there: {fault}")
+        return problems, unknown
+    if archive.unreadable:
+        problems.append(
+            f"{archive.unreadable:,} of {archive.captures:,} raw pages cannot be read "
+            f"({archive.faulty_files[0]} of {config.store.captures} first): gone, cut "
+            "or changed; put the copy of their folder back"
+        )
+    return problems, unknown
+
+
+def _find_silence(
+    status: Status, *, service_pid: int | None, overdue: int, now: datetime
+) -> list[str]:
+    """A service that hangs, or that ran here and does not any more. Pure."""
+    alive_at = status.alive_at
+    if alive_at is None:
+        return []
+    silent = now - alive_at
+    if alive_at > now + CLOCK_TOLERANCE:
+        text = (
+            f"the last sign of life is of {alive_at:%Y-%m-%d %H:%M} UTC, which is still "
+            "to come: the clock was set back; set it right"
+        )
+        return [text]
+    minutes = int(silent.total_seconds() // 60)
+    if status.holder and status.holder == service_pid:
+        if silent > MAX_SILENCE_OF_SERVICE:
+            text = (
+                f"the service (process {status.holder}) has given no sign of life for "
+                f"{minutes:,} minutes; see its log, and restart it"
+            )
+            return [text]
+        return []
+    if status.holder is None and overdue and silent > MAX_SILENCE_OF_SERVICE:
+        text = (
+            f"no service runs since {alive_at:%Y-%m-%d %H:%M} UTC and {overdue} sources "
+            "are overdue; start it: `systemctl start khabar`, or `khabar run`"
+        )
+        return [text]
+    return []
+
+
+def _find_missing_backup(
+    store: Store, config: Config, status: Status, now: datetime
+) -> list[str]:
+    """That the configured copy is not there, or too old, where a service makes it."""
+    target = config.service.backup
+    if target is None or status.alive_at is None:
+        return []
+    longest = config.service.backup_every * MAX_MISSED_BACKUPS + MAX_OVERDUE
+    if now - store.service.made_at() < longest:
+        return []
+    try:
+        made_at = datetime.fromtimestamp(target.stat().st_mtime, now.tzinfo)
+    except FileNotFoundError:
+        return [f"there is no backup at {target}; the service's log says why"]
+    except OSError:
+        return []
+    if now - made_at > longest:
+        text = (
+            f"the backup {target} is of {made_at:%Y-%m-%d %H:%M} UTC; the service's log "
+            "says why none was made since"
+        )
+        return [text]
+    return []
+
+
+def find_full_captures_disk(config: Config) -> str:
+    """What is wrong with the disk of the raw pages; "" where it has room.
+
+    Also where it is the database's own, which `with_problems` judges.
+    """
+    folder = config.store.captures
+    if folder is None:
+        return ""
+    try:
+        present = nearest_folder(folder.absolute())
+        database = nearest_folder(config.store.path.absolute().parent)
+        free = shutil.disk_usage(present).free
+        is_same = present.stat().st_dev == database.stat().st_dev
+    except OSError as fault:
+        return f"the captures folder {folder} cannot be looked at: {fault.strerror}"
+    if is_same or free >= DISK_FULL_BYTES:
+        return ""
+    return (
+        f"the disk of the captures folder {folder} is full ({free / 1e6:.1f} MB free): "
+        "no raw page can be stored; free some space, it goes on by itself"
+    )
+
+
+def nearest_folder(folder: Path) -> Path:
+    """The folder itself, or the one above it that is there."""
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _find_closed_files(path: Path) -> list[str]:
+    """Files of the database that its owner may not write to, each by its own name.
+
+    Of another user's nothing is said: a reader need not write.
+    """
+    problems = []
+    real = path.resolve()
+    for file in (real, *(real.with_name(real.name + end) for end in ("-wal", "-shm"))):
+        try:
+            owner = file.stat().st_uid
+        except OSError:
+            continue
+        database_owner = real.stat().st_uid
+        if owner != database_owner:
+            problems.append(
+                f"{file} belongs to another user than the database and keeps the "
+                "service out; stop what uses it, and remove it"
+            )
+        elif os.geteuid() == owner and not os.access(file, os.W_OK):
+            problems.append(f"{file} cannot be written; check its mode and its disk")
+    return problems
 
 
 def is_failing(state: SourceState) -> bool:

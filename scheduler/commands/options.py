@@ -42,6 +42,19 @@ class CommonOptions:
 
         return config.load_config(self.config).with_database(self.db)
 
+    def load_readable_config(self) -> "tuple[Config, tuple[str, ...]]":
+        """What of the configuration can be read, and its faults, with --db applied.
+
+        Raises ConfigError where there is none, or it is no TOML file and --db is not
+        given.
+        """
+        from scheduler import config
+
+        loaded, faults = config.load_readable_config(
+            self.config, has_database=self.db is not None
+        )
+        return loaded.with_database(self.db), faults
+
     def open_store(self) -> "Store":
         """The store, read-only. Raises ConfigError and StoreError."""
         from scheduler.actions import open_for_reading

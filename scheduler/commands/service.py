@@ -76,12 +76,13 @@ def mcp(options: CommonOptions, /) -> None:
 def status(options: CommonOptions, /) -> None:
     """Is it working, not only alive."""
     from scheduler import health
+    from scheduler.actions import open_for_reading
     from scheduler.views import status_view
     from storage.model import utc_now
 
-    config = options.load_config()
-    with options.open_store() as store:
-        state = health.read_status(store, config, utc_now())
+    config, faults = options.load_readable_config()
+    with open_for_reading(config) as store:
+        state = health.read_status(store, config, utc_now(), config_faults=faults)
     status_view.show_status(options.screen, state, json=options.json)
     if not state.well:
         raise click.exceptions.Exit(1)

@@ -35,7 +35,9 @@ from crawler.engine.engine import Engine, source_states
 from crawler.visits.visit_result import PollPlanner
 from crawler.writer import STORE_FAULTS
 from scheduler import stdin_file
+from scheduler.actions import open_for_reading
 from scheduler.config import Config
+from scheduler.health import Status, read_status
 from scheduler.service import (
     alerts,
     housekeeping,
@@ -255,8 +257,15 @@ class Service:
         # Prometheus's client takes 70 ms to import, which most services can spare.
         from scheduler.service.metrics_server import MetricsServer
 
-        with MetricsServer(address, self.engine, self.metrics):
+        with MetricsServer(
+            address, self.engine, self.metrics, read_status=self._read_status
+        ):
             yield
+
+    def _read_status(self) -> Status:
+        """What `khabar status` says, by a reader of its own. Raises StoreError."""
+        with open_for_reading(self.config) as store:
+            return read_status(store, self.config, utc_now())
 
     @contextlib.contextmanager
     def _handling_signals(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ Imported only where `service.metrics` names an address: the client of Prometheus
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,10 +23,12 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from crawler.engine.engine import Engine
+from scheduler.health import Status
 from scheduler.service.metrics import Metrics
 from storage.errors import KhabarError, UsageError
 from storage.store import Store
 
+STATUS_CHECK_SECONDS = 10.0  # a supervisor may ask each second
 MAX_HEARTBEAT_AGE_SECONDS = 30.0
 CLIENT_TIMEOUT_SECONDS = 10
 SHUTDOWN_CHECK_SECONDS = 0.1
@@ -163,11 +165,19 @@ class MetricsServer:
     So a loop that stands still can be told from outside. `address` is `host:port`.
     """
 
-    def __init__(self, address: str, engine: Engine, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        address: str,
+        engine: Engine,
+        metrics: Metrics,
+        *,
+        read_status: Callable[[], Status] | None = None,
+    ) -> None:
+        """`read_status` gives what `khabar status` says; None: nothing is asked."""
         self._address = address
         registry = CollectorRegistry(auto_describe=False)
         registry.register(ServiceCollector(engine, metrics))
-        self._answer = partial(_Handler, registry, metrics)
+        self._answer = partial(_Handler, registry, Health(metrics, read_status))
         self._server: ThreadingHTTPServer | None = None
 
     def __enter__(self) -> Self:
@@ -201,10 +211,10 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = CLIENT_TIMEOUT_SECONDS
 
     def __init__(
-        self, registry: CollectorRegistry, metrics: Metrics, *args: Any
+        self, registry: CollectorRegistry, health: "Health", *args: Any
     ) -> None:
         self._registry = registry
-        self._metrics = metrics
+        self._health = health
         super().__init__(*args)
 
     def do_GET(self) -> None:
@@ -223,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
             encode, kind = choose_encoder(self.headers.get("Accept", ""))
             body = encode(self._registry)
         elif path == "/healthz":
-            status, text = check_heartbeat(self._metrics, time.monotonic())
+            status, text = self._health.check(time.monotonic())
             body = text.encode()
         else:
             status, body = 404, b"try /metrics or /healthz\n"
@@ -235,6 +245,51 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Log nothing: Prometheus asks every few seconds."""
+
+
+class Health:
+    """The answer to `/healthz`: the heartbeat, and what `khabar status` finds."""
+
+    def __init__(
+        self, metrics: Metrics, read_status: Callable[[], Status] | None
+    ) -> None:
+        self._metrics = metrics
+        self._read_status = read_status
+        self._checked_at: float | None = None  # monotonic
+        self._answer = (200, "ok\n")
+        self._lock = threading.Lock()
+
+    def check(self, now: float) -> tuple[int, str]:
+        """Status and body at `now` of the monotonic clock.
+
+        503 for a heartbeat that does not come and for what is wrong with the service
+        itself, its file and its disks. What only the sources can mend is told with
+        200: no restart would help.
+        """
+        status, text = check_heartbeat(self._metrics, now)
+        if status != 200 or self._read_status is None:
+            return status, text
+        with self._lock:
+            is_old = (
+                self._checked_at is None
+                or now - self._checked_at >= STATUS_CHECK_SECONDS
+            )
+            if is_old:
+                self._answer = self._judge(self._read_status)
+                self._checked_at = now
+            return self._answer
+
+    def _judge(self, read_status: Callable[[], Status]) -> tuple[int, str]:
+        try:
+            found = read_status()
+        except KhabarError as error:
+            return 503, f"the file cannot be read: {error}\n"
+        if found.well:
+            return 200, "ok\n"
+        status = 200
+        if found.own_problems:
+            status = 503
+        return status, "".join(f"{problem}\n" for problem in found.problems)
 
 
 def check_heartbeat(metrics: Metrics, now: float) -> tuple[int, str]:

@@ -34,7 +34,12 @@ def show_status(screen: Screen, status: Status, *, json: bool) -> None:
     for problem in status.problems:
         label = screen.style("not well", "red")
         screen.line(f"{label}     {screen.safe_text(problem)}")
-    if status.well:
+    for what in status.unknown:
+        label = screen.style("not told", "yellow")
+        screen.line(f"{label}     {screen.safe_text(what)}")
+    if status.well and status.unknown:
+        screen.line("nothing is wrong with what could be looked at")
+    elif status.well:
         screen.line(screen.style("all is well", "green"))
 
 
@@ -43,6 +48,8 @@ def _summary_fields(status: Status, now: datetime) -> list[tuple[str, object]]:
     service = "none runs"
     if status.holder:
         service = f"process {status.holder} writes"
+    elif status.holder == 0:
+        service = "cannot be told: its lock may not be read"
     if status.alive_at:
         service += f"; last sign of life {format_age(status.alive_at, now)}"
 
@@ -155,6 +162,7 @@ def status_to_json(status: Status) -> dict[str, Any]:
     return {
         "well": status.well,
         "problems": list(status.problems),
+        "unknown": list(status.unknown),
         **status.counts,
         "bytes": status.bytes,
         "bytes_a_day": round(status.disk_space.bytes_a_day),

@@ -60,6 +60,11 @@ class Sources(Group):
         with self._session.writing() as db:
             sources.release_source(db, source_id)
 
+    def count_overdue(self, before: datetime) -> int:
+        """How many sources in use should have been polled before this time."""
+        with self._session.reading() as db:
+            return source_stats.count_overdue(db, before)
+
     def next_checks(self, limit: int) -> list[tuple[str, datetime]]:
         """Which sources are polled next, and when."""
         with self._session.reading() as db:

@@ -151,6 +151,15 @@ def list_next_checks(db: Database, limit: int) -> list[tuple[str, datetime]]:
     return [(row["id"], from_text(row["next_check_at"])) for row in rows]
 
 
+def count_overdue(db: Database, before: datetime) -> int:
+    """How many sources in use should have been polled before this time."""
+    row = db.execute(
+        "SELECT count(*) FROM sources WHERE enabled AND next_check_at < ?",
+        [to_text(before)],
+    ).fetchone()
+    return int(row[0])
+
+
 def share_of_new_documents(db: Database, since: datetime) -> float:
     """The share of all documents that came since then, 0 to 1."""
     row = db.execute(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import make_document, make_source
+from builders import make_document, make_landing, make_page, make_source
 from crawler.sources import CrawlSettings
 from scheduler import doctor
 from scheduler.config import Config
@@ -39,9 +39,11 @@ def test_everything_that_is_broken_or_wise_says_what_to_do(config: Config) -> No
     assert all(
         one.mend for one in doctor.run_checks(config) if not one.good or one.advice
     )
-    assert {one.check for one in doctor.run_checks(config)} == set(doctor.CHECKS) - {
-        "scripts"
-    }
+    # Without a database there is nothing to say of raw pages and of the work.
+    silent = {"scripts", "captures", "working"}
+    assert {one.check for one in doctor.run_checks(config)} == (
+        set(doctor.CHECKS) - silent
+    )
 
 
 def test_a_browser_is_asked_for_only_where_a_source_needs_one(
@@ -169,3 +171,48 @@ def test_a_check_that_breaks_is_a_finding(
     found = [one.check for one in doctor.run_checks(config)]
     assert "disk" in found
     assert "network" in found
+
+
+def test_raw_pages_that_are_gone_are_told_and_strangers_files_too(
+    config: Config, tmp_path: Path
+) -> None:
+    """Before somebody asks for evidence; files of another database stay."""
+    folder = tmp_path / "captures"
+    kept = replace(config, store=replace(config.store, captures=folder))
+    with Store.open(kept.store.path, captures=folder) as store:
+        url = "http://a.example/1"
+        document = make_document(url, "Some words that were invented.", title="One")
+        page = make_page(url=url, final_url=url, body=b"x" * 99)
+        store.landings.land([make_landing(document, url=url, page=page)])
+    assert not broken(kept, doctor.check_captures)
+    (file,) = folder.rglob("*.warc.gz")
+    stranger = file.with_name("2020-01-01.warc.gz")
+    file.rename(stranger)
+    said = list(doctor.check_captures(kept))
+    assert [one.says for one in said if not one.good] == [
+        f"1 of 1 raw pages cannot be read: kept/{file.name}"
+    ]
+    assert [one for one in said if one.advice and "1 WARC files" in one.says]
+
+
+def test_an_index_that_lacks_texts_is_no_reason_to_move_the_file(
+    config: Config,
+) -> None:
+    """The index itself is held against its table, and rebuilt where it differs."""
+    path = config.store.path
+    with Store.open(path) as store:
+        store.landings.admit(make_document("http://a.example/1", "Invented words."))
+    with sqlite3.connect(path) as db:
+        db.execute(
+            "INSERT INTO fts (fts, rowid, title, text, tags) "
+            "SELECT 'delete', key, title, 'other words', tags FROM folded"
+        )
+        db.execute(
+            "INSERT INTO fts (rowid, title, text, tags) "
+            "SELECT key, title, 'quite other', tags FROM folded"
+        )
+    db.close()
+    (found,) = [one for one in doctor.check_database(config) if not one.good]
+    assert found.says.startswith(doctor.FULL_TEXT_FAULT)
+    assert "rebuild" in found.mend
+    assert "restore" not in found.mend

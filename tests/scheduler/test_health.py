@@ -1,15 +1,20 @@
 """The verdict on a store: what is well, what is quiet, what fails."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from builders import make_source_state
 from scheduler import health
+from scheduler.config import Config
 from scheduler.health import Status
 from scheduler.views import status_view, terminal
 from storage.model import BlindPeriod, PageYield, SourceTraffic, utc_now
+from storage.settings import StoreSettings
+from storage.store import Store
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 GOOD = make_source_state("a", name="A", url="https://a.example/", last_poll_at=NOW, last_success_at=NOW, newest_at=NOW, last_new_at=NOW)  # fmt: skip
@@ -158,3 +163,72 @@ def test_the_status_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None
     ]
     assert "traffic a: 1 request and 0.04 MB in seven days" in lines
     assert any(line.endswith("room for over ten years") for line in lines)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Store, Config]]:
+    """A store in which a service gave signs of life, and its configuration."""
+    settings = StoreSettings(path=tmp_path / "khabar.db", captures=tmp_path / "raw")
+    with Store.open(settings.path, captures=settings.captures) as store:
+        store.sources.sync([make_source_state("a", next_check_at=None)])
+        yield store, Config(store=settings)
+
+
+def own_problems(store: Store, config: Config, now: datetime) -> tuple[str, ...]:
+    return health.read_status(store, config, now).own_problems
+
+
+def test_a_service_that_hangs_is_not_well(served: tuple[Store, Config]) -> None:
+    """Its last sign of life is judged; another command that writes gives none."""
+    store, config = served
+    now = utc_now()
+    store.service.beat(now)
+    assert own_problems(store, config, now + timedelta(minutes=2)) == ()
+    (found,) = own_problems(store, config, now + timedelta(hours=3))
+    assert "no sign of life for 180 minutes" in found
+    store.session.db.execute("UPDATE meta SET value = 1 WHERE name = 'service_pid'")
+    assert own_problems(store, config, now + timedelta(hours=3)) == ()
+
+
+@pytest.mark.parametrize("overdue", [True, False])
+def test_a_service_that_runs_no_more_is_missed(
+    served: tuple[Store, Config], overdue: bool
+) -> None:
+    """While sources are overdue; who crawls by hand never had one."""
+    store, config = served
+    now = utc_now()
+    later = now + timedelta(hours=5)
+    due = now if overdue else later
+    store.session.db.execute(
+        "UPDATE sources SET next_check_at = ?", [due.strftime("%Y-%m-%dT%H:%M:%SZ")]
+    )
+    store.service.beat(now)
+    store.close()
+    with Store.read(config.store.path) as reader:
+        found = own_problems(reader, config, later)
+    assert any("no service runs since" in problem for problem in found) == overdue
+
+
+def test_a_job_that_fails_is_told_until_it_works(
+    served: tuple[Store, Config], tmp_path: Path
+) -> None:
+    """A backup only while it is configured."""
+    store, config = served
+    service = replace(config.service, backup=tmp_path / "copy.db")
+    wanted = replace(config, service=service)
+    store.service.save_job_fault("backup", "the disk is full", NOW)
+    (found,) = own_problems(store, wanted, utc_now())
+    assert found == "backup fails since 2026-11-22 09:00: the disk is full"
+    assert own_problems(store, config, utc_now()) == ()
+    store.service.save_job_fault("backup", "", NOW)
+    assert own_problems(store, wanted, utc_now()) == ()
+
+
+def test_what_a_faulty_configuration_hides_is_told(
+    served: tuple[Store, Config],
+) -> None:
+    """The rest is looked at all the same."""
+    store, config = served
+    status = health.read_status(store, config, utc_now(), config_faults=["x: is bad"])
+    assert "x: is bad" in status.own_problems[0]
+    assert not status.well
