@@ -3,30 +3,34 @@
 Each is read from the places that carry it, the surest first. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from urllib.parse import urljoin
 
-from lxml import etree
-
-from crawler.extraction import bylines, headlines, inline_text, json_ld
-from crawler.extraction.markup import Markup, find_canonical, select
+from crawler.extraction import byline_elements, bylines, headlines, inline_text, json_ld
+from crawler.extraction.markup import Markup, find_canonical
 from storage import identity
 from storage.folding import printable
 
+# The surest first: the tags of analytics name people where `author` names the house.
 _AUTHOR_TAGS = (
+    "parsely-author",
+    "article:author",
+    "og:article:author",
+    "og:author",
+    "sailthru.author",
+    "byl",
     "author",
     "authors",
-    "article:author",
-    "byl",
+    "article:author:name",
+    "article.author",
+    "cxenseparse:author",
+    "citation_author",
     "dc.creator",
     "dcterms.creator",
-    "parsely-author",
-    "sailthru.author",
-    "citation_author",
-    "cxenseparse:author",
+    "dc.creator.name",
 )
 _SECTION_TAGS = (
     "article:section",
@@ -46,15 +50,9 @@ _IMAGE_TAGS = (
     "twitter:image:src",
 )
 _LANGUAGE_TAGS = ("content-language", "og:locale", "dc.language", "language")
-_BYLINES = etree.XPath(
-    "(//*[@rel='author' or @itemprop='author'] | //*[self::a or self::span or self::div"
-    " or self::p or self::address or self::li][contains(@class, 'byline')"
-    " or contains(@class, 'Byline') or contains(@class, 'author')"
-    " or contains(@class, 'Author')])[not(ancestor-or-self::*[contains(@class, 'comment')"
-    " or contains(@id, 'comment') or contains(@class, 'related')])]"
-)
-_MAX_BYLINES = 20  # elements of a page that are looked at
 _MAX_NAME_CHARS = 300  # of a site, a section, an author
+_MAX_UNSPACED_PIECES = 4
+_MAX_NESTED_NAMES = 3  # levels of a name within a name
 # A page of a thousand headlines is none of ours.
 _MAX_HEADLINES = 20
 _MAX_HEADLINE_CHARS = 1_000  # that are looked at
@@ -108,11 +106,12 @@ def read_metadata(markup: Markup, url: str) -> Metadata:
     section = _first_meta(markup, *_SECTION_TAGS) or _text(
         article.get("articleSection")
     )
-    authors = _find_authors(markup, signatures, site)
+    sites = [site or "", *_site_names(markup)]
+    authors = _find_authors(markup, signatures, sites)
     title = headlines.choose_headline(
         declared=declared,
         h1s=h1s,
-        sites=[site or "", *_site_names(markup)],
+        sites=sites,
         labels=(section or "", *authors),
         host=identity.url_host(url),
     )
@@ -189,23 +188,40 @@ def _text(value: Any) -> str | None:
 
 
 def _find_authors(
-    markup: Markup, signatures: list[_Signature], site: str | None
+    markup: Markup, signatures: list[_Signature], sites: Sequence[str]
 ) -> tuple[str, ...]:
     """The people whom the page names, else the agency or the paper that signs.
 
-    People by JSON-LD, else by meta tags, else by the byline above the text.
+    People by JSON-LD, else by the first meta tag that names any, else by the byline. A
+    single word in a tag is often the name of an account: a byline with a whole name
+    comes before it.
     """
     names = [signature.name for signature in signatures]
-    people = [signature.name for signature in signatures if signature.is_person]
-    tagged: list[str] = []
-    for name in _AUTHOR_TAGS:
-        tagged += markup.meta.get(name, ())
-    return (
-        bylines.find_people(people, site=site)
-        or bylines.find_people(tagged, site=site)
-        or _people_in_byline(markup, site)
-        or bylines.signing_outlets(names or tagged)
+    people = bylines.find_people(
+        [signature.name for signature in signatures if signature.is_person],
+        sites=sites,
     )
+    tagged: tuple[str, ...] = ()
+    for name in () if people else _AUTHOR_TAGS:
+        values = markup.meta.get(name, ())
+        tagged = bylines.find_people(values, sites=sites)
+        names += values
+        if tagged:
+            break
+    stated = people or tagged
+    if any(map(_is_whole_name, stated)):
+        return stated
+    shown = _people_in_byline(markup, sites)
+    if not stated or any(map(_is_whole_name, shown)):
+        stated = shown or stated
+    return stated or bylines.signing_outlets(names)
+
+
+def _is_whole_name(name: str) -> bool:
+    """Whether a name has a first and a last part, as far as its script shows that."""
+    if bylines.is_written_without_spaces(name):
+        return True
+    return " " in name and not name.islower()
 
 
 def _find_signatures(
@@ -217,50 +233,60 @@ def _find_signatures(
         if isinstance(item.get("@id"), str):
             by_id[item["@id"]] = item
     for article in articles:
-        authors = article.get("author")
-        if not isinstance(authors, list):
-            authors = [authors]
-        found = [_signature(author, by_id) for author in authors]
-        signatures = [signature for signature in found if signature is not None]
-        if signatures:
-            return signatures
+        for key in ("author", "creator"):
+            found = list(_signatures(article.get(key), by_id, nesting=0))
+            if found:
+                return found[: bylines.MAX_NAMES]
     return []
 
 
-def _signature(
-    author: Any, by_id: Mapping[str, Mapping[str, Any]]
-) -> _Signature | None:
-    """An author: a string, an object, or a reference to one."""
+def _signatures(
+    author: Any, by_id: Mapping[str, Mapping[str, Any]], *, nesting: int
+) -> Iterator[_Signature]:
+    """The names of a string, an object, a reference to one, or a list of them.
+
+    A name may be an object or a list of names, too.
+    """
+    if nesting > _MAX_NESTED_NAMES:
+        return
+    if isinstance(author, list):
+        for one in author[: bylines.MAX_NAMES]:
+            yield from _signatures(one, by_id, nesting=nesting + 1)
+        return
     if not isinstance(author, dict):
         name = _text(author)
-        return _Signature(name=name, is_person=True) if name else None
+        if name:
+            yield _Signature(name=name, is_person=True)
+        return
     item: Mapping[str, Any] = author
     if "name" not in author:
         item = by_id.get(str(author.get("@id")), author)
-    name = _text(item.get("name"))
+    given = item.get("name")
+    if isinstance(given, dict | list):
+        yield from _signatures(given, by_id, nesting=nesting + 1)
+        return
+    name = _text(given)
     if not name:
         parts = (_text(item.get("givenName")), _text(item.get("familyName")))
         name = " ".join(part for part in parts if part)
-    if not name:
-        return None
-    is_person = "Organization" not in str(item.get("@type"))
-    return _Signature(name=name, is_person=is_person)
+    if name:
+        is_person = "Organization" not in str(item.get("@type"))
+        yield _Signature(name=name, is_person=is_person)
 
 
-def _people_in_byline(markup: Markup, site: str | None) -> tuple[str, ...]:
+def _people_in_byline(markup: Markup, sites: Sequence[str]) -> tuple[str, ...]:
     """The names in the first byline of the page that holds one."""
-    for element in select(markup.tree, _BYLINES)[:_MAX_BYLINES]:
-        if next(element.iter("style", "script"), None) is not None:
+    for pieces, is_marked in byline_elements.find_bylines(markup.tree):
+        people = bylines.find_people(pieces, sites=sites)
+        # Beside a whole name a single word is a button or a section.
+        whole = tuple(name for name in people if _is_whole_name(name))
+        if len(pieces) > _MAX_UNSPACED_PIECES and any(
+            map(bylines.is_written_without_spaces, people)
+        ):
+            # Of so many words without spaces nothing says which is a name.
             continue
-        text = " ".join(map(str, element.itertext()))[:1_000]
-        text = " ".join(text.split())
-        if not 0 < len(text) <= bylines.MAX_BYLINE_CHARS:
-            continue
-        people = bylines.find_people([text], site=site)
-        # A single word is a name only where the markup says so: "Staff", "Politics".
-        marked = element.get("rel") == "author" or element.get("itemprop") == "author"
-        if people and (marked or all(" " in name for name in people)):
-            return people
+        if whole or (people and is_marked):
+            return whole or people
     return ()
 
 
