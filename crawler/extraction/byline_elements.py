@@ -44,6 +44,7 @@ _AUTHOR_PAGE = re.compile(
     r"|writers?)/[^/?#]|[?&]author=",
     re.IGNORECASE,
 )
+_ARTICLE_NAME = re.compile(r"article|entry|post\b|story", re.IGNORECASE)
 # "widget" as the beginning of a class: builders of pages call everything one.
 _ELSEWHERE = re.compile(
     r"comment|\breply|respond|related|sidebar|(?:^|\s)widget|trending|popular"
@@ -65,11 +66,13 @@ _HEADS_INSIDE = etree.XPath(
 _LINKS_INSIDE = etree.XPath(".//a[@href]")
 
 
-def find_bylines(tree: html.HtmlElement) -> Iterator[tuple[list[str], bool]]:
+def find_bylines(
+    tree: html.HtmlElement, *, near_headline: bool
+) -> Iterator[tuple[list[str], bool]]:
     """The bylines of a page, each as its pieces, and whether the markup says so.
 
     Those behind the headline come first, in the order of the page, then those before
-    it, then texts near the headline that begin as a byline does. A byline of several
+    it, then, if wanted, texts near the headline that begin as a byline does. A byline of several
     elements beside each other is one. Only where the markup says so, by rel, itemprop
     or a link to an author's page, a single word is a name ("Staff", "Politics").
     """
@@ -97,9 +100,10 @@ def find_bylines(tree: html.HtmlElement) -> Iterator[tuple[list[str], bool]]:
                 pieces += _pieces(one)
             is_marked = any(map(_is_marked, together))
             yield pieces[:_MAX_PIECES], is_marked or _holds_marked(element)
-    if heading is not None:
-        for text in _texts_near(heading, around):
-            yield [text], False
+    if heading is not None and near_headline:
+        for text, prefix_words in _texts_near(heading, around):
+            # "Posted by David" says who it was; "By Monday" does not.
+            yield [text], prefix_words > 1
 
 
 def _is_byline(element: html.HtmlElement) -> bool:
@@ -176,6 +180,8 @@ def _is_short(element: html.HtmlElement, max_chars: int) -> bool:
 
 def _belongs_to_site(footer: html.HtmlElement) -> bool:
     """Whether a footer is the site's and not an article's."""
+    if _ARTICLE_NAME.search(footer.get("class") or ""):
+        return False
     return next(footer.iterancestors("article", "main"), None) is None
 
 
@@ -244,13 +250,14 @@ def _texts(element: html.HtmlElement) -> list[str]:
 
 def _texts_near(
     heading: html.HtmlElement, around: set[html.HtmlElement]
-) -> Iterator[str]:
-    """The texts behind the headline that begin as a byline does."""
+) -> Iterator[tuple[str, int]]:
+    """The texts behind the headline that begin as a byline does, by how many words."""
     found = heading.xpath("following::text()[normalize-space()]")
     for text in islice(found, _MAX_TEXTS):
         line = " ".join(str(text).split())
         parent = text.getparent()
         if len(line) > bylines.MAX_BYLINE_CHARS or parent.tag in ("script", "style"):
             continue
-        if bylines.starts_with_prefix(line) and not _is_elsewhere(parent, around):
-            yield line
+        prefix_words = bylines.count_prefix_words(line)
+        if prefix_words and not _is_elsewhere(parent, around):
+            yield line, prefix_words

@@ -26,7 +26,7 @@ _ADDRESS = re.compile(
     r"|\([^()]{0,100}\)|\[[^\][]{0,100}\]|（[^（）]{0,100}）"
 )
 # What no name has: a number, a piece of a template or of markup.
-_NOISE = re.compile(r"\d{2,}|[<>{}=_#%@$]")
+_NOISE = re.compile(r"\d{2,}|[<>{}=_#%@$:]")
 _HOST = re.compile(r"[\w-]{1,40}(?:\.[\w-]{1,20}){0,3}\.[a-z]{2,6}", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{|\}\}|\[\[|<%|\$\{|%[A-Z_]{3,}%")
 _NO_LETTERS = re.compile(r"[\W_]+")
@@ -86,10 +86,10 @@ def is_written_without_spaces(name: str) -> bool:
     return _UNSPACED.search(name) is not None
 
 
-def starts_with_prefix(text: str) -> bool:
-    """Whether a text begins as a byline does: "By", "Written by", "نویسنده:"."""
+def count_prefix_words(text: str) -> int:
+    """How many words of a byline's beginning a text has: "By" one, "Posted by" two."""
     text = _single_spaced(text).strip(_EDGES)
-    return _strip_prefix(text) != text
+    return len(text.split()) - len(_strip_prefix(text).split())
 
 
 def _split_byline(byline: str) -> Iterator[str]:
@@ -211,6 +211,7 @@ def _is_person(name: str, own: Collection[str]) -> bool:
         and not _is_nobody(name)
         and not _is_half_a_sentence(words)
         and not _is_own_site(name, own)
+        and not (len(words) > 1 and fold(words[-1]) in _outlet_words())
         and agency_name(name) is None
     )
 
@@ -269,6 +270,13 @@ def _words_of_kind(kind: str) -> frozenset[str]:
     """The folded words of one kind: prefix, role, nobody and so on."""
     rows = data_files.read_csv("byline_words.csv")
     return frozenset(fold(row["word"]) for row in rows if row["kind"] == kind)
+
+
+@cache
+def _outlet_words() -> frozenset[str]:
+    """The folded words by which outlets are known: "Washington Post", "CBC News"."""
+    rows = data_files.read_csv("outlet_words.csv")
+    return frozenset(fold(row["word"]) for row in rows)
 
 
 @cache

@@ -211,7 +211,7 @@ def _find_authors(
     stated = people or tagged
     if any(map(_is_whole_name, stated)):
         return stated
-    shown = _people_in_byline(markup, sites)
+    shown = _people_in_byline(markup, sites, near_headline=not names)
     if not stated or any(map(_is_whole_name, shown)):
         stated = shown or stated
     return stated or bylines.signing_outlets(names)
@@ -227,12 +227,16 @@ def _is_whole_name(name: str) -> bool:
 def _find_signatures(
     markup: Markup, articles: list[Mapping[str, Any]]
 ) -> list[_Signature]:
-    """The authors of the first article in JSON-LD that has any, references followed."""
+    """The authors of the first article, or other work, in JSON-LD that has any.
+
+    References are followed.
+    """
     by_id: dict[str, Mapping[str, Any]] = {}
     for item in markup.json_ld:
         if isinstance(item.get("@id"), str):
             by_id[item["@id"]] = item
-    for article in articles:
+    # A recipe has an author and no headline.
+    for article in (*articles, *markup.own_json_ld):
         for key in ("author", "creator"):
             found = list(_signatures(article.get(key), by_id, nesting=0))
             if found:
@@ -274,9 +278,15 @@ def _signatures(
         yield _Signature(name=name, is_person=is_person)
 
 
-def _people_in_byline(markup: Markup, sites: Sequence[str]) -> tuple[str, ...]:
-    """The names in the first byline of the page that holds one."""
-    for pieces, is_marked in byline_elements.find_bylines(markup.tree):
+def _people_in_byline(
+    markup: Markup, sites: Sequence[str], *, near_headline: bool
+) -> tuple[str, ...]:
+    """The names in the first byline of the page that holds one.
+
+    `near_headline`: whether texts count that only begin as a byline does.
+    """
+    found = byline_elements.find_bylines(markup.tree, near_headline=near_headline)
+    for pieces, is_marked in found:
         people = bylines.find_people(pieces, sites=sites)
         # Beside a whole name a single word is a button or a section.
         whole = tuple(name for name in people if _is_whole_name(name))

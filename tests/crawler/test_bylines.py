@@ -159,6 +159,7 @@ def test_a_desk_or_a_template_does_not_sign(signature):
         "<span class='vcard'><b class='fn n'>Nadia Example</b></span>",
         "<address>By Nadia Example</address>",
         "<p>By Nadia Example</p>",
+        "<footer class=entry-footer><p class=author>Nadia Example</p></footer>",
         "<aside class=post-author>Nadia Example</aside>",
         "<div class=byline>By <b>Nadia</b> <b>Example</b></div>",
         "<div class=byline><a>Nadia Example</a><a>Follow</a><span>2 min read</span></div>",
@@ -187,6 +188,15 @@ def test_a_byline_is_found_by_its_markup(byline):
 def test_all_authors_of_a_byline_are_read(byline):
     """Be they links, items of a list or elements beside each other."""
     assert authors(byline) == (*NADIA, "Karim Sample")
+
+
+def test_a_single_word_is_a_name_where_the_page_says_so():
+    """By rel, by a link to an author's page, or after "Posted by"."""
+    assert authors("<a rel=author>Nadia</a>") == ("Nadia",)
+    assert authors("<p class=meta><a href='/author/nadia'>Nadia</a></p>") == ("Nadia",)
+    assert authors("<p>Posted by Nadia at May 12, 2026 11:15 AM</p>") == ("Nadia",)
+    assert authors("<p class=byline>Politics</p>") == ()
+    assert authors("<p>By Monday</p>") == ()
 
 
 @pytest.mark.parametrize(
