@@ -215,10 +215,20 @@ def _folded_spellings(term: LexiconTerm) -> set[str]:
     elif term.language == "ps" and term.text.endswith("ه") and is_long:
         # چاودنه: چاودنې, چاودنو
         forms |= {term.text[:-1] + "ې", term.text[:-1] + "و"}
+    for seat, other in _HAMZA_SEATS:
+        forms |= {form.replace(seat, other) for form in forms}
     folded = {fold_letters(strip_marks(form)) for form in forms}
     return set().union(*map(ezafe_spellings, folded))
 
 
+# One word has its hamza on several letters or on none: مسئولیت, مسؤولیت, مسوولیت; هیئت
+_HAMZA_SEATS = (
+    ("ئو", "ؤو"),
+    ("ؤو", "ئو"),
+    ("سوول", "سئول"),
+    ("ئت", "أت"),
+    ("ئل", "أل"),
+)
 # Where a phrase may have an ezafe on ه
 _EZAFE_PLACE = re.compile("(?<=\\w)ه (?=\\w)")
 

@@ -363,6 +363,7 @@ def _every_form(term: SearchTerm) -> Node:
     words = word_forms.drop_suffixes(term.words)
     if len(words) == 1:
         forms += [(form,) for form in word_forms.word_forms(words[0])]
+        forms += word_forms.split_spellings(words[0])
     else:
         # "بی‌سرنشین" is written with the joiner, with a space and in one
         forms += [words, ("".join(words),)]

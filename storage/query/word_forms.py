@@ -44,6 +44,56 @@ def drop_suffixes(words: tuple[str, ...]) -> tuple[str, ...]:
     return words[:end]
 
 
+# Newspapers write one word with the hamza on several letters or on none, and folding
+# keeps the letter that it sits on: مسئول, مسؤول and مسوول; هیئت and هیأت; مسئله and مسأله
+_HAMZA_SEATS = (
+    (re.compile("یو"), "وو"),
+    (re.compile("وو"), "یو"),
+    (re.compile("(?<=.)یت$"), "ات"),
+    (re.compile("(?<=.)ات$"), "یت"),
+    (re.compile("(?<=.)یله$"), "اله"),
+    (re.compile("(?<=.)اله$"), "یله"),
+)
+# A verb's beginning is written onto it, with a joiner, or apart: میشود
+_SEPARABLE_PREFIXES = ("نمی", "می", "بی")
+_MIN_PART_LETTERS = 3
+
+
+def hamza_spellings(word: str) -> tuple[str, ...]:
+    """A folded word and its spellings with the hamza on other letters, itself first.
+
+    At its end the hamza is written or left out: علماء, علما.
+    """
+    if not _ARABIC_WORD.fullmatch(word):
+        return (word,)
+    spellings = [word]
+    for seat, other in _HAMZA_SEATS:
+        spellings.append(seat.sub(other, word))
+    bare = word.removesuffix("ء")
+    spellings.append(bare)
+    if bare.endswith("ا"):
+        spellings.append(bare + "ء")
+    return tuple(dict.fromkeys(spellings))
+
+
+def split_spellings(word: str) -> list[tuple[str, str]]:
+    """Two words that a word may be written as where a page has a joiner inside it.
+
+    After a verb's prefix, and after ه, behind which the joiner is typed or forgotten:
+    وسلهوال is وسله‌وال.
+    """
+    if not _ARABIC_WORD.fullmatch(word):
+        return []
+    cuts = {len(prefix) for prefix in _SEPARABLE_PREFIXES if word.startswith(prefix)}
+    cuts |= {
+        at + 1
+        for at, letter in enumerate(word)
+        if letter == "ه" and at + 1 >= _MIN_PART_LETTERS
+    }
+    parts = [(word[:cut], word[cut:]) for cut in sorted(cuts)]
+    return [part for part in parts if len(part[1]) >= _MIN_PART_LETTERS]
+
+
 def word_forms(word: str) -> tuple[str, ...]:
     """A folded word and its other numbers and cases, itself first.
 
@@ -51,7 +101,7 @@ def word_forms(word: str) -> tuple[str, ...]:
     """
     if not _ARABIC_WORD.fullmatch(word) or word in _load_words()["uninflected"]:
         return (word,)
-    forms = [word]
+    forms = [*hamza_spellings(word)]
     for stem in (word, *_stems(word)):
         forms += _forms_of_stem(stem)
     return tuple(dict.fromkeys(forms))

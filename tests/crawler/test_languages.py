@@ -31,12 +31,13 @@ def found(text, kind):
         ("حملۀ هوایی در خوست", "حملهٔ هوایی در خوست", "حمله‌ی هوایی در خوست", "حمله هوايي در خوست"),
         ("جبههٔ مقاومت ملی در کابل حمله کرد", "جبهه‌ی مقاومت ملی در کابل حمله کرد", "جبهۀ مقاومت ملي در كابل حمله کرد"),
         ("نبرد در قلعهٔ زال کندز", "نبرد در قلعه‌ی زال کندز", "نبرد در قلعۀ زال کندز"),
+        ("طالبان مسئولیت حمله در کابل را پذیرفت", "طالبان مسؤولیت حمله در کابل را پذیرفت", "طالبان مسوولیت حمله در کابل را پذیرفت"),
         ("انفجار در کارتهٔ پروان کابل", "انفجار در کارته‌ی پروان کابل", "انفجار در کارته پروان کابل"),
     ],
-    ids=["airstrike", "nrf", "qala-e-zal", "karte-parwan"],
+    ids=["airstrike", "nrf", "qala-e-zal", "responsibility", "karte-parwan"],
 )  # fmt: skip
-def test_the_ezafe_on_heh_is_one_in_all_its_forms(texts):
-    """ۀ, هٔ, ه‌ی and plain ه name the same event, party and place."""
+def test_ezafe_and_hamza_make_no_other_word(texts):
+    """ۀ, هٔ, ه‌ی and plain ه, ئو, ؤو and وو name the same event, party and place."""
     results = {
         (frozenset(found(text, "event")), frozenset(found(text, "actor")), frozenset(found(text, "place")))
         for text in texts
