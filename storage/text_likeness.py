@@ -61,6 +61,9 @@ def hash_words(sequence: list[str]) -> int:
 _MAX_TEXT_CHARS = 60_000
 _SHINGLE_WORDS = 5
 _OPENING_WORDS = 60
+# In which the opening of another text is looked for: below a headline, a dateline and a
+# summary of its own.
+_LEDE_WORDS = 150
 # Teasers of the replayed web have 39 to 225 words.
 _MAX_TEASER_WORDS = 250
 _INT64_OFFSET = 2**63
@@ -75,7 +78,7 @@ class Profile:
     """What a text is compared by.
 
     That is its word-5-shingles, its pairs of following names, and where its numbers
-    stand. Shingles are hashes of this process and serve comparing alone; what is stored
+    stand, all without a footer of contacts. Shingles are hashes of this process and serve comparing alone; what is stored
     is a sketch of the words.
     """
 
@@ -83,6 +86,9 @@ class Profile:
     shingles: frozenset[int]
     opening: frozenset[int]  # those of the first 60 words
     names: frozenset[tuple[str, str]]
+    # Of the whole text, a footer too: the index was made of these.
+    indexed_names: frozenset[tuple[str, str]]
+    text: str  # without a footer
 
     @property
     def words(self) -> int:
@@ -106,13 +112,56 @@ def profile_text(text: str) -> Profile:
     """
     text = text[:_MAX_TEXT_CHARS]
     sequence = _fold_words(text)
-    grams = _process_shingles(sequence)
+    own_text = text[: _footer_start(text)]
+    own_sequence = sequence
+    if len(own_text) < len(text):
+        own_sequence = _fold_words(own_text)
+    grams = _process_shingles(own_sequence)
+    indexed_names = frozenset(pairwise(_names(text, len(sequence))))
+    names = indexed_names
+    if len(own_text) < len(text):
+        names = frozenset(pairwise(_names(own_text, len(own_sequence))))
     return Profile(
         sequence=sequence,
         shingles=frozenset(grams),
         opening=frozenset(grams[:_OPENING_WORDS]),
-        names=frozenset(pairwise(_names(text, len(sequence)))),
+        names=names,
+        indexed_names=indexed_names,
+        text=own_text,
     )
+
+
+# A mail address, a web address, a handle, a telephone number.
+_CONTACT = re.compile(
+    r"[\w.+-]+@[\w-]+\.\w|https?://|www\.\w|(?<!\w)@\w{3}|"
+    r"(?:\+|\b00)\d[\d ().-]{7,}|\(0?\d{2,4}\)[\d .-]{5,}|\b0\d{2,3}[ .-]?\d{3}[ .-]?\d{3,4}\b"
+)
+_MAX_FOOTER_LINES = 12
+_MAX_FOOTER_LINE_WORDS = 25  # a longer line is a paragraph unless it has a contact
+
+
+def _footer_start(text: str) -> int:
+    """Where the footer of contacts begins that ends a text; its length without one.
+
+    Press releases and channels sign each report with the same names, telephone numbers
+    and addresses. Below a short report they are most of its names. The footer reaches
+    from the first line with a contact, with a short line that introduces it, to the
+    end, across short lines only; a text is never all footer.
+    """
+    if _CONTACT.search(text, max(0, len(text) - 2_000)) is None:
+        return len(text)
+    lines = text.splitlines(keepends=True)
+    start = end = len(text)
+    for line in reversed(lines[1:][-_MAX_FOOTER_LINES:]):
+        end -= len(line)
+        has_contact = _CONTACT.search(line) is not None
+        words = len(line.split())
+        if not has_contact and words > _MAX_FOOTER_LINE_WORDS:
+            break
+        is_sentence = line.rstrip().endswith((".", "!", "?", "؟", "۔"))
+        if has_contact or (start < len(text) and not is_sentence):
+            start = end
+    return start
 
 
 def shared_share(one: Profile, text: str) -> float:
@@ -219,6 +268,10 @@ class Likeness:
     conflicts: int
     # Containment of the first 60 words of one text in those of the other.
     opening: float
+    # Of the first 60 words' shingles, and of their names, in the other's first 150: the
+    # larger of both directions.
+    lede: float
+    lede_names: float
     shorter: int  # words
     longer: int
 
@@ -235,8 +288,18 @@ class Likeness:
         long one: 90 tell them apart.
         """
         fresh = (1 - self.shingles) * self.evidence
-        return self.names >= 0.42 and (
-            self.shingles >= 0.72 or (self.shingles >= 0.6 and fresh <= 90)
+        is_much_taken = self.shingles >= 0.72 or (self.shingles >= 0.6 and fresh <= 90)
+        if self.names >= 0.42 and is_much_taken:
+            return True
+        # Both open with the same sentences, below headlines and datelines of their own:
+        # an agency's lead, cut by the one and gone on with by the other. Reports of two
+        # days that open alike have a score of .54, or .53 of their shingles.
+        return (
+            self.lede >= 0.6
+            and self.score >= 0.55
+            and self.shingles >= 0.55
+            and self.names >= 0.4
+            and fresh <= 90
         )
 
     @property
@@ -260,6 +323,10 @@ class Likeness:
         reworded = (
             self.score >= 0.5
             and self.names >= 0.7
+            # A later report of one paper repeats the background, names and all, below
+            # an opening of its own: 12 of 14 false copies of derived_edits have less of
+            # its names than this, and 2 of 742 true ones.
+            and self.lede_names >= 0.2
             and (self.shared_names >= 30 or self.names >= 0.9)
         )
         return self.is_verbatim or reworded
@@ -320,9 +387,12 @@ def measure_likeness(
     if fewest_names >= _MIN_NAMES:
         names = _share(shared_names, fewest_names)
 
+    lede = lede_names = 0.0
     agreements = conflicts = 0
     if max(names, shingles) >= _MIN_SHARE_FOR_NUMBERS:
         agreements, conflicts = _count_number_places(one, other)
+        lede = max(_lede_share(one, other), _lede_share(other, one))
+        lede_names = max(_lede_name_share(one, other), _lede_name_share(other, one))
 
     fewest_opening = min(len(one.opening), len(other.opening))
     return Likeness(
@@ -333,9 +403,32 @@ def measure_likeness(
         agreements=agreements,
         conflicts=conflicts,
         opening=_share(len(one.opening & other.opening), fewest_opening),
+        lede=lede,
+        lede_names=lede_names,
         shorter=min(one.words, other.words),
         longer=max(one.words, other.words),
     )
+
+
+def _lede_share(one: Profile, other: Profile) -> float:
+    """How much of the first 60 words of one text stands in the other's first 150."""
+    beginning = _process_shingles(other.sequence[:_LEDE_WORDS])
+    return _share(len(one.opening.intersection(beginning)), len(one.opening))
+
+
+def _lede_name_share(one: Profile, other: Profile) -> float:
+    """The same of names; 1 where the first 60 words have hardly any."""
+    ours = _first_names(one.text, _OPENING_WORDS)
+    if len(ours) < _MIN_NAMES - 1:
+        return 1.0
+    return _share(len(ours & _first_names(other.text, _LEDE_WORDS)), len(ours))
+
+
+@lru_cache(maxsize=64)
+def _first_names(text: str, words: int) -> frozenset[tuple[str, str]]:
+    """The pairs of names among the first words of a text."""
+    beginning = " ".join(text[: words * _MAX_WORD_CHARS].split()[:words])
+    return frozenset(pairwise(_names(beginning, words)))
 
 
 def _count_number_places(one: Profile, other: Profile) -> tuple[int, int]:
@@ -414,7 +507,7 @@ def name_sketch(
     buckets = range(bucket, bucket + 1)
     if around:
         buckets = range(bucket - 1, bucket + 2)
-    pairs = _smallest_pairs(one.names)
+    pairs = _smallest_pairs(one.indexed_names)
     if not ever:
         pairs = pairs[:_SKETCH_NAMES]
     sketch: list[int] = []

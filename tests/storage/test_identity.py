@@ -350,3 +350,64 @@ def test_an_entry_s_address_is_canonical_and_its_own(page, entry):
     assert (identity.url_key(url) == identity.url_key(identity.entry_url(
         "https://paper.example/live?x=1", page
     ))) == (page == entry)  # fmt: skip
+
+
+CONTACTS = (
+    "Media contacts:\nNadia Sample, Head of Public Information, Kabul Office, +93 700 000 001\n"
+    "Omid Sample, Spokesman Northern Region, Mazar Office, +93 700 000 002, press@agency.example\n"
+    "Farid Sample, Spokesman Western Region, Herat Office, +93 700 000 003\nwww.agency.example"
+)  # fmt: skip
+CHANNEL = "Join us:\nAfghan Wire Example On Telegram @wire_example\nAfghan Wire Example On Video: https://video.example/wire\nAfghan Wire Example Office Kabul Shar-e Naw 0700 000 004"  # fmt: skip
+DARI = "ارتباط با دفتر رسانه‌ای نمونه در شهر کابل:\nشماره تماس بخش نشرات: 0700 000 005\nنشانی برقی دفتر مرکزی: info@nemuna.example\nصفحه رسمی خبرگزاری نمونه: https://nemuna.example"  # fmt: skip
+
+
+@pytest.mark.parametrize("footer", [CONTACTS, CHANNEL, DARI])
+def test_a_shared_footer_of_contacts_makes_no_version(footer):
+    """Two reports that share nothing but whom to call are not alike."""
+    bridge = (
+        "The bridge over the Hari Rud at Pul-e Malan was opened again on Monday. Engineers of "
+        "the province said that lorries may cross it from noon on, two years after a flood."
+    )
+    school = (
+        "Teachers in Yakawlang stayed at home for a third day. A member of their council said "
+        "in Bamyan that wages had not been paid since spring, and that classes would wait."
+    )
+    one = text_likeness.profile_text(f"{bridge}\n{footer}")
+    other = text_likeness.profile_text(f"{school}\n{footer}")
+    likeness = text_likeness.measure_likeness(one, other)
+    assert not likeness.is_probable
+    assert not likeness.is_copy
+    cut = text_likeness.profile_text(bridge)
+    assert text_likeness.measure_likeness(one, cut).is_copy
+
+
+def test_a_text_is_never_all_footer_and_a_last_paragraph_is_none():
+    """A number or an address in the report's own sentences does not end it."""
+    report = (
+        "The hospital of Lashkar Gah asked for blood on Friday.\n"
+        "Donors may call 0700 000 006 until the evening, a doctor named Sample said.\n"
+        "Eleven wounded people were brought in from Nad-e Ali after a mine went off, and the "
+        "hospital, which has sixty beds, turned nobody away although it had been full before.\n"
+    )
+    assert text_likeness.profile_text(report).text == report
+    only = "Call +93 700 000 007\nwww.agency.example"
+    assert "Call" in text_likeness.profile_text(only).text
+
+
+def test_a_later_report_with_the_same_background_is_no_copy():
+    """It opens with news of its own and repeats the names and sentences of before."""
+    background = " ".join(
+        f"Commander Sample{n} Nemuna{n} told Agency{n} Wire{n} about road {n} of the valley."
+        for n in range(12)
+    )
+    first = "Elders of Chak met in Wardak. Governor Alef Nemuna and Mullah Beh Nemuna spoke with Haji Sample Khan about water. "  # fmt: skip
+    later = "A court in Herat freed Dr Jim Nemuna. Lawyers Dal Sample and Zal Sample had asked Minister Sin Nemuna for mercy in June. "  # fmt: skip
+    more = " ".join(f"then word{n} came after" for n in range(30))
+    again = background.replace("told", "had said to").replace("about", "of")
+    one = text_likeness.profile_text(f"{first}{background}")
+    other = text_likeness.profile_text(f"{later * 2}{more} {again}")
+    likeness = text_likeness.measure_likeness(one, other)
+    # By its names and its score alone it would be a reworded copy.
+    assert likeness.shared_names >= 30
+    assert (likeness.names >= 0.7, likeness.score >= 0.5) == (True, True)
+    assert not likeness.is_copy
