@@ -34,20 +34,6 @@ MIN_SHARE_OF_FEED_TEXT = 0.7
 MIN_SHARE_OF_WORDS = 0.1
 # `via` of a lead to what a person called relevant: it is kept whatever its score
 MARKED = "mark"
-FEED_TEXT_REASONS = frozenset(
-    {
-        RejectionReason.EMPTY,
-        RejectionReason.SHORT,
-        RejectionReason.SCRIPT_ONLY,
-        RejectionReason.PAYWALLED,
-        RejectionReason.UNREADABLE,
-        # A page that is no article where its feed has one: a login, "not found", a PDF.
-        RejectionReason.NOT_AN_ARTICLE,
-        # Not asked for, or not to its end; a publisher's feed gives the text itself.
-        RejectionReason.ROBOTS,
-        RejectionReason.SIZE,
-    }
-)
 
 
 def process_page(
@@ -89,7 +75,7 @@ def process_page(
         outcome = page_status.why_unavailable(page) or extract.extract(
             page, lead=pointer, source=source, boilerplate=boilerplate, now=now
         )
-    if pointer is not None and pointer.body and may_use_feed_text(outcome):
+    if pointer is not None and pointer.body and page_status.may_use_feed_text(outcome):
         entry = extract.extract_entry(
             pointer, now=now, source=source, boilerplate=boilerplate
         )
@@ -166,15 +152,6 @@ def _is_of_entry_itself(outcome: Rejection, lead: Lead) -> bool:
         return True
     headline = fold(lead.title or "")
     return bool(headline) and headline in fold(outcome.title or "")
-
-
-def may_use_feed_text(outcome: Document | Rejection | Failure | Refusal) -> bool:
-    """Whether a feed's whole text may stand in for what came of the page."""
-    if isinstance(outcome, Refusal):
-        return outcome.why in FEED_TEXT_REASONS
-    if isinstance(outcome, Failure):
-        return outcome.final
-    return isinstance(outcome, Document) or outcome.why in FEED_TEXT_REASONS
 
 
 def judge_document(

@@ -6,7 +6,15 @@ Light: the process that fetches imports it.
 from collections.abc import Iterable
 
 from storage import identity
-from storage.model import Failure, Lead, Page, Rejection, RejectionReason
+from storage.model import (
+    Document,
+    Failure,
+    Lead,
+    Page,
+    Refusal,
+    Rejection,
+    RejectionReason,
+)
 
 # Answers that say "not now" (RFC 9110, and the 52x of Cloudflare); every other 4xx and
 # 5xx ends a lead.
@@ -19,6 +27,21 @@ PAYWALL_STATUSES = frozenset({402})
 TEMPORARY_FAULTS = frozenset({"timeout", "truncated", "http 429", "http 503"})
 # Of a feed's text that is worth reading in a page's place; a hundred words have more.
 MIN_FEED_BODY_CHARS = 300
+# What a page came to where its feed has the text all the same.
+FEED_TEXT_REASONS = frozenset(
+    {
+        RejectionReason.EMPTY,
+        RejectionReason.SHORT,
+        RejectionReason.SCRIPT_ONLY,
+        RejectionReason.PAYWALLED,
+        RejectionReason.UNREADABLE,
+        # A page that is no article where its feed has one: a login, "not found", a PDF.
+        RejectionReason.NOT_AN_ARTICLE,
+        # Not asked for, or not to its end; a publisher's feed gives the text itself.
+        RejectionReason.ROBOTS,
+        RejectionReason.SIZE,
+    }
+)
 
 
 def is_temporary_fault(detail: str) -> bool:
@@ -44,6 +67,25 @@ def is_worth_reading(page: Page, lead: Lead) -> bool:
     """
     has_feed_text = len(lead.body or "") > MIN_FEED_BODY_CHARS
     return page.status in READABLE_STATUSES or has_feed_text
+
+
+def may_use_feed_text(outcome: Document | Rejection | Failure | Refusal) -> bool:
+    """Whether a feed's whole text may stand in for what came of the page."""
+    if isinstance(outcome, Refusal):
+        return outcome.why in FEED_TEXT_REASONS
+    if isinstance(outcome, Failure):
+        return outcome.final
+    return isinstance(outcome, Document) or outcome.why in FEED_TEXT_REASONS
+
+
+def is_whole_report(lead: Lead) -> bool:
+    """Whether a lead brings all of its report, and names no page that has it alone.
+
+    So do a channel's posts, and entries that share the address of one page.
+    """
+    if not lead.body:
+        return False
+    return lead.via == "telegram" or identity.is_entry_url(lead.url)
 
 
 def distinct_urls(urls: Iterable[str], *, but: str) -> tuple[str, ...]:

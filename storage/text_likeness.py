@@ -78,8 +78,8 @@ class Profile:
     """What a text is compared by.
 
     That is its word-5-shingles, its pairs of following names, and where its numbers
-    stand, all without a footer of contacts. Shingles are hashes of this process and serve comparing alone; what is stored
-    is a sketch of the words.
+    stand, all without a footer of contacts. Shingles are hashes of this process and
+    serve comparing alone; what is stored is a sketch of the words.
     """
 
     sequence: tuple[str, ...]  # the folded words

@@ -66,10 +66,8 @@ class PageProcessor:
         """What the answer to a request becomes, read in a worker where that helps."""
         if isinstance(outcome, NoWorker):
             return outcome
-        if isinstance(outcome, Refusal):
-            return self._landing(outcome, lead)
-        if isinstance(outcome, Failure):
-            if outcome.final and lead.lead.body:
+        if isinstance(outcome, Failure | Refusal):
+            if lead.lead.body and page_status.may_use_feed_text(outcome):
                 return await self.process_feed_text(outcome, lead, source)
             return self._landing(outcome, lead)
         if not page_status.is_worth_reading(outcome.page, lead.lead):
@@ -104,7 +102,10 @@ class PageProcessor:
         )
 
     async def process_feed_text(
-        self, why: Rejection | Failure, lead: PendingLead, source: Source | None
+        self,
+        why: Rejection | Failure | Refusal,
+        lead: PendingLead,
+        source: Source | None,
     ) -> Landing | NoWorker:
         """A lead whose page is not to be had, or that has none.
 
@@ -115,7 +116,7 @@ class PageProcessor:
     async def _read_in_worker(
         self,
         page: Page | None,
-        why: Rejection | Failure | None,
+        why: Rejection | Failure | Refusal | None,
         lead: PendingLead,
         source: Source | None,
     ) -> Landing | NoWorker:

@@ -181,8 +181,9 @@ class Pages:
                 ),
             )
             return
-        # A channel's post came whole; it has no page of its own.
-        if lead.lead.via == "telegram" and lead.lead.body:
+        # It came whole, and no page has it alone: a channel's post, an entry of a live
+        # page, whose siblings have the same page.
+        if page_status.is_whole_report(lead.lead):
             why = Rejection(why=RejectionReason.EMPTY, detail="no text in it")
             landing = await self._processor.process_feed_text(why, lead, source)
             await self._land(lead, landing)

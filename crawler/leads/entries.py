@@ -154,16 +154,6 @@ def _find_entries_of_live_pages(entries: Sequence[FeedEntry]) -> tuple[set[int],
     return own, sharing
 
 
-def is_whole_report(lead: Lead) -> bool:
-    """Whether a lead brings all of its report, and names no page that has it alone.
-
-    So do a channel's posts, and entries that share the address of one page.
-    """
-    if not lead.body:
-        return False
-    return lead.via == "telegram" or identity.is_entry_url(lead.url)
-
-
 def absolute_url(link: str, base: str) -> str | None:
     """The absolute web address of a link, as written otherwise.
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import LIMITS, make_source
+from crawler import page_status
 from crawler.leads import entries, feeds
 from storage import identity
 
@@ -407,7 +408,7 @@ def test_entries_with_texts_of_their_own_under_one_address_are_reports(
     feed = read(live_entries(texts, links, with_guid=with_guid))
     keys = {identity.url_key(lead.url) for lead in feed.leads}
     assert (len(feed.leads), len(keys), feed.warnings) == (4, 4, ())
-    assert all(entries.is_whole_report(lead) for lead in feed.leads)
+    assert all(page_status.is_whole_report(lead) for lead in feed.leads)
     assert {lead.url.partition("#")[0].partition("?")[0][-13:] for lead in feed.leads} == {LIVE[-13:]}  # fmt: skip
 
 
@@ -424,7 +425,7 @@ def test_entries_under_one_address_without_texts_of_their_own_are_counted():
     feed = read(live_entries([f"Teaser {n}" for n in range(3)], [LIVE]))
     assert {lead.url for lead in feed.leads} == {LIVE}
     assert feed.warnings == ("2 entries share the address of another",)
-    assert not any(entries.is_whole_report(lead) for lead in feed.leads)
+    assert not any(page_status.is_whole_report(lead) for lead in feed.leads)
 
 
 def test_one_entry_twice_is_no_live_page():
