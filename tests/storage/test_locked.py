@@ -95,6 +95,9 @@ WRITERS = {
     "Rechecks.claim_due": lambda s: s.rechecks.claim_due(NOW, limit=9, lease=HOUR),
     "Rechecks.finish": lambda s: s.rechecks.finish(RECHECK, now=NOW, plan=None),
     "ServiceState.beat": lambda s: s.service.beat(NOW),
+    "ServiceState.save_job_fault": lambda s: s.service.save_job_fault(
+        "backup", "disk full", NOW
+    ),
     "ServiceState.save_waiting_keys": lambda s: s.service.save_waiting_keys(["x.y"]),
     "Sources.claim": lambda s: s.sources.claim(["outlet"], NOW, HOUR),
     "Sources.claim_due": lambda s: s.sources.claim_due(NOW, limit=9, lease=HOUR),
