@@ -12,6 +12,7 @@ Words: `data/lexicon.csv`, `data/places.csv`; figures: `data/weights.toml`. Pure
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 
@@ -39,6 +40,9 @@ _MAX_TARGET_WORDS = 2  # of these the first may be an adjective: "حمله خو�
 _MAX_VICTIM_CHARS = 12
 _FORM_MARKS = frozenset({"+", "(", "|", "/"})
 
+_AUTHORITIES = frozenset({"taliban", "taliban_forces"})
+_REPRESSED = frozenset({"critics", "andsf", "nrf", "aff"})
+_REPRESSION_WEIGHT = 0.35
 # A title or lede that dates itself before 2001 tells history: "سال ۱۳۵۴", "۱۳۵۷ کال"
 _OLD_YEAR = re.compile(
     r"(?:سال|کال) (?:13[0-7]\d|19[0-8]\d)\b|\b(?:13[0-7]\d|19[0-8]\d)(?:مه?)? کال"
@@ -89,7 +93,9 @@ def _weigh(scan: Scan) -> tuple[list[_Evidence], _Reasons]:
     evidence = [_Evidence(sentence.part) for sentence in scan.sentences]
     reasons: _Reasons = {}
     counted: set[tuple[int, str, str]] = set()  # a term counts once in a sentence
+    ids: list[set[str]] = [set() for _ in evidence]
     for match in scan.matches:
+        ids[match.sentence].update(term.id for term in match.terms)
         line = evidence[match.sentence]
         for term in _strongest_meanings(match.terms):
             key = (match.sentence, term.group, term.text)
@@ -102,7 +108,12 @@ def _weigh(scan: Scan) -> tuple[list[_Evidence], _Reasons]:
             if weight:
                 kind = f"{term.group}:{term.id}"
                 reasons[term.text, line.part, kind] = weight * weight_of_part[line.part]
-    for line, sentence in zip(evidence, scan.sentences, strict=True):
+    for line, sentence, named in zip(evidence, scan.sentences, ids, strict=True):
+        if _names_repression(named):
+            line.soft = _either(line.soft, _REPRESSION_WEIGHT)
+            weight = _REPRESSION_WEIGHT * weight_of_part[line.part]
+            kind = "event:violence_against_civilians"
+            reasons["of critics or former soldiers", line.part, kind] = weight
         if line.part == BODY:
             continue
         year = _OLD_YEAR.search(sentence.folded)
@@ -120,6 +131,18 @@ def _weigh(scan: Scan) -> tuple[list[_Evidence], _Reasons]:
         line.anchor = _either(line.anchor, _PLACE_ANCHOR)
         reasons[name, line.part, "place"] = _PLACE_ANCHOR * weight_of_part[line.part]
     return evidence, reasons
+
+
+def _names_repression(ids: AbstractSet[str]) -> bool:
+    """Whether a sentence names the authorities, violence, and whom they do it to.
+
+    "The Taliban detained two journalists": a detention alone is the work of any police.
+    """
+    return (
+        not ids.isdisjoint(_AUTHORITIES)
+        and "violence_against_civilians" in ids
+        and not ids.isdisjoint(_REPRESSED)
+    )
 
 
 def _takes_nothing(scan: Scan, match: TermMatch, term: LexiconTerm) -> bool:
@@ -153,7 +176,8 @@ def _takes_nothing(scan: Scan, match: TermMatch, term: LexiconTerm) -> bool:
             if is_latin:
                 between = between[-1:]
             is_before = 0 < match.start - other.end <= _MAX_TARGET_CHARS
-            if is_before and not _TARGET_PREPOSITIONS.isdisjoint(between):
+            names_target = not _TARGET_PREPOSITIONS.isdisjoint(between)
+            if is_before and (has_preposition or names_target):
                 return True
         # "لس محصلین ووژل شول", "پنج بازیکن کشته شدند". Not in English, whose courts and
         # camps abroad stand so beside the killed
