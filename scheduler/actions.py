@@ -266,6 +266,36 @@ def forget(config: Config, request: Mapping[str, Any]) -> list[int]:
     return do_here_or_in_service(config, here, in_service)
 
 
+def list_forgettable(
+    config: Config, request: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """The documents that `forget` would erase: id, url, source, title.
+
+    Raises StoreError.
+    """
+    with open_for_reading(config) as store:
+        return list(
+            store.erasure.list_forgettable(
+                request.get("what"), source=request.get("source")
+            )
+        )
+
+
+def list_older_copies(config: Config) -> list[Path]:
+    """Copies of the database that lie where khabar puts them."""
+    path = config.store.path
+    patterns = [(path, ".before-restore*"), (path, ".rescued*")]
+    found = []
+    backup = config.service.backup
+    if backup is not None:
+        patterns.append((backup, ".[0-9]*"))
+        if backup.exists():
+            found.append(backup)
+    for file, ending in patterns:
+        found += sorted(file.parent.glob(file.name + ending))
+    return [file for file in found if not file.name.endswith(("-wal", "-shm"))]
+
+
 def mark(config: Config, request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Carry out what a person says of a text; what came of it.
 

@@ -108,18 +108,31 @@ def _translating_faults(path: Path) -> Iterator[None]:
 
 
 def tail(
-    store: Store,
+    open_store: Callable[[], Store],
     since: int,
     *,
     follow: bool,
     on_change: Callable[[changes.ChangeEntry], None],
+    note: Callable[[str], None],
 ) -> None:
-    """Hand over each change after a cursor; with `follow` until interrupted."""
+    """Hand over each change after a cursor; with `follow` until interrupted.
 
-    def wait() -> bool:
+    A file that is put in the database's place is gone on with, where it has the last
+    cursor that was handed over. Raises UsageError for a cursor that it has not.
+    """
+    at = since
+    is_over = False
+    while not is_over:
+        with open_store() as store:
+
+            def wait(store: Store = store) -> bool:
+                if follow:
+                    time.sleep(POLL_SECONDS)
+                return follow and store.is_current()
+
+            for entry in store.changes.follow(at, wait=wait):
+                at = entry.cursor
+                on_change(entry)
+            is_over = not follow
         if follow:
-            time.sleep(POLL_SECONDS)
-        return follow
-
-    for entry in store.changes.follow(since, wait=wait):
-        on_change(entry)
+            note(f"the database was replaced; going on after cursor {at}")

@@ -29,6 +29,7 @@ from storage.archive import Archive
 from storage.backup import Restored
 from storage.connection import WriterLock
 from storage.model import utc_now
+from storage.query import changes
 from storage.session import Session
 from storage.tables import captures, integrity, jobs, service_state, sources
 
@@ -65,6 +66,7 @@ class Store:
         self.session = session
         self.path = session.path
         self._opened_file = connection.file_identity(session.path)
+        self._is_immutable = connection.is_immutable(session.path)
 
     @classmethod
     def open(
@@ -309,6 +311,16 @@ class Store:
         """
         return connection.file_identity(self.path) == self._opened_file
 
+    def is_current(self) -> bool:
+        """Whether a reader sees what is written now.
+
+        Not where the file was replaced, nor where it was opened as one that nobody
+        changes and a writer has begun since.
+        """
+        if self._is_immutable and not connection.is_immutable(self.path):
+            return False
+        return self.is_in_place()
+
     def check(self) -> list[str]:
         """What SQLite's checks and ours say against the file; empty when it is sound.
 
@@ -375,6 +387,7 @@ def _clean_up_after_last_writer(session: Session) -> None:
     """
     with session.writing() as db:
         sources.release_all_sources(db)
+        changes.begin_cursors(db, utc_now())
         jobs.fail_interrupted_jobs(db, utc_now())
     session.finish_rewrites()
 

@@ -152,15 +152,15 @@ def tail(options: CommonOptions, /, since: int, *, follow: bool) -> None:
     from scheduler.views import search_view
 
     screen = options.screen
-    with options.open_store() as store:
-        exports.tail(
-            store,
-            since,
-            follow=follow,
-            on_change=lambda entry: search_view.show_change(
-                screen, entry, json=options.json
-            ),
-        )
+    exports.tail(
+        options.open_store,
+        since,
+        follow=follow,
+        on_change=lambda entry: search_view.show_change(
+            screen, entry, json=options.json
+        ),
+        note=screen.note,
+    )
 
 
 @click.command()
@@ -423,15 +423,26 @@ def evidence(options: CommonOptions, /, id: int, output: Path) -> None:  # noqa:
 @click.command()
 @click.argument("what", metavar="[URL|ID]", required=False)
 @click.option("--source", metavar="ID", help="Everything of this source.")
+@click.option("--dry-run", is_flag=True, help="Name what would go; erase nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @common_options
 @click.pass_obj
-def forget(options: CommonOptions, /, what: str | None, source: str | None) -> None:
+def forget(
+    options: CommonOptions,
+    /,
+    what: str | None,
+    source: str | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> None:
     """Erase a text everywhere; only a tombstone stays.
 
-    From the index, copies, revisions and raw pages.
+    From the index, copies, revisions and raw pages. Asks on a terminal.
     """
     from scheduler import actions
+    from scheduler.views import article_views
 
     if (what is None) == (source is None):
         raise click.UsageError("name a URL or a number, or --source ID")
@@ -439,8 +450,17 @@ def forget(options: CommonOptions, /, what: str | None, source: str | None) -> N
         request: dict[str, Any] = {"source": source}
     else:
         request = {"what": parse_url_or_id(what or "")}
-    erased = actions.forget(options.load_config(), request)
+    config, screen = options.load_config(), options.screen
+    if dry_run or (not yes and screen.can_ask()):
+        doomed = actions.list_forgettable(config, request)
+        article_views.show_forgettable(screen, doomed, json=options.json)
+        if dry_run:
+            return
+        click.confirm("Erase this for good?", abort=True, err=True)
+    erased = actions.forget(config, request)
     if options.json:
-        options.screen.json_line({"documents": erased})
+        screen.json_line({"documents": erased})
     else:
-        options.screen.line(f"{len(erased)} documents erased")
+        screen.line(f"{len(erased)} documents erased")
+    for file in actions.list_older_copies(config):
+        screen.note(f"{file} was made before, and may still hold it")

@@ -48,6 +48,11 @@ class StoreReader:
 
     def _answer(self, question: Callable[[Store], Answer]) -> Answer:
         store: Store | None = getattr(self._own, "store", None)
+        # A copy may have been put in the file's place: the old one answers for ever.
+        if store is not None and not store.is_current():
+            self._opened.remove(store)
+            store.close()
+            store = None
         # SQLite wants a connection to be used by the thread that opened it.
         if store is None:
             store = self._own.store = Store.read(self._path, captures=self._captures)

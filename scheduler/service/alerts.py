@@ -302,11 +302,24 @@ def _read_last_keys(out: BinaryIO, length: int) -> frozenset[bytes]:
     start = max(out.seek(0, os.SEEK_END) - length, 0)
     out.seek(start)
     tail = out.read()
-    if tail and not tail.endswith(b"\n"):
-        tail = tail[: tail.rfind(b"\n") + 1]
+    last = tail[tail.rfind(b"\n") + 1 :]
+    if last and _is_json(last):
+        # Whole, and only its end was taken off, as editors do.
+        out.seek(0, os.SEEK_END)
+        out.write(b"\n")
+    elif last:
+        tail = tail[: len(tail) - len(last)]
         out.truncate(start + len(tail))
     out.seek(0, os.SEEK_END)
     return frozenset(KEY_IN_LINE.findall(tail))
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 async def run_command(command: Sequence[str], body: bytes, *, within: float) -> str:

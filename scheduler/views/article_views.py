@@ -286,3 +286,19 @@ def show_correction(screen: Screen, result: Mapping[str, Any], *, json: bool) ->
     if result["article_id"] and result["outcome"] != "dropped":
         subject = f"{subject} (article {result['article_id']})"
     screen.line(f"{subject} {_OUTCOME_TEXTS[result['outcome']]}")
+
+
+def show_forgettable(
+    screen: Screen, documents: Iterable[Mapping[str, Any]], *, json: bool
+) -> None:
+    """What `khabar forget` would erase: one line each, then how many."""
+    count = 0
+    for document in documents:
+        count += 1
+        if json:
+            screen.json_line(dict(document))
+            continue
+        title = screen.safe_text(document["title"] or "")
+        screen.line(f"{document['id']} {screen.safe_text(document['url'])} {title}")
+    if not json:
+        screen.line(f"{format_count(count, 'document')} would be erased")

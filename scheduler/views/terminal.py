@@ -125,6 +125,10 @@ class Screen:
         else:
             buffer.write(content)
 
+    def can_ask(self) -> bool:
+        """Whether somebody sits there to answer: input and messages are a terminal's."""
+        return sys.stdin is not None and sys.stdin.isatty() and self.err.isatty()
+
     def note(self, text: str) -> None:
         """A line beside the results: a hint, a warning."""
         print(text, file=self.err)

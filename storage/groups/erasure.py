@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -29,6 +30,21 @@ class Erasure(Group):
                 capture_ids.extend(forgetting.forget_url(db, what, at))
         return documents
 
+    def list_forgettable(
+        self, what: str | int | None, *, source: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The documents that `forget` or `forget_source` would erase.
+
+        Keys: id, url, source, title.
+        """
+        with self._session.reading() as db:
+            if source is not None:
+                ids = forgetting.list_source_documents(db, source)
+            else:
+                assert what is not None
+                ids = forgetting.list_article_documents(db, what)
+            return forgetting.describe_documents(db, ids)
+
     def forget_source(self, source: str, *, now: datetime | None = None) -> list[int]:
         """Erase every document of a source; returns their numbers.
 
@@ -51,6 +67,7 @@ class Erasure(Group):
         capture_ids: list[int] = []
         with self._session.writing() as db:
             yield db, capture_ids
+            forgetting.forget_jobs(db)
             captures.forget_captures(db, self._session.archive, capture_ids)
         self._session.finish_rewrites()
         with self._session.reading() as db:

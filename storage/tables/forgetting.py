@@ -7,17 +7,22 @@ its URLs is ever read again, and a row in `changes`, so that followers erase it 
 Functions over an open `Database`, inside the transaction that the caller opened.
 """
 
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlite_utils import Database
 
-from storage.model import ChangeKind, to_text
+from storage import text_likeness
+from storage.model import ChangeKind, Document, to_text
 from storage.tables import captures, documents, fates, heads
 from storage.tables.columns import stored_key, stored_url
 
 # Old items come back (rules: case 81 wants a year at least).
 ENTRIES_MAX_AGE = timedelta(days=400)
+# Below this many words a text says too little to be known by.
+MIN_REMEMBERED_WORDS = 20
 # A line that stood in one article only is soon just text.
 LINES_MAX_AGE = timedelta(days=180)
 # A source is judged by its own year.
@@ -57,6 +62,8 @@ def forget_documents(
     """
     ids = list(document_ids)
     capture_ids = captures.list_captures_of(db, ids)
+    _remember_texts(db, ids, now)
+    _blank_change_details(db, ids)
     for number in ids:
         # The guid stays, so that the entry is known; its title is part of the text.
         db.execute(
@@ -76,6 +83,76 @@ def forget_documents(
         )
         heads.remove_document(db, number, now, ChangeKind.FORGOTTEN)
     return capture_ids
+
+
+def _remember_texts(db: Database, ids: Iterable[int], now: datetime) -> None:
+    """Keep a hash of each text, by which a reprint is known.
+
+    No word can be read from it. Texts of a few words are left out: the next page that
+    says "Please wait" is not this one.
+    """
+    db.execute(
+        """
+        INSERT INTO forgotten_texts (text_hash, at)
+        SELECT text_hash, ? FROM documents
+        WHERE id IN (SELECT value FROM json_each(?)) AND words >= ?
+        ON CONFLICT DO NOTHING
+        """,
+        [to_text(now), json.dumps(list(ids)), MIN_REMEMBERED_WORDS],
+    )
+
+
+def is_forgotten_text(db: Database, document: Document) -> bool:
+    """Whether these very words were erased, at whatever address."""
+    if db.execute("SELECT 1 FROM forgotten_texts LIMIT 1").fetchone() is None:
+        return False
+    text_hash = text_likeness.text_hash(document.text)
+    row = db.execute(
+        "SELECT 1 FROM forgotten_texts WHERE text_hash = ?", [text_hash]
+    ).fetchone()
+    return row is not None
+
+
+def _blank_change_details(db: Database, ids: Iterable[int]) -> None:
+    """Empty what changes say of these texts: a tag is a person's words of them."""
+    db.execute(
+        """
+        UPDATE changes SET detail = ''
+        WHERE detail <> '' AND (
+            document_id IN (SELECT value FROM json_each(:ids))
+            OR article_id IN (
+                SELECT article_id FROM documents
+                WHERE id IN (SELECT value FROM json_each(:ids)) AND is_head
+            )
+        )
+        """,
+        {"ids": json.dumps(list(ids))},
+    )
+
+
+def forget_jobs(db: Database) -> None:
+    """Empty what answered jobs asked and said: marks name tags, imports name lines.
+
+    Whoever asked has the answer; the service answers within a second.
+    """
+    db.execute(
+        """
+        UPDATE requests SET arguments = '{}', progress = NULL, result = '{}'
+        WHERE status IN ('done', 'failed')
+        """
+    )
+
+
+def describe_documents(db: Database, ids: Iterable[int]) -> list[dict[str, Any]]:
+    """Number, URL, source and title of these documents."""
+    rows = db.execute(
+        """
+        SELECT id, url, source, title FROM documents
+        WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
+        """,
+        [json.dumps(list(ids))],
+    )
+    return [dict(row) for row in rows]
 
 
 def forget_url(db: Database, url: str, now: datetime) -> list[int]:
@@ -100,7 +177,12 @@ def forget_url(db: Database, url: str, now: datetime) -> list[int]:
         """,
         [key, stored_url(url), to_text(now)],
     )
-    return [row["capture_id"] for row in rejected if row["capture_id"] is not None]
+    # What feeds said of it, and every response that was ever kept of it.
+    db.execute("UPDATE entries SET title = '' WHERE key = ?", [key])
+    kept = db.execute("SELECT id FROM captures WHERE url = ?", [stored_url(url)])
+    numbers = {row["id"] for row in kept}
+    numbers |= {row["capture_id"] for row in rejected}
+    return sorted(number for number in numbers if number is not None)
 
 
 def forget_annotations(db: Database, named: str | int) -> None:

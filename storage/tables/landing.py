@@ -40,6 +40,7 @@ from storage.tables import (
     captures,
     documents,
     fates,
+    forgetting,
     heads,
     leads,
     rechecks,
@@ -119,7 +120,10 @@ def _land_one(
     urls = [landing.url, *landing.aliases]
     if isinstance(landing.outcome, Document):
         urls.append(landing.outcome.url)
-    if fates.is_forgotten(db, urls):
+    is_forgotten = fates.is_forgotten(db, urls)
+    if not is_forgotten and isinstance(landing.outcome, Document):
+        is_forgotten = forgetting.is_forgotten_text(db, landing.outcome)
+    if is_forgotten:
         forgotten = Landed(url=landing.url, fate=FateKind.FORGOTTEN, reason="forgotten")
         fate = Fate(kind=FateKind.FORGOTTEN)
         fates.settle_fate(db, landing, fate, now, column=forgotten.poll_column)
