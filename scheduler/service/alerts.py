@@ -303,7 +303,7 @@ def _read_last_keys(out: BinaryIO, length: int) -> frozenset[bytes]:
     out.seek(start)
     tail = out.read()
     last = tail[tail.rfind(b"\n") + 1 :]
-    if last and _is_json(last):
+    if last and _is_whole_line(last):
         # Whole, and only its end was taken off, as editors do.
         out.seek(0, os.SEEK_END)
         out.write(b"\n")
@@ -314,12 +314,12 @@ def _read_last_keys(out: BinaryIO, length: int) -> frozenset[bytes]:
     return frozenset(KEY_IN_LINE.findall(tail))
 
 
-def _is_json(line: bytes) -> bool:
+def _is_whole_line(line: bytes) -> bool:
+    """Whether it is a whole JSON object, as every line of ours."""
     try:
-        json.loads(line)
+        return isinstance(json.loads(line), dict)
     except ValueError:
         return False
-    return True
 
 
 async def run_command(command: Sequence[str], body: bytes, *, within: float) -> str:

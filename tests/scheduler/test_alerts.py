@@ -528,3 +528,15 @@ def test_two_alerts_of_one_name_are_a_fault() -> None:
     assert config.parse_config(
         {"alerts": [{"id": "a", "file": "x"}, {"id": "a", "file": "y"}]}
     )[1]
+
+
+@pytest.mark.parametrize("others", [0, 1, 3])
+def test_a_whole_last_line_without_its_end_stays(tmp_path: Path, others: int) -> None:
+    """An editor took the line end off: the line was told, and never comes again."""
+    file = tmp_path / "out"
+    lines = [b'{"key": "a", "n": %d}' % n for n in range(others + 1)]
+    file.write_bytes(b"\n".join(lines))
+    body = b'{"key": "khabar-' + b"1" * 32 + b'"}'
+    message = AlertMessage(cursor=1, key="khabar-" + "1" * 32, body=body)
+    assert alerts.append_to_file(file, [message]) == ""
+    assert file.read_bytes().splitlines() == [*lines, body]

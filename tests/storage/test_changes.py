@@ -1,10 +1,13 @@
 """The log is followed exactly once, across restarts."""
 
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from builders import make_document
+from scheduler import exports
 from storage.errors import UsageError
 from storage.query import changes
 from storage.store import Store
@@ -72,3 +75,58 @@ def test_a_cursor_of_another_log_is_refused(stocked):
     """
     with pytest.raises(UsageError):
         next(changes.follow_changes(stocked.session.db, 10_000, wait=lambda: False))
+
+
+@pytest.mark.parametrize("came_since", [0, 1, 9])
+def test_a_cursor_of_what_a_restore_lost_is_refused(
+    tmp_path: Path, came_since: int
+) -> None:
+    """However many changes the restored log has by now; and it says where to go on."""
+    path, copy = tmp_path / "khabar.db", tmp_path / "copy.db"
+    with Store.open(path) as store:
+        add(store, "before")
+    with Store.open(path) as store:
+        kept = store.changes.last_cursor()
+        store.backup(copy)
+        add(store, "lost")
+        lost = store.changes.last_cursor()
+    copy.replace(path)
+    time.sleep(1)
+    with Store.open(path) as store:
+        for n in range(came_since):
+            add(store, f"since{n}")
+        with pytest.raises(UsageError, match=f"no cursor {lost}.*--since {kept}"):
+            list(store.changes.follow(lost, wait=lambda: False))
+        assert len(list(store.changes.follow(kept, wait=lambda: False))) == came_since
+
+
+def test_a_follower_goes_on_with_the_file_that_takes_the_place(tmp_path: Path) -> None:
+    """One that is silent for ever would look like a quiet day."""
+    path, copy = tmp_path / "khabar.db", tmp_path / "copy.db"
+    with Store.open(path) as store:
+        add(store, "first")
+        store.backup(copy)
+    seen: list[str] = []
+    notes: list[str] = []
+
+    def on_change(entry: changes.ChangeEntry) -> None:
+        seen.append(str(entry.title))
+        if len(seen) == 1:
+            copy.replace(path)
+            for end in ("-wal", "-shm"):
+                path.with_name(path.name + end).unlink(missing_ok=True)
+            with Store.open(path) as store:
+                add(store, "second")
+        else:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exports.tail(
+            lambda: Store.read(path),
+            0,
+            follow=True,
+            on_change=on_change,
+            note=notes.append,
+        )
+    assert seen == ["first", "second"]
+    assert len(notes) == 1

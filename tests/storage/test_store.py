@@ -32,10 +32,12 @@ from storage.errors import StoreBusy, StoreError, StoreFull, StoreMissing, Store
 from storage.model import (
     ChangeKind,
     Claim,
+    Correction,
     Cut,
     Document,
     Failure,
     FateKind,
+    Label,
     Lead,
     Mention,
     Page,
@@ -49,7 +51,7 @@ from storage.model import (
     Verdict,
 )  # fmt: skip
 from storage.store import Store, submit_job
-from storage.tables import captures, landing
+from storage.tables import captures, jobs, landing
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -1461,6 +1463,49 @@ def test_raw_pages_that_are_gone_or_cut_or_packed_anew_are_counted(
         file.unlink()
         state = store.captures.check_archive()
         assert (state.captures, state.unreadable) == (3, 3)
+
+
+def whole_file(store: Store) -> bytes:
+    names = (store.path, store.path.with_name(store.path.name + "-wal"))
+    return b"".join(name.read_bytes() for name in names if name.exists())
+
+
+def test_what_is_forgotten_leaves_no_word_in_other_tables(store: Store) -> None:
+    """Tags of people, what jobs asked, what changes and feeds said of it."""
+    land(store, document(1), 1, page=page(1))
+    with store.session.writing() as db:
+        number = jobs.submit_job(db, "mark", {"tag": "zzsecret"}, NOW)
+        jobs.finish_job(db, number, {"title": "zzsecret"}, NOW, failed=False)
+    correction = Correction(what=url(1), label=Label.TAG, tag="zzsecret")
+    store.annotations.apply(correction)
+    assert b"zzsecret" in whole_file(store)
+    store.erasure.forget(url(1))
+    assert b"zzsecret" not in whole_file(store)
+
+
+@pytest.mark.parametrize("how", ["elsewhere", "other case", "from a feed"])
+def test_a_text_that_was_forgotten_is_not_taken_in_elsewhere(
+    store: Store, how: str
+) -> None:
+    """A reprint of tomorrow is known by its words, of which none is kept."""
+    words = " ".join(f"word{n}" for n in range(40))
+    land(store, document(1, words), 1)
+    store.erasure.forget(url(1))
+    again = words.upper() if how == "other case" else words
+    landed = land(store, document(9, again, from_feed=how == "from a feed"), 9)
+    assert landed.fate is FateKind.FORGOTTEN
+    assert store.articles.find(url(9)) is None
+    other = land(store, document(3, f"{words} and much more of it"), 3)
+    assert other.fate is FateKind.ARTICLE
+
+
+def test_what_would_be_forgotten_is_named_first(store: Store) -> None:
+    """An article with its copies, or all of a source; nothing is erased by it."""
+    land(store, document(1), 1)
+    (named,) = store.erasure.list_forgettable(url(1))
+    assert (named["url"], set(named)) == (url(1), {"id", "url", "source", "title"})
+    assert store.erasure.list_forgettable(url(7)) == []
+    assert store.articles.find(named["id"]) is not None
 
 
 def test_memory_has_its_time(store: Store) -> None:
