@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lxml import etree, html
 
-from crawler.extraction.markup import select
+from crawler.extraction.elements import select
 
 _NO_LETTERS = re.compile(r"[\W_]+")
 # Letters: enough to tell paragraphs apart, and few enough that a dropped <sup> does no

@@ -13,7 +13,7 @@ from trafilatura import bare_extraction
 from trafilatura.settings import Document as TrafilaturaDocument
 from trafilatura.settings import Extractor
 
-from crawler.extraction import blocks, repair
+from crawler.extraction import blocks, repair, simplify
 from crawler.extraction.blocks import Block
 from crawler.extraction.markup import Markup, fragment_text
 from storage.model import Cut
@@ -58,7 +58,8 @@ def find_body(markup: Markup, *, selector: str | None = None) -> Body:
     text is short against the page's paragraphs, and believed only where it has nearly
     all of the first text and much more.
     """
-    page = blocks.find_blocks(markup.tree)
+    tree = simplify.simplify_tree(markup.tree)
+    page = blocks.find_blocks(tree)
     if selector:
         text = _select_text(markup.tree, selector)
         if text:
@@ -68,7 +69,7 @@ def find_body(markup: Markup, *, selector: str | None = None) -> Body:
     descriptions: list[str] = []
     for name in ("og:description", "description", "twitter:description"):
         descriptions += markup.meta.get(name, ())
-    lines = _read_with_trafilatura(markup.tree)
+    lines = _read_with_trafilatura(tree)
     if len(lines) == 1:
         lines = blocks.split_line(lines[0], page)
     best = repair.repair_text(lines, page, descriptions)
@@ -84,7 +85,7 @@ def find_body(markup: Markup, *, selector: str | None = None) -> Body:
     stated = _article_body(markup)
     second: list[str] = []
     if chars < _MIN_PROSE_SHARE * prose_chars:
-        second = _read_with_readability(markup)
+        second = _read_with_readability(tree)
     if second and _is_fuller(second, best.lines):
         best = repair.repair_text(second, page, descriptions)
         method = (
@@ -147,9 +148,9 @@ def _article_body(markup: Markup) -> list[str]:
     return longest
 
 
-def _read_with_readability(markup: Markup) -> list[str]:
+def _read_with_readability(tree: html.HtmlElement) -> list[str]:
     """The lines that readability-lxml finds; none where it fails, in its many ways."""
-    source = html.tostring(markup.tree, encoding="unicode")
+    source = html.tostring(tree, encoding="unicode")
     try:
         summary = readability.Document(source).summary(html_partial=True)
     except (

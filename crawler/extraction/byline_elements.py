@@ -13,7 +13,7 @@ from itertools import islice
 from lxml import etree, html
 
 from crawler.extraction import bylines
-from crawler.extraction.markup import select
+from crawler.extraction.elements import select
 
 _MAX_ELEMENTS = 60  # bylines of a page that are looked at
 _MAX_TEXTS = 60  # behind the headline that are looked at

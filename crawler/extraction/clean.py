@@ -21,10 +21,11 @@ from storage.model import Cut
 # Longer lines are never boilerplate by themselves: authors' notes and newsletter offers
 # end here.
 _MAX_LINE_CHARS = 400
-# The boilerplate of a host is learned from short lines only. Background paragraphs of
-# wire stories recur word for word in many distinct articles ("The Taliban returned to
-# power in August 2021 ...") and are longer than this.
-_MAX_LEARNABLE_CHARS = 100
+# The boilerplate of a host is learned from short lines. Background paragraphs of wire
+# stories recur word for word in many distinct articles ("The Taliban returned to power
+# in August 2021 ...") and are longer than this: of those only what speaks to the reader
+# or of the article itself is learned ("This story was published from a feed ...").
+_MAX_SHORT_LINE_CHARS = 100
 _START_LINES = 12  # of breadcrumbs, names and dates above a text
 _END_LINES = 20
 _HEADLINE_LINES = 6  # kicker and date may stand above the repeated headline
@@ -41,6 +42,18 @@ _GLUED_ANYWHERE = ("comment form", "syndication")
 _TOKEN = re.compile(r"[^\W\d_]+(?:[.'-][^\W\d_]+)*|\d[\w:.,/-]*")
 _EDGES = re.compile(r"^\W+|\W+$")
 _NO_WORD = re.compile(r"\W+")
+
+# [caption id="x"]Words.[/caption], [vc_row], [/row], [gallery ids="1,2"], [row]. A name
+# with an underscore is one of software; another needs attributes or its closing twin.
+_CODE_NAME = "[a-z][a-z0-9-]{0,40}"
+_SHORTCODE = re.compile(
+    rf"\[caption\b[^\[\]]{{0,500}}\][^\[\]]{{0,500}}\[/caption\]"
+    rf"|\[/?{_CODE_NAME}_[a-z0-9_-]{{1,60}}(?:\s[^\[\]]{{0,500}})?\]"
+    rf"|\[{_CODE_NAME}(?:\s+[a-z_-]{{1,40}}=[^\[\]]{{1,500}})\]"
+    rf"|\[/{_CODE_NAME}\]"
+    rf"|(?P<bare>\[{_CODE_NAME}\])"
+)
+_CLOSING_CODE = re.compile(rf"\[/({_CODE_NAME})\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +92,7 @@ class _Table:
     end: _Phrases  # peeled from the end
     tail: _Phrases  # glued to the end of a line
     date: frozenset[str]  # words that stand beside a date
+    reader: re.Pattern[str]  # words of a line that speaks to the reader
 
 
 # The rule that takes each line, by the line's number.
@@ -101,7 +115,8 @@ def clean(
     further forms of the title; `labels` are names that stand alone above or below a
     text: authors, section, address.
     """
-    lines = [" ".join(raw.split()) for raw in printable(text).splitlines()]
+    text, shortcodes = _remove_shortcodes(printable(text))
+    lines = [" ".join(raw.split()) for raw in text.splitlines()]
     lines = [line for line in lines if line]
     comparable = [
         _comparable(line) if len(line) <= _MAX_LINE_CHARS else None for line in lines
@@ -123,11 +138,7 @@ def clean(
         rule = _table().line.find_rule(folded) if folded else "no words"
         if rule is not None:
             rules[number] = rule
-        elif (
-            boilerplate
-            and len(line) <= _MAX_LEARNABLE_CHARS
-            and line_hash(line) in boilerplate
-        ):
+        elif boilerplate and _may_be_learned(line) and line_hash(line) in boilerplate:
             rules[number] = "learned from the host"
 
     # 3. Lines that are boilerplate at the start and the end of a text.
@@ -141,7 +152,7 @@ def clean(
     if len(rules) == len(lines):
         rules = {}
     kept = [line for number, line in enumerate(lines) if number not in rules]
-    cuts = [Cut(rule=rules[n], text=lines[n]) for n in sorted(rules)]
+    cuts = [*shortcodes, *(Cut(rule=rules[n], text=lines[n]) for n in sorted(rules))]
 
     # 4. Phrases that a blog glued to the end of a paragraph, as long as there is one.
     for number in range(max(0, len(kept) - _TAIL_LINES), len(kept)):
@@ -152,6 +163,30 @@ def clean(
     if not kept:
         return Cleaned(text="\n".join(lines))
     return Cleaned(text="\n".join(kept), cuts=tuple(cuts))
+
+
+def _remove_shortcodes(text: str) -> tuple[str, list[Cut]]:
+    """A text without what blog software writes in square brackets for other parts.
+
+    Captions go with their words. Square brackets of a writer stay ("[sic]", "[Video]").
+    """
+    if "[" not in text:
+        return text, []
+    closed = {f"[{name}]" for name in _CLOSING_CODE.findall(text)}
+    cuts: list[Cut] = []
+
+    def cut(match: re.Match[str]) -> str:
+        code = match.group()
+        if match.lastgroup == "bare" and code not in closed:
+            return code
+        cuts.append(Cut(rule="shortcode", text=code[:500]))
+        return " "
+
+    rest = _SHORTCODE.sub(cut, text)
+    # A post that is nothing but a gallery keeps its line, as every text does.
+    if not rest.strip():
+        return text, []
+    return rest, cuts
 
 
 def is_credit_to_source(line: str) -> bool:
@@ -172,15 +207,26 @@ def line_hash(line: str) -> int:
 
 
 def line_hashes(text: str) -> tuple[int, ...]:
-    """Hashes of the short lines, from which the boilerplate of a host is learned.
+    """Hashes of the lines from which the boilerplate of a host is learned.
 
-    Each hash stands there once, in the order of the text.
+    Short lines, and longer ones up to 400 characters that speak to the reader. Each
+    hash stands there once, in the order of the text.
     """
     found: dict[int, None] = {}
     for line in text.splitlines():
-        if 0 < len(line.strip()) <= _MAX_LEARNABLE_CHARS and _comparable(line):
+        if _may_be_learned(line) and _comparable(line):
             found[line_hash(line)] = None
     return tuple(found)
+
+
+def _may_be_learned(line: str) -> bool:
+    """Whether a line that a host repeats in distinct articles may be boilerplate."""
+    chars = len(line.strip())
+    if chars <= _MAX_SHORT_LINE_CHARS:
+        return chars > 0
+    if chars > _MAX_LINE_CHARS:
+        return False
+    return _table().reader.search(fold(line)) is not None
 
 
 def _comparable(line: str) -> str:
@@ -269,12 +315,14 @@ def _table() -> _Table:
     date_words: set[str] = set()
     for row in phrases["date"]:
         date_words.update(fold(row["phrase"]).split())
+    reader_words = [re.escape(fold(row["phrase"])) for row in phrases["reader"]]
     return _Table(
         line=_compile(phrases["line"]),
         start=_compile(phrases["start"]),
         end=_compile(phrases["end"]),
         tail=_compile(phrases["tail"]),
         date=frozenset(date_words),
+        reader=re.compile(rf"\b(?:{'|'.join(reader_words)})\b"),
     )
 
 

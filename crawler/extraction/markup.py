@@ -5,22 +5,17 @@ those that hostile files taught: trafilatura and lxml take over 30 s for 200,000
 attributes, 500,000 line breaks or 300,000 unclosed paragraphs.
 """
 
-import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 from lxml import etree, html
-from w3lib.encoding import (
-    html_body_declared_encoding,
-    http_content_type_encoding,
-    read_bom,
-)
+from w3lib.encoding import read_bom
 
-from crawler.extraction import json_ld
+from crawler.extraction import charsets, hidden, json_ld
 from storage import identity
 from storage.folding import printable
 from storage.model import Page, Rejection, RejectionReason
@@ -65,21 +60,6 @@ _PACKED_STARTS = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"%PDF-")
 # Text of one byte a letter never has these; noise has one in nine.
 _CONTROL_BYTES = bytes([*range(1, 9), *range(14, 27), *range(28, 32)])
 
-# UTF-8 read as Latin-1 or Windows-1252 and written as UTF-8 again: typographic marks,
-# accents, Arabic letters.
-_TAIL = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
-_DOUBLE_ENCODED = re.compile(
-    f"â[\x80€]{_TAIL}|Â[\xa0-\xbf]|Ã{_TAIL}"
-    f"|[ØÙÚÛ]{_TAIL}(?=[ØÙÚÛ]{_TAIL})|(?<={_TAIL})[ØÙÚÛ]{_TAIL}"
-)
-_DOUBLE_ENCODED_SIGNS = ("Ã", "â€", "â\x80", "Â\xa0", "Ø")
-_MIN_DOUBLE_ENCODED = 3  # pieces; one or two may be meant
-
-# Of a page that declares no charset: a smaller share of bytes over 127 is Western text,
-# a larger one is Arabic script.
-_MIN_ARABIC_BYTE_SHARE = 0.25
-_CHARSET_SAMPLE_BYTES = 20_000
-
 
 # Elements that give a title; a page of more headlines is none of ours.
 _MAX_TITLES = 20
@@ -111,7 +91,7 @@ def parse_page(page: Page) -> Markup | Rejection:
     if not _is_html(page.body, (content_type or "").lower()):
         detail = f"not HTML: {(content_type or '?')[:80]}"
         return Rejection(why=RejectionReason.NOT_AN_ARTICLE, detail=detail)
-    tree = _parse_tree(decode_page(page.body, content_type))
+    tree = _parse_tree(charsets.decode_page(page.body, content_type))
     if tree is None:
         return Rejection(why=RejectionReason.EMPTY, detail="no markup")
 
@@ -122,7 +102,7 @@ def parse_page(page: Page) -> Markup | Rejection:
     own_objects = _select_own_objects(objects, tree, meta, page.final_url)
     noscript = ["".join(e.itertext())[:500] for e in tree.iter("noscript")]
     needs_script = "javascript" in " ".join(noscript).lower()
-    _remove_hidden(tree)
+    hidden.remove_hidden(tree)
     return Markup(
         tree=tree,
         meta=meta,
@@ -155,46 +135,6 @@ def _select_own_objects(
     named = islice(tree.iter("title", "h1"), _MAX_TITLES)
     titles += [" ".join(element.itertext())[:_MAX_TITLE_CHARS] for element in named]
     return json_ld.select_own(objects, addresses=addresses, titles=titles)
-
-
-def decode_page(body: bytes, content_type: str | None = None) -> str:
-    """The text of a page's bytes.
-
-    By the byte order mark, as UTF-8 if it is valid, by what header or markup declare,
-    and by a guess, in this order.
-    """
-    encoding, mark = read_bom(body)
-    if encoding and mark is not None:
-        return body[len(mark) :].decode(encoding, "replace")
-    try:
-        return _undo_double_encoding(body.decode("utf-8"))
-    except UnicodeDecodeError:
-        pass
-
-    sample = body[:_CHARSET_SAMPLE_BYTES]
-    guess = "cp1252"
-    if sum(byte > 127 for byte in sample) > _MIN_ARABIC_BYTE_SHARE * len(sample):
-        guess = "windows-1256"
-    declared = (
-        http_content_type_encoding(content_type),
-        html_body_declared_encoding(body),
-    )
-    for name in (*declared, "utf-8", guess):
-        if not name:
-            continue
-        try:
-            text = body.decode(codecs.lookup(name).name, "replace")
-        except (LookupError, ValueError):
-            continue
-        # A page that declares UTF-8 and breaks it in places is still UTF-8.
-        if text.count("\ufffd") <= len(text) // 200:
-            return text
-    return body.decode("utf-8", "replace")
-
-
-def select(tree: html.HtmlElement, path: etree.XPath) -> list[html.HtmlElement]:
-    """The elements (or strings) that a compiled path picks, in the order of the page."""
-    return cast("list[html.HtmlElement]", path(tree))
 
 
 _BLOCK_TAGS = frozenset(
@@ -303,30 +243,6 @@ def _is_html(body: bytes, content_type: str) -> bool:
     return b"<" in body[:100_000] or b"\x00" in body[:100]
 
 
-def _undo_double_encoding(text: str) -> str:
-    """A text that was encoded as UTF-8 twice, as it was before.
-
-    Known by the pieces that show it, where there are several: 7 of 313 pages of one
-    labelled set hold such pieces, and agencies' texts that blogs paste.
-    """
-    if not any(sign in text for sign in _DOUBLE_ENCODED_SIGNS):
-        return text
-    if len(_DOUBLE_ENCODED.findall(text)) < _MIN_DOUBLE_ENCODED:
-        return text
-    return _DOUBLE_ENCODED.sub(_decode_piece, text)
-
-
-def _decode_piece(match: re.Match[str]) -> str:
-    """The character that a piece stands for; the piece itself where it is none."""
-    raw = b""
-    try:
-        for char in match.group():
-            raw += char.encode("cp1252" if char > "\xff" else "latin-1")
-        return raw.decode("utf-8")
-    except (UnicodeDecodeError, UnicodeEncodeError):
-        return match.group()
-
-
 def _parse_tree(text: str) -> html.HtmlElement | None:
     text = _UNWANTED.sub("", text)
     text = _DOCTYPE.sub("", text, count=1)
@@ -388,38 +304,3 @@ def _collect_meta(tree: html.HtmlElement) -> dict[str, tuple[str, ...]]:
             if len(values) < 10 and content not in values:
                 values.append(content)
     return {name: tuple(values) for name, values in found.items()}
-
-
-_STYLED = etree.XPath("//body//*[@style or @hidden or @aria-hidden]")
-_TEXTS = etree.XPath("//body//text()[not(parent::script or parent::style)]")
-_INVISIBLE = re.compile(
-    r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden"
-    r"|font-size\s*:\s*0(?:\.0+)?(?:px|em|rem|pt|%)?\s*(?:;|!|$))",
-    re.IGNORECASE,
-)
-
-
-def _remove_hidden(tree: html.HtmlElement) -> None:
-    """Take out of the tree what no reader sees.
-
-    A block that holds more than half of the page's text stays: some templates hide the
-    article until a script runs.
-    """
-    hidden = [element for element in select(tree, _STYLED) if _is_hidden(element)]
-    if not hidden:
-        return
-    page_chars = sum(len(text) for text in select(tree, _TEXTS))
-    for element in hidden:
-        if element.getparent() is None:
-            continue
-        chars = len(element.text_content())
-        if chars * 2 <= page_chars or chars < 200:
-            element.drop_tree()
-
-
-def _is_hidden(element: html.HtmlElement) -> bool:
-    return (
-        element.get("hidden") is not None
-        or (element.get("aria-hidden") or "").lower() == "true"
-        or _INVISIBLE.search((element.get("style") or "")[:500]) is not None
-    )

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree, html
 
-from crawler.extraction import markup
+from crawler.extraction import elements, markup
 from crawler.leads import entries
 from crawler.leads.entries import FeedEntry
 from crawler.leads.polls import Feed, parse_hints
@@ -65,7 +65,7 @@ def parse_telegram_page(
     )
     if isinstance(parsed, Rejection):
         return Feed(kind="telegram", error=f"not_a_page: {parsed.detail}", hints=hints)
-    posts = markup.select(parsed.tree, _POSTS)
+    posts = elements.select(parsed.tree, _POSTS)
     if not posts:
         error = "no_posts: the channel has no public preview"
         return Feed(kind="telegram", error=error, hints=hints)
@@ -82,7 +82,7 @@ def parse_telegram_page(
     )
 
     title = None
-    for element in markup.select(parsed.tree, _TITLE)[:1]:
+    for element in elements.select(parsed.tree, _TITLE)[:1]:
         title = " ".join(element.text_content().split())[:300]
     warnings: tuple[str, ...] = ()
     left_out = len(newest_first) - len(found)
@@ -101,7 +101,7 @@ def parse_telegram_page(
 
 def _build_entry(post: html.HtmlElement, base: str) -> FeedEntry | None:
     """What a post is: an article, a pointer to one, or None."""
-    fragment = "".join(_serialise(text) for text in markup.select(post, _TEXTS)[:2])
+    fragment = "".join(_serialise(text) for text in elements.select(post, _TEXTS)[:2])
     text = markup.fragment_text(fragment)
     words = len(text.split())
     name = (post.get("data-post") or "").strip("/")
@@ -113,7 +113,7 @@ def _build_entry(post: html.HtmlElement, base: str) -> FeedEntry | None:
         return None
 
     date = ""
-    for time in markup.select(post, _DATE)[:1]:
+    for time in elements.select(post, _DATE)[:1]:
         date = (time.get("datetime") or "")[:100]
     lines = [line for line in text.split("\n") if line.strip()]
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12)
@@ -142,8 +142,8 @@ def _serialise(element: html.HtmlElement) -> str:
 
 def _first_external_link(post: html.HtmlElement, base: str) -> str | None:
     """The first address of another site in a post: its preview's, else one of its text."""
-    anchors = list(markup.select(post, _PREVIEW))
-    for text in markup.select(post, _TEXTS):
+    anchors = list(elements.select(post, _PREVIEW))
+    for text in elements.select(post, _TEXTS):
         anchors += text.iter("a")
     for anchor in anchors[:MAX_LINKS_IN_POST]:
         address = entries.absolute_url(anchor.get("href") or "", base)

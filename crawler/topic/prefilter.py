@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import ahocorasick
 
-from crawler.extraction import markup
+from crawler.extraction import charsets, markup
 from crawler.topic import gazetteer, toponyms, vocabulary
 from crawler.topic.vocabulary import (
     CONFLICT_GROUPS,
@@ -120,7 +120,7 @@ def _page_text(page: Page) -> tuple[bytes, str]:
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:
-        text = markup.decode_page(body, page.header("content-type"))
+        text = charsets.decode_page(body, page.header("content-type"))
         body = text.encode("utf-8", "replace")
     # Addresses and classes name Kabul on many a page that says nothing of it: tags are
     # no text

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW, make_page
-from crawler.extraction import extract, markup
+from crawler.extraction import charsets, extract, markup
 from storage.model import RejectionReason
 
 HTML = (("Content-Type", "text/html; charset=utf-8"),)
@@ -94,8 +94,8 @@ def test_a_page_that_was_encoded_twice_reads_as_it_was_written(kind, text):
         twice = text.encode().decode(kind).encode()
     except UnicodeDecodeError:
         pytest.skip("Windows-1252 lacks a byte of it")
-    assert markup.decode_page(text.encode()) == text
-    assert markup.decode_page(twice * 3) == (text * 3)
+    assert charsets.decode_page(text.encode()) == text
+    assert charsets.decode_page(twice * 3) == (text * 3)
 
 
 @pytest.mark.parametrize("tag", ["div", "font"])
