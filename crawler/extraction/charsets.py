@@ -8,7 +8,7 @@ import codecs
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from w3lib.encoding import (
     html_body_declared_encoding,
@@ -21,7 +21,9 @@ from w3lib.encoding import (
 _MIN_WHOLE_TO_BROKEN = 2
 
 _CHARSET_SAMPLE_BYTES = 200_000
-_MARKUP = re.compile(rb"<(script|style)\b.*?</\1|<[^<>]*>|&\w+;", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(
+    rb"<(script|style)\b.*?</\1|<[^<>]*>|&\w+;", re.IGNORECASE | re.DOTALL
+)
 # A word of a script that is not Latin is nothing but bytes over 127. Accents and
 # quotation marks of Western text stand alone or in pairs.
 _FOREIGN_WORD = re.compile(rb"[\x80-\xff]{3,}")
@@ -122,8 +124,8 @@ def undo_double_encoding(text: str) -> str:
             continue
         evidence = misreading.evidence.findall(text)
         if len(evidence) >= _MIN_TWICE_ENCODED:
-            table = misreading.bytes_of
-            text = misreading.piece.sub(lambda match: _decode(match, table), text)
+            decode = partial(_decode, bytes_of=misreading.bytes_of)
+            text = misreading.piece.sub(decode, text)
     return text
 
 
@@ -173,8 +175,8 @@ def _read_as(
     charset: str, first_of_two: str, first_of_three: str, first_of_four: str
 ) -> tuple[re.Pattern[str], str, dict[str, int]]:
     """A pattern of one misread character, the class of its later letters, the bytes."""
-    bytes_of = {}
-    tails = []
+    bytes_of: dict[str, int] = {}
+    tails: list[str] = []
     for byte in range(128, 256):
         # What the charset leaves open is read as a control character.
         read = {bytes([byte]).decode(charset, "ignore") or chr(byte)}

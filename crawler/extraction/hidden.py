@@ -23,6 +23,7 @@ _INVISIBLE = re.compile(
 # React streams a page in hidden parts and puts them in place by $RC("B:0","S:0") or
 # $RS("S:1","P:1"); other frameworks name part and place in one call as well.
 _CALL = re.compile(r"\(\s*[\"']([^\"'\s]{1,60})[\"']\s*,\s*[\"']([^\"'\s]{1,60})[\"']")
+_STREAMED_ID = re.compile("S:[0-9a-f]{1,8}")
 _WITH_ID = etree.XPath("//body//*[@id]")
 _CONTROLS = etree.XPath(
     "//body//*[@aria-controls or @data-target or @data-bs-target or @data-toggle-target"
@@ -104,10 +105,16 @@ def _place_streamed(tree: html.HtmlElement, hidden: list[html.HtmlElement]) -> N
         return
 
     places = {element.get("id"): element for element in select(tree, _WITH_ID)}
+    last_place: html.HtmlElement | None = None
     for one, other in pairs:
         name, place_name = (one, other) if one in parts else (other, one)
         part, place = parts.get(name), places.get(place_name)
-        if part is None or place is None or place_name in parts:
+        if part is None or place_name in parts:
+            continue
+        if place is None and _STREAMED_ID.fullmatch(name):
+            # The place came in a part that is not there; parts come in their order.
+            place = last_place
+        if place is None:
             continue
         parent = place.getparent()
         is_within = parent is None or any(
@@ -121,6 +128,7 @@ def _place_streamed(tree: html.HtmlElement, hidden: list[html.HtmlElement]) -> N
         place.addprevious(part)
         part.drop_tag()
         del parts[name]
+        last_place = place
 
 
 def _keep_tail(element: html.HtmlElement, tail: str | None) -> None:

@@ -38,7 +38,7 @@ _MIN_SENTENCE_CHARS = 60  # of a paragraph that says something
 _MIN_WRITTEN_CHARS = 60  # of a line that is compared with what stood before
 # Paragraphs that nobody writes twice in a row; an interviewer repeats one.
 _MIN_REPEATED_PARAGRAPHS = 3
-_MAX_STANDFIRST_CHARS = 800
+_MIN_STANDFIRST_CHARS, _MAX_STANDFIRST_CHARS = 50, 800
 _SENTENCE_END = (".", "?", "!", "”", '"', ":", "؟", "۔")
 _ASIDE_TAGS = frozenset(
     {
@@ -363,7 +363,7 @@ def _find_paragraphs(text: _AlignedText, kinds: Collection[_Kind]) -> Iterator[B
 def _find_standfirst(
     text: _AlignedText, descriptions: Collection[str]
 ) -> Iterator[Block]:
-    """The paragraph above the body that the page gives as its description."""
+    """The paragraph above the body that the page's description or its class tells."""
     wanted: set[str] = set()
     for description in descriptions:
         key = blocks.line_key(description)
@@ -379,6 +379,33 @@ def _find_standfirst(
         ):
             yield block
             return
+
+    # Without a fitting description: what is called lead or summary below the headline.
+    headline = -1
+    for block in text.page[: min(text.taken)]:
+        if block.tag == "h1":
+            headline = block.index
+    if headline < 0:
+        return
+    for block in text.page[headline + 1 : min(text.taken)]:
+        if (
+            _MIN_STANDFIRST_CHARS <= len(block.text) < _MAX_STANDFIRST_CHARS
+            and block.tag in {"p", "div", "h2"}
+            and text.may_come_back(block)
+            and _is_named_standfirst(block, text)
+        ):
+            yield block
+
+
+def _is_named_standfirst(block: Block, text: _AlignedText) -> bool:
+    """Whether a block, or what it alone stands in, is named as the first paragraph."""
+    node = block.node
+    while node is not None and node not in text.shared:
+        names = f"{node.get('class') or ''} {node.get('id') or ''}"[:300]
+        if page_parts.is_standfirst(names):
+            return True
+        node = node.getparent()
+    return False
 
 
 def _body_kinds(text: _AlignedText, rules: Mapping[int, str]) -> set[_Kind]:

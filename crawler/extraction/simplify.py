@@ -58,7 +58,12 @@ _MIN_PROSE_CHARS = 120  # of a cell of a page that is laid out
 _MAX_LINKED_SHARE = 0.1  # of the letters of prose
 # "articleSidebar" is two words.
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+")
-_OPEN_PART = re.compile("teaser|paywall|premium|paid", re.IGNORECASE)
+# The part that only subscribers were meant to see, and text that can be commented on.
+_OPEN_PART = re.compile(
+    r"teaser|paywall|premium|paid|\bcomment-?(?=on[A-Z-]|able)", re.IGNORECASE
+)
+# No word that trafilatura looks for, neither as furniture nor as a body.
+_NEUTRAL = "x"
 _HOLDS_PAGE = etree.XPath("boolean(.//h1 or .//table)")
 _DATA_MARKS = etree.XPath("boolean(.//th or ./caption or ./thead)")
 _PARTS_OF_CELL = etree.XPath(".//p | .//br/following-sibling::br")
@@ -153,7 +158,7 @@ def _is_layout(table: html.HtmlElement) -> bool:
                     return True
         rows += cells > 1
     # Several rows of several cells are data, however long their cells.
-    return holds_prose and rows < _MIN_DATA_ROWS
+    return (holds_prose and rows < _MIN_DATA_ROWS) or rows == 0
 
 
 def _unwrap_inline(tree: html.HtmlElement) -> None:
@@ -176,18 +181,25 @@ def _unwrap_inline(tree: html.HtmlElement) -> None:
 def _is_in_sentence(element: html.HtmlElement) -> bool:
     """Whether an inline element has words of a sentence around it."""
     around = element.getparent()
+    has_neighbour = _has_text_beside(element)
     while around is not None and around.tag not in _PARAGRAPH_TAGS:
+        has_neighbour = has_neighbour or _has_text_beside(around)
         around = around.getparent()
-    if around is None:
-        return False
-    before = element.getprevious()
-    text_before = element.getparent().text if before is None else before.tail
-    if not (text_before or "").strip() and not (element.tail or "").strip():
+    if around is None or not has_neighbour:
         return False
     others = 0
     for other in around.iter(*_INLINE_TAGS):
         others += len(other.text_content())
     return len(around.text_content()) - others >= _MIN_LABELLED_CHARS
+
+
+def _has_text_beside(element: html.HtmlElement) -> bool:
+    before, parent = element.getprevious(), element.getparent()
+    if before is not None:
+        text = before.tail
+    else:
+        text = parent.text if parent is not None else None
+    return bool((text or "").strip() or (element.tail or "").strip())
 
 
 def _mend_names(tree: html.HtmlElement) -> None:
@@ -212,7 +224,7 @@ def _mend_names(tree: html.HtmlElement) -> None:
                 continue
             mended = names
             if names in open_parts:
-                mended = _OPEN_PART.sub("text", mended)
+                mended = _OPEN_PART.sub(_NEUTRAL, mended)
             if tokens.search(mended) and _is_prose(element):
                 mended = _WORD.sub(_mend_word, mended)
             if mended != names:
@@ -220,7 +232,7 @@ def _mend_names(tree: html.HtmlElement) -> None:
 
 
 def _mend_word(match: re.Match[str]) -> str:
-    """The word of a class as it stands, or "text" where it only has the letters."""
+    """The word of a class as it stands, or a neutral one where it only has the letters."""
     word = match.group()
     tokens, beside = _tokens()
     token = tokens.search(word)
@@ -229,7 +241,7 @@ def _mend_word(match: re.Match[str]) -> str:
     before, after = word[: token.start()].lower(), word[token.end() :].lower()
     if beside.fullmatch(before) and beside.fullmatch(after):
         return word
-    return "text"
+    return _NEUTRAL
 
 
 def _is_prose(element: html.HtmlElement) -> bool:
