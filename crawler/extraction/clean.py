@@ -26,6 +26,7 @@ _MAX_LINE_CHARS = 400
 # in August 2021 ...") and are longer than this: of those only what speaks to the reader
 # or of the article itself is learned ("This story was published from a feed ...").
 _MAX_SHORT_LINE_CHARS = 100
+_MIN_REPEATED_CHARS = 40  # shorter lines may be a refrain
 _START_LINES = 12  # of breadcrumbs, names and dates above a text
 _END_LINES = 20
 _HEADLINE_LINES = 6  # kicker and date may stand above the repeated headline
@@ -130,7 +131,13 @@ def clean(
         if _letters(line) in title_letters:
             rules[number] = "headline"
 
-    # 2. Lines that are boilerplate wherever they stand.
+    # 2. A caption that a gallery gives twice: nobody writes a line twice in a row.
+    for number in range(1, len(lines)):
+        is_long = len(lines[number]) >= _MIN_REPEATED_CHARS
+        if is_long and lines[number] == lines[number - 1] and number not in rules:
+            rules[number] = "repeated"
+
+    # 3. Lines that are boilerplate wherever they stand.
     for number, folded in enumerate(comparable):
         if folded is None or number in rules:
             continue
@@ -141,7 +148,7 @@ def clean(
         elif boilerplate and _may_be_learned(line) and line_hash(line) in boilerplate:
             rules[number] = "learned from the host"
 
-    # 3. Lines that are boilerplate at the start and the end of a text.
+    # 4. Lines that are boilerplate at the start and the end of a text.
     label_set = {_comparable(name) for name in (site or "", *labels)} - {""}
     numbers = range(len(lines))
     for order, place in (
@@ -154,7 +161,7 @@ def clean(
     kept = [line for number, line in enumerate(lines) if number not in rules]
     cuts = [*shortcodes, *(Cut(rule=rules[n], text=lines[n]) for n in sorted(rules))]
 
-    # 4. Phrases that a blog glued to the end of a paragraph, as long as there is one.
+    # 5. Phrases that a blog glued to the end of a paragraph, as long as there is one.
     for number in range(max(0, len(kept) - _TAIL_LINES), len(kept)):
         while tail := _find_tail(kept[number]):
             cuts.append(tail)
@@ -180,7 +187,10 @@ def _remove_shortcodes(text: str) -> tuple[str, list[Cut]]:
         if match.lastgroup == "bare" and code not in closed:
             return code
         cuts.append(Cut(rule="shortcode", text=code[:500]))
-        return " "
+        # "[dropcap]B[/dropcap]y" is one word.
+        beside = match.string[match.start() - 1 : match.start()] or " "
+        beside += match.string[match.end() : match.end() + 1]
+        return "" if beside.isalpha() else " "
 
     rest = _SHORTCODE.sub(cut, text)
     # A post that is nothing but a gallery keeps its line, as every text does.

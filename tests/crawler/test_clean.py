@@ -38,6 +38,29 @@ BOILERPLATE = [
     "نور ولولئ",
     "یہ بھی پڑھیں: دوسرا کنواں",
     "شیئر کریں",
+    "Source: link",
+    "Read full article >>",
+    "Post Views: 2,318",
+    "Like this: Like Loading...",
+    "Share this: Click to share on X (Opens in new window) X",
+    "(This report has not been edited by Orbit staff and is published from a syndicated feed.)",
+    "Disclaimer: This article is auto-generated from a syndicated feed; only its headline may have been changed by Orbit.",
+    "Except for the headline, this story has not been edited by Orbit staff and comes from a syndicated feed.",
+    "[ad_2]",
+    '[gallery ids="4,5,6"]',
+    "انتهای پیام/",
+    "انتهای پیام/۱۲",
+    "پایان خبر",
+    "کد خبر: 778123",
+    "شناسه خبر: ۵۵۱۲",
+    "تعداد بازدید: ۴۰",
+    "۴۰ بازدید",
+    "لینک کوتاه: https://orbit.example/w7",
+    "این مطلب را به اشتراک بگذارید",
+    "د عکس تشریح: د کلي نوې څا",
+    "لیدنې: ۴۰",
+    "مختصر لنک: https://orbit.example/w7",
+    "مناظر: 40",
 ]
 
 
@@ -77,12 +100,54 @@ def test_phrases_glued_to_the_last_paragraph_go(tail):
         "Print shops in Kabul have closed.",
         "بیشتر باشندگان ولسوالی از راه کوه به مرکز ولایت رفته‌اند.",
         "ځواب یې دا و چې سړک به تر ژمي پورې خلاص وي.",
+        "“We told them [sic] to wait,” the mason said, “and the [pump] came.”",
+        "کد خبر را کسی نپرسید و چاه در ختم سال آماده شد.",
+        "The paper counted 40 views of the council, and none was the same.",
+        "This story has been told at every well of the valley since the war.",
     ],
 )
 def test_sentences_that_begin_like_boilerplate_stay(line):
     """A sentence of an article is no boilerplate because it uses a word of it."""
     for text in (f"{line}\n{BODY[0]}", f"{BODY[0]}\n{line}"):
         assert line in clean.clean(text).text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '[caption id="attachment_7" width="640"]The mason at the well[/caption]By noon it ran dry.',
+        "By noon [su_highlight]it ran[/su_highlight] dry.",
+        "[dropcap]B[/dropcap]y noon it ran dry.",
+        "[vc_row][vc_column]By noon it ran dry.[/vc_column][/vc_row]",
+        "By noon [et_pb_text admin_label='x']it ran dry.",
+    ],
+)
+def test_shortcodes_go_out_of_a_sentence_and_leave_its_words(line):
+    """A caption goes with its words, every other mark without them."""
+    cleaned = clean.clean("\n".join([*BODY, line]))
+    assert cleaned.text.splitlines() == [*BODY, "By noon it ran dry."]
+    assert {cut.rule for cut in cleaned.cuts} == {"shortcode"}
+
+
+def test_a_caption_that_stands_twice_in_a_row_is_said_once():
+    caption = "The mason looks into the well of the upper village before dawn."
+    cleaned = clean.clean("\n".join([BODY[0], caption, caption, *BODY[1:]]))
+    assert cleaned.text.splitlines() == [BODY[0], caption, *BODY[1:]]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "This story was written for the readers of the upper valley and may be printed elsewhere if the name Orbit stands below it.",
+        "Help us to keep the wells of the valley in the news: your gift of any size pays for paper, ink and the lamp of the night desk.",
+        "خوانندگان گرامی، برای دریافت تازه‌ترین گزارش‌های دره به کانال روزنامهٔ مدار در هر شبکه‌ای که می‌پسندید بپیوندید و ما را همراهی کنید.",
+    ],
+)
+def test_a_long_line_that_speaks_to_the_reader_is_learned_from_a_host(line):
+    assert len(line) > 100
+    learned = frozenset(clean.line_hashes(line))
+    cleaned = clean.clean("\n".join([*BODY, line]), boilerplate=learned)
+    assert cleaned.text.splitlines() == list(BODY)
 
 
 def test_nothing_goes_when_everything_would():
