@@ -106,7 +106,8 @@ def _guess_charset(body: bytes) -> str:
 class _Misreading:
     """How UTF-8 looks that was read in another charset."""
 
-    signs: tuple[str, ...]  # a text without any of them was not read so
+    letter: str  # a text without it, or without any of the signs, was not read so
+    signs: tuple[str, ...]
     evidence: re.Pattern[str]  # what nobody writes
     piece: re.Pattern[str]  # what may be one character
     bytes_of: dict[str, int]
@@ -119,7 +120,12 @@ def undo_double_encoding(text: str) -> str:
     labelled set hold such pieces, and agencies' texts that blogs paste. Words of one
     letter (Pashto "د") are mended with the rest.
     """
+    if text.isascii():
+        return text
     for misreading in _misreadings():
+        # One letter is found much faster than two, and most pages lack it.
+        if misreading.letter not in text:
+            continue
         if not any(sign in text for sign in misreading.signs):
             continue
         evidence = misreading.evidence.findall(text)
@@ -151,18 +157,21 @@ def _misreadings() -> tuple[_Misreading, ...]:
     western = f"â[\x80€]{tail}|Â[\xa0-\xbf]|Ã{tail}|(?:[ÐÑØÙÚÛ]{tail}){{2}}"
     return (
         _Misreading(
-            signs=("Ã", "â€", "â\x80", "Â\xa0", "Ø", "Ð", "Ù"),
+            letter="",
+            signs=("Ã", "Ø", "Ð", "Ù", "â€", "â\x80", "Â\xa0"),
             evidence=re.compile(western),
             piece=latin[0],
             bytes_of=latin[2],
         ),
         _Misreading(
+            letter="ط",
             signs=("ط§", "ظ„", "ط¯", "ظ…"),
             evidence=re.compile(f"(?:[طظعغ]{arabic[1]}){{2}}|â€{arabic[1]}"),
             piece=arabic[0],
             bytes_of=arabic[2],
         ),
         _Misreading(
+            letter="Р",
             signs=("Рё", "Рѕ", "Р°", "СЃ", "вЂ"),
             evidence=re.compile(f"(?:[РСТУ]{cyrillic[1]}){{3}}|вЂ{cyrillic[1]}"),
             piece=cyrillic[0],

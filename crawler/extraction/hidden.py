@@ -5,6 +5,7 @@ Works on the page's own tree before anything reads it.
 
 import re
 from collections.abc import Collection, Iterator
+from itertools import islice
 
 from lxml import etree, html
 
@@ -44,6 +45,7 @@ _MORE = re.compile(
 _MAX_CONTROL_CHARS = 40
 _MIN_PROSE_CHARS = 60  # of a folded part; shorter ones are menus and notes
 _MAX_LINKED_SHARE = 0.3
+_MAX_SIBLINGS = 20  # before a folded part, in which a paragraph is looked for
 _MIN_BODY_CHARS = 200  # of a hidden part that may be the whole article
 
 
@@ -182,5 +184,5 @@ def _stands_in_text(element: html.HtmlElement) -> bool:
         return True
     return any(
         before.tag == "p" and len(before.text_content()) >= _MIN_PROSE_CHARS
-        for before in element.itersiblings(preceding=True)
+        for before in islice(element.itersiblings(preceding=True), _MAX_SIBLINGS)
     )

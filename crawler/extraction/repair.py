@@ -390,7 +390,7 @@ def _find_standfirst(
     for block in text.page[headline + 1 : min(text.taken)]:
         if (
             _MIN_STANDFIRST_CHARS <= len(block.text) < _MAX_STANDFIRST_CHARS
-            and block.tag in {"p", "div", "h2"}
+            and block.tag in {"p", "div"}
             and text.may_come_back(block)
             and _is_named_standfirst(block, text)
         ):

@@ -9,9 +9,9 @@ A new cause of lost or foreign words is a step of `simplify_tree`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from functools import cache
+from functools import cache, lru_cache
 
 from lxml import etree, html
 
@@ -31,6 +31,7 @@ _PARAGRAPH_TAGS = frozenset(
 # Of the letters around an inline element: fewer are a label before a date or a button
 # ("Posted on", "Share:"), and no sentence.
 _MIN_LABELLED_CHARS = 30
+_UNWRAPPED = "unwrapped"  # no tag of HTML
 _QUOTES = ('"', "“", "„", "«", "‹", "‘", "'", "「")
 
 # No reader sees these, or only where something else fails.
@@ -51,13 +52,16 @@ _PAGE_TEXT = etree.XPath(
     "boolean(descendant-or-self::h1 or descendant-or-self::article"
     " or descendant-or-self::main)"
 )
+# A longer one is the article's copy for printers, and on some pages its only text.
+_MAX_UNSEEN_CHARS = 300
 _OVERLAY_TAGS = frozenset({"div", "section", "aside", "form", "dialog", "span"})
 
 _MIN_SENTENCE_CHARS = 60  # of a part that says something
 _MIN_PROSE_CHARS = 120  # of a cell of a page that is laid out
+_MIN_PICTURED_CHARS = 400  # a shorter part with a picture is its caption
 _MAX_LINKED_SHARE = 0.1  # of the letters of prose
 # "articleSidebar" is two words.
-_WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+")
+_WORD = re.compile("[A-Z]?[a-z]{1,40}|[A-Z]{1,40}")
 # The part that only subscribers were meant to see, and text that can be commented on.
 _OPEN_PART = re.compile(
     r"teaser|paywall|premium|paid|\bcomment-?(?=on[A-Z-]|able)", re.IGNORECASE
@@ -66,59 +70,55 @@ _OPEN_PART = re.compile(
 _NEUTRAL = "x"
 _HOLDS_PAGE = etree.XPath("boolean(.//h1 or .//table)")
 _DATA_MARKS = etree.XPath("boolean(.//th or ./caption or ./thead)")
-_PARTS_OF_CELL = etree.XPath(".//p | .//br/following-sibling::br")
 _MIN_LAYOUT_PARTS = 2  # paragraphs or breaks in one cell
 _MIN_DATA_ROWS = 2
 _TABLE_PARTS = (
-    "tbody",
-    "thead",
-    "tfoot",
-    "tr",
-    "td",
-    "th",
-    "caption",
-    "colgroup",
-    "col",
-)
+    "tbody", "thead", "tfoot", "tr", "td", "th", "caption", "colgroup", "col",
+)  # fmt: skip
+_MAX_NAME_CHARS = 300  # of a class or id; longer ones are left alone
+# Of one page, so that nested parts cannot make it long to read.
+_MAX_PROSE_CHECKS = 300
 
 
 def simplify_tree(tree: html.HtmlElement) -> html.HtmlElement:
     """A copy of a page's tree with the same text in plainer markup."""
     tree = deepcopy(tree)
-    _remove_unseen(tree)
-    _remove_overlays(tree)
+    for element in list(tree.iter(*_NEVER_TEXT, *_AMP_TAGS)):
+        drop(element)
+    named = select(tree, _NAMED)
+    _remove_unseen(tree, named)
     _flatten_layout_tables(tree)
     _unwrap_inline(tree)
-    _mend_names(tree)
+    _mend_names(named)
     return tree
 
 
-def _remove_unseen(tree: html.HtmlElement) -> None:
-    """Take out fallbacks, scripts, tooltips and the texts for screen readers."""
-    for element in list(tree.iter(*_NEVER_TEXT, *_AMP_TAGS)):
-        drop(element)
-    for element in select(tree, _UNSEEN):
-        drop(element)
-    for element in select(tree, _NAMED):
-        names = f"{element.get('class') or ''} {element.get('id') or ''}"[:300]
-        if page_parts.part_kind(names) == "unseen" and not _PAGE_TEXT(element):
-            drop(element)
+def _remove_unseen(tree: html.HtmlElement, named: Sequence[html.HtmlElement]) -> None:
+    """Take out fallbacks, tooltips, texts for screen readers, dialogs, consent boxes.
 
-
-def _remove_overlays(tree: html.HtmlElement) -> None:
-    """Take out dialogs and the boxes of consent tools, however long.
-
-    What holds a headline or an article is no overlay: some sites open articles in a
+    What holds a headline or an article is none of them: some sites open articles in a
     dialog, and name the page after the box that lies over it.
     """
-    overlays = select(tree, _DIALOGS)
-    for element in select(tree, _NAMED):
-        names = f"{element.get('class') or ''} {element.get('id') or ''}"[:300]
-        if element.tag in _OVERLAY_TAGS and page_parts.part_kind(names) == "overlay":
-            overlays.append(element)
-    for element in overlays:
+    for element in select(tree, _UNSEEN):
+        drop(element)
+    for element in select(tree, _DIALOGS):
         if element.tag != "body" and not _PAGE_TEXT(element):
             drop(element)
+    for element in named:
+        kind = _kind_of_names(element.get("class"), element.get("id"))
+        if kind == "unseen":
+            is_foreign = len(element.text_content()) <= _MAX_UNSEEN_CHARS
+        else:
+            is_foreign = kind == "overlay" and element.tag in _OVERLAY_TAGS
+        if is_foreign and not _PAGE_TEXT(element):
+            drop(element)
+
+
+# The same few hundred names stand on all pages of a site.
+@lru_cache(maxsize=8_192)
+def _kind_of_names(class_names: str | None, own_id: str | None) -> str:
+    names = f"{class_names or ''} {own_id or ''}"
+    return page_parts.part_kind(names[:_MAX_NAME_CHARS])
 
 
 def _flatten_layout_tables(tree: html.HtmlElement) -> None:
@@ -154,32 +154,62 @@ def _is_layout(table: html.HtmlElement) -> bool:
             cells += chars > 0
             if chars >= _MIN_PROSE_CHARS:
                 holds_prose = True
-                if len(select(cell, _PARTS_OF_CELL)) >= _MIN_LAYOUT_PARTS:
+                if _count_parts(cell) >= _MIN_LAYOUT_PARTS:
                     return True
         rows += cells > 1
     # Several rows of several cells are data, however long their cells.
     return (holds_prose and rows < _MIN_DATA_ROWS) or rows == 0
 
 
+def _count_parts(cell: html.HtmlElement) -> int:
+    """Paragraphs in a cell, and places where two line breaks part them."""
+    count = 0
+    for part in cell.iter("p", "br"):
+        following = part.getnext()
+        is_break = part.tag == "p" or (
+            following is not None
+            and following.tag == "br"
+            and not (part.tail or "").strip()
+        )
+        count += is_break
+    return count
+
+
 def _unwrap_inline(tree: html.HtmlElement) -> None:
     """Make plain text of the elements within a sentence that the readers would drop."""
-    for element in list(tree.iter(*_INLINE_TAGS)):
-        if not _is_in_sentence(element):
-            continue
+    sentences: dict[html.HtmlElement, bool] = {}
+    found = [
+        element
+        for element in tree.iter(*_INLINE_TAGS)
+        if _is_in_sentence(element, sentences)
+    ]
+    for element in found:
         if element.tag == "q":
-            text = element.text_content().strip()
-            if not text.startswith(_QUOTES):
-                element.text = f"“{element.text or ''}"
-                last = element[-1] if len(element) else None
-                if last is None:
-                    element.text += "”"
-                else:
-                    last.tail = f"{last.tail or ''}”"
-        element.drop_tag()
+            _add_quotes(element)
+        element.tag = _UNWRAPPED
+    # In one go: to take out thousands of siblings one by one takes seconds.
+    etree.strip_tags(tree, _UNWRAPPED)
 
 
-def _is_in_sentence(element: html.HtmlElement) -> bool:
-    """Whether an inline element has words of a sentence around it."""
+def _add_quotes(element: html.HtmlElement) -> None:
+    """The marks that a browser sets around a quotation, where it has none of its own."""
+    if element.text_content().strip().startswith(_QUOTES):
+        return
+    element.text = f"“{element.text or ''}"
+    if len(element) == 0:
+        element.text += "”"
+    else:
+        last = element[-1]
+        last.tail = f"{last.tail or ''}”"
+
+
+def _is_in_sentence(
+    element: html.HtmlElement, sentences: dict[html.HtmlElement, bool]
+) -> bool:
+    """Whether an inline element has words of a sentence around it.
+
+    `sentences` keeps which paragraphs were found to hold one.
+    """
     around = element.getparent()
     has_neighbour = _has_text_beside(element)
     while around is not None and around.tag not in _PARAGRAPH_TAGS:
@@ -187,10 +217,13 @@ def _is_in_sentence(element: html.HtmlElement) -> bool:
         around = around.getparent()
     if around is None or not has_neighbour:
         return False
-    others = 0
-    for other in around.iter(*_INLINE_TAGS):
-        others += len(other.text_content())
-    return len(around.text_content()) - others >= _MIN_LABELLED_CHARS
+    if around not in sentences:
+        others = 0
+        for other in around.iter(*_INLINE_TAGS):
+            others += len(other.text_content())
+        chars = len(around.text_content()) - others
+        sentences[around] = chars >= _MIN_LABELLED_CHARS
+    return sentences[around]
 
 
 def _has_text_beside(element: html.HtmlElement) -> bool:
@@ -202,33 +235,51 @@ def _has_text_beside(element: html.HtmlElement) -> bool:
     return bool((text or "").strip() or (element.tail or "").strip())
 
 
-def _mend_names(tree: html.HtmlElement) -> None:
+def _mend_names(named: Sequence[html.HtmlElement]) -> None:
     """Rename the classes in which trafilatura would find a word that is none.
 
     It looks for letters: "bar" in "matn-khabar" (the text of the news), "author" in
     "authority-statement", "rating" in "operating-theatre". The part of a text that only
     subscribers were meant to see is text where it was sent.
     """
-    tokens = _tokens()[0]
-    elements = select(tree, _NAMED)
+    prose: dict[html.HtmlElement, bool] = {}
+
+    def is_prose(element: html.HtmlElement) -> bool:
+        if element not in prose:
+            prose[element] = len(prose) < _MAX_PROSE_CHECKS and _is_prose(element)
+        return prose[element]
+
     # A short paragraph of a kind that holds prose elsewhere is of that kind, too.
-    open_parts = {
-        names
-        for element in elements
-        if _OPEN_PART.search(names := element.get("class") or "") and _is_prose(element)
-    }
-    for element in elements:
-        for attribute in ("class", "id"):
-            names = element.get(attribute)
-            if not names:
-                continue
-            mended = names
-            if names in open_parts:
-                mended = _OPEN_PART.sub(_NEUTRAL, mended)
-            if tokens.search(mended) and _is_prose(element):
-                mended = _WORD.sub(_mend_word, mended)
-            if mended != names:
-                element.set(attribute, mended)
+    open_parts: set[str] = set()
+    for element in named:
+        names = element.get("class") or ""
+        if names not in open_parts and _is_open_part(names) and is_prose(element):
+            open_parts.add(names)
+    for element in named:
+        names, own_id = element.get("class") or "", element.get("id") or ""
+        mended = _mend_letters(names)
+        if names in open_parts:
+            element.set("class", _OPEN_PART.sub(_NEUTRAL, mended))
+        elif mended != names and is_prose(element):
+            element.set("class", mended)
+        # The id of a section is made of its heading's words: "sharing-with-a-friend".
+        is_heading_id = own_id and (element.tag == "section" or names == "section")
+        mended = _NEUTRAL if is_heading_id else _mend_letters(own_id)
+        if mended != own_id and is_prose(element):
+            element.set("id", mended)
+
+
+@lru_cache(maxsize=8_192)
+def _is_open_part(names: str) -> bool:
+    return _OPEN_PART.search(names) is not None
+
+
+@lru_cache(maxsize=8_192)
+def _mend_letters(names: str) -> str:
+    """A class or id without the words that only have the letters of another word."""
+    if len(names) > _MAX_NAME_CHARS or not _tokens()[0].search(names):
+        return names
+    return _WORD.sub(_mend_word, names)
 
 
 def _mend_word(match: re.Match[str]) -> str:
@@ -248,6 +299,8 @@ def _is_prose(element: html.HtmlElement) -> bool:
     """Whether a part holds sentences and next to no links; offers lead somewhere."""
     chars = len(" ".join(element.text_content().split()))
     if chars < _MIN_SENTENCE_CHARS:
+        return False
+    if chars < _MIN_PICTURED_CHARS and element.find(".//img") is not None:
         return False
     return count_linked_chars(element) <= _MAX_LINKED_SHARE * chars
 

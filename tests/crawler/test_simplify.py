@@ -113,7 +113,8 @@ def test_a_table_of_data_has_one_line_a_row(cell):
         table += "<tr>" + "".join(f"<{cell}>{text}</{cell}>" for text in row) + "</tr>"
     lines = read_lines(article(FIRST, SECOND, f"{table}</table>", THIRD))
     assert len(lines) == 6
-    assert "Sangin" in lines[4] and "1974" in lines[4]
+    assert "Sangin" in lines[4]
+    assert "1974" in lines[4]
 
 
 @pytest.mark.parametrize(
