@@ -26,7 +26,8 @@ _MAX_LINE_CHARS = 400
 # in August 2021 ...") and are longer than this: of those only what speaks to the reader
 # or of the article itself is learned ("This story was published from a feed ...").
 _MAX_SHORT_LINE_CHARS = 100
-_MIN_REPEATED_CHARS = 40  # shorter lines may be a refrain
+# That stand twice in a row: shorter lines may be a refrain, longer ones are paragraphs.
+_MIN_CAPTION_CHARS, _MAX_CAPTION_CHARS = 40, 200
 _START_LINES = 12  # of breadcrumbs, names and dates above a text
 _END_LINES = 20
 _HEADLINE_LINES = 6  # kicker and date may stand above the repeated headline
@@ -133,8 +134,8 @@ def clean(
 
     # 2. A caption that a gallery gives twice: nobody writes a line twice in a row.
     for number in range(1, len(lines)):
-        is_long = len(lines[number]) >= _MIN_REPEATED_CHARS
-        if is_long and lines[number] == lines[number - 1] and number not in rules:
+        is_caption = _MIN_CAPTION_CHARS <= len(lines[number]) <= _MAX_CAPTION_CHARS
+        if is_caption and lines[number] == lines[number - 1] and number not in rules:
             rules[number] = "repeated"
 
     # 3. Lines that are boilerplate wherever they stand.
