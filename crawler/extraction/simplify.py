@@ -31,6 +31,9 @@ _PARAGRAPH_TAGS = frozenset(
 # Of the letters around an inline element: fewer are a label before a date or a button
 # ("Posted on", "Share:"), and no sentence.
 _MIN_LABELLED_CHARS = 30
+# In a sentence their classes are no verdict either: "footers" of 51 references.
+_SPANS = etree.XPath("//body//p//span[@class or @id]")
+_MAX_SPAN_CHARS = 60  # a longer one is a note that a script opens
 _UNWRAPPED = "unwrapped"  # no tag of HTML
 _QUOTES = ('"', "“", "„", "«", "‹", "‘", "'", "「")
 
@@ -187,6 +190,10 @@ def _unwrap_inline(tree: html.HtmlElement) -> None:
         if element.tag == "q":
             _add_quotes(element)
         element.tag = _UNWRAPPED
+    for span in select(tree, _SPANS):
+        is_short = len(span.text_content()) <= _MAX_SPAN_CHARS
+        if is_short and _is_in_sentence(span, sentences):
+            span.tag = _UNWRAPPED
     # In one go: to take out thousands of siblings one by one takes seconds.
     etree.strip_tags(tree, _UNWRAPPED)
 
