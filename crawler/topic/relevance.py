@@ -12,7 +12,6 @@ Words: `data/lexicon.csv`, `data/places.csv`; figures: `data/weights.toml`. Pure
 
 import re
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 
@@ -40,8 +39,10 @@ _MAX_TARGET_WORDS = 2  # of these the first may be an adjective: "حمله خو�
 _MAX_VICTIM_CHARS = 12
 _FORM_MARKS = frozenset({"+", "(", "|", "/"})
 
+_REPRESSION = "violence_against_civilians"
 _AUTHORITIES = frozenset({"taliban", "taliban_forces"})
-_REPRESSED = frozenset({"critics", "andsf", "nrf", "aff"})
+_REPRESSED = frozenset({"critics", "andsf"})
+_OPPOSITION = frozenset({"nrf", "aff"})
 _REPRESSION_WEIGHT = 0.35
 # A title or lede that dates itself before 2001 tells history: "سال ۱۳۵۴", "۱۳۵۷ کال"
 _OLD_YEAR = re.compile(
@@ -93,9 +94,8 @@ def _weigh(scan: Scan) -> tuple[list[_Evidence], _Reasons]:
     evidence = [_Evidence(sentence.part) for sentence in scan.sentences]
     reasons: _Reasons = {}
     counted: set[tuple[int, str, str]] = set()  # a term counts once in a sentence
-    ids: list[set[str]] = [set() for _ in evidence]
+    repressive: set[int] = set()  # sentences with violence against civilians
     for match in scan.matches:
-        ids[match.sentence].update(term.id for term in match.terms)
         line = evidence[match.sentence]
         for term in _strongest_meanings(match.terms):
             key = (match.sentence, term.group, term.text)
@@ -104,16 +104,20 @@ def _weigh(scan: Scan) -> tuple[list[_Evidence], _Reasons]:
             if term.group == "negative" and _takes_nothing(scan, match, term):
                 continue
             counted.add(key)
+            if term.id == _REPRESSION:
+                repressive.add(match.sentence)
             weight = _add_term(line, term)
             if weight:
                 kind = f"{term.group}:{term.id}"
                 reasons[term.text, line.part, kind] = weight * weight_of_part[line.part]
-    for line, sentence, named in zip(evidence, scan.sentences, ids, strict=True):
-        if _names_repression(named):
+    for number in repressive:
+        line = evidence[number]
+        if _names_repressed(scan, number):
             line.soft = _either(line.soft, _REPRESSION_WEIGHT)
             weight = _REPRESSION_WEIGHT * weight_of_part[line.part]
-            kind = "event:violence_against_civilians"
+            kind = f"event:{_REPRESSION}"
             reasons["of critics or former soldiers", line.part, kind] = weight
+    for line, sentence in zip(evidence, scan.sentences, strict=True):
         if line.part == BODY:
             continue
         year = _OLD_YEAR.search(sentence.folded)
@@ -133,16 +137,19 @@ def _weigh(scan: Scan) -> tuple[list[_Evidence], _Reasons]:
     return evidence, reasons
 
 
-def _names_repression(ids: AbstractSet[str]) -> bool:
-    """Whether a sentence names the authorities, violence, and whom they do it to.
+def _names_repressed(scan: Scan, number: int) -> bool:
+    """Whether a sentence names the authorities and people whom they repress.
 
     "The Taliban detained two journalists": a detention alone is the work of any police.
     """
-    return (
-        not ids.isdisjoint(_AUTHORITIES)
-        and "violence_against_civilians" in ids
-        and not ids.isdisjoint(_REPRESSED)
-    )
+    ids: set[str] = set()
+    for match in scan.matches:
+        if match.sentence == number:
+            ids.update(term.id for term in match.terms)
+    # Members of an armed opposition are detained by nobody else
+    if not ids.isdisjoint(_OPPOSITION):
+        return True
+    return not ids.isdisjoint(_AUTHORITIES) and not ids.isdisjoint(_REPRESSED)
 
 
 def _takes_nothing(scan: Scan, match: TermMatch, term: LexiconTerm) -> bool:

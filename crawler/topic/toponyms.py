@@ -242,6 +242,8 @@ def _announce_lists(
     In Arabic script, where no capital letter tells a name: "ولسوالی‌های جرم، کشم و ارگو",
     "د نورګل، څوکۍ او وټپور ولسوالیو". So is a list with two names that need no cue.
     """
+    if all(context.is_latin for _, context in named):
+        return list(named)
     lists: list[list[tuple[TermMatch, _NameContext]]] = []
     for match, context in named:
         if not lists or context.is_latin:
@@ -259,6 +261,9 @@ def _announce_lists(
 
     announced: list[tuple[TermMatch, _NameContext]] = []
     for names in lists:
+        if len(names) == 1:
+            announced += names
+            continue
         kind = _kind_of_list(names)
         for match, context in names:
             is_unannounced = not context.kind and not context.is_person
@@ -287,9 +292,7 @@ def _is_in_list(
 
 
 def _kind_of_list(names: Sequence[tuple[TermMatch, _NameContext]]) -> str:
-    """The kind that a list is announced as, or "" for a name alone and for no list."""
-    if len(names) == 1:
-        return ""
+    """The kind that a list is announced as, or ""."""
     for _, context in (names[0], names[-1]):
         if context.kind in ("province", "district", "city"):
             return context.kind
@@ -310,11 +313,12 @@ def _province_of_phrase(
     Nothing but "of", "in" and words for kinds of place stand between the two: "ولسوالی
     ناوه ولایت هلمند", "د هلمند د ناوې ولسوالۍ". A province itself is of none.
     """
-    if any(_is_province(term) for term in match.terms):
+    in_sentence = provinces.get(match.sentence)
+    if not in_sentence or any(_is_province(term) for term in match.terms):
         return ""
     cues = load_cues()
     codes: set[str] = set()
-    for code, starts in provinces.get(match.sentence, {}).items():
+    for code, starts in in_sentence.items():
         for start in starts:
             if abs(start - match.start) > _CONTEXT_CHARS:
                 continue
@@ -381,7 +385,9 @@ def _name_context(match: TermMatch, sentence: Sentence) -> _NameContext:
     if text_after[:1] == " " and after and after[0] in cues.after_persons:
         is_person = True
     # "عطاالله خوګیاڼي", "عبدالرحیم وردک"
-    is_given_name = previous.endswith(("الله", "الدین")) or previous.startswith("عبدال")
+    is_given_name = not is_latin and (
+        previous.endswith(("الله", "الدین")) or previous.startswith("عبدال")
+    )
     is_person = is_person or (is_touched and is_given_name and not kind)
 
     # "دره زیبای پنجشیر", "شهرستان‌های بدخشان": such a word is a name only where another
