@@ -199,6 +199,31 @@ class Archive:
                 places[found.page.final_url, at] = (offset, length)
         return places
 
+    def list_unnamed_records(
+        self, file: str, places: Collection[tuple[int, int]]
+    ) -> list[tuple[int, str]]:
+        """Offset and URL of each response outside of these places (offset, length).
+
+        Only what lies between them is read.
+        """
+        starts = dict(places)
+        found = []
+        with self._open_to_read(file) as source:
+            size = source.seek(0, os.SEEK_END)
+            offset = 0
+            while offset < size:
+                if offset in starts:
+                    offset += starts[offset]
+                    continue
+                member = next(_read_members(source, offset), None)
+                if member is None:
+                    break
+                record = self.read_record(file, offset)
+                if record is not None:
+                    found.append((offset, record.page.final_url))
+                offset += len(member[1])
+        return found
+
     def is_cut(self, file: str, whole_up_to: int) -> bool:
         """Whether a file is shorter than the records that are known to be in it.
 

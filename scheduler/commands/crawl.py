@@ -129,6 +129,12 @@ def reprocess(
     reprocess_view.show_reprocess_summary(
         screen, counts, dry_run=dry_run, json=options.json
     )
+    lost = counts.get("lost", 0)
+    if lost:
+        raise WorkFailed(
+            f"{lost:,} of {counts['pages']:,} raw pages could not be read; "
+            "`khabar doctor` says which are gone, cut or changed"
+        )
 
 
 @click.command()

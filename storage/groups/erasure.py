@@ -70,6 +70,11 @@ class Erasure(Group):
             forgetting.forget_jobs(db)
             captures.forget_captures(db, self._session.archive, capture_ids)
         self._session.finish_rewrites()
+        # After the files are in place: each is written anew once at a time.
+        with self._session.writing() as db:
+            unnamed = captures.forget_unnamed_records(db, self._session.archive)
+        if unnamed:
+            self._session.finish_rewrites()
         with self._session.reading() as db:
             # FTS5 only marks words as deleted until it merges its segments.
             db.execute("INSERT INTO fts (fts) VALUES ('optimize')")

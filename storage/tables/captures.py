@@ -26,7 +26,7 @@ from storage import archive as warc
 from storage.archive import Archive, ArchiveFile
 from storage.model import Capture, Page, from_text, to_text
 from storage.tables import service_state
-from storage.tables.columns import Row, stored_url
+from storage.tables.columns import Row, stored_key, stored_url
 
 # The name in `meta` of files whose rewritten form waits to take their place.
 _REWRITTEN = "rewritten_captures"
@@ -251,12 +251,50 @@ def forget_captures(
             [json.dumps([row["id"] for row in gone])],
         )
         if archive is not None and archive.has_file(file):
-            _rewrite_file(db, archive, file, gone, orphaned)
+            dropped = {row["offset"] for row in gone}
+            _rewrite_file(db, archive, file, dropped, orphaned)
             rewritten.append(file)
-    if rewritten:
-        before = _list_rewritten(db)
-        service_state.set_meta(db, _REWRITTEN, json.dumps(before + rewritten))
+    _add_rewritten(db, rewritten)
     return rewritten
+
+
+def forget_unnamed_records(db: Database, archive: Archive | None) -> list[str]:
+    """Take records out of our files that no row names and whose URL was forgotten.
+
+    A crash between a record and its commit leaves one, and so does an older copy of
+    the database that was put back. Returns the files that were written anew.
+    """
+    if archive is None:
+        return []
+    rewritten = []
+    for file in list_own_files(db, archive):
+        rows = db.execute(
+            "SELECT DISTINCT offset, length FROM captures WHERE file = ?", [file.file]
+        )
+        places = [(row["offset"], row["length"]) for row in rows.fetchall()]
+        dropped = {
+            offset
+            for offset, url in archive.list_unnamed_records(file.file, places)
+            if _is_forgotten(db, url)
+        }
+        if dropped:
+            _rewrite_file(db, archive, file.file, dropped, [])
+            rewritten.append(file.file)
+    _add_rewritten(db, rewritten)
+    return rewritten
+
+
+def _is_forgotten(db: Database, url: str) -> bool:
+    row = db.execute(
+        "SELECT 1 FROM fates WHERE key = ? AND fate = 'forgotten'", [stored_key(url)]
+    ).fetchone()
+    return row is not None
+
+
+def _add_rewritten(db: Database, files: list[str]) -> None:
+    if files:
+        before = _list_rewritten(db)
+        service_state.set_meta(db, _REWRITTEN, json.dumps(before + files))
 
 
 def _list_sharing_captures(db: Database, file: str, gone: Iterable[Row]) -> list[Row]:
@@ -312,15 +350,14 @@ def _rewrite_file(
     db: Database,
     archive: Archive,
     file: str,
-    gone: Iterable[Row],
+    dropped: set[int],
     orphaned: list[tuple[Row, Page, str]],
 ) -> None:
     """Write a file without what goes, and note where the rest of it stands.
 
     A WARC file cannot lose a record in place.
     """
-    dropped = {row["offset"] for row in gone}
-    dropped |= {row["offset"] for row, _, _ in orphaned}
+    dropped = dropped | {row["offset"] for row, _, _ in orphaned}
     added = [(page, source) for _, page, source in orphaned]
     moved, places = archive.rewrite(file, dropped, added)
     new_places = {}

@@ -444,3 +444,43 @@ def _noted(path: Path) -> int:
     except Exception:  # noqa: BLE001 - the file is being made
         return 0
     return json.loads(row[0])["rows"] if row else 0
+
+
+def test_a_lost_database_is_made_anew_from_its_captures(tmp_path: Path) -> None:
+    """By the documented command: every address again, with its source, in place.
+
+    Two of the three have the same bytes, and so one body in the archive.
+    """
+    captures = tmp_path / "captures"
+    (tmp_path / "config.toml").write_text(
+        '[store]\npath = "khabar.db"\ncaptures = "captures"\n', "utf-8"
+    )
+    same, other = page("Checkpoint attacked"), page("The road to Spin Boldak")
+    file = warc(
+        tmp_path / "first.warc.gz",
+        ("https://a.example/1", 200, same, {"WARC-Via": "a"}),
+        ("https://b.example/2", 200, same, {}),
+        ("https://c.example/3", 200, other, {}),
+    )
+    assert khabar("import", file, folder=tmp_path).returncode == 0
+    before = carried(tmp_path)
+    assert len(before) == 3
+    files = {path: path.read_bytes() for path in captures.rglob("*.warc.gz")}
+    for lost in tmp_path.glob("khabar.db*"):
+        lost.unlink()
+
+    kept = sorted((captures / "kept").glob("*.warc.gz"))
+    assert khabar("import", *kept, folder=tmp_path).returncode == 0
+    assert carried(tmp_path) == before
+    # Each capture stays where it is: nothing is stored a second time.
+    assert {path: path.read_bytes() for path in captures.rglob("*.warc.gz")} == files
+    with Store.read(tmp_path / "khabar.db", captures=captures) as store:
+        state = store.captures.check_archive(every=True)
+    assert (state.captures, state.unreadable, state.strange_files) == (3, 0, 0)
+
+
+def carried(folder: Path) -> list[tuple[str, str]]:
+    """Address and source of every text."""
+    with Store.read(folder / "khabar.db") as store:
+        rows = store.session.db.execute("SELECT url, source FROM documents ORDER BY 1")
+        return [(row["url"], row["source"]) for row in rows]

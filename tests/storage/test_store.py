@@ -1499,6 +1499,29 @@ def test_a_text_that_was_forgotten_is_not_taken_in_elsewhere(
     assert other.fate is FateKind.ARTICLE
 
 
+@pytest.mark.parametrize("how", ["crash", "older copy"])
+def test_a_record_that_no_row_names_is_forgotten_too(tmp_path: Path, how: str) -> None:
+    """Of a crash before a commit, or of what came after a copy that was put back."""
+    path, folder = tmp_path / "khabar.db", tmp_path / "captures"
+    secret = page(1, b"<p>zzsecret" + SAME)
+    with Store.open(path, captures=folder) as store:
+        land(store, document(2, OTHER), 2, page=page(2))
+        store.backup(tmp_path / "copy.db")
+        if how == "crash":
+            store.session.archive.write_page(secret, "kept")
+        land(store, document(1), 1, page=secret)
+        land(store, document(3, f"{TEXT} three"), 3, page=page(3))
+    if how == "older copy":
+        (tmp_path / "copy.db").replace(path)
+    with Store.open(path, captures=folder) as store:
+        store.erasure.forget(url(1))
+        kept = store.articles.find(url(2)) or store.articles.find(1)
+        assert store.captures.page(kept.capture_id) is not None
+        assert store.captures.check_archive(every=True).unreadable == 0
+    for file in archived(folder):
+        assert b"zzsecret" not in gzip.decompress((folder / file).read_bytes())
+
+
 def test_what_would_be_forgotten_is_named_first(store: Store) -> None:
     """An article with its copies, or all of a source; nothing is erased by it."""
     land(store, document(1), 1)
