@@ -50,7 +50,7 @@ def choose_headline(
     authors; `host`: without www.
     """
     declared = [_plain_line(text) for text in declared]
-    h1s = [_plain_line(text) for text in h1s]
+    all_h1s = h1s = [_plain_line(text) for text in h1s]
     # Some portals give the headline as their name, too.
     shown = {declared[-1]} & set(h1s)
     others = _other_segments(declared)
@@ -66,13 +66,16 @@ def choose_headline(
     ]
     short_h1s = [names.strip_from(text) for text in h1s]
     taglines = _taglines(declared, short_declared)
+    confirmed = _confirmed_h1(h1s, declared, short_declared)
+    if confirmed:
+        # Confirmed as it stands: a few words beside a bar may be a part of it.
+        return names.strip_from(confirmed, by_shape=False)
     return (
-        _confirmed_h1(h1s, declared, short_declared)
-        or _confirmed_h1(short_h1s, short_declared, short_declared)
+        _confirmed_h1(short_h1s, short_declared, short_declared)
         or _continued_h1(short_h1s, declared)
         or _most_similar_h1(short_h1s, short_declared)
         or _unconfirmed_headline(short_h1s, short_declared, taglines)
-        or next((text for text in (*short_h1s, *declared) if text), None)
+        or next((text for text in (*short_h1s, *declared, *all_h1s) if text), None)
     )
 
 
@@ -86,10 +89,11 @@ class _Names:
         self.own = {"", bare_letters(host), *self.sites}
         self.labels = {bare_letters(label) for label in labels} - {""}
 
-    def strip_from(self, title: str) -> str:
+    def strip_from(self, title: str, *, by_shape: bool = True) -> str:
         """A title without the segments at its ends that name the site, a label or a date.
 
-        It never becomes empty.
+        It never becomes empty. `by_shape`: whether those go, too, that only look like a
+        section or an outlet.
         """
         while separators := _find_separators(title):
             first, last = separators[0], separators[-1]
@@ -97,11 +101,13 @@ class _Names:
             before, after = title[: last.start()].strip(), title[first.end() :].strip()
             if before and self._is_name(end, is_first=False):
                 title = before
-            elif after and self._is_name(start, is_first=True):
+                continue
+            if after and self._is_name(start, is_first=True):
                 title = after
-            elif (before and _looks_like_section(end, before, last.group())) or (
-                before and _looks_like_outlet(end, before)
-            ):
+                continue
+            if not by_shape:
+                break
+            if before and _looks_like_tag(end, before, last.group()):
                 title = before
             elif after and _looks_like_outlet(start, after):
                 title = after
@@ -156,12 +162,16 @@ def _find_separators(title: str) -> list[re.Match[str]]:
     return found
 
 
-def _looks_like_section(segment: str, rest: str, mark: str) -> bool:
-    """Whether the last segment has the few words of a site or a section beside a bar."""
-    words = len(segment.split())
+def _looks_like_tag(segment: str, rest: str, mark: str) -> bool:
+    """Whether the last segment has the few words of a site or a section beside a bar.
+
+    Behind another mark, whether it looks like an outlet.
+    """
+    if _looks_like_outlet(segment, rest):
+        return True
     return (
         _IS_BAR.search(mark) is not None
-        and words <= _MAX_TAG_WORDS
+        and len(segment.split()) <= _MAX_TAG_WORDS
         and len(rest.split()) >= _MIN_REST_WORDS
     )
 

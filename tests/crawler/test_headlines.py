@@ -150,6 +150,14 @@ def test_an_h1_that_the_head_continues_with_a_name_is_the_headline():
         assert choose(HEADLINE, og=HEADLINE + name, title=HEADLINE + name) == HEADLINE
 
 
+def test_a_headline_that_ends_with_the_name_of_the_site_everywhere_is_given_without_it():
+    """Some sites write their name into the h1; a few other words beside a bar stay."""
+    named = f"{HEADLINE} – Orbit World"
+    assert choose(named, og=named, title=named, sites=["Orbit World"]) == HEADLINE
+    whole = f"{HEADLINE} | What we know"
+    assert choose(whole, og=whole, title=whole, sites=["Orbit World"]) == whole
+
+
 def test_a_date_in_the_element_of_the_headline_is_no_part_of_it():
     """Where two places of the head give the headline without it."""
     h1 = f"{HEADLINE} 02.02.2026 • World"
