@@ -32,6 +32,7 @@ _CANDIDATES = etree.XPath(
     "[not(self::img or self::script or self::style or self::link or self::meta"
     " or self::svg or self::path or self::input or self::button or self::form)]"
 )
+_AUTHOR_METAS = etree.XPath("//body//meta[@itemprop='author' or @itemprop='creator']")
 _BYLINE_NAME = re.compile(
     r"by-?line|auth?or(?!it|iz|is)|autoren|auteurs?|contributor|columnist|journalist"
     r"|\bwriter|written-?by|wrote-?by|reporter|creator|posted-?by|poster\b|vcard"
@@ -104,6 +105,17 @@ def find_bylines(
         for text, prefix_words in _texts_near(heading, around):
             # "Posted by David" says who it was; "By Monday" does not.
             yield [text], prefix_words > 1
+
+
+def authors_of_others(tree: html.HtmlElement) -> set[str]:
+    """What microdata in cards and sidebars give as author, single-spaced."""
+    heading = next(tree.iter("h1"), None)
+    around = set() if heading is None else {heading, *heading.iterancestors()}
+    found: set[str] = set()
+    for element in select(tree, _AUTHOR_METAS)[:_MAX_ELEMENTS]:
+        if _is_elsewhere(element, around):
+            found.add(" ".join((element.get("content") or "").split()))
+    return found
 
 
 def _is_byline(element: html.HtmlElement) -> bool:
@@ -238,6 +250,8 @@ def _pieces(element: html.HtmlElement) -> list[str]:
 
 def _texts(element: html.HtmlElement) -> list[str]:
     """The texts of an element; the parts of one name are one text."""
+    if element.tag == "meta":
+        return [" ".join((element.get("content") or "").split())]
     texts: list[str] = []
     for text in islice(element.itertext(), _MAX_PIECES):
         line = " ".join(text.split())

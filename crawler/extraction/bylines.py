@@ -115,7 +115,8 @@ def _single_spaced(text: str) -> str:
 
 def _strip_to_name(piece: str) -> str:
     """A piece of a byline without what stands before and behind a name in it."""
-    name = _strip_prefix(piece)
+    name = _strip_leading_date(piece)
+    name = _strip_prefix(name)
     name = _strip_date(name)
     name = _strip_place(name)
     name = _strip_suffix(name)
@@ -139,6 +140,21 @@ def _strip_prefix(text: str) -> str:
             continue
         size += 1
     return " ".join(words).lstrip(" :：●").strip(_EDGES)
+
+
+def _strip_leading_date(text: str) -> str:
+    """A piece without the date before it: "10 May 2026 by Nadia Example"."""
+    words = text.split()
+    place = 0
+    while place < len(words) and (
+        any(char.isdigit() for char in words[place])
+        or fold(words[place].strip(_EDGES)) in _date_words()
+    ):
+        place += 1
+    # "May Example" begins with a month and is a name.
+    if any(char.isdigit() for char in "".join(words[:place])):
+        return " ".join(words[place:])
+    return text
 
 
 def _strip_date(text: str) -> str:
@@ -201,7 +217,7 @@ def _is_person(name: str, own: Collection[str]) -> bool:
 
     `own` are the letters of the site's names.
     """
-    words = name.split()
+    words, folded = name.split(), fold(name)
     return (
         2 <= len(name) <= _MAX_NAME_CHARS
         and 1 <= len(words) <= _MAX_NAME_WORDS
@@ -211,7 +227,7 @@ def _is_person(name: str, own: Collection[str]) -> bool:
         and not _is_nobody(name)
         and not _is_half_a_sentence(words)
         and not _is_own_site(name, own)
-        and not (len(words) > 1 and fold(words[-1]) in _outlet_words())
+        and (len(words) == 1 or _outlet_words().isdisjoint(folded.split()))
         and agency_name(name) is None
     )
 

@@ -202,8 +202,9 @@ def _find_authors(
         sites=sites,
     )
     tagged: tuple[str, ...] = ()
+    others = byline_elements.authors_of_others(markup.tree)
     for name in () if people else _AUTHOR_TAGS:
-        values = markup.meta.get(name, ())
+        values = [one for one in markup.meta.get(name, ()) if one not in others]
         tagged = bylines.find_people(values, sites=sites)
         names += values
         if tagged:

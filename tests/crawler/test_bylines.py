@@ -47,6 +47,8 @@ def authors(body="", head="", objects=None, site="Orbit World"):
         ("신현주 기자", ("신현주",)),
         ("記者：山田太郎", ("山田太郎",)),
         ("Nadia", ("Nadia",)),
+        ("May Example", ("May Example",)),
+        ("نویسنده: نادیه نمونه | ۱۰ ثور ۱۴۰۵", ("نادیه نمونه",)),
     ],
 )
 def test_bylines_become_people(byline, names):
@@ -63,6 +65,11 @@ def test_bylines_become_people(byline, names):
         "Nadia Example - New Delhi",
         "Nadia Example 12 Nov 2026",
         "Nadia Example Updated 5:30 pm",
+        "May 10, 2026 by Nadia Example",
+        "Updated 5 hours ago by Nadia Example",
+        "Nadia Example\nMay 10, 2026 11:15 p.m.",
+        "Nadia Example\n5:30 PM PST",
+        "Nadia Example, BBC News Hindi",
         "Nadia Example · 5 minute read",
         "Nadia Example @nadia_example",
         "Nadia Example (Reuters)",
@@ -159,6 +166,8 @@ def test_a_desk_or_a_template_does_not_sign(signature):
         "<span class='vcard'><b class='fn n'>Nadia Example</b></span>",
         "<address>By Nadia Example</address>",
         "<p>By Nadia Example</p>",
+        "<meta itemprop=author content='Nadia Example'>",
+        "<p itemprop=author itemscope><meta itemprop=name content='Nadia Example'></p>",
         "<footer class=entry-footer><p class=author>Nadia Example</p></footer>",
         "<aside class=post-author>Nadia Example</aside>",
         "<div class=byline>By <b>Nadia</b> <b>Example</b></div>",
@@ -213,6 +222,11 @@ def test_a_single_word_is_a_name_where_the_page_says_so():
         "<figure><figcaption class=author>Farid Other</figcaption></figure>",
         "<div class=sidebar><p class=byline>Farid Other</p></div>",
         "<nav><a href='/author/farid'>Farid Other</a></nav>",
+        "<div class=related itemscope><meta itemprop=author content='Farid Other'></div>",
+        (
+            "<ul><li itemscope><a href=/1>Snow closes the high pass</a>"
+            "<meta itemprop=author content='Farid Other'></li></ul>"
+        ),
         "<div class='related-posts'><p class=byline>By Farid Other</p></div>",
     ],
 )
