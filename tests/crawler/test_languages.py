@@ -119,6 +119,9 @@ def test_a_word_a_person_and_a_name_of_something_else_are_no_place(text, place):
         ("نبرد در ولسوالی کوهستان کاپیسا ادامه دارد", "Kohistan", "Badakhshan"),
         ("در ولسوالی بگرام پروان درگیری رخ داد", "Bagram", "Ghulam 'Ali"),
         ("انفجار در ولسوالی بهسود ننگرهار", "Behsud", "Bihsud"),
+        ("انفجار در ولسوالی دره صوف سمنگان", "Dara-e-Suf", "Dara"),
+        ("شینواری ننگرهار شاهد درگیری بود", "Shinwar", "Shinwari"),
+        ("طالبان در بهسود میدان وردک حمله کردند", "Behsud", "Bihsud"),
     ],
 )
 def test_a_district_beside_its_province_is_never_a_namesake(text, inside, outside):
