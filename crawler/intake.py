@@ -90,7 +90,10 @@ def process_page(
     lines: tuple[int, ...] = ()
     if isinstance(outcome, Document):
         aliases.append(outcome.url)
-        lines = clean.line_hashes(outcome.text)
+        # What was left out because its host had taught it counts as well: else which
+        # lines are known would depend on which page came first.
+        learned_cuts = [cut.text for cut in outcome.cuts if cut.rule == clean.LEARNED]
+        lines = clean.line_hashes("\n".join([outcome.text, *learned_cuts]))
         outcome = judge_document(outcome, source=source, settings=settings)
     return Landing(
         outcome=outcome,

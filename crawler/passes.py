@@ -5,18 +5,23 @@ What is wanted is visited now, and awaited until nothing is left to try.
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from datetime import datetime
 
 from crawler import backfill
 from crawler.engine.engine import Engine, source_states
 from crawler.engine.polling import VISIT_LEASE
 from crawler.engine.window import ANY_DATE, Window
 from crawler.fetching import loop
+from crawler.files import reprocessing
+from crawler.files.import_context import ImportContext
 from crawler.leads import polls
 from crawler.report import CrawlEvent, CrawlReport
 from crawler.sources import CrawlSettings, Source
 from crawler.visits.visit_result import PollPlanner, plan_fixed_interval
 from crawler.workers import NoWorker
 from storage import identity
+from storage.errors import WorkFailed
 from storage.model import SourceState, utc_now
 from storage.store import Store
 
@@ -73,6 +78,7 @@ async def run_pass(
         if scope is None or event.source in scope:
             report.add_event(event)
 
+    started_at = utc_now()
     requests_before = engine.fetcher.requests
     engine.listeners.append(count)
     try:
@@ -82,10 +88,25 @@ async def run_pass(
         if scope is not None:
             report.notes += await backfill.backfill_sources(engine, scope, force=force)
         await engine.pages.wait_until_done(scope)
+        await _clean_anew(engine, started_at)
     finally:
         engine.listeners.remove(count)
     report.requests = engine.fetcher.requests - requests_before
     return report
+
+
+async def _clean_anew(engine: Engine, since: datetime) -> None:
+    """Bring kept texts to what their hosts have taught by the end of the pass."""
+    if engine.faults.first is not None:
+        return
+    context = ImportContext(
+        writer=engine.writer,
+        pool=engine.pool,
+        settings=engine.settings,
+        sources={source.id: source for source in engine.sources.values()},
+    )
+    with engine.faults.noted(), suppress(WorkFailed):
+        await reprocessing.clean_anew(context, since)
 
 
 async def _claim(

@@ -28,6 +28,8 @@ _MAX_LINE_CHARS = 400
 _MAX_SHORT_LINE_CHARS = 100
 # That stand twice in a row: shorter lines may be a refrain, longer ones are paragraphs.
 _MIN_CAPTION_CHARS, _MAX_CAPTION_CHARS = 40, 200
+# The rule of a line that was left out because its host repeats it.
+LEARNED = "learned from the host"
 _START_LINES = 12  # of breadcrumbs, names and dates above a text
 _END_LINES = 20
 _HEADLINE_LINES = 6  # kicker and date may stand above the repeated headline
@@ -147,7 +149,7 @@ def clean(
         if rule is not None:
             rules[number] = rule
         elif boilerplate and _may_be_learned(line) and line_hash(line) in boilerplate:
-            rules[number] = "learned from the host"
+            rules[number] = LEARNED
 
     # 4. Lines that are boilerplate at the start and the end of a text.
     label_set = {_comparable(name) for name in (site or "", *labels)} - {""}

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crawler.files import pieces, saved
+from crawler.files import pieces, reprocessing, saved
 from crawler.files.captures import ProcessedCapture
 from crawler.files.file_faults import FaultDigest, FileFault, ReportFault
 from crawler.files.import_context import ImportContext
@@ -139,6 +139,7 @@ async def import_files(
     WorkFailed where no worker is to be had, StoreError.
     """
     counts = ImportCounts()
+    started_at = utc_now()
     reader = PieceReader(context)
     faults = FaultDigest(warn, every=every)
     for file in files:
@@ -158,6 +159,7 @@ async def import_files(
             faults.end_file()
             counts.warnings = faults.total
             await going.land()
+    await reprocessing.clean_anew(context, started_at)
     return counts
 
 

@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 from crawler import page_task
+from crawler.extraction import clean
 from crawler.files.import_context import ImportContext
 from crawler.workers import Done, map_in_order
 from storage import identity, text_likeness
@@ -107,6 +109,36 @@ async def reprocess(
     if batch and not dry_run:
         await context.writer.run(land, batch)
     return counts
+
+
+async def clean_anew(context: ImportContext, since: datetime) -> int:
+    """Read kept pages anew that have lines which their host has taught since.
+
+    Which lines a host had taught when a page was read depends on which of its pages
+    came first: 66 of 575 texts differed between two crawls of one web. Returns how many
+    pages were read. Raises StoreError, and WorkFailed where no worker is to be had.
+    """
+    writer = context.writer
+    store = writer.store
+    ids = await writer.run(store.boilerplate.documents_to_clean, since)
+    learned: dict[str, frozenset[int]] = {}
+    read = 0
+    for start in range(0, len(ids), LANDINGS_PER_BATCH):
+        some_ids = ids[start : start + LANDINGS_PER_BATCH]
+        landings: list[Landing] = []
+        for before in await writer.run(store.reprocessing.load_documents, some_ids):
+            host = identity.url_host(before.url)
+            if host not in learned:
+                learned[host] = await writer.run(store.boilerplate.learned, host)
+            if learned[host].isdisjoint(clean.line_hashes(before.text)):
+                continue
+            page = await _reprocess_page(context, before)
+            read += 1
+            if page.landing is not None and page.turn is not ReprocessOutcome.SAME:
+                landings.append(page.landing)
+        if landings:
+            await writer.run(store.landings.land, landings)
+    return read
 
 
 async def _reprocess_in_order(

@@ -51,6 +51,11 @@ class Boilerplate(Group):
         with self._session.reading() as db:
             return boilerplate.list_learned_boilerplate(db, host)
 
+    def documents_to_clean(self, since: datetime) -> list[int]:
+        """Texts that may have lines which their host has taught since."""
+        with self._session.reading() as db:
+            return boilerplate.list_documents_to_clean(db, since)
+
     def allow(self, host: str, line: int) -> None:
         """Take a line for text on this host, whatever was learned or will be."""
         with self._session.writing() as db:

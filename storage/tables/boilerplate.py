@@ -65,6 +65,34 @@ def list_learned_boilerplate(db: Database, host: str) -> frozenset[int]:
     return frozenset(row[0] for row in rows)
 
 
+def list_documents_to_clean(db: Database, since: datetime) -> list[int]:
+    """Texts with a raw page that may have lines which their host has taught since.
+
+    Those that taught a line, and those that were written meanwhile, for whoever read
+    them may not have known it yet.
+    """
+    rows = db.execute(
+        """
+        WITH taught AS MATERIALIZED (
+            SELECT host, first_in, second_in, third_in FROM host_lines
+            WHERE third_in IS NOT NULL AND NOT spared AND seen_at >= :since
+        )
+        SELECT d.id FROM documents AS d JOIN (
+            SELECT host, first_in AS article_id FROM taught
+            UNION SELECT host, second_in FROM taught
+            UNION SELECT host, third_in FROM taught
+        ) AS t ON t.article_id = d.article_id AND t.host = d.host
+        WHERE d.capture_id IS NOT NULL AND NOT d.from_feed
+        UNION SELECT id FROM documents
+        WHERE updated_at >= :since AND capture_id IS NOT NULL AND NOT from_feed
+            AND host IN (SELECT host FROM taught)
+        ORDER BY 1
+        """,
+        {"since": to_text(since)},
+    )
+    return [row[0] for row in rows]
+
+
 def allow_line(db: Database, host: str, line: int, now: datetime) -> None:
     """Say that this line is text on this host, whatever was learned or will be."""
     db.execute(
