@@ -1,12 +1,13 @@
 """Calendars and clocks as the press near Afghanistan writes them. Pure.
 
-Solar Hijri days, month names and zone abbreviations. Names and offsets are data
-(`data/months.csv`, `data/time_zones.csv`), folded with `storage.folding.fold` when they
-are read.
+Solar Hijri days, names of months, days and halves of the day, zone abbreviations. All
+are data (`data/months.csv`, `day_words.csv`, `day_halves.csv`, `time_zones.csv`), folded
+with `storage.folding.fold` when they are read.
 """
 
+import re
 from datetime import date, timedelta, timezone, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -125,7 +126,8 @@ def find_offset(abbreviation: str) -> timezone | None:
     return _offsets_by_name().get(abbreviation)
 
 
-@cache
+# Strangers name zones, too.
+@lru_cache(256)
 def load_zone(name: str | None) -> tzinfo | None:
     """The zone of an IANA name.
 
@@ -137,6 +139,83 @@ def load_zone(name: str | None) -> tzinfo | None:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         return None
+
+
+def number_day_words(text: str) -> str:
+    """A folded text with its ordinals from the first to the 31st as figures."""
+    if text.isascii():
+        return text
+    pattern, days = _day_words()
+    return pattern.sub(lambda match: f" {days[match[0]]} ", text)
+
+
+@cache
+def _day_words() -> tuple[re.Pattern[str], dict[str, int]]:
+    days: dict[str, int] = {}
+    for row in data_files.read_csv("day_words.csv"):
+        for word in row["words"].split("|"):
+            days[fold(word)] = int(row["day"])
+    # The longest first: "twenty-third" ends in "third".
+    words = "|".join(sorted(map(re.escape, days), key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?:{words})(?!\w)"), days
+
+
+def find_half(before: str, behind: str) -> tuple[str, int]:
+    """Which half of the day is named beside a time of day, in folded texts.
+
+    `am`, `pm`, `night` or `noon`, "" where none is; with how much of the text behind the
+    time names it.
+    """
+    names, after, ahead = _half_words()
+    match = after.match(behind)
+    if match:
+        return names[_bare(match[1])], match.end()
+    match = ahead.search(before[-40:])
+    if match:
+        return names[_bare(match[1])], 0
+    return "", 0
+
+
+def hour_of_day(hour: int, half: str) -> int:
+    """The hour from 0 to 24 of one that a half of the day is named with."""
+    if not half or hour > 12:
+        return hour
+    # One at night is before dawn, and eight at night is twenty; eleven at noon is eleven.
+    is_late = {"pm": True, "night": 5 <= hour < 12, "noon": hour < 6 or hour == 12}
+    hour %= 12
+    if is_late.get(half, False):
+        hour += 12
+    return hour
+
+
+@cache
+def _half_words() -> tuple[dict[str, str], re.Pattern[str], re.Pattern[str]]:
+    names: dict[str, str] = {}
+    written: list[str] = []
+    for row in data_files.read_csv("day_halves.csv"):
+        for word in map(fold, row["words"].split("|")):
+            names.setdefault(_bare(word), row["half"])
+            written.append(word)
+    written.sort(key=len, reverse=True)
+    patterns = {
+        word: re.escape(word).replace(r"\.", r"\.?\s?").replace(r"\ ", r"\s?")
+        for word in written
+    }
+    behind = "|".join(patterns.values())
+    # A single letter before a time is the end of a year: ۲۰۲۵ م is of our era.
+    ahead = "|".join(patterns[word] for word in written if len(_bare(word)) > 1)
+    oclock = fold("بجے|بجو|ساعت|په|د")
+    return (
+        names,
+        re.compile(rf"[\s,(]*(?:(?:{oclock})\s+)?({behind})(?![a-z\u0620-\u06d3])\.?"),
+        re.compile(
+            rf"(?<![a-z\u0620-\u06d3])({ahead})(?:[\s,:]*(?:{oclock}))*[\s,:]*$"
+        ),
+    )
+
+
+def _bare(word: str) -> str:
+    return re.sub(r"[.\s]", "", word)
 
 
 @cache

@@ -93,9 +93,11 @@ _CUE = re.compile(
     r"publi|posted|stand\b|erschienen|veröff|created|date|datum|تاریخ|نشر|انتشار|نېټه|خپور",
     re.IGNORECASE,
 )
+# Whole segments of the path only: a number in a slug is as often a count, a year that
+# is told of, or the article's own number.
 _URL_DATE = re.compile(
-    r"(?<!\d)(?:((?:19|20)\d{2}|1[34]\d{2})([/_-])(\d{1,2})\2(\d{1,2})(?!\d)"
-    r"|(20\d{2})(\d{2})(\d{2})(?!\d))"
+    r"/(?:((?:19|20)\d{2}|1[34]\d{2})([/_-])(\d{1,2})\2(\d{1,2})"
+    r"|(20\d{2})(\d{2})(\d{2}))(?=/|$)"
 )
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
@@ -162,6 +164,8 @@ def candidates_in_json_ld(
             raw = item.get(key)
             if isinstance(raw, list):
                 raw = next(iter(raw), "")
+            if isinstance(raw, int | float):
+                raw = str(raw)  # seconds or milliseconds since 1970
             if not isinstance(raw, str) or not raw.strip():
                 continue
             penalty = _CREATED_PENALTY if key == "dateCreated" else 0.0
@@ -170,9 +174,9 @@ def candidates_in_json_ld(
 
 
 def candidates_in_url(url: str) -> list[DateCandidate]:
-    """A day in the path: /2021/07/04/, -20210704, /1400/04/13/."""
+    """A day that is whole segments of the path: /2021/07/04/, /20210704/, /1400/04/13/."""
     path = url.partition("://")[2].partition("/")[2].partition("?")[0][:500]
-    match = _URL_DATE.search(path)
+    match = _URL_DATE.search(f"/{path}")
     if not match:
         return []
     year, _, month, day, *compact = match.groups()

@@ -22,6 +22,8 @@ FEED_CONFIDENCE = 0.94  # how far a feed's date is right
 _SITEMAP_CONFIDENCE = FEED_CONFIDENCE / 2
 # A candidate of this weight ends the search.
 _SURE_WEIGHT = 0.75
+# What stands in a place of this weight is meant as a date, even where nobody can read it.
+_MIN_UNREAD_WEIGHT = 0.7
 _LAST_CHANGE_WEIGHT = 0.5  # of the last change where nothing tells a publication
 # A reading below this lacks its year (0.4): on a page that is as often the year of
 # something else.
@@ -33,8 +35,9 @@ _OWN_FORMAT_CONFIDENCE = 0.95
 # The day in an address is of the publisher's time zone, or of the day it was drafted.
 _URL_SLACK = timedelta(days=2)
 _LOCALE = re.compile(r"/([a-z]{2}-[a-z]{2})/")
-# 03/04/2021 is in March in the United States, and in English of no country.
-_MONTH_FIRST = frozenset({"en", "en-us", "en-ph"})
+# A feed that gives a day so far from the page's and the address's is not believed: it
+# shows old articles as new ones, or the day of its own making.
+_FEED_SLACK = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +46,18 @@ class PageDates:
 
     published: ParsedDate | None = None
     modified: ParsedDate | None = None
+    unread: str | None = None  # what the page gives for a day and nobody can read
 
 
 class _RankedDate(NamedTuple):
     rank: float  # the weight of its place, lower where the reading is ambiguous
     date: ParsedDate
+
+
+class _FoundDates(NamedTuple):
+    published: _RankedDate | None
+    modified: _RankedDate | None
+    unread: str | None  # of a place for the day of publication
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +142,7 @@ def find_dates(
         now=now,
         language=language or declared or None,
         zone=zone,
-        day_first=country_language.lower() not in _MONTH_FIRST,
+        day_first=not written_dates.is_month_first(country_language),
         date_format=date_format,
     )
 
@@ -149,16 +159,34 @@ def find_dates(
     groups = date_candidates.candidates_of_page(tree, objects, url=url, text=text)
     if fed and lead_raw:
         groups = islice(groups, 1)
-    first, last_change = _dates_on_page(groups, reader, url)
+    found = _dates_on_page(groups, reader, url)
+    first, last_change = found.published, found.modified
 
     # 4. Which of them it is.
     published = first.date if first else None
-    if fed and (fed.raw or first is None or first.rank < _SURE_WEIGHT):
+    page_is_sure = first is not None and first.rank >= _SURE_WEIGHT
+    if fed and fed.raw:
+        if not _is_refuted(fed, published, reader, url):
+            published = fed
+    elif fed and not page_is_sure:
         published = fed
     modified = last_change.date if last_change else None
     if published and modified and modified.at < published.at:
         modified = None  # the save before a scheduled publication
-    return PageDates(published=published, modified=modified)
+    unread = found.unread if published is None else None
+    return PageDates(published=published, modified=modified, unread=unread)
+
+
+def _is_refuted(
+    fed: ParsedDate, on_page: ParsedDate | None, reader: _DateReader, url: str
+) -> bool:
+    """Whether page and address both give a day years away from a feed's."""
+    if on_page is None or abs(on_page.at - fed.at) < _FEED_SLACK:
+        return False
+    in_url = [reader.read(one) for one in date_candidates.candidates_in_url(url)]
+    return any(
+        one is not None and abs(one.date.at - fed.at) >= _FEED_SLACK for one in in_url
+    )
 
 
 def _declared_language(tree: html.HtmlElement, url: str) -> str:
@@ -173,7 +201,7 @@ def _declared_language(tree: html.HtmlElement, url: str) -> str:
 
 def _dates_on_page(
     groups: Iterable[list[DateCandidate]], reader: _DateReader, url: str
-) -> tuple[_RankedDate | None, _RankedDate | None]:
+) -> _FoundDates:
     """The surest date of publication and of change.
 
     Reads no further than the former needs.
@@ -182,10 +210,13 @@ def _dates_on_page(
     modified: list[_RankedDate] = []
     best: _RankedDate | None = None
     changed: _RankedDate | None = None
+    unread: str | None = None
     for number, group in enumerate(groups):
         for candidate in group:
             ranked = reader.read(candidate)
             if ranked is None:
+                if candidate.weight >= _MIN_UNREAD_WEIGHT and unread is None:
+                    unread = candidate.raw[: written_dates.MAX_DATE_CHARS]
                 continue
             if candidate.kind == PUBLISHED:
                 published.append(ranked)
@@ -201,13 +232,14 @@ def _dates_on_page(
             continue
         break
     if best is not None:
-        return _first_publication(best, published, changed, reader, url), changed
+        first = _first_publication(best, published, changed, reader, url)
+        return _FoundDates(first, changed, unread)
     if changed is None:
-        return None, None
+        return _FoundDates(None, None, unread)
     # The last change stands in for a publication that nothing tells.
     halved = round(changed.date.confidence / 2, 3)
     stand_in = replace(changed.date, confidence=halved)
-    return _RankedDate(_LAST_CHANGE_WEIGHT, stand_in), changed
+    return _FoundDates(_RankedDate(_LAST_CHANGE_WEIGHT, stand_in), changed, unread)
 
 
 def _rank_of(ranked: _RankedDate) -> float:
@@ -224,7 +256,8 @@ def _first_publication(
     """The surest date, unless the page shows an earlier one to be the first.
 
     Live pages move their meta tags with each change and leave the first date in their
-    microdata; permanent addresses keep the day on which they were made.
+    microdata. A day in the address is that of its making, and beats what is only seen
+    on the page; structured data know better.
     """
     if changed and best.date.at >= changed.date.at:
         for ranked in published:
@@ -234,6 +267,8 @@ def _first_publication(
             )
             if in_microdata and ranked.date.at < best.date.at:
                 best = ranked
+    if best.date.method in ("jsonld", "meta"):
+        return best
     for candidate in date_candidates.candidates_in_url(url):
         made = reader.read(candidate)
         if made and made.date.at < best.date.at - _URL_SLACK:

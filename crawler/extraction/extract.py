@@ -149,6 +149,8 @@ def _add_dates(
             published_confidence=when.published.confidence,
             published_raw=when.published.raw,
         )
+    if when.unread is not None:
+        document = replace(document, published_raw=when.unread)
     if when.modified is not None:
         document = replace(document, modified_at=when.modified.at)
     return document

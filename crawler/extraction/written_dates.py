@@ -25,6 +25,12 @@ MAX_AHEAD = timedelta(hours=24)
 # Written 1405; Gregorian 14xx is never meant on a news page.
 _JALALI_YEARS = range(1300, 1500)
 _GREGORIAN_YEARS = range(1900, 2100)
+_BUDDHIST_YEARS = range(2400, 2700)  # of Thailand, which count from 543 BC
+_BUDDHIST_EPOCH = 543
+# Their pages give two digits of a Solar Hijri year, and put either end first.
+_JALALI_LANGUAGES = frozenset({"fa", "prs", "ps"})
+# 03/04/2021 is in March in the United States, and in English of no country.
+_MONTH_FIRST = frozenset({"en", "en-us", "en-ph"})
 _MAX_OFFSET_MINUTES = 14 * 60
 
 # How sure a day is by the form that it was written in.
@@ -59,6 +65,16 @@ class _Day(NamedTuple):
     sure: float  # 0 to 1
 
 
+class _Clock(NamedTuple):
+    """A time of day as it was written, and where in the text."""
+
+    hour: str
+    minute: str
+    second: str | None
+    start: int
+    end: int
+
+
 _ISO = re.compile(
     r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)"
     r"(?:\s*t?\s*,?\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?)?"
@@ -69,13 +85,23 @@ _COMPACT = re.compile(
 _CLOCK = re.compile(
     r"(?<![\d.:])(\d{1,2})(?::|h(?=\d\d\b))(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?!\d)"
 )
-_HALF_DAY = re.compile(
-    r"\s*(a\.?\s?m\b|p\.?\s?m\b|ق\.?\s?ظ|ب\.?\s?ظ|قبل از ظهر|بعد از ظهر)\.?"
+_EAST_ASIAN_CLOCK = re.compile(
+    fold(r"(?<!\d)(\d{1,2}) ?(?:時|时|点|點|시) ?(\d{1,2}) ?(?:分|분)()")
 )
-_OFFSET = re.compile(r"\s*\(?(?:gmt|utc|ut)?\s*([+\-\u2212])(\d{1,2}):?(\d{2})?(?!\d)")
+# 17.30 has two digits before the point; 5.30 has them only where a word makes it a
+# time of day, for 4.50 is a price or a mark.
+_POINTED_CLOCK = re.compile(
+    r"(?<![\d.:/-])(?:(\d\d)\.([0-5]\d)|(\d)\.([0-5]\d)(?=\s?(?:[ap]\.?\s?m\b|uhr)))"
+    r"(?![\d.:/-]*\d)"
+)
+_OFFSET = re.compile(
+    r"\s*\(?(?:gmt|utc|ut)?\s*[+\-\u2212]?([+\-\u2212])(\d{1,2}):?(\d{2})?(?!\d)"
+)
 # "Wed Oct 05 20:04:11 +0000 2011" is read without its middle.
 _CLOCK_AND_OFFSET = re.compile(rf"{_CLOCK.pattern}(?:{_OFFSET.pattern})?")
-_ZONE_NAME = re.compile(r"\s*\(?([a-z]{1,5})\b")
+_ZONE_NAME = re.compile(r"\s*\(?([a-z]+(?:/[a-z_]{2,30}){1,2}|[a-z]{1,5}\b)")
+# "Sun Nov 22 10:00:00 2026 +0430": the zone stands behind the year.
+_YEAR_BEFORE_ZONE = re.compile(r"(?<!\d)\d{4},?(?=\s)")
 _EAST_ASIAN = re.compile(
     fold(r"(\d{4}) ?年 ?(\d{1,2}) ?月 ?(\d{1,2})")
     + "|"
@@ -85,14 +111,20 @@ _FIGURES = re.compile(
     r"(?<![\d.:/])(\d{1,2})\s?([/.\-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?![\d:])"
 )
 _TIMESTAMP = re.compile(r"(\d{10})(\d{3})?(?:\.\d+)?")
-_WORD = re.compile(r"\d+|[^\W\d_]+")
+# Vowels of Hindi, Bengali and Thai are marks, and no letters to a regular expression.
+_WORD = re.compile(r"\d+|(?:[^\W\d_]|[\u0900-\u0963\u0980-\u09e3\u0e31-\u0e4e])+")
 # Ordinal endings, prepositions, and the words for day, month and year that stand between
 # the figures.
 _FILLERS = frozenset(
     fold(
-        "st|nd|rd|th|er|de|del|of|den|the|el|le|a|e|ه|م|د|کال|سال|ماه|نېټه|میاشتې"
+        "st|nd|rd|th|er|de|del|of|den|the|el|le|a|e|ه|م|مه|می|د|په|کال|سال|ماه|نېټه"
+        "|نیټه|میاشتې|میاشت|سنہ|سنة|عام|من|พ|ศ|ค"
     ).split("|")
 )
+# In Pashto the ending of an ordinal, in Persian and Pashto a name of May: د نومبر ۲۲مه
+# was read as a day in May.
+_ORDINAL_OR_MAY = frozenset({fold("مه"), fold("می")})
+_MONTH_SUFFIX = fold("ماه")  # آذرماه is the month of Azar
 
 
 def parse_date(
@@ -106,22 +138,23 @@ def parse_date(
 ) -> ParsedDate | None:
     """The moment that the text names, None if it names no plausible one.
 
-    `language` settles month names and the order of 03/04/2021 (English: month first)
-    unless `day_first` does; `zone` (IANA) holds for dates that name no zone, else UTC.
-    Only the first 120 characters are read. Never raises.
+    `language` settles month names and the order of 03/04/2021 unless `day_first` does;
+    `zone` (IANA) holds for dates that name no zone, else UTC. Only the first 120
+    characters are read. Never raises.
     """
     raw = printable(text[:MAX_DATE_CHARS]).strip()
     folded = fold(raw)
     zone_of_source = calendars.load_zone(zone)
-    found = _read_timestamp(folded) or _read_iso(folded, zone_of_source)
+    found = _read_timestamp(folded) or _read_iso(folded, zone_of_source, now)
     if found is None:
-        spoken = (language or "").lower().split("-")[0] or None
+        spoken = (language or "").lower().partition("-")[0] or None
         if day_first is None:
-            day_first = spoken != "en"
+            day_first = not is_month_first(language)
+        words = calendars.number_day_words(folded)
         day = (
             _day_in_east_asian(folded)
-            or _day_beside_month(_CLOCK_AND_OFFSET.sub(" ", folded), spoken, now)
-            or _day_in_figures(folded, day_first=day_first)
+            or _day_beside_month(_CLOCK_AND_OFFSET.sub(" ", words), spoken, now)
+            or _day_in_figures(folded, spoken, now, day_first=day_first)
         )
         if day is not None:
             found = _add_time(day, folded, zone_of_source)
@@ -130,9 +163,18 @@ def parse_date(
     return replace(found, method=method, raw=raw)
 
 
+def is_month_first(language: str | None) -> bool:
+    """Whether 03/04/2021 is in March in a language, with its country where it has one."""
+    return (language or "").lower().replace("_", "-") in _MONTH_FIRST
+
+
 def is_plausible(at: datetime, now: datetime) -> bool:
     """Whether something can have been published then: from 1995 to a day from now."""
     return EARLIEST_DATE <= at <= now + MAX_AHEAD
+
+
+def _is_plausible_day(day: date, now: datetime) -> bool:
+    return EARLIEST_DATE.date() <= day <= (now + MAX_AHEAD).date()
 
 
 def _read_timestamp(text: str) -> ParsedDate | None:
@@ -144,20 +186,25 @@ def _read_timestamp(text: str) -> ParsedDate | None:
     return ParsedDate(at=at, method="", confidence=0.9, raw="")
 
 
-def _read_iso(text: str, zone_of_source: tzinfo | None) -> ParsedDate | None:
-    """Year first: ISO 8601 and its relatives, Solar Hijri when the year is."""
-    match = _ISO.search(text) or _COMPACT.match(text)
-    if not match:
-        return None
-    day = _calendar_day(int(match[1]), int(match[2]), int(match[3]))
-    if day is None:
-        return None
-    if match[4] is None:
-        rest = f"{text[: match.start()]} {text[match.end() :]}"
-        return _add_time(_Day(day, _SURE_ISO), rest, zone_of_source)
-    clock = (match[4], match[5], match[6])
-    rest = text[match.end() :]
-    return _at_clock(_Day(day, _SURE_ISO_WITH_TIME), clock, rest, zone_of_source)
+def _read_iso(
+    text: str, zone_of_source: tzinfo | None, now: datetime
+) -> ParsedDate | None:
+    """Year first: ISO 8601 and its relatives, Solar Hijri when the year is.
+
+    The first that can be: ۱۴۴۷/۶/۱ beside ۲۰۲۵/۱۱/۲۲ is of the lunar calendar.
+    """
+    compact = _COMPACT.match(text)
+    matches = [*_ISO.finditer(text)] or ([compact] if compact else [])
+    for match in matches:
+        day = _calendar_day(int(match[1]), int(match[2]), int(match[3]))
+        if day is None or not _is_plausible_day(day, now):
+            continue
+        if match[4] is None:
+            rest = f"{text[: match.start()]} {text[match.end() :]}"
+            return _add_time(_Day(day, _SURE_ISO), rest, zone_of_source)
+        clock = _Clock(match[4], match[5], match[6], match.start(4), match.end())
+        return _at_clock(_Day(day, _SURE_ISO_WITH_TIME), clock, text, zone_of_source)
+    return None
 
 
 def _calendar_day(
@@ -198,6 +245,7 @@ def _day_beside_month(text: str, language: str | None, now: datetime) -> _Day | 
         if not number:
             continue
         if year is not None:
+            year = _full_year(year, month, now)
             day = _day_of_month(month, number, year)
             if day is not None:
                 return _Day(day, _SURE_NAMED_MONTH)
@@ -223,9 +271,34 @@ def _find_months(
                 found[place] = (month, 2)
                 continue
         month = calendars.find_month(word, language)
+        if month is None and word.endswith(_MONTH_SUFFIX):
+            month = calendars.find_month(word.removesuffix(_MONTH_SUFFIX), language)
         if month:
             found[place] = (month, 1)
+    for place in list(found):
+        if words[place] in _ORDINAL_OR_MAY and _is_ordinal(
+            words, place, found, language
+        ):
+            del found[place]
     return found
+
+
+def _is_ordinal(
+    words: list[str],
+    place: int,
+    months: dict[int, tuple[Month, int]],
+    language: str | None,
+) -> bool:
+    """Whether مه or می behind a number ends an ordinal: another month stands beside it."""
+    if place == 0 or not words[place - 1].isdecimal():
+        return False
+    if language == "ps" and words[place] == fold("مه"):
+        return True
+    beside = [spot for spot in range(place - 2, -1, -1) if words[spot] not in _FILLERS]
+    behind = [
+        spot for spot in range(place + 1, len(words)) if words[spot] not in _FILLERS
+    ]
+    return any(spots and spots[0] in months for spots in (beside, behind))
 
 
 def _numbers_beside(
@@ -233,8 +306,8 @@ def _numbers_beside(
 ) -> tuple[int | None, int | None]:
     """Day and year next to a month name, None for what is missing.
 
-    "22 November 2026", "November 22nd, 2026", "2026 November 22". A year that is none
-    is given as it stands.
+    "22 November 2026", "November 22nd, 2026", "2026 November 22". A year that is none,
+    or has two digits, is given as it stands.
     """
     before = _leading_numbers(words[max(0, place - 4) : place][::-1], 1)
     start = place + months[place][1]
@@ -274,9 +347,25 @@ def _leading_year(numbers: list[int], *, two_digits: bool) -> int | None:
     """The year that the numbers begin with, None for none."""
     if not numbers or (numbers[0] < 100 and not two_digits):
         return None
-    year = numbers[0]
-    if 0 < year < 100:
-        return year + 2000
+    return numbers[0]
+
+
+def _full_year(year: int, month: Month, now: datetime) -> int:
+    """A year as the calendar counts: of two digits the latest that is not ahead."""
+    if year in _BUDDHIST_YEARS:
+        return year - _BUDDHIST_EPOCH
+    if not 0 < year < 100:
+        return year
+    today = (now + MAX_AHEAD).date()
+    if month.calendar == "jalali":
+        return _latest_year(year, calendars.to_jalali(today)[0])
+    return _latest_year(year, today.year)
+
+
+def _latest_year(two_digits: int, this_year: int) -> int:
+    year = this_year // 100 * 100 + two_digits
+    if year > this_year:
+        year -= 100
     return year
 
 
@@ -304,15 +393,28 @@ def _latest_day(month: Month, number: int, now: datetime) -> _Day | None:
     return None
 
 
-def _day_in_figures(text: str, *, day_first: bool) -> _Day | None:
-    """22/11/2026, 11/22/2026, 22.11.26, ۱/۹/۱۴۰۵."""
-    match = _FIGURES.search(text)
-    if not match:
-        return None
+def _day_in_figures(
+    text: str, language: str | None, now: datetime, *, day_first: bool
+) -> _Day | None:
+    """22/11/2026, 11/22/2026, 22.11.26, ۱/۹/۱۴۰۵: the first that can be."""
+    for match in _FIGURES.finditer(text):
+        if language in _JALALI_LANGUAGES and len(match[4]) == 2:
+            read, told = _two_digit_jalali(match, now)
+            if read:
+                return told
+        day = _day_of_figures(match, now, day_first=day_first)
+        if day is not None and _is_plausible_day(day.day, now):
+            return day
+    return None
+
+
+def _day_of_figures(
+    match: re.Match[str], now: datetime, *, day_first: bool
+) -> _Day | None:
     mark, two_digit_year = match[2], len(match[4]) == 2
     first, second, year = int(match[1]), int(match[3]), int(match[4])
     if two_digit_year:
-        year += 2000
+        year = _latest_year(year, (now + MAX_AHEAD).year)
     # Points and dashes are European; a Solar Hijri date has its day first.
     jalali = year in _JALALI_YEARS
     day_first = day_first or mark in ".-" or jalali or first > 12
@@ -331,43 +433,60 @@ def _day_in_figures(text: str, *, day_first: bool) -> _Day | None:
     return _Day(day, sure)
 
 
+def _two_digit_jalali(
+    match: re.Match[str], now: datetime
+) -> tuple[bool, _Day | None]:
+    """Whether ۰۴/۹/۲۲ may be Solar Hijri, and its day where only one can be meant."""
+    first, second, last = int(match[1]), int(match[3]), int(match[4])
+    this_year = calendars.to_jalali((now + MAX_AHEAD).date())[0]
+    days: set[date] = set()
+    for two_digits, number in ((first, last), (last, first)):
+        year = _latest_year(two_digits, this_year)
+        day = _calendar_day(year, second, number, jalali=True)
+        if day is not None and _is_plausible_day(day, now):
+            days.add(day)
+    if len(days) == 1:
+        return True, _Day(days.pop(), _SURE_FIGURES - _TWO_DIGIT_YEAR_PENALTY)
+    return bool(days), None
+
+
 def _add_time(day: _Day, text: str, zone_of_source: tzinfo | None) -> ParsedDate:
     """The day with the time of day that the text names, if it names one."""
-    match = _CLOCK.search(text)
-    if not match:
-        return _midnight(day)
-    clock = (match[1], match[2], match[3])
-    return _at_clock(day, clock, text[match.end() :], zone_of_source)
+    match = _CLOCK.search(text) or _EAST_ASIAN_CLOCK.search(text)
+    if match:
+        clock = _Clock(match[1], match[2], match[3], match.start(), match.end())
+        return _at_clock(day, clock, text, zone_of_source)
+    match = _POINTED_CLOCK.search(text)
+    if match:
+        hour, minute = match[1] or match[3], match[2] or match[4]
+        clock = _Clock(hour, minute, None, match.start(), match.end())
+        return _at_clock(day, clock, text, zone_of_source)
+    return _midnight(day)
 
 
 def _at_clock(
-    day: _Day,
-    clock: tuple[str, str, str | None],
-    rest: str,
-    zone_of_source: tzinfo | None,
+    day: _Day, clock: _Clock, text: str, zone_of_source: tzinfo | None
 ) -> ParsedDate:
     """Day, time of day and the zone behind it, in UTC.
 
-    `clock` are hour, minute and second as they were written, `rest` is what follows
-    them. The day alone where the time is none, or leaves the calendar.
+    The day alone where the time is none, or leaves the calendar.
     """
-    hour, minute = int(clock[0]), int(clock[1])
-    if hour >= 24 or minute >= 60:
+    hour, minute = int(clock.hour), int(clock.minute)
+    ends_day = hour == 24 and minute == 0
+    if (hour >= 24 and not ends_day) or minute >= 60:
         return _midnight(day)
-    second = min(int(clock[2] or 0), 59)  # :60 is a leap second
-    half_day = _HALF_DAY.match(rest)
-    if half_day:
-        rest = rest[half_day.end() :]
-        if hour <= 12:
-            hour %= 12
-            if half_day[1][0] in "pب":
-                hour += 12
-    local = datetime.combine(day.day, time(hour, minute, second))
-    stated = _stated_zone(rest, local, zone_of_source)
+    second = min(int(clock.second or 0), 59)  # :60 is a leap second
+    rest = text[clock.end :]
+    half, taken = calendars.find_half(text[: clock.start], rest)
+    rest = rest[taken:]
+    hour = calendars.hour_of_day(hour, half)
     confidence = day.sure
-    if stated is None:
-        confidence = round(day.sure * _NO_ZONE_FACTOR, 3)
     try:
+        local = datetime.combine(day.day, time(hour % 24, minute, second))
+        local += timedelta(days=hour // 24)
+        stated = _stated_zone(rest, local, zone_of_source)
+        if stated is None:
+            confidence = round(day.sure * _NO_ZONE_FACTOR, 3)
         at = local.replace(tzinfo=stated or zone_of_source or UTC).astimezone(UTC)
     except OverflowError:
         return _midnight(day)
@@ -383,22 +502,33 @@ def _midnight(day: _Day) -> ParsedDate:
 def _stated_zone(
     rest: str, local: datetime, zone_of_source: tzinfo | None
 ) -> tzinfo | None:
-    """The zone that follows a time of day, None for none.
+    """The zone that follows a time of day or the year behind it, None for none.
 
-    An offset, or an abbreviation, which the source's own zone may claim: IST is India's,
-    Israel's or Ireland's. Else the table's reading.
+    An offset, an IANA name, or an abbreviation, which the source's own zone may claim:
+    IST is India's, Israel's or Ireland's. Else the table's reading.
     """
-    match = _OFFSET.match(rest)
-    if match:
-        minutes = int(match[2]) * 60 + int(match[3] or 0)
-        if minutes > _MAX_OFFSET_MINUTES:
-            return None
-        if match[1] != "+":
-            minutes = -minutes
-        return timezone(timedelta(minutes=minutes))
-    named = _ZONE_NAME.match(rest)
-    if not named:
-        return None
-    if zone_of_source and fold(zone_of_source.tzname(local) or "") == named[1]:
-        return zone_of_source
-    return calendars.find_offset(named[1])
+    year = _YEAR_BEFORE_ZONE.search(rest)
+    behind = [rest]
+    if year:
+        behind.append(rest[year.end() :])
+    for text in behind:
+        match = _OFFSET.match(text)
+        if match:
+            minutes = int(match[2]) * 60 + int(match[3] or 0)
+            if minutes > _MAX_OFFSET_MINUTES:
+                return None
+            if match[1] != "+":
+                minutes = -minutes
+            return timezone(timedelta(minutes=minutes))
+        named = _ZONE_NAME.match(text)
+        if not named:
+            continue
+        if zone_of_source and fold(zone_of_source.tzname(local) or "") == named[1]:
+            return zone_of_source
+        if "/" in named[1]:
+            zone: tzinfo | None = calendars.load_zone(named[1].title())
+        else:
+            zone = calendars.find_offset(named[1])
+        if zone:
+            return zone
+    return None
