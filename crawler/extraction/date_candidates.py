@@ -17,6 +17,7 @@ from lxml import etree, html
 
 from crawler import data_files
 from crawler.extraction import json_ld
+from storage.folding import fold
 
 PUBLISHED = "published"
 MODIFIED = "modified"
@@ -41,7 +42,7 @@ _ANYWHERE_WEIGHT = 0.42
 _CUE_BONUS = 0.08  # "Published:" before a date
 _WORD_PENALTY = 0.04  # for each word beyond four beside a date
 _LINK_PENALTY = 0.15
-# What a place in an aside, a teaser or a comment costs.
+# What a place in an aside, the site's header or a part named like a teaser costs.
 _ELSEWHERE_PENALTY = 0.45
 _TEXT_ELSEWHERE_PENALTY = 0.15
 _MIN_WEIGHT = 0.2  # a text below this is a sentence with a date in it
@@ -52,6 +53,11 @@ _MAX_MICRODATA = 20  # elements
 _MAX_CANDIDATES = 40  # of one group
 _MAX_ANCESTORS = 40  # that are asked what they are
 _MAX_TEXTS = 4_000  # of a page
+_CARD_TAGS = frozenset({"a", "article", "div", "li", "p", "section", "td", "tr"})
+_MAX_CARD_CHARS = 600  # of a teaser with its headline, summary and date
+_MAX_CARD_LINKS = 8
+# A section has up to three words, "Leave a comment" as well.
+_MIN_HEADLINE_WORDS = 5
 _MAX_TEXT_CHARS = 160  # of an element that may hold a date
 
 # Works that are no articles and give the day of the page all the same.
@@ -72,13 +78,16 @@ _SCRIPTED = re.compile(
 
 # Parts of a page that speak of other articles, or of none.
 _ELSEWHERE = re.compile(
-    r"comment|related|sidebar|widget|footer|teaser|recommend|trending|popular"
+    r"comment|disqus|livefyre|discussion|related|sidebar|widget|footer|teaser|recommend|trending|popular"
     r"|most-?read|newsletter|top-?bar|masthead|navbar|menu|current-?(date|time)|today"
     r"|ticker|breaking|clock|carousel|read-?more|more-?(news|stories|from)|latest|promo"
     r"|advert|calendar|event|reply|respond",
     re.IGNORECASE,
 )
-_COMMENTS = re.compile(r"comment|reply|respond|related", re.IGNORECASE)
+_COMMENTS = re.compile(
+    r"comments?\b|comment-?(list|body|meta|item)|disqus|livefyre|reply|respond|related",
+    re.IGNORECASE,
+)
 _DATE_CLASS = re.compile(
     r"publi|posted|post-?(date|time|meta|info|on)|entry-?(date|meta|time)"
     r"|(article|story|news|page|content|blog)[-_]*(date|time|meta|info)|dateline"
@@ -91,6 +100,11 @@ _CHANGED = re.compile(
 _FIRST = re.compile(r"publi|entry-date|post-date|created|posted", re.IGNORECASE)
 _CUE = re.compile(
     r"publi|posted|stand\b|erschienen|veröff|created|date|datum|تاریخ|نشر|انتشار|نېټه|خپور",
+    re.IGNORECASE,
+)
+_SECTION_LINK = re.compile(
+    r"/(?:tags?|category|categories|topics?|sections?|s|authors?|users?|profile|people)/"
+    r"|/@",
     re.IGNORECASE,
 )
 # Whole segments of the path only: a number in a slug is as often a count, a year that
@@ -136,11 +150,16 @@ def candidates_of_page(
     A reader who is content stops early, and spares the rest. `objects` are the JSON-LD
     objects that count for the page (`json_ld.select_own`), `text` its article.
     """
-    yield candidates_in_json_ld(objects, url) + _in_meta(tree)
+    layout = _Layout(tree, url)
+    yield candidates_in_json_ld(objects, url) + _in_meta(tree, layout)
     yield _in_microdata(tree)
-    yield _in_time_elements(tree) + _in_classed_elements(tree) + candidates_in_url(url)
-    yield _near_headline(tree) + _in_article_lines(text)
-    yield _anywhere(tree) + _in_scripts(tree)
+    yield (
+        _in_time_elements(tree, layout)
+        + _in_classed_elements(tree, layout)
+        + candidates_in_url(url)
+    )
+    yield _near_headline(tree, layout) + _in_article_lines(text)
+    yield _anywhere(tree, layout) + _in_scripts(tree)
 
 
 def candidates_in_json_ld(
@@ -203,7 +222,9 @@ def _names_path(item: Mapping[str, Any], path: str) -> bool:
     return bool(path) and any(isinstance(one, str) and path in one for one in named)
 
 
-def _in_meta(tree: html.HtmlElement) -> list[DateCandidate]:
+def _in_meta(
+    tree: html.HtmlElement, layout: "_Layout"
+) -> list[DateCandidate]:
     found: list[DateCandidate] = []
     for element in tree.iter("meta"):
         content = (element.get("content") or element.get("value") or "").strip()
@@ -215,7 +236,7 @@ def _in_meta(tree: html.HtmlElement) -> list[DateCandidate]:
             if known is None:
                 continue
             # Microdata of a teaser are meta elements in its place, not in the head.
-            if attribute == "itemprop" and _is_elsewhere(element):
+            if attribute == "itemprop" and layout.is_aside(element):
                 continue
             kind, weight = known
             raw = content[:_MAX_TEXT_CHARS]
@@ -253,7 +274,9 @@ def _in_microdata(tree: html.HtmlElement) -> list[DateCandidate]:
     return found
 
 
-def _in_time_elements(tree: html.HtmlElement) -> list[DateCandidate]:
+def _in_time_elements(
+    tree: html.HtmlElement, layout: "_Layout"
+) -> list[DateCandidate]:
     """`<time>`: those that say what they date first, then in the order of the page.
 
     Asides and teasers come last.
@@ -270,7 +293,9 @@ def _in_time_elements(tree: html.HtmlElement) -> list[DateCandidate]:
             kind, weight = PUBLISHED, _PLAIN_TIME_ELEMENT_WEIGHT
             if _CHANGED.search(f"{words} {_own_words(element.getparent())}"):
                 kind = MODIFIED
-        if _is_elsewhere(element):
+        if layout.is_of_others(element):
+            continue
+        if layout.is_aside(element):
             weight -= _ELSEWHERE_PENALTY
         weight -= min(place, 50) / 1_000
         raw = raw[:_MAX_TEXT_CHARS]
@@ -278,7 +303,9 @@ def _in_time_elements(tree: html.HtmlElement) -> list[DateCandidate]:
     return _surest_first(found)
 
 
-def _in_classed_elements(tree: html.HtmlElement) -> list[DateCandidate]:
+def _in_classed_elements(
+    tree: html.HtmlElement, layout: "_Layout"
+) -> list[DateCandidate]:
     """Elements whose class or id speaks of a date.
 
     Their date is in a machine-readable attribute, or it is their text, which is short.
@@ -302,10 +329,12 @@ def _in_classed_elements(tree: html.HtmlElement) -> list[DateCandidate]:
             weight = _PUBLISHED_CLASS_WEIGHT
         elif _CHANGED.search(words):
             kind = MODIFIED
-        if _CHANGED.match(raw):
+        if _CHANGED.search(raw) and not _CUE.search(raw):
             kind = MODIFIED
         weight -= _words_penalty(raw) + len(found) / 1_000
-        if _is_elsewhere(element):
+        if layout.is_of_others(element):
+            continue
+        if layout.is_aside(element):
             weight -= _ELSEWHERE_PENALTY
         if _is_link(element):
             weight -= _LINK_PENALTY
@@ -315,7 +344,9 @@ def _in_classed_elements(tree: html.HtmlElement) -> list[DateCandidate]:
     return _surest_first(found)
 
 
-def _near_headline(tree: html.HtmlElement) -> list[DateCandidate]:
+def _near_headline(
+    tree: html.HtmlElement, layout: "_Layout"
+) -> list[DateCandidate]:
     """Short texts with a figure in and behind the headline, then those before it."""
     heading = next(tree.iter("h1"), None)
     if heading is None:
@@ -331,7 +362,7 @@ def _near_headline(tree: html.HtmlElement) -> list[DateCandidate]:
     for texts, most, weight in places:
         worded = (pair for pair in texts if len(pair[0].strip()) > 5)
         for place, (text, parent) in enumerate(islice(worded, most)):
-            candidate = _in_text(text, parent, weight - place / 1_000)
+            candidate = _in_text(text, parent, weight - place / 1_000, layout)
             if candidate is not None:
                 found.append(candidate)
     return _surest_first(found)
@@ -350,7 +381,9 @@ def _in_article_lines(text: str) -> list[DateCandidate]:
     return found
 
 
-def _anywhere(tree: html.HtmlElement) -> list[DateCandidate]:
+def _anywhere(
+    tree: html.HtmlElement, layout: "_Layout"
+) -> list[DateCandidate]:
     """Texts anywhere that are little else than a date, and the page's title."""
     found: list[DateCandidate] = []
     title = next(tree.iter("title"), None)
@@ -362,7 +395,7 @@ def _anywhere(tree: html.HtmlElement) -> list[DateCandidate]:
         if len(text.split()) > 9:
             continue
         weight = _ANYWHERE_WEIGHT - place / 20_000
-        candidate = _in_text(text, text.getparent(), weight)
+        candidate = _in_text(text, text.getparent(), weight, layout)
         if candidate is None or _words_penalty(candidate.raw) > 0:
             continue
         found.append(candidate)
@@ -388,7 +421,7 @@ def _in_scripts(tree: html.HtmlElement) -> list[DateCandidate]:
 
 
 def _in_text(
-    text: str, parent: html.HtmlElement, weight: float
+    text: str, parent: html.HtmlElement, weight: float, layout: "_Layout"
 ) -> DateCandidate | None:
     """A text, if it has a figure and is short enough to be little else than a date."""
     if not _DIGIT.search(text) or parent.tag in ("script", "style"):
@@ -399,7 +432,9 @@ def _in_text(
     weight -= _words_penalty(raw)
     if _CUE.search(raw):
         weight += _CUE_BONUS
-    if _is_elsewhere(parent):
+    if layout.is_of_others(parent):
+        return None
+    if layout.is_aside(parent):
         weight -= _TEXT_ELSEWHERE_PENALTY
     if _is_link(parent):
         weight -= _LINK_PENALTY
@@ -461,32 +496,94 @@ def _select(tree: html.HtmlElement, path: etree.XPath) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _short_text(element: html.HtmlElement) -> str:
+def _short_text(element: html.HtmlElement, most: int = _MAX_TEXT_CHARS) -> str:
     """The element's text in single spaces, "" where it is longer than a date may be."""
     pieces: list[str] = []
     chars = 0
     for piece in element.itertext():
         pieces.append(piece)
         chars += len(piece)
-        if chars > 10 * _MAX_TEXT_CHARS:
+        if chars > 10 * most:
             return ""
     text = " ".join(" ".join(pieces).split())
-    return text if len(text) <= _MAX_TEXT_CHARS else ""
+    return text if len(text) <= most else ""
 
 
-def _is_elsewhere(element: html.HtmlElement) -> bool:
-    """Whether an element belongs to comments, teasers or the foot of the page."""
-    for ancestor in islice((element, *element.iterancestors()), _MAX_ANCESTORS):
-        if ancestor.tag in ("body", "main", "html"):
+class _Layout:
+    """Which parts of a page are not its article: teasers, comments, the foot."""
+
+    def __init__(self, tree: html.HtmlElement, url: str) -> None:
+        heading = next(tree.iter("h1"), None)
+        self._around_headline: set[html.HtmlElement] = set()
+        if heading is not None:
+            self._around_headline = {heading, *heading.iterancestors()}
+        title = next(tree.iter("title"), None)
+        self._title = "" if title is None else fold(title.text_content()[:400])
+        self._path = url.partition("://")[2].partition("/")[2].partition("?")[0]
+        self._known: dict[html.HtmlElement, str] = {}
+
+    def is_aside(self, element: html.HtmlElement) -> bool:
+        """Whether an element belongs to comments, teasers or the foot of the page."""
+        return self._kind_of(element) != ""
+
+    def is_of_others(self, element: html.HtmlElement) -> bool:
+        """Whether a date there is another page's, a reader's or a quoted post's."""
+        return self._kind_of(element) == "others"
+
+    def _kind_of(self, element: html.HtmlElement) -> str:
+        unknown: list[html.HtmlElement] = []
+        kind = ""
+        for ancestor in islice((element, *element.iterancestors()), _MAX_ANCESTORS):
+            if ancestor in self._known:
+                kind = self._known[ancestor]
+                break
+            if ancestor.tag in ("body", "main", "html"):
+                break
+            unknown.append(ancestor)
+        # From the outside in: what is in a part of others' is theirs.
+        for ancestor in reversed(unknown):
+            kind = max(kind, self._own_kind(ancestor))
+            self._known[ancestor] = kind
+        return kind
+
+    def _own_kind(self, element: html.HtmlElement) -> str:
+        words = _own_words(element)
+        is_around_headline = element in self._around_headline
+        if not is_around_headline:
+            if element.tag == "blockquote" or _COMMENTS.search(words):
+                return "others"
+            if self._is_card(element):
+                return "others"
+        if element.tag in ("aside", "footer", "nav") or _speaks_of_elsewhere(words):
+            return "aside"
+        if element.tag == "header" and next(element.iter("h1", "h2"), None) is None:
+            return "aside"  # the site's own header, which shows what day it is
+        return ""
+
+    def _is_card(self, element: html.HtmlElement) -> bool:
+        """Whether a small part names one other page by its headline, as a link.
+
+        One that names several is a list, or the article's own summary of links.
+        """
+        if element.tag not in _CARD_TAGS:
             return False
-        if ancestor.tag in ("aside", "footer", "nav"):
-            return True
-        if _speaks_of_elsewhere(_own_words(ancestor)):
-            return True
-        if ancestor.tag == "header" and next(ancestor.iter("h1", "h2"), None) is None:
-            # The site's own header, which shows what day it is.
-            return True
-    return False
+        if not _short_text(element, _MAX_CARD_CHARS):
+            return False
+        named: set[str] = set()
+        for link in islice(element.iter("a"), _MAX_CARD_LINKS):
+            if self._names_another_page(link):
+                named.add(link.get("href"))
+        return len(named) == 1
+
+    def _names_another_page(self, link: html.HtmlElement) -> bool:
+        href = (link.get("href") or "").strip()
+        if not href or href.startswith(("#", "mailto:", "javascript:")):
+            return False
+        if (self._path and self._path in href) or _SECTION_LINK.search(href):
+            return False
+        text = fold(_short_text(link))
+        is_headline = len(_LETTERS.findall(text)) >= _MIN_HEADLINE_WORDS
+        return is_headline and text not in self._title
 
 
 def _is_link(element: html.HtmlElement) -> bool:

@@ -108,7 +108,7 @@ _EAST_ASIAN = re.compile(
     + fold(r"(\d{4}) ?년 ?(\d{1,2}) ?월 ?(\d{1,2})")
 )
 _FIGURES = re.compile(
-    r"(?<![\d.:/])(\d{1,2})\s?([/.\-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?![\d:])"
+    r"(?<![\d.:/])(\d{1,2})\s?([/.\-|])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?![\d:])"
 )
 _TIMESTAMP = re.compile(r"(\d{10})(\d{3})?(?:\.\d+)?")
 # Vowels of Hindi, Bengali and Thai are marks, and no letters to a regular expression.
