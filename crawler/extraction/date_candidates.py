@@ -58,6 +58,7 @@ _MAX_CARD_CHARS = 600  # of a teaser with its headline, summary and date
 _MAX_CARD_LINKS = 8
 # A section has up to three words, "Leave a comment" as well.
 _MIN_HEADLINE_WORDS = 5
+_MIN_UNSPACED_HEADLINE_CHARS = 12  # in Chinese and Japanese
 _MAX_TEXT_CHARS = 160  # of an element that may hold a date
 
 # Works that are no articles and give the day of the page all the same.
@@ -282,8 +283,13 @@ def _in_time_elements(
     Asides and teasers come last.
     """
     found: list[DateCandidate] = []
-    for place, element in enumerate(islice(tree.iter("time"), _MAX_ELEMENTS)):
-        raw = element.get("datetime") or element.get("content") or _short_text(element)
+    marked = islice(tree.iter("time", "abbr"), _MAX_ELEMENTS)
+    for place, element in enumerate(marked):
+        raw = element.get("data-utime")  # seconds since 1970, as Facebook gives them
+        if element.tag == "time":
+            raw = (
+                element.get("datetime") or element.get("content") or _short_text(element)
+            )
         if not raw or not _DIGIT.search(raw):
             continue
         words = f"{element.get('itemprop') or ''} {_own_words(element)}"
@@ -405,7 +411,10 @@ def _anywhere(
 
 
 def _in_scripts(tree: html.HtmlElement) -> list[DateCandidate]:
-    """What a page's own scripts say of it."""
+    """What a page's own scripts say of it.
+
+    Several days are those of a list, in which nothing tells the page's own.
+    """
     chars_left = json_ld.MAX_JSON_LD_CHARS
     found: list[DateCandidate] = []
     for script in tree.iter("script"):
@@ -417,6 +426,8 @@ def _in_scripts(tree: html.HtmlElement) -> list[DateCandidate]:
             _candidate(value, _SCRIPT_WEIGHT, method="meta")
             for value in _SCRIPTED.findall(raw)[:5]
         ]
+    if len({candidate.raw[:10] for candidate in found}) > 1:
+        return []
     return found
 
 
@@ -582,7 +593,10 @@ class _Layout:
         if (self._path and self._path in href) or _SECTION_LINK.search(href):
             return False
         text = fold(_short_text(link))
-        is_headline = len(_LETTERS.findall(text)) >= _MIN_HEADLINE_WORDS
+        words = text.split()
+        is_headline = len(words) >= _MIN_HEADLINE_WORDS
+        if len(words) == 1:
+            is_headline = len(text) >= _MIN_UNSPACED_HEADLINE_CHARS
         return is_headline and text not in self._title
 
 
