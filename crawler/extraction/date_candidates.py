@@ -31,6 +31,7 @@ _MICRODATA_WEIGHT = 0.9
 TIME_ELEMENT_WEIGHT = 0.88  # one that says what it dates; microdata weigh more
 _PLAIN_TIME_ELEMENT_WEIGHT = 0.82
 _URL_WEIGHT = 0.8
+_SLUG_WEIGHT = 0.4  # where nothing on the page tells
 _PUBLISHED_CLASS_WEIGHT = 0.78
 _DATE_CLASS_WEIGHT = 0.72
 _BY_HEADLINE_WEIGHT = 0.62
@@ -114,6 +115,8 @@ _URL_DATE = re.compile(
     r"/(?:((?:19|20)\d{2}|1[34]\d{2})([/_-])(\d{1,2})\2(\d{1,2})"
     r"|(20\d{2})(\d{2})(\d{2}))(?=/|$)"
 )
+# Blogs without any date on the page name their files so: /2020-10-18-canal-opens.
+_SLUG_DATE = re.compile(r"/((?:19|20)\d{2})-(\d{2})-(\d{2})-(?=[a-z])")
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _SHORT_TEXTS = etree.XPath(
@@ -160,7 +163,7 @@ def candidates_of_page(
         + candidates_in_url(url)
     )
     yield _near_headline(tree, layout) + _in_article_lines(text)
-    yield _anywhere(tree, layout) + _in_scripts(tree)
+    yield _anywhere(tree, layout) + _in_scripts(tree) + _in_slug(url)
 
 
 def candidates_in_json_ld(
@@ -204,6 +207,13 @@ def candidates_in_url(url: str) -> list[DateCandidate]:
     return [_candidate("-".join(parts), _URL_WEIGHT, method="url")]
 
 
+def _in_slug(url: str) -> list[DateCandidate]:
+    match = _SLUG_DATE.search(url[:500])
+    if not match:
+        return []
+    return [_candidate("-".join(match.groups()), _SLUG_WEIGHT, method="url")]
+
+
 def _candidate(
     raw: str, weight: float, *, kind: str = PUBLISHED, method: str
 ) -> DateCandidate:
@@ -223,9 +233,7 @@ def _names_path(item: Mapping[str, Any], path: str) -> bool:
     return bool(path) and any(isinstance(one, str) and path in one for one in named)
 
 
-def _in_meta(
-    tree: html.HtmlElement, layout: "_Layout"
-) -> list[DateCandidate]:
+def _in_meta(tree: html.HtmlElement, layout: "_Layout") -> list[DateCandidate]:
     found: list[DateCandidate] = []
     for element in tree.iter("meta"):
         content = (element.get("content") or element.get("value") or "").strip()
@@ -275,9 +283,7 @@ def _in_microdata(tree: html.HtmlElement) -> list[DateCandidate]:
     return found
 
 
-def _in_time_elements(
-    tree: html.HtmlElement, layout: "_Layout"
-) -> list[DateCandidate]:
+def _in_time_elements(tree: html.HtmlElement, layout: "_Layout") -> list[DateCandidate]:
     """`<time>`: those that say what they date first, then in the order of the page.
 
     Asides and teasers come last.
@@ -288,7 +294,9 @@ def _in_time_elements(
         raw = element.get("data-utime")  # seconds since 1970, as Facebook gives them
         if element.tag == "time":
             raw = (
-                element.get("datetime") or element.get("content") or _short_text(element)
+                element.get("datetime")
+                or element.get("content")
+                or _short_text(element)
             )
         if not raw or not _DIGIT.search(raw):
             continue
@@ -350,9 +358,7 @@ def _in_classed_elements(
     return _surest_first(found)
 
 
-def _near_headline(
-    tree: html.HtmlElement, layout: "_Layout"
-) -> list[DateCandidate]:
+def _near_headline(tree: html.HtmlElement, layout: "_Layout") -> list[DateCandidate]:
     """Short texts with a figure in and behind the headline, then those before it."""
     heading = next(tree.iter("h1"), None)
     if heading is None:
@@ -387,9 +393,7 @@ def _in_article_lines(text: str) -> list[DateCandidate]:
     return found
 
 
-def _anywhere(
-    tree: html.HtmlElement, layout: "_Layout"
-) -> list[DateCandidate]:
+def _anywhere(tree: html.HtmlElement, layout: "_Layout") -> list[DateCandidate]:
     """Texts anywhere that are little else than a date, and the page's title."""
     found: list[DateCandidate] = []
     title = next(tree.iter("title"), None)

@@ -320,8 +320,9 @@ def _numbers_beside(
         is_year = first in _JALALI_YEARS or first in _GREGORIAN_YEARS
         if is_year and after:
             return after[0], first
-        # Two digits are a year only at the end.
-        return first, _leading_year(after, two_digits=len(words) <= start + 1)
+        # Two digits are a year only at the end, and one digit is none.
+        two_digits = len(words) <= start + 1 and len(words[-1]) == 2
+        return first, _leading_year(after, two_digits=two_digits)
     if after:
         return after[0], _leading_year(after[1:], two_digits=False)
     return None, None
@@ -345,7 +346,8 @@ def _leading_numbers(words: list[str], most: int) -> list[int]:
 
 def _leading_year(numbers: list[int], *, two_digits: bool) -> int | None:
     """The year that the numbers begin with, None for none."""
-    if not numbers or (numbers[0] < 100 and not two_digits):
+    # A zero is a broken year, and no missing one.
+    if not numbers or (0 < numbers[0] < 100 and not two_digits):
         return None
     return numbers[0]
 
@@ -433,9 +435,7 @@ def _day_of_figures(
     return _Day(day, sure)
 
 
-def _two_digit_jalali(
-    match: re.Match[str], now: datetime
-) -> tuple[bool, _Day | None]:
+def _two_digit_jalali(match: re.Match[str], now: datetime) -> tuple[bool, _Day | None]:
     """Whether ۰۴/۹/۲۲ may be Solar Hijri, and its day where only one can be meant."""
     first, second, last = int(match[1]), int(match[3]), int(match[4])
     this_year = calendars.to_jalali((now + MAX_AHEAD).date())[0]

@@ -170,9 +170,10 @@ def test_a_solar_hijri_date_without_a_year_dates_no_page():
     "url",
     [
         "https://outlet.example/2026/11/20/canal/",
-        "https://outlet.example/news/2026-11-20-canal",
-        "https://outlet.example/canal-20261120.html",
+        "https://outlet.example/news/2026-11-20/canal",
+        "https://outlet.example/20261120/canal.html",
         "https://outlet.example/1405/8/29/canal",
+        "https://outlet.example/blog/2026-11-20-canal-opens",
     ],
 )
 def test_the_address_tells_a_day(url):
@@ -182,13 +183,92 @@ def test_the_address_tells_a_day(url):
     assert (day(found), found.method) == ("2026-11-20", "url")
 
 
-def test_the_address_goes_before_a_later_republication():
-    """An address made in 2017 is not of 2019."""
-    head = '<meta property="article:published_time" content="2019-06-17T18:28:00Z">'
-    assert (
-        day(find(head, url="https://outlet.example/2017/7/12/canal").published)
-        == "2017-07-12"
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://outlet.example/news/canal-20261120.html",
+        "https://outlet.example/2026/11/3-questions-on-the-canal",
+        "https://outlet.example/2026/11/92713",
+        "https://outlet.example/id_20261120_4",
+    ],
+)
+def test_a_number_in_a_slug_is_no_day(url):
+    """Only whole segments of the path are a date."""
+    tree = html.document_fromstring("<html><body><h1>Canal</h1></body></html>")
+    assert found_in(tree, url).published is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<meta property="article:published_time" content="2019-06-17T18:28:00Z">',
+        '<meta name="DC.Issued" content="2019-06-17">',
+        (
+            '<script type="application/ld+json">{"@type":"NewsArticle",'
+            '"datePublished":1560796080}</script>'
+        ),
+    ],
+)
+def test_no_address_beats_a_sound_structured_date(head):
+    """An address keeps the day of a draft; the page's own word is believed."""
+    found = find(head, url="https://outlet.example/2019/6/12/canal").published
+    assert day(found) == "2019-06-17"
+
+
+CARD = (
+    '<div class="item"><a href="/n/7">Snow closes the pass in Badakhshan</a> {}</div>'
+)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        CARD.format('<time datetime="2026-03-05">5 March 2026</time>'),
+        CARD.format('<span class="date">5 March 2026</span>'),
+        "<ul><li>" + CARD.format("<p>5 March 2026</p>") + "</li></ul>",
+        '<div id="disqus_thread"><time datetime="2026-03-05T09:00Z">x</time></div>',
+        '<ol class="comment-list"><li><time>5 March 2026</time></li></ol>',
+        (
+            "<blockquote>Rain has come. <a href='https://social.example/7'>5 March 2026"
+            "</a></blockquote>"
+        ),
+        (
+            '<script>var more=[{"publishedAt":"2026-03-05"},{"publishedAt":"2026-03-06"}]'
+            "</script>"
+        ),
+    ],
+)
+def test_the_date_of_a_neighbour_is_not_the_page_s(other):
+    """Cards, comments, quoted posts and lists in scripts date something else."""
+    assert alone(body="<p>Water has come.</p>" + other).published is None
+    own = alone(body="<p>10 May 2026</p><p>Water has come.</p>" + other)
+    assert day(own.published) == "2026-05-10"
+
+
+def test_a_byline_with_links_is_no_card():
+    """Links to people, tags and the page itself name no other article."""
+    body = (
+        '<div class="meta"><a href="/tag/water-and-land-of-the-north">Water and land of '
+        'the north</a> <a href="/author/x">By a man of five long names</a> '
+        "<time>10 May 2026</time></div>"
     )
+    assert day(alone(body=body).published) == "2026-05-10"
+
+
+def test_a_feed_s_day_years_from_page_and_address_loses():
+    """A feed shows an old article as a new one: two witnesses tell the day."""
+    head = '<meta property="article:published_time" content="2019-06-17T18:28:00Z">'
+    fed = {"lead_date": NOW - timedelta(days=1), "lead_raw": "yesterday"}
+    old = find(head, url="https://outlet.example/2019/06/17/canal", **fed)
+    assert day(old.published) == "2019-06-17"
+    assert find(head, **fed).published.method == "feed"
+
+
+@pytest.mark.parametrize("raw", ["۱۲ رجب ۱۴۴۷", "the day before Eid", "32/13/2026"])
+def test_what_nobody_can_read_is_kept_as_it_was_written(raw):
+    """No date is told, and its text stays."""
+    found = alone(f'<meta name="pubdate" content="{raw}">')
+    assert (found.published, found.unread) == (None, raw)
 
 
 @pytest.mark.parametrize(

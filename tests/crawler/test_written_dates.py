@@ -408,3 +408,88 @@ def test_a_number_of_any_length_beside_a_month_is_no_fault(digits):
     number = "7" * digits
     assert at(f"3 may {number}") is None
     assert at(f"Register {number} may 3") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("د نومبر ۲۲مه، ۲۰۲۶", "ps"),
+        ("د ۲۰۲۶ کال د نومبر په ۲۲مه نېټه", "ps"),
+        ("۲۲ مه نومبر ۲۰۲۶", None),
+        ("د لیندۍ ۱مه ۱۴۰۵", "ps"),
+        ("د لیندۍ لومړۍ، ۱۴۰۵", "ps"),
+        ("اول قوس ۱۴۰۵", "fa"),
+        ("یکم قوس ۱۴۰۵", "fa"),
+        ("۱ آذرماه ۱۴۰۵", "fa"),
+        ("۱ قوس ۰۵", "fa"),
+        ("22 نومبر سنہ 2026", "ur"),
+        ("۱۴۴۸/۶/۱۲ هـ ق - ۲۰۲۶/۱۱/۲۲ م", "fa"),
+        ("12/6/1448 - 22/11/2026", "ar"),
+        ("22 | 11 | 2026", "de"),
+        ("22 नवंबर 2026", "hi"),
+        ("২২ নভেম্বর ২০২৬", "bn"),
+        ("22 พฤศจิกายน 2569", "th"),
+        ("22 พ.ย. 2569", "th"),
+    ],
+)
+def test_a_day_in_words_ordinals_and_other_calendars(text, language):
+    """Ordinals, oblique months, short years and a lunar day beside it are read."""
+    assert at(text, language=language) == DAY
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("د تلې ۱۲مه ۱۴۰۴", date(2025, 10, 4)),
+        ("د سلواغې ۱مه ۱۴۰۴", date(2026, 1, 21)),
+        ("بیست و سوم عقرب ۱۴۰۴", date(2025, 11, 14)),
+        ("۲۲ مه ۲۰۲۵", date(2025, 5, 22)),
+        ("۹۸/۰۵/۱۲", date(2019, 8, 3)),
+        ("22 Nov 97", date(1997, 11, 22)),
+    ],
+)
+def test_months_and_years_that_were_taken_for_others(text, day):
+    """Oblique Pashto months, the Persian May, and years of two digits."""
+    assert at(text, language="fa").date() == day
+
+
+@pytest.mark.parametrize("text", ["۰۵/۰۹/۰۱", "July 31-Aug. 2", "۱ رجب ۱۴۴۷"])
+def test_what_may_be_two_days_is_none(text):
+    """Either end may be the year, or no year is given: nothing is told for sure."""
+    found = written_dates.parse_date(text, now=NOW, language="fa")
+    assert found is None or found.confidence < 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "hour", "minute"),
+    [
+        ("۱ قوس ۱۴۰۵ - ۶:۳۰ بعدازظهر", 18, 30),
+        ("۱ قوس ۱۴۰۵ ۶:۳۰ عصر", 18, 30),
+        ("۱ قوس ۱۴۰۵ ساعت ۸:۱۵ شب", 20, 15),
+        ("۱ قوس ۱۴۰۵ ساعت ۱:۱۵ شب", 1, 15),
+        ("۱ قوس ۱۴۰۵ ۱۲:۳۰ ظهر", 12, 30),
+        ("۱ قوس ۱۴۰۵ ۶:۳۰ غ.و", 18, 30),
+        ("د ماسپښین ۴:۳۰، ۱ لیندۍ ۱۴۰۵", 16, 30),
+        ("22 نومبر 2026 شام 6:42", 18, 42),
+        ("22 نوفمبر 2026 6:42 م", 18, 42),
+        ("22 نوفمبر 2026 6:42 مساءً", 18, 42),
+        ("22 نوفمبر 2026 6:42 ص", 6, 42),
+        ("22 November 2026 5.30pm", 17, 30),
+        ("22.11.2026 17.30", 17, 30),
+        ("2026년 11월 22일 오후 5:30", 17, 30),
+        ("2026年11月22日 下午5:30", 17, 30),
+        ("22 November 2026 10:00 Asia/Kabul", 5, 30),
+        ("Sun Nov 22 10:00:00 2026 +0430", 5, 30),
+        ("22 Nov 2026 03:00 --0700", 10, 0),
+        ("Sat, 21 Nov 2026 24:00:00 GMT", 0, 0),
+    ],
+)
+def test_halves_of_the_day_and_zones_in_every_form(text, hour, minute):
+    """Afternoon in seven languages, a point for a colon, zones by name and late."""
+    assert at(text).timetuple()[:5] == (2026, 11, 22, hour, minute)
+
+
+@pytest.mark.parametrize(("language", "month"), [("en-GB", 4), ("en-US", 3), ("en", 3)])
+def test_only_some_english_has_the_month_first(language, month):
+    """A feed in British English was read month first."""
+    assert at("03/04/2021", language=language).month == month
