@@ -15,13 +15,15 @@ import pytest
 from builders import make_document, make_poll, make_source_state
 from crawler.report import CrawlEvent
 from crawler.visits.visit_result import VisitResult
+from scheduler.health import Status
 from scheduler.service.metrics import Metrics
 from scheduler.service.metrics_server import (
     MAX_HEARTBEAT_AGE_SECONDS,
+    Health,
     MetricsServer,
     check_heartbeat,
 )
-from storage.errors import UsageError
+from storage.errors import StoreUnusable, UsageError
 from storage.model import Lead
 from storage.store import Store
 
@@ -224,3 +226,45 @@ def test_the_lag_is_by_how_much_the_heartbeat_came_late() -> None:
     for at in (1.0, 2.0, 3.5, 4.0):
         metrics.record_heartbeat(began + at)
     assert [round(lag, 6) for lag in metrics.heartbeat_lags] == [0, 0, 0.5, 0]
+
+
+@pytest.mark.parametrize(
+    ("problems", "own", "code"),
+    [
+        ((), (), 200),
+        (("no news",), (), 200),
+        (("no backup", "no news"), ("no backup",), 503),
+    ],
+)
+def test_healthz_says_what_status_finds(
+    problems: tuple[str, ...], own: tuple[str, ...], code: int
+) -> None:
+    """503 for what is the service's own; what sources must mend is told with 200."""
+    metrics = Metrics()
+    now = time.monotonic()
+    metrics.record_heartbeat(now)
+    found = Status(counts={}, last_article_at=None, problems=problems, own_problems=own)
+    asked = []
+
+    def read_status() -> Status:
+        asked.append(now)
+        return found
+
+    answers = Health(metrics, read_status)
+    body = "".join(f"{problem}\n" for problem in problems) or "ok\n"
+    assert answers.check(now + 1) == (code, body)
+    assert answers.check(now + 2) == (code, body)
+    assert len(asked) == 1
+
+
+def test_healthz_is_not_well_where_the_file_cannot_be_read() -> None:
+    """Nothing is called well that could not be looked at."""
+    metrics = Metrics()
+    now = time.monotonic()
+    metrics.record_heartbeat(now)
+
+    def read_status() -> Status:
+        raise StoreUnusable("khabar.db is damaged")
+
+    code, body = Health(metrics, read_status).check(now)
+    assert (code, "damaged" in body) == (503, True)
