@@ -244,6 +244,19 @@ def test_violence_by_the_authorities_is_coverage(text):
 
 
 @pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ("طالبانو په کندهار کې څلور تنه په درو ووهل", "سترې محکمې ویلي چې دوی د غلا په تور محکوم وو."),
+        ("شلاق زدن پنج تن در غزنی", "دادگاه عالی طالبان گفته است که این افراد به اتهام سرقت محکوم شده بودند."),
+        ("اعدام علنی یک تن در ورزشگاه فراه", "محکمه می‌گوید که او متهم به قتل و دزدی بود."),
+    ],
+)  # fmt: skip
+def test_the_crime_that_is_punished_takes_nothing_from_the_punishment(title, text):
+    """Those who are flogged in public are mostly said to have stolen."""
+    assert score(title, text) >= KEPT_FROM
+
+
+@pytest.mark.parametrize(
     ("text", "actor"),
     [
         ("جبهه‌ی مقاومت ملی در بغلان حمله کرد", "nrf"),
