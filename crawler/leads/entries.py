@@ -245,12 +245,18 @@ def _build_lead(
 
 
 def _full_text(entry: FeedEntry) -> str | None:
-    """The entry's content, or a description as long as an article."""
-    if entry.content_html.strip():
-        return printable(entry.content_html[:MAX_BODY_CHARS])
+    """The longest of content and description, which must be as long as an article.
+
+    Many give the first line or a caption as the content, and all of the text as the
+    description.
+    """
+    content = entry.content_html[:MAX_BODY_CHARS]
     description = entry.summary_html[:MAX_BODY_CHARS]
-    if description.count(" ") >= MIN_FULL_TEXT_WORDS:
+    words = description.count(" ")
+    if words >= MIN_FULL_TEXT_WORDS and words > content.count(" "):
         return printable(description)
+    if content.strip():
+        return printable(content)
     return None
 
 

@@ -54,6 +54,7 @@ _FIRST_ENTRY = re.compile(r"<(?:[\w.-]{1,20}:)?(?:item|entry)[\s>]", re.IGNORECA
 _CHANNEL_LINK = re.compile(
     r"<link>\s{0,50}(?:<!\[CDATA\[)?\s{0,50}(https?://[^\s<>\]]{1,500})", re.IGNORECASE
 )
+_CDATA_MARKS = re.compile(r"(?:<|&lt;)!\[CDATA\[|\]\](?:>|&gt;)")
 _SKIPPED_TIME = re.compile(r"<(hour|day)>\s{0,20}(\w{1,9})\s{0,20}</\1>", re.IGNORECASE)
 
 
@@ -347,7 +348,7 @@ def _build_entry(item: Any, base: str) -> FeedEntry:
 
     Its own dates are not used: it takes AFT, PKT, IST and IRST for UTC.
     """
-    title = _string_value(item, "title")
+    title = _without_cdata_marks(_string_value(item, "title"))
     title_detail = item.get("title_detail") or {}
     is_markup = title_detail.get("type") in ("text/html", "application/xhtml+xml")
     is_markup = is_markup or _TAG.search(title) is not None
@@ -359,7 +360,7 @@ def _build_entry(item: Any, base: str) -> FeedEntry:
     ]
     content = max(map(_content_markup, contents), key=len, default="")
     summary = _content_markup(item.get("summary_detail") or {})
-    summary = summary or _string_value(item, "summary")
+    summary = summary or _without_cdata_marks(_string_value(item, "summary"))
     if summary == content:
         summary = ""
 
@@ -384,6 +385,11 @@ def _build_entry(item: Any, base: str) -> FeedEntry:
     )
 
 
+def _without_cdata_marks(text: str) -> str:
+    """The text without marks of CDATA, which an escaping too many made part of it."""
+    return _CDATA_MARKS.sub("", text)
+
+
 def _author_name(author: dict[str, Any]) -> str:
     name = _string_value(author, "name")
     if _CUT_MAIL.search(_string_value(author, "email")):
@@ -393,7 +399,7 @@ def _author_name(author: dict[str, Any]) -> str:
 
 def _content_markup(detail: Mapping[str, Any]) -> str:
     """The value of a content as markup; plain text has its `<` and `&` written out."""
-    value = _string_value(detail, "value")
+    value = _without_cdata_marks(_string_value(detail, "value"))
     if detail.get("type") == "text/plain":
         return value.replace("&", "&amp;").replace("<", "&lt;")
     return value

@@ -1,6 +1,7 @@
 """JSON Feed 1.0 and 1.1, parsed into entries: feedparser has no reader for it. Pure."""
 
 import json
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -9,6 +10,8 @@ from crawler.leads.entries import FeedEntry
 
 # A feed has five levels; json.loads calls itself for each
 MAX_JSON_DEPTH = 50
+# A string is taken whole, so that "[[[" in an article nests nothing
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +93,13 @@ def _string_value(data: dict[str, Any], key: str) -> str:
 
 
 def _is_too_deep(text: str) -> bool:
-    """Whether brackets nest too deep, those in strings counted too."""
+    """Whether arrays and objects nest too deep; brackets in strings are text."""
     depth = 0
-    for bracket in filter("[]{}".__contains__, text):
-        if bracket in "]}":
+    for bracket in _BRACKETS.findall(text):
+        if bracket in ("]", "}"):
             depth -= 1
-            continue
-        depth += 1
+        elif bracket in ("[", "{"):
+            depth += 1
         if depth > MAX_JSON_DEPTH:
             return True
     return False
