@@ -127,12 +127,12 @@ def prepare_xml(
     mended = "".join(_mend_markup(piece, entities) for piece in _split_cdata(text))
 
     kept, too_complex = mended, 0
-    fault = _parsing_cost_fault(_blank_texts(mended))
-    if fault:
+    cost_fault = _parsing_cost_fault(_blank_texts(mended))
+    if cost_fault:
         kept, too_complex = _drop_costly_entries(mended)
         others = _blank_texts(kept)
         if _END_OF_ENTRY.search(others):
-            fault = _parsing_cost_fault(others)
+            cost_fault = _parsing_cost_fault(others)
 
     warnings: list[str] = []
     if encoding_warning:
@@ -150,7 +150,7 @@ def prepare_xml(
     return XmlText(
         text=kept,
         root=root,
-        fault=fault,
+        fault=cost_fault,
         warnings=tuple(warnings),
     )
 
