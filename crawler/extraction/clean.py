@@ -134,9 +134,11 @@ def clean(
         if _letters(line) in title_letters:
             rules[number] = "headline"
 
-    # 2. A caption that a gallery gives twice: nobody writes a line twice in a row.
+    # 2. A caption that a gallery gives twice: nobody writes a line twice in a row, but
+    # items of a list may be equal.
     for number in range(1, len(lines)):
         is_caption = _MIN_CAPTION_CHARS <= len(lines[number]) <= _MAX_CAPTION_CHARS
+        is_caption = is_caption and not lines[number].startswith(("- ", "• "))
         if is_caption and lines[number] == lines[number - 1] and number not in rules:
             rules[number] = "repeated"
 
