@@ -187,7 +187,12 @@ async def _reprocess_page(
     # What its feed told is known no more, but for the date.
     lead = Lead(url=before.url, source=before.source, via=before.via)
     if before.published_how == "feed":
-        lead = replace(lead, published_at=before.published_at)
+        # As it was written, too: a day without an hour says less than the page's hour.
+        lead = replace(
+            lead,
+            published_at=before.published_at,
+            published_raw=before.published_raw,
+        )
     result = await context.pool.run_when_possible(
         page_task.PROCESS_PAGE,
         page,

@@ -34,6 +34,7 @@ class ReprocessCandidate:
     authors: tuple[str, ...] = ()
     published_at: datetime | None = None
     published_how: str | None = None
+    published_raw: str | None = None
     relevance: float = 0.0
     extractor: str = ""
     revision: int = 1
@@ -129,6 +130,7 @@ def load_documents(db: Database, ids: Iterable[int]) -> list[ReprocessCandidate]
             authors=tuple(json.loads(row["authors"])),
             published_at=column_to_time(row["published_at"]),
             published_how=row["published_how"],
+            published_raw=row["published_raw"],
             relevance=row["relevance"],
             extractor=row["extractor"],
             revision=row["revision"],
