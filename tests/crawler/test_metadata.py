@@ -136,6 +136,9 @@ PASHTO = "د کلي یوه اوسېدونکي وویل چې موږ هر کال �
 URDU = "مقامی حکام کے مطابق سرحدی گزرگاہ کو تین دن کی بندش کے بعد پیدل آنے جانے والوں کے لیے کھول دیا گیا ہے۔"
 DARI = "باشندگان این ولسوالی می‌گویند که سیلاب سه روز گذشته دو پل را ویران کرده و راه موترها بند شده است."
 ARABIC = "قال شهود عيان إن الطريق المؤدية إلى المدينة القديمة فتحت صباح اليوم بعد إزالة الأنقاض منها."
+TAJIK = "Сокинони деҳа гуфтанд, ки роҳи кӯҳӣ аз субҳ боз аст ва мошинҳо дар пулҷо мунтазиранд."
+UZBEK = "Қишлоқ аҳолиси йўл тонгдан бери очиқ эканини ва машиналар кўприкда кутаётганини айтди."
+UZBEK_LATIN = "Qishloq aholisi yo‘l tongdan beri ochiq va mashinalar ko‘prik uchun kutmoqda, deb aytdi."
 ENGLISH = "The road to the valley has been open since the morning, and lorries are waiting at the first bend."
 
 
@@ -161,6 +164,16 @@ ENGLISH = "The road to the valley has been open since the morning, and lorries a
             "ru",
         ),
         ("短い", "ja", None, "ja"),
+        (DARI.replace("ی", "ي").replace("ک", "ك"), None, None, "fa"),
+        (DARI.replace("ه", "ھ"), "fa", None, "fa"),
+        (DARI, "per", None, "fa"),
+        (DARI, "fas", None, "fa"),
+        (PASHTO, "pus", None, "ps"),
+        (TAJIK, "en", None, "tg"),
+        (TAJIK, "ru", None, "tg"),
+        (UZBEK, "ru", None, "uz"),
+        (UZBEK_LATIN, "en", None, "uz"),
+        (UZBEK_LATIN, None, None, "uz"),
     ],
 )
 def test_the_text_tells_its_language(text, declared, source, told):
