@@ -508,14 +508,18 @@ def relocate_captures(db: Database, archive: Archive) -> int:
     for file in check_archive(db, archive, every=True).faulty_files:
         if not archive.has_file(file):
             continue
-        places = archive.list_records(file)
+        # A record has the address as it was asked, its row the canonical form.
+        places = {
+            (stored_url(url), at): place
+            for (url, at), place in archive.list_records(file).items()
+        }
         rows = db.execute("SELECT * FROM captures WHERE file = ?", [file]).fetchall()
         for row in rows:
-            place = places.get((row["url"], row["fetched_at"]))
-            if place is not None:
+            found_place = places.get((row["url"], row["fetched_at"]))
+            if found_place is not None:
                 db.execute(
                     "UPDATE captures SET offset = ?, length = ? WHERE id = ?",
-                    [*place, row["id"]],
+                    [*found_place, row["id"]],
                 )
                 found += 1
     return found

@@ -21,7 +21,10 @@ def fill(path: Path, numbers: range, captures: Path | None = None) -> None:
             url = f"https://outlet.example/{n}"
             words = " ".join(f"word{n}x{at}" for at in range(60))
             page = make_page(
-                url=url, final_url=url, body=words.encode(), fetched_at=utc_now()
+                url=url,
+                final_url=f"{url}?utm_source=feed",
+                body=words.encode(),
+                fetched_at=utc_now(),
             )
             landing = make_landing(make_document(url, words), url=url, page=page)
             store.landings.land([landing])
