@@ -1,4 +1,4 @@
-"""The bytes of a page to its text: which charset, and text that was encoded twice. Pure.
+"""A page's bytes to its text: its charset, and text that was encoded twice. Pure.
 
 A charset that nobody declares is told by the letters of the text. What was read in a
 wrong charset and written as UTF-8 is put right piece by piece.

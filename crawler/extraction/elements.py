@@ -6,7 +6,7 @@ from lxml import etree, html
 
 
 def select(tree: html.HtmlElement, path: etree.XPath) -> list[html.HtmlElement]:
-    """The elements (or strings) that a compiled path picks, in the order of the page."""
+    """The elements (or strings) that a compiled path picks, in their order."""
     return cast("list[html.HtmlElement]", path(tree))
 
 

@@ -160,7 +160,7 @@ def _is_prose(element: html.HtmlElement, chars: int) -> bool:
 
 
 def _is_unfolded(element: html.HtmlElement, controlled: Collection[str]) -> bool:
-    """Whether a button of the page names a hidden part, or one beside it says "more"."""
+    """Whether a button names a hidden part, or one beside it says "more"."""
     names = [element.get("id") or "", *(element.get("class") or "").split()]
     if not _stands_in_text(element):
         return False

@@ -1,4 +1,4 @@
-"""A page's tree as the readers of its text need it: the words of the body and no others. Pure.
+"""A page's tree in plainer markup, as the readers of its text need it. Pure.
 
 trafilatura and readability judge elements by tag, class and depth, and lose words where
 a page uses them in another way. So they are handed a copy of the tree in which running
@@ -40,7 +40,8 @@ _QUOTES = ('"', "“", "„", "«", "‹", "‘", "'", "「")
 # No reader sees these, or only where something else fails.
 _NEVER_TEXT = ("script", "style", "svg", "noscript", "template", "noframes")
 _AMP_TAGS = (
-    "amp-ad", "amp-embed", "amp-analytics", "amp-consent", "amp-lightbox", "amp-sidebar",
+    "amp-ad", "amp-embed", "amp-analytics", "amp-consent", "amp-lightbox",
+    "amp-sidebar",
     "amp-social-share", "amp-user-notification", "amp-sticky-ad", "amp-next-page",
 )  # fmt: skip
 _UNSEEN = etree.XPath(
@@ -199,7 +200,7 @@ def _unwrap_inline(tree: html.HtmlElement) -> None:
 
 
 def _add_quotes(element: html.HtmlElement) -> None:
-    """The marks that a browser sets around a quotation, where it has none of its own."""
+    """Set the marks that a browser shows around a quotation without any."""
     if element.text_content().strip().startswith(_QUOTES):
         return
     element.text = f"“{element.text or ''}"
@@ -290,7 +291,7 @@ def _mend_letters(names: str) -> str:
 
 
 def _mend_word(match: re.Match[str]) -> str:
-    """The word of a class as it stands, or a neutral one where it only has the letters."""
+    """The word of a class, or a neutral one where it only has the letters."""
     word = match.group()
     tokens, beside = _tokens()
     token = tokens.search(word)
