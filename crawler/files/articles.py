@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from crawler import intake
 from crawler.extraction import clean, extract, written_dates
+from crawler.extraction.language import detect_language
 from crawler.files.parsed_line import ParsedLine
 from crawler.sources import CrawlSettings, Source
 from storage import identity
@@ -97,8 +98,8 @@ def _skipped(number: int, why: str) -> ParsedLine:
 def _make_document(values: "_Values", url: str, now: datetime) -> Document:
     """The document that an object describes, its text cleaned."""
     title = values.text("title")
-    language = values.language()
     cleaned = clean.clean(values.given["text"][:MAX_TEXT_CHARS], title=title)
+    language = detect_language(cleaned.text, declared=values.language())
     document = Document(
         url=identity.canonical_url(url),
         source=values.text("source") or identity.url_host(url),

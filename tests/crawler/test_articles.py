@@ -188,3 +188,23 @@ def test_a_line_without_an_end_takes_no_memory(
     (tmp_path / "a.jsonl").write_bytes(b'"' + b"x" * 10_500 + b'"\n{"b": 2}\n')
     found: Iterator[tuple[int, bytes]] = pieces.numbered_lines(tmp_path / "a.jsonl")
     assert [(number, len(line)) for number, line in found] == [(1, 100), (2, 9)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "language"),
+    [
+        (
+            "د کلي اوسېدونکي وایي چې موږ هر کال د وچکالۍ له امله ځمکې پرېږدو.",
+            None,
+            "ps",
+        ),
+        ("باشندگان این ولسوالی می‌گویند که سیلاب دو پل را ویران کرده است.", "en", "fa"),
+        ("Сокинони деҳа гуфтанд, ки роҳи кӯҳӣ аз субҳ боз аст.", None, "tg"),
+        ("The road to the valley has been open since the morning.", "en", "en"),
+    ],
+)
+def test_the_text_of_a_line_tells_its_language(
+    text: str, told: str | None, language: str
+) -> None:
+    """A line without a language, or with a wrong one, is read by its letters."""
+    assert document({"text": text, "language": told}).language == language
