@@ -120,7 +120,7 @@ def test_what_is_no_article_is_rejected_with_its_reason(read, name, why):
 
 
 def test_a_page_within_its_site_names_its_own_address():
-    """link rel=canonical is followed within a site.
+    """link rel=canonical is followed within a site where its words are the headline's.
 
     Another publisher's is told as the origin.
     """
@@ -138,7 +138,10 @@ def test_a_page_within_its_site_names_its_own_address():
         ),
         ("https://paper.example/", "https://paper.example/2026/05/12/story", None),
     ):
-        body = f'<html><head><link rel="canonical" href="{target}"></head><body><article>{text}</article></body></html>'
+        head = (
+            f'<title>The mill turns again</title><link rel="canonical" href="{target}">'
+        )
+        body = f"<html><head>{head}</head><body><article><h1>The mill turns again</h1>{text}</article></body></html>"
         found = extract.extract(page(body.encode()), now=NOW)
         assert (found.url, found.origin_url) == (own, origin)
 
@@ -148,6 +151,8 @@ def test_a_page_within_its_site_names_its_own_address():
     [
         ('<link rel="canonical" href="https://paper.example/mill-turns">', "https://paper.example/mill-turns"),
         ('<link rel="canonical" href="/mill"><meta property="og:url" content="https://paper.example/m?utm_source=x">',
+         "https://paper.example/m"),
+        ('<link rel="canonical" href="/mill"><meta property="og:url" content="https://paper.example/mill?utm_source=x">',
          "https://paper.example/mill"),
         ('<link rel="canonical" href="/mill">', ""),
         ("", ""),
