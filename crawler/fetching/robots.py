@@ -6,6 +6,7 @@ does not answer mean "ask again later": whoever wanted a page waits. Only the fi
 """
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 
+from crawler.page_status import READABLE_STATUSES
 from crawler.workers import Done, NoWorker, WorkerPool
 from storage.model import Failure, Page, Refusal, utc_now
 
@@ -26,6 +28,17 @@ MAX_HOSTS = 20_000
 MAX_SITEMAPS = 20  # that a robots.txt names and anybody looks at
 # Bytes that are parsed on the event loop, a few ms; larger ones go to a worker.
 MAX_INLINE_BYTES = 20_000
+
+# The names that any reader of robots.txt knows, as the parser and google/robotstxt
+# spell them, wrongly too
+_KNOWN_LINE = re.compile(
+    r"\s*(user[- ]?agent|d(?:is+al+|iasl+)[ao]w|allow|site-?maps?|crawl[- ]delay|"
+    r"request[- ]rate|visit-time|host)(?:\s*:|\s)\s*(.*)",
+    re.IGNORECASE,
+)
+_PRODUCT_TOKEN = re.compile(r"[\w-]+|\*(?=\s|$)")
+_NOBODY = "~"  # stands in no product token
+_DELAY = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?)\s*([A-Za-z]*)")
 
 Answer = Page | Refusal | Failure | NoWorker
 
@@ -56,13 +69,71 @@ def parse_robots(body: bytes, agent: str) -> RobotsRules:
 
     That is its product token, "khabar/0.1" or "khabar".
     """
-    token = agent.partition("/")[0].strip() or agent
+    token = _product_token(agent) or agent
     text = body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", errors="replace")
-    parser = Protego.parse(text)
+    parser = Protego.parse(_plain_robots(text, token))
     delay = parser.crawl_delay(token)
     if delay is not None:
         delay = min(delay, MAX_CRAWL_DELAY_SECONDS)
     return RobotsRules(agent=token, delay=delay, parser=parser)
+
+
+def _plain_robots(text: str, token: str) -> str:
+    """The lines that the parser reads as they are meant.
+
+    It ends a group at a line that nobody knows, takes "kha" for the beginning of
+    "khabar", "khabar/2.0" for another, and "3s" for no delay.
+    """
+    lines: list[str] = []
+    for line in text.splitlines():
+        known = _KNOWN_LINE.match(line)
+        if known is None:
+            continue
+        name, value = known[1].lower(), known[2].partition("#")[0].strip()
+        if name.startswith("user"):
+            named = _product_token(value)
+            is_ours = named.lower() == token.lower()
+            line = f"User-agent: {_NOBODY}"
+            if is_ours or named == "*":
+                line = f"User-agent: {named}"
+        elif name.startswith("crawl"):
+            line = f"Crawl-delay: {_delay_seconds(value)}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _ascii_origin(url: str) -> str:
+    """Scheme, host and port of a URL; a host of other letters as it is asked for."""
+    parts = urlsplit(url)
+    try:
+        host = parts.netloc.encode("idna").decode("ascii")
+    except UnicodeError:
+        host = parts.netloc
+    return f"{parts.scheme}://{host}".lower()
+
+
+def _product_token(agent: str) -> str:
+    """The name of an agent without version and remarks, "" for none (RFC 9309, 2.2.1)."""
+    match = _PRODUCT_TOKEN.match(agent.strip())
+    if match is None:
+        return ""
+    return match[0]
+
+
+def _delay_seconds(value: str) -> str:
+    """A delay as a plain number of seconds: "3s", "2,5", "1 min"; "" for none."""
+    match = _DELAY.match(value)
+    if match is None:
+        return ""
+    seconds = float(match[1].replace(",", "."))
+    unit = (match[2] or "").lower()
+    if unit.startswith("ms") or unit.startswith("milli"):
+        seconds /= 1000
+    elif unit.startswith("m"):
+        seconds *= 60
+    elif unit.startswith("h"):
+        seconds *= 3600
+    return f"{seconds:.3f}"
 
 
 def why_no_rules(answer: Answer, now: datetime) -> Failure | None:
@@ -73,7 +144,7 @@ def why_no_rules(answer: Answer, now: datetime) -> Failure | None:
         return None
     if isinstance(answer, Failure):
         # RFC 9309 2.3.1.2: as if there were none
-        if answer.detail == "too_many_redirects":
+        if answer.detail in ("too_many_redirects", "redirect without a target"):
             return None
         retry_at = answer.retry_at or now + RETRY_AFTER
         return Failure(detail=answer.detail, retry_at=retry_at)
@@ -119,8 +190,7 @@ class RobotsCache:
         self, url: str, *, verify_tls: bool = True
     ) -> RobotsRules | Failure | NoWorker:
         """The rules of the URL's host, asked for if they are not known or a day old."""
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
+        origin = _ascii_origin(url)
         cached = self._cached.get(origin)
         if cached is not None and utc_now() < cached.until:
             return cached.rules
@@ -161,7 +231,11 @@ class RobotsCache:
     ) -> RobotsRules | Failure | NoWorker:
         if isinstance(answer, NoWorker):
             return answer
-        if not isinstance(answer, Page) or answer.status != 200 or not answer.body:
+        if (
+            not isinstance(answer, Page)
+            or answer.status not in READABLE_STATUSES
+            or not answer.body
+        ):
             return RobotsRules(agent)
         if len(answer.body) <= MAX_INLINE_BYTES:
             return parse_robots(answer.body, agent)

@@ -79,7 +79,7 @@ def visit_without_reading(
         )
         poll = replace(poll, status="not_modified", validators=kept)
         return VisitResult(poll=poll, hints=hints)
-    if page.status not in {200, 226}:
+    if page.status not in {200, 203, 226}:
         return replace(failed_visit(poll, describe_status(page)), hints=hints)
     if not page.body:
         return replace(failed_visit(poll, "empty_body: nothing came"), hints=hints)

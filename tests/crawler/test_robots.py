@@ -164,3 +164,69 @@ def test_wildcards_take_linear_time():
 def test_no_bytes_make_reading_fail(body):
     """Any file is rules of some kind."""
     robots.parse_robots(body, "khabar/0.1").allow("http://news.example/x?y=z")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "User-agent: other\nfoo: bar\nUser-agent: khabar\nDisallow: /closed",
+        "User-agent: khabar/2.0\nDisallow: /closed",
+        "User-agent: KHABAR (a bot)\nDisallow: /closed",
+        "User-agent: other\n\nNoindex: /x\n\nuser agent khabar\ndissallow /closed",
+        "User-agent: *\nUnknown line\nUser-agent: khabar\nDisallow: /closed # us",
+    ],
+)
+def test_a_group_is_ours_by_its_product_token_alone(body):
+    """Versions, remarks and lines that nobody knows neither end a group nor hide it."""
+    rules = robots.parse_robots(body.encode(), "khabar/0.1")
+    assert not rules.allow("http://news.example/closed/a")
+    assert rules.allow("http://news.example/open")
+
+
+@pytest.mark.parametrize("name", ["kha", "khabar-news", "news-khabar", "bar", "kh*r"])
+def test_a_group_of_a_longer_or_shorter_name_is_not_ours(name):
+    """The token is compared whole (RFC 9309, 2.2.1)."""
+    body = f"User-agent: {name}\nDisallow: /\n\nUser-agent: *\nDisallow: /x\n"
+    rules = robots.parse_robots(body.encode(), "khabar/0.1")
+    assert rules.allow("http://news.example/a")
+    assert not rules.allow("http://news.example/x")
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("3s", 3),
+        ("2,5", 2.5),
+        ("4 seconds", 4),
+        ("500ms", 0.5),
+        ("0.2 min", 12),
+        ("7 # please", 7),
+        ("slow", None),
+    ],
+)
+def test_a_delay_is_read_as_it_is_meant(written, seconds):
+    """Units and decimal commas are delays; a word is none."""
+    body = f"User-agent: *\nCrawl-delay: {written}\n".encode()
+    assert robots.parse_robots(body, "khabar").delay == seconds
+
+
+def test_rules_that_a_proxy_touched_are_rules():
+    """A 203 is a success (RFC 9110, 15.3.4)."""
+    answer = page(b"User-agent: *\nDisallow: /closed\n", 203)
+    [rules, _], _ = ask_all(answer, ["http://news.example/a"])
+    assert not rules.allow("http://news.example/closed")
+
+
+def test_a_redirect_that_leads_nowhere_is_no_robots_txt():
+    """There is nothing to come back for (RFC 9309, 2.3.1.3)."""
+    answer = Failure(detail="redirect without a target", final=True)
+    [rules, _], _ = ask_all(answer, ["http://news.example/a"])
+    assert rules.allow("http://news.example/a")
+
+
+def test_a_host_of_other_letters_is_asked_once():
+    """However its name is spelled."""
+    ascii_name = "اخبار.example".encode("idna").decode().upper()
+    urls = ["http://اخبار.example/a", f"http://{ascii_name}/b"]
+    _, asked = ask_all(page(), urls)
+    assert len(asked) == 1
