@@ -92,13 +92,12 @@ def _plain_robots(text: str, token: str) -> str:
         name, value = known[1].lower(), known[2].partition("#")[0].strip()
         if name.startswith("user"):
             named = _product_token(value)
-            is_ours = named.lower() == token.lower()
-            line = f"User-agent: {_NOBODY}"
-            if is_ours or named == "*":
-                line = f"User-agent: {named}"
+            is_for_us = named == "*" or named.lower() == token.lower()
+            lines.append(f"User-agent: {named if is_for_us else _NOBODY}")
         elif name.startswith("crawl"):
-            line = f"Crawl-delay: {_delay_seconds(value)}"
-        lines.append(line)
+            lines.append(f"Crawl-delay: {_delay_seconds(value)}")
+        else:
+            lines.append(line)
     return "\n".join(lines)
 
 
@@ -127,7 +126,7 @@ def _delay_seconds(value: str) -> str:
         return ""
     seconds = float(match[1].replace(",", "."))
     unit = (match[2] or "").lower()
-    if unit.startswith("ms") or unit.startswith("milli"):
+    if unit.startswith(("ms", "milli")):
         seconds /= 1000
     elif unit.startswith("m"):
         seconds *= 60

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from html import unescape
 from typing import Any
+from urllib.parse import urlsplit
 from xml.parsers import expat
 
 import feedparser
@@ -55,6 +56,8 @@ _CHANNEL_LINK = re.compile(
     r"<link>\s{0,50}(?:<!\[CDATA\[)?\s{0,50}(https?://[^\s<>\]]{1,500})", re.IGNORECASE
 )
 _CDATA_MARKS = re.compile(r"(?:<|&lt;)!\[CDATA\[|\]\](?:>|&gt;)")
+_DATE_IN_PATH = re.compile(r"/(20\d\d)[/-](\d\d)[/-](\d\d)(?!\d)")
+_NUMBER = re.compile(r"\d{1,18}")
 _SKIPPED_TIME = re.compile(r"<(hour|day)>\s{0,20}(\w{1,9})\s{0,20}</\1>", re.IGNORECASE)
 
 
@@ -108,6 +111,14 @@ def parse_feed(
 
     # Of a sitemap all pages are read, since the newest may stand last
     is_sitemap = source.kind == "sitemap"
+    if is_sitemap and not body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        text, _ = xml_text.decode_text(body[:max_bytes], content_type)
+        if len(body) > max_bytes:
+            text = text[: text.rfind("\n") + 1]
+        listed = sitemaps.parse_text_sitemap(text, url=url)
+        if listed:
+            feed = _build_sitemap(listed, context)
+            return replace(feed, hints=parse_hints(headers))
     document = xml_text.prepare_xml(
         body[:max_bytes],
         content_type,
@@ -196,10 +207,15 @@ def _parse_sitemap(text: str, context: _Context) -> Feed:
     document = sitemaps.parse_sitemap(text, url=context.url)
     if isinstance(document, str):
         return Feed(kind="sitemap", error=document)
+    return _build_sitemap(document, context)
+
+
+def _build_sitemap(document: sitemaps.SitemapDocument, context: _Context) -> Feed:
+    chosen, warnings = _select_pages(document.entries, context)
+    feed = _build_feed(chosen, context, language=None, via="sitemap")
+    feed = replace(feed, kind="sitemap", warnings=(*warnings, *feed.warnings))
     if not document.children:
-        chosen, warnings = _select_pages(document.entries, context)
-        feed = _build_feed(chosen, context, language=None, via="sitemap")
-        return replace(feed, kind="sitemap", warnings=(*warnings, *feed.warnings))
+        return feed
 
     error = None
     if context.source.kind != "sitemap":
@@ -210,7 +226,8 @@ def _parse_sitemap(text: str, context: _Context) -> Feed:
         if dated:
             changed_at[context.absolute_url(child) or child] = dated.at
     children = [context.absolute_url(child) for child in document.children]
-    return Feed(
+    return replace(
+        feed,
         kind="sitemapindex",
         children=tuple(child for child in children if child),
         children_changed_at=changed_at,
@@ -240,16 +257,38 @@ def _select_pages(
     if source.link_pattern:
         pattern = re.compile(source.link_pattern)
         wanted = [entry for entry in own if pattern.search(entry.link)]
+    left_out = "older pages left out"
     if len(wanted) > most:
-        # W3C dates sort as they are written
-        wanted.sort(key=lambda entry: entry.date or entry.changed, reverse=True)
+        # Of pages without dates the last ones: CMSes append to their sitemaps
+        wanted = wanted[::-1]
+        wanted.sort(key=_page_age_key, reverse=True)
+        if not all(entry.date or entry.changed for entry in wanted):
+            left_out = "pages left out, some without a date"
     counted = (
         (len(found) - len(own), "pages of other sites left out"),
         (len(own) - len(wanted), "pages that do not match link_pattern left out"),
-        (len(wanted) - most, "older pages left out"),
+        (len(wanted) - most, left_out),
     )
     warnings = tuple(f"{count} {what}" for count, what in counted if count > 0)
     return wanted[:most], warnings
+
+
+def _page_age_key(entry: FeedEntry) -> tuple[str, int]:
+    """What orders the pages of a sitemap by age: a date, else a number in the address.
+
+    W3C dates sort as they are written. Lists without dates are often in the order of
+    letters, where 1000 stands before 2.
+    """
+    written = entry.date or entry.changed
+    if not written:
+        in_path = _DATE_IN_PATH.search(entry.link)
+        if in_path:
+            written = "-".join(in_path.groups())
+    numbers = _NUMBER.findall(urlsplit(entry.link).path)
+    number = 0
+    if numbers:
+        number = int(numbers[-1])
+    return written, number
 
 
 def _parse_rss_or_atom(text: str, context: _Context) -> Feed:

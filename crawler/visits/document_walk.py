@@ -28,6 +28,7 @@ from storage.model import Lead, Refusal, SeenBefore, SourceState, utc_now
 MAX_SITEMAPS_FIRST = 50  # on the first visit ...
 # ... and on each later one, the newest first: the others hold no news.
 MAX_SITEMAPS_LATER = 10
+NEWEST_OF_A_STALE_INDEX = 2  # sitemaps
 MAX_SITEMAP_DEPTH = 3  # an index, an index within it, its sitemaps
 MAX_SECTION_PAGES = 3
 MAX_OLDER_PAGES = 10  # back to what is known (rules, case 68)
@@ -48,6 +49,8 @@ class VisitLimits:
     site: int | None = None
     # Sitemaps that were not changed since then hold nothing of interest.
     since: datetime | None = None
+    # The date before which no page is kept; an index of older dates alone is wrong
+    oldest: datetime | None = None
 
 
 class RecallLeads(Protocol):
@@ -80,9 +83,9 @@ def visit_limits(
         max_age = settings.max_age
     oldest = now - max_age
     if state.last_success_at is None:
-        return VisitLimits(since=oldest)
+        return VisitLimits(since=oldest, oldest=oldest)
     since = max(oldest, state.last_success_at - SITEMAP_OVERLAP)
-    return VisitLimits(sitemaps=MAX_SITEMAPS_LATER, pages=1, since=since)
+    return VisitLimits(sitemaps=MAX_SITEMAPS_LATER, pages=1, since=since, oldest=oldest)
 
 
 class DocumentWalk:
@@ -164,17 +167,29 @@ class DocumentWalk:
         site = identity.registrable_domain(self._source.url)
         since = self._limits.since
         selected = []
+        too_old = []
         for url in index.children:
             if identity.registrable_domain(url) != site:
                 self.sitemaps_elsewhere += 1
                 continue
             changed_at = index.children_changed_at.get(url)
             if changed_at is not None and since is not None and changed_at < since:
+                too_old.append(url)
                 continue
             key = identity.url_key(url)
             if key not in seen:
                 seen.add(key)
                 selected.append(url)
+        # Generators write the date of the first page, or of the day they were set up
+        # (102 of 107 of one site were wrong): where none seems new, the newest are read
+        dates = index.children_changed_at.values()
+        oldest = self._limits.oldest
+        if not selected and oldest and dates and max(dates) < oldest:
+            for url in too_old[:NEWEST_OF_A_STALE_INDEX]:
+                key = identity.url_key(url)
+                if key not in seen:
+                    seen.add(key)
+                    selected.append(url)
         return selected
 
     def _is_retired(self, url: str) -> bool:

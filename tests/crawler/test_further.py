@@ -14,7 +14,7 @@ from crawler.leads import feeds
 from crawler.leads.polls import Feed
 from crawler.sources import CrawlSettings, Source
 from crawler.visits import document_walk, documents
-from storage.model import Lead
+from storage.model import Lead, utc_now
 
 WRAP = "<?xml version='1.0'?><{0} xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{1}</{0}>"
 
@@ -237,12 +237,37 @@ def test_a_first_visit_goes_further_than_later_ones():
 
 
 def test_an_old_sitemap_of_an_index_is_not_asked_for(web, store):
-    """Its lastmod lies before everything that is wanted."""
+    """Its lastmod lies before everything that is wanted, and that of another does not."""
+    new, old = web.url("map.example/new.xml"), web.url("map.example/2009.xml")
+    fresh = (
+        f"<sitemap><loc>{new}</loc><lastmod>{utc_now():%Y-%m-%d}</lastmod></sitemap>"
+    )
+    stale = f"<sitemap><loc>{old}</loc><lastmod>2009-12-31</lastmod></sitemap>"
     web.pages["map.example/index.xml"] = web.Answer(
-        index(web.url("map.example/2009.xml"), at="2009-12-31")
+        WRAP.format("sitemapindex", fresh + stale).encode()
     )
     web.run(store, [web.source("map.example/index.xml", kind="sitemap")])
+    assert web.count("map.example/new.xml") == 1
     assert web.count("map.example/2009.xml") == 0
+
+
+@pytest.mark.parametrize("days", [["2012-01-01"] * 3, ["2009-01-01", "2013-02-02"]])
+def test_of_an_index_whose_dates_are_all_old_the_newest_sitemaps_are_read(
+    web, store, days
+):
+    """Its dates are wrong, or nothing is new: two requests tell."""
+    sitemaps = [
+        f"<sitemap><loc>{web.url(f'map.example/{at}.xml')}</loc>"
+        f"<lastmod>{day}</lastmod></sitemap>"
+        for at, day in enumerate(days)
+    ]
+    web.pages["map.example/index.xml"] = web.Answer(
+        WRAP.format("sitemapindex", "".join(sitemaps)).encode()
+    )
+    web.run(store, [web.source("map.example/index.xml", kind="sitemap")])
+    asked = [web.count(f"map.example/{at}.xml") for at in range(len(days))]
+    assert sum(asked) == 2
+    assert asked[-1] == 1
 
 
 def test_a_section_is_paged_on_the_first_visit_only_and_an_endless_one_ends(web, store):
