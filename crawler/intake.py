@@ -8,9 +8,10 @@ is the article, and says so. Pure; runs in a worker.
 
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeGuard
 
 from crawler import page_status
-from crawler.extraction import clean, extract
+from crawler.extraction import clean, extract, page_type
 from crawler.sources import CrawlSettings, Source
 from crawler.topic import mentions, relevance, scan
 from storage import text_likeness
@@ -82,6 +83,10 @@ def process_page(
         if isinstance(entry, Document):
             outcome = prefer_whole_text(outcome, entry, pointer)
 
+    if pending is not None and _is_wall(outcome):
+        # "Not now", as a 503 says: no verdict on the report behind it.
+        outcome = Failure(detail=outcome.detail)
+
     # Further URLs that lead to the same text: where redirects ended, and what the page
     # calls itself
     aliases: list[str] = []
@@ -144,12 +149,19 @@ def prefer_whole_text(
     )
 
 
+def _is_wall(
+    outcome: Document | Rejection | Failure | Refusal,
+) -> TypeGuard[Rejection]:
+    """Whether what came stands before the page: a check, a login, an error."""
+    return isinstance(outcome, Rejection) and outcome.detail.startswith(page_type.WALL)
+
+
 def _is_of_entry_itself(outcome: Rejection, lead: Lead) -> bool:
     """Whether what the entry tells of is no article, and not only the page in its place.
 
     A lesson or a quiz is none in its feed either; "Page not found" is not its headline.
     """
-    if outcome.why is not RejectionReason.NOT_AN_ARTICLE:
+    if outcome.why is not RejectionReason.NOT_AN_ARTICLE or _is_wall(outcome):
         return False
     if outcome.detail.startswith("declared as"):
         return True

@@ -13,7 +13,7 @@ from trafilatura import bare_extraction
 from trafilatura.settings import Document as TrafilaturaDocument
 from trafilatura.settings import Extractor
 
-from crawler.extraction import blocks, repair, simplify
+from crawler.extraction import blocks, repair, simplify, stories
 from crawler.extraction.blocks import Block
 from crawler.extraction.markup import Markup, fragment_text
 from storage.model import Cut
@@ -50,13 +50,20 @@ class Body:
     blocks: tuple[Block, ...] = ()
 
 
-def find_body(markup: Markup, *, selector: str | None = None) -> Body:
+def find_body(
+    markup: Markup,
+    *,
+    selector: str | None = None,
+    title: str | None = None,
+    url: str = "",
+) -> Body:
     """The text that the page holds, empty where there is none.
 
     A source's own CSS `selector` decides where it finds any text. Else trafilatura's
     text is held against the page (`repair`). A second reader is asked only where that
     text is short against the page's paragraphs, and believed only where it has nearly
-    all of the first text and much more.
+    all of the first text and much more. Other articles of the page, which `title` and
+    `url` tell from its own, are cut out of the tree before.
     """
     tree = simplify.simplify_tree(markup.tree)
     page = blocks.find_blocks(tree)
@@ -66,6 +73,7 @@ def find_body(markup: Markup, *, selector: str | None = None) -> Body:
             method = f"body_selector {selector[:100]}"
             return Body(text=text, method=method, blocks=tuple(page))
 
+    page, others = stories.cut_other_articles(page, title=title, url=url)
     descriptions: list[str] = []
     for name in ("og:description", "description", "twitter:description"):
         descriptions += markup.meta.get(name, ())
@@ -100,7 +108,7 @@ def find_body(markup: Markup, *, selector: str | None = None) -> Body:
     return Body(
         text="\n".join(best.lines),
         method="; ".join([method, *best.notes]),
-        cuts=best.cuts,
+        cuts=(*others, *best.cuts),
         blocks=tuple(page),
     )
 

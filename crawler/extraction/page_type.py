@@ -12,13 +12,15 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from crawler import data_files
-from crawler.extraction import blocks, json_ld
+from crawler.extraction import blocks, json_ld, stories, walls
 from crawler.extraction.blocks import Block
 from crawler.extraction.markup import Markup
 from storage import text_likeness
 from storage.folding import fold
 from storage.model import Cut, Rejection, RejectionReason
 
+# What the detail of a rejection begins with where the page stands before another one.
+WALL = "wall"
 # Fewer words behind a paywall are no article.
 _MIN_OPEN_WORDS = 40
 # What an application's page says before its script has run.
@@ -28,6 +30,12 @@ _MAX_SHELL_WORDS = 15
 _MIN_WORDS = 5
 # Links of a headline's length: a home page of a small outlet has more.
 _MIN_LISTED_HEADLINES = 15
+# Stories, each under a headline that links to its page: ten on an archive page of
+# WordPress. An article quotes two or three. On pages that call themselves an archive
+# fewer are enough.
+_MIN_LISTED_STORIES = 4
+_MIN_ARCHIVED_STORIES = 2
+_MIN_LISTED_SHARE = 0.7  # of the text
 # A page that says more than this beside its links is read.
 _MIN_OWN_WORDS = 60
 
@@ -36,6 +44,18 @@ _HOME_PATH = re.compile(
     r"/?(?:(?:index|home|default)(?:\.[a-z]{2,5})?)?/?",
     re.IGNORECASE,
 )
+_ARCHIVE_PATH = re.compile(
+    r"/(?:author|archives?|category|categories|label|search|section|tag|tags|topic|"
+    r"topics|page/\d{1,4})(?:/|$)",
+    re.IGNORECASE,
+)
+# What WordPress calls the body of a page that lists; Blogger and Drupal do likewise.
+_ARCHIVE_CLASSES = frozenset(
+    {
+        "archive", "author", "blog", "category", "search-results", "tag", "paged",
+        "path-frontpage",
+    }
+)  # fmt: skip
 # Scripts that put no spaces between words: each letter counts as a word there.
 _UNSPACED_LETTER = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
@@ -72,9 +92,11 @@ def reject(
     words = len(text_likeness.fold_words(text))
     found = (
         _reject_by_type_or_title(markup, title)
+        or _reject_wall(markup, page, text, words=words, title=title, url=url)
         or _reject_paywall(markup, words, cuts)
         or _reject_empty(markup, text, words)
         or _reject_listing(markup, page, text, url)
+        or _reject_stories(markup, page, text, title=title, url=url)
     )
     if found is None:
         return None
@@ -97,6 +119,30 @@ def _reject_by_type_or_title(markup: Markup, title: str | None) -> _Finding | No
         if rule.declared_type in types and not is_article:
             return rule.why, f"declared as {rule.declared_type}"
     return None
+
+
+def _reject_wall(
+    markup: Markup,
+    page: Sequence[Block],
+    text: str,
+    *,
+    words: int,
+    title: str | None,
+    url: str,
+) -> _Finding | None:
+    """A page that stands before the page that was asked for."""
+    wall = walls.describe_wall(
+        markup.tree,
+        page,
+        text,
+        words=words,
+        title=title,
+        url=url,
+        is_declared=_declares_article(markup),
+    )
+    if wall is None:
+        return None
+    return RejectionReason.NOT_AN_ARTICLE, f"{WALL}: {wall}"
 
 
 def _reject_paywall(markup: Markup, words: int, cuts: Sequence[Cut]) -> _Finding | None:
@@ -163,6 +209,37 @@ def _reject_listing(
         return None
     detail = f"{len(headlines)} headlines, {prose_chars} characters of paragraphs"
     return RejectionReason.LISTING, detail
+
+
+def _reject_stories(
+    markup: Markup, page: Sequence[Block], text: str, *, title: str | None, url: str
+) -> _Finding | None:
+    """A page of teasers or of whole posts, each under a link to its own page."""
+    if _declares_article(markup):
+        return None
+    count, share = stories.share_of_listed_text(text, page, title=title, url=url)
+    least = _MIN_LISTED_STORIES
+    if _calls_itself_archive(markup, url):
+        least = _MIN_ARCHIVED_STORIES
+    if count < least or share < _MIN_LISTED_SHARE:
+        return None
+    return RejectionReason.LISTING, f"{count} stories under links to their pages"
+
+
+def _calls_itself_archive(markup: Markup, url: str) -> bool:
+    """Whether a page is a front, an archive or a search by its address or its body."""
+    body = next(markup.tree.iter("body"), None)
+    if body is not None:
+        names = (body.get("class") or "").lower().split()
+        if not _ARCHIVE_CLASSES.isdisjoint(names):
+            return True
+    articles = sum(json_ld.is_article(item) for item in markup.json_ld)
+    if articles >= _MIN_LISTED_STORIES:
+        return True
+    address = urlsplit(url)
+    return bool(_ARCHIVE_PATH.search(address.path)) or bool(
+        _HOME_PATH.fullmatch(address.path)
+    )
 
 
 def _declares_article(markup: Markup) -> bool:
