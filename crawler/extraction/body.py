@@ -36,6 +36,8 @@ _MIN_ARTICLE_BODY_SHARE = 0.7
 _MIN_GAIN, _MAX_GAIN = 1.4, 2.3
 # A second text of this size is never too long: the first found a teaser.
 _SMALL_TEXT_CHARS = 1_500
+# Paragraphs of a second text, where the first has none.
+_MIN_PARAGRAPHS, _PARAGRAPH_CHARS = 3, 60
 # And must hold this share of the first one's lines.
 _MIN_CONTAINED_SHARE = 0.85
 
@@ -94,7 +96,7 @@ def find_body(
     second: list[str] = []
     if chars < _MIN_PROSE_SHARE * prose_chars:
         second = _read_with_readability(tree)
-    if second and _is_fuller(second, best.lines):
+    if second and (_is_fuller(second, best.lines) or _speaks_alone(second, best.lines)):
         best = repair.repair_text(second, page, descriptions)
         method = (
             f"readability: trafilatura had {chars} of {prose_chars}"
@@ -142,6 +144,18 @@ def _is_fuller(other: Sequence[str], lines: Sequence[str]) -> bool:
         return False
     contained = (line for line in lines if blocks.line_key(line) in letters)
     return _count_chars(contained) >= _MIN_CONTAINED_SHARE * known_chars
+
+
+def _speaks_alone(second: Sequence[str], lines: Sequence[str]) -> bool:
+    """Whether a second text has paragraphs, and the first one none.
+
+    trafilatura reads nothing in what a template calls a comment or a footer: of an
+    opinion section it has a menu's word. That need not stand in the second text.
+    """
+    if any(len(line) >= _PARAGRAPH_CHARS for line in lines):
+        return False
+    paragraphs = [line for line in second if len(line) >= _PARAGRAPH_CHARS]
+    return len(paragraphs) >= _MIN_PARAGRAPHS
 
 
 def _article_body(markup: Markup) -> list[str]:

@@ -111,7 +111,9 @@ def share_of_listed_text(
     for block in page:
         if block.tag in HEADINGS or _is_marked_headline(block):
             story = linked_story(block, url)
-            if block is own:
+            # Names of products and authors are linked too.
+            is_headline = len(block.text.split()) >= _MIN_HEADLINE_WORDS
+            if block is own or not is_headline:
                 story = None
         if story is not None:
             story_of[block.index] = story

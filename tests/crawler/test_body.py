@@ -1,5 +1,7 @@
 """Promises of the text: it is found, and held against the blocks of its page."""
 
+import pytest
+
 from builders import NOW, make_page
 from crawler.extraction import blocks, extract, markup
 from crawler.sources import Source
@@ -82,3 +84,25 @@ def test_a_source_s_own_selector_decides_where_it_finds_a_text():
 
     assert text("div.told") == "The story stands here, they said."
     assert "district A" in text("div.untold")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "<article><h1>{head}</h1><footer class=txt>{text}</footer></article>",
+        "<div class='comment page'><h1>{head}</h1><div class=txt>{text}</div></div>",
+        "<section id=comment><article><h1>{head}</h1>{text}</article></section>",
+    ],
+)
+def test_the_second_reader_speaks_where_the_first_has_no_paragraph(template):
+    """Opinion sections are called comment, and some templates put the body in a footer."""
+    lines = [
+        f"The salt of Taloqan, load {n}, went north by camel before the road was built, and old men remember it."
+        for n in range(8)
+    ]
+    text = "".join(f"<p>{line}</p>" for line in lines)
+    main = template.format(head="What the salt road was", text=text)
+    html = f"<html><head><title>What the salt road was</title></head><body><nav><ul><li>Home</li></ul></nav>{main}</body></html>"
+    found = extract.extract(page(html.encode()), now=NOW)
+    assert isinstance(found, Document)
+    assert found.text.splitlines() == lines
