@@ -270,9 +270,9 @@ def _is_another(
     """Whether an element with a headline and text is another article.
 
     A section of the article itself has a heading too. It stands beside the article's
-    own paragraphs or within its <article>, and its heading links nowhere. A review of the year links each of
-    its sections to a report: these stand within the element that holds the article's
-    headline and text (`whole`), the next article stands outside of it.
+    own paragraphs or within its <article>, and its heading links nowhere. A review of
+    the year links each of its sections to a report: these stand within the element that
+    holds the article's headline and text (`whole`), the next article outside of it.
     """
     around = set(story.iterancestors())
     if not around.isdisjoint(body) or any(e.tag == "article" for e in around & places):
