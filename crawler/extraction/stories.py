@@ -84,11 +84,11 @@ def linked_story(block: Block, url: str) -> str | None:
     if not href or href.startswith(("#", "javascript:", "mailto:")):
         return None
     try:
-        address = urljoin(url, href)
+        address: str = urljoin(url, href)
         host = urlsplit(address).hostname or ""
     except ValueError:
         return None
-    own_host: str = identity.url_host(url)
+    own_host = identity.url_host(url)
     if own_host and host.removeprefix("www.") != own_host.removeprefix("www."):
         return None
     if url and identity.url_key(address) == identity.url_key(url):
