@@ -64,9 +64,8 @@ def extract(
         found_at, about.canonical, og_url=about.og_url, title=about.title
     )
     # 4. The text, held against the page's blocks.
-    found = body.find_body(
-        parsed, selector=source.body_selector, title=about.title, url=own_url
-    )
+    picked = source.body_selector
+    found = body.find_body(parsed, selector=picked, title=about.title, url=own_url)
     # 5. Without boilerplate.
     cleaned = clean.clean(
         found.text,
