@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler import passes
+from crawler import passes, workers
 from crawler.fetching import loop
 from crawler.report import CrawlEvent, CrawlReport
 from crawler.sources import CrawlSettings, Source
@@ -250,3 +250,18 @@ def store(tmp_path: Path) -> Iterator[Store]:
     """An empty store with a folder for captures."""
     with Store.open(tmp_path / "khabar.db", captures=tmp_path / "captures") as opened:
         yield opened
+
+
+@pytest.fixture
+def no_processes(monkeypatch):
+    """A server that is refused every fork, as on a machine without free memory.
+
+    Returns what gives the memory back.
+    """
+    # A server that still runs for other tests would grant forks.
+    workers._end_fork_server()
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr(workers, "RESTART_SECONDS", 0.2)
+    monkeypatch.setattr(workers, "PRELOAD_MODULES", ("no_forks",))
+    yield lambda: monkeypatch.setattr(workers, "PRELOAD_MODULES", ())
+    workers._end_fork_server()

@@ -181,21 +181,6 @@ def test_workers_that_are_told_to_rest_while_they_start_answer_first():
 # No worker to be had
 
 
-@pytest.fixture
-def no_processes(monkeypatch):
-    """A server that is refused every fork, as on a machine without free memory.
-
-    Returns what gives the memory back.
-    """
-    # A server that still runs for other tests would grant forks.
-    workers._end_fork_server()
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    monkeypatch.setattr(workers, "RESTART_SECONDS", 0.2)
-    monkeypatch.setattr(workers, "PRELOAD_MODULES", ("no_forks",))
-    yield lambda: monkeypatch.setattr(workers, "PRELOAD_MODULES", ())
-    workers._end_fork_server()
-
-
 def test_where_no_process_can_be_started_nobody_is_to_blame(no_processes):
     """Every task is told so and none is lost; with memory again the next is answered."""
 

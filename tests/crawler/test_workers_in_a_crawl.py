@@ -10,6 +10,7 @@ import pytest
 from pebble import ProcessPool
 from pebble.common import CONSTS
 
+from builders import make_lead, make_poll, make_source_state
 from crawler import page_task, workers
 from crawler.engine import engine
 from crawler.visits import documents
@@ -138,3 +139,47 @@ def test_a_feed_that_kills_its_reader_is_that_source_s_error(web, store):
         acts
     )
     assert store.polls.unbalanced() == []
+
+
+def test_where_no_worker_is_to_be_had_no_source_is_charged(web, store, no_processes):
+    """Without memory for a worker a pass ends, and the store says nothing of it.
+
+    No failure, no later check, no row of a visit; with memory again the same pass
+    keeps everything.
+    """
+    wire = web.source("wire.example/feed")
+    page = web.url("wire.example/a")
+    web.pages["wire.example/feed"] = web.feed(web.item(page, "Blast 1"))
+    web.pages["wire.example/a"] = web.page(1)
+
+    report = web.run(store, [wire])
+
+    assert report.total("failed") == 0
+    [state] = store.sources.all()
+    assert (state.failures, state.last_error, state.next_check_at) == (0, None, None)
+    assert store.polls.recent("wire", limit=5) == []
+
+    no_processes()
+    workers._end_fork_server()
+    assert web.run(store, [wire]).total("new") == 1
+    assert store.fates.find(page)["fate"] == "article"
+
+
+def test_a_page_that_nobody_could_read_stays_pending(web, store, no_processes):
+    """No attempt of it is counted, and with memory again it is read."""
+    wire = web.source("wire.example/feed")
+    web.pages["wire.example/feed"] = web.feed()
+    web.pages["wire.example/a"] = web.page(1)
+    url = web.url("wire.example/a")
+    store.sources.sync([make_source_state("wire", url=wire.url)])
+    store.polls.land(make_poll(make_lead(url, source="wire"), source="wire"))
+
+    web.run(store, [wire])
+
+    [lead] = store.leads.pending()
+    assert lead.attempts == 0
+
+    no_processes()
+    workers._end_fork_server()
+    web.run(store, [wire])
+    assert store.fates.find(url)["fate"] == "article"
