@@ -5,13 +5,14 @@ nobody holds the file, and hands it to the running service otherwise; what comes
 the same plain data.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from scheduler.config import Config, shipped_config_file
+from scheduler.config import Config
+from scheduler.open_store import open_for_reading, open_for_writing
 from storage.errors import StoreBusy, UsageError
 from storage.model import to_text, utc_now
 from storage.store import Store
@@ -23,32 +24,6 @@ if TYPE_CHECKING:
     from storage.query.criteria import Criteria
 
 _Result = TypeVar("_Result")
-
-
-@contextmanager
-def open_for_writing(config: Config) -> Iterator[Store]:
-    """The store, open for writing, with today's gazetteer in it.
-
-    Raises StoreError, and StoreBusy where another process holds the file.
-    """
-    from crawler.topic import gazetteer, names
-    from scheduler.views import terminal
-
-    if config.path == shipped_config_file():
-        # Its data folder is the user's, which nobody had a reason to make yet.
-        config.store.path.parent.mkdir(parents=True, exist_ok=True)
-    note = terminal.open_screen().note
-    with Store.open(
-        config.store.path, captures=config.store.captures, on_slow_step=note
-    ) as store:
-        store.gazetteer.sync_places(gazetteer.place_rows())
-        store.gazetteer.sync_spellings(names.name_rows())
-        yield store
-
-
-def open_for_reading(config: Config) -> Store:
-    """The store, read-only. Raises StoreError."""
-    return Store.read(config.store.path, captures=config.store.captures)
 
 
 def do_here_or_in_service(

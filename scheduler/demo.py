@@ -18,8 +18,8 @@ from crawler.fetching import loop
 from crawler.replay import DEMO_FOLDER, PlayedRequest, ReplayServer, ReplaySite
 from crawler.report import CrawlEvent, SourceReport
 from crawler.sources import CrawlSettings
-from scheduler.actions import open_for_reading, open_for_writing
 from scheduler.config import Config
+from scheduler.open_store import open_for_reading, open_for_writing
 from scheduler.views.formatting import format_count
 from scheduler.views.search_view import show_hits
 from scheduler.views.terminal import Screen, strip_controls

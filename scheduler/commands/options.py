@@ -57,7 +57,7 @@ class CommonOptions:
 
     def open_store(self) -> "Store":
         """The store, read-only. Raises ConfigError and StoreError."""
-        from scheduler.actions import open_for_reading
+        from scheduler.open_store import open_for_reading
 
         return open_for_reading(self.load_config())
 

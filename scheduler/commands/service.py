@@ -16,7 +16,7 @@ def run(options: CommonOptions, /) -> None:
     SIGTERM stops it cleanly, SIGHUP reads the configuration again.
     """
     from crawler.fetching import loop
-    from scheduler.actions import open_for_writing
+    from scheduler.open_store import open_for_writing
     from scheduler.service import logs
     from scheduler.service.daemon import Service
 
@@ -76,7 +76,7 @@ def mcp(options: CommonOptions, /) -> None:
 def status(options: CommonOptions, /) -> None:
     """Is it working, not only alive."""
     from scheduler import health
-    from scheduler.actions import open_for_reading
+    from scheduler.open_store import open_for_reading
     from scheduler.views import status_view
     from storage.model import utc_now
 

@@ -35,9 +35,9 @@ from crawler.engine.engine import Engine, source_states
 from crawler.visits.visit_result import PollPlanner
 from crawler.writer import STORE_FAULTS
 from scheduler import stdin_file
-from scheduler.actions import open_for_reading
 from scheduler.config import Config
 from scheduler.health import Status, read_status
+from scheduler.open_store import open_for_reading
 from scheduler.service import (
     alerts,
     housekeeping,

@@ -83,8 +83,8 @@ def serve(folder: Path, web: Web, seconds: float, every: float) -> None:
     """The service as it is, but for its intervals."""
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
-    from scheduler import actions
     from scheduler.config import Config
+    from scheduler.open_store import open_for_writing
     from scheduler.service import poll_schedule
     from scheduler.service.daemon import Service
     from storage.settings import StoreSettings
@@ -118,7 +118,7 @@ def serve(folder: Path, web: Web, seconds: float, every: float) -> None:
         service.stop()
         await running
 
-    with actions.open_for_writing(config) as store:
+    with open_for_writing(config) as store:
         service = Service(store, config, read_config=lambda: config, plan=plan)
         service.engine.listeners.append(tell)
         loop.run(live(service))

@@ -91,8 +91,8 @@ def serve(
     """The service with shortened intervals; with a seed, disturbed."""
     from crawler.fetching import loop
     from crawler.sources import CrawlSettings, Source
-    from scheduler import actions
     from scheduler.config import Config
+    from scheduler.open_store import open_for_writing
     from scheduler.service import fault_pause, poll_schedule
     from scheduler.service.daemon import Service
     from storage.settings import StoreSettings
@@ -124,7 +124,7 @@ def serve(
 
         return replace(poll, next_check_at=poll.ended_at + wait, interval=every)
 
-    with actions.open_for_writing(config) as store:
+    with open_for_writing(config) as store:
         service = Service(store, config, read_config=lambda: config, plan=plan)
         service.every = partial(_faster, service.every)  # type: ignore[method-assign]
         trouble = None
@@ -144,18 +144,18 @@ def serve(
 
 def settle(config: Any) -> None:
     """All is well again: what is left is fetched, without waiting for its hour."""
-    from scheduler import actions
+    from scheduler import actions, open_store
 
     left = 1
     for _ in range(5):
         if left:
-            with actions.open_for_writing(config) as store:
+            with open_store.open_for_writing(config) as store:
                 store.session.db.execute(
                     "UPDATE leads SET next_attempt_at = '2000-01-01T00:00:00Z'"
                 )
                 store.session.db.execute("DELETE FROM host_waits")
             actions.crawl(config, force=True)
-            with actions.open_for_reading(config) as store:
+            with open_store.open_for_reading(config) as store:
                 left = store.session.db.execute(
                     "SELECT count(*) FROM leads"
                 ).fetchone()[0]
