@@ -160,11 +160,11 @@ class ReplayServer:
     requested.
     """
 
-    def __init__(self, site: ReplaySite, *, port: int = 0) -> None:
+    def __init__(self, site: ReplaySite) -> None:
         self.site = site
         self.turn = 0
         self.asked: list[PlayedRequest] = []
-        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.replay = self
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="replay", daemon=True

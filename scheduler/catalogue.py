@@ -29,7 +29,7 @@ ENOUGH_LEADS = 30  # a source that shows more is no better for it
 _KIND_RANKS = {"feed": 3, "telegram": 3, "sitemap": 2, "section": 1}
 
 
-def format_entry(source: Source, *, comment: str = "") -> str:
+def format_entry(source: Source) -> str:
     """A `[[sources]]` table. JSON's strings are TOML's basic strings."""
     address = source.url
     if source.kind == "telegram":
@@ -40,10 +40,7 @@ def format_entry(source: Source, *, comment: str = "") -> str:
         "language": source.language,
         "zone": source.zone,
     }
-    head = "[[sources]]"
-    if comment:
-        head += f"                        # {comment}"
-    lines = [head, f'id = "{source.id}"']
+    lines = ["[[sources]]", f'id = "{source.id}"']
     lines += [f"{key} = {quote_toml(value)}" for key, value in values.items() if value]
     if not source.enabled:
         lines.append("enabled = false")
@@ -58,7 +55,7 @@ def quote_toml(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def append_sources(file: Path, sources: Sequence[Source], *, comment: str = "") -> None:
+def append_sources(file: Path, sources: Sequence[Source]) -> None:
     """Write entries at the end of a configuration; the rest stays byte for byte.
 
     Nothing is written unless the whole is a good configuration. Raises ConfigError,
@@ -69,7 +66,7 @@ def append_sources(file: Path, sources: Sequence[Source], *, comment: str = "") 
     if text and not text.endswith("\n"):
         text += "\n"
     for source in sources:
-        text += f"\n{format_entry(source, comment=comment)}"
+        text += f"\n{format_entry(source)}"
     try:
         tree = tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as fault:

@@ -528,7 +528,12 @@ def _hash(text: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def shared_passages(one: str, other: str, *, most: int = 3) -> tuple[str, ...]:
+# What `explain A B` names of a pair: enough to see why, and no more than a screen.
+MAX_PASSAGES = 3
+MAX_CONFLICTS = 5
+
+
+def shared_passages(one: str, other: str) -> tuple[str, ...]:
     """The longest runs of words, of five or more, that stand in both texts.
 
     They are given as the first text has them, folded.
@@ -544,19 +549,17 @@ def shared_passages(one: str, other: str, *, most: int = 3) -> tuple[str, ...]:
         else:
             runs.append(sequence[n : n + _SHINGLE_WORDS])
             is_open = True
-    longest = sorted(runs, key=len, reverse=True)[:most]
+    longest = sorted(runs, key=len, reverse=True)[:MAX_PASSAGES]
     return tuple(" ".join(run) for run in longest)
 
 
-def number_conflicts(
-    one: str, other: str, *, most: int = 5
-) -> tuple[tuple[str, str], ...]:
+def number_conflicts(one: str, other: str) -> tuple[tuple[str, str], ...]:
     """Places where two texts put different numbers between the same words."""
     ours, theirs = profile_text(one).numbers, profile_text(other).numbers
     places = [p for p in ours if p in theirs and ours[p].isdisjoint(theirs[p])]
     return tuple(
         (_fill_place(place, ours), _fill_place(place, theirs))
-        for place in places[:most]
+        for place in places[:MAX_CONFLICTS]
     )
 
 

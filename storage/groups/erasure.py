@@ -45,16 +45,14 @@ class Erasure(Group):
                 ids = forgetting.list_article_documents(db, what)
             return forgetting.describe_documents(db, ids)
 
-    def forget_source(self, source: str, *, now: datetime | None = None) -> list[int]:
+    def forget_source(self, source: str) -> list[int]:
         """Erase every document of a source; returns their numbers.
 
         Copies that others carried stay, and one of them becomes the article's head.
         """
         with self._erasing() as (db, capture_ids):
             documents = forgetting.list_source_documents(db, source)
-            capture_ids.extend(
-                forgetting.forget_documents(db, documents, now or utc_now())
-            )
+            capture_ids.extend(forgetting.forget_documents(db, documents, utc_now()))
             capture_ids.extend(forgetting.forget_rejections(db, source))
         return documents
 
